@@ -1,0 +1,265 @@
+//! Entries, the rules for their names, and the list that keeps them free of conflicts.
+
+use std::collections::HashMap;
+use std::collections::hash_map;
+
+use super::error::ArchiveError;
+use super::{Limits, Result};
+
+/// Longest path that we take, in bytes. Linux ends at 4096 with the install path in front.
+const MAX_PATH: usize = 1024;
+/// Longest path component, in bytes (`NAME_MAX` of every common file system; unzip fails above).
+const MAX_COMPONENT: usize = 255;
+/// Deepest nesting; real packages stay below 30. Bounds the implied directories per entry.
+const MAX_DEPTH: usize = 128;
+/// Bytes that all paths of one archive may take together, implied directories included.
+const MAX_NAMES: usize = 256 << 20;
+
+/// What an archive entry becomes in the package directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file. Tar hard links are files too, with the content of the file they name.
+    File,
+    /// A directory, whether the archive lists it or only implies it.
+    Dir,
+    /// A symbolic link. It may be absolute, dangling or lead outside, as with Composer; whoever
+    /// creates it must never follow it.
+    Symlink {
+        /// The link's text, byte for byte: 1 to 4095 bytes without NUL.
+        target: Vec<u8>,
+    },
+}
+
+/// One thing that extraction creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Path from the archive's root (top folder included): `/`-separated, without trailing slash,
+    /// empty, `.` or `..` components, control characters or backslashes.
+    pub path: String,
+    /// What it becomes.
+    pub kind: EntryKind,
+    /// Declared uncompressed size in bytes; 0 for anything but files.
+    pub size: u64,
+    /// `Some`: permission bits (at most 0o777) that the archive fixes, whatever the umask.
+    /// `None`: 0666 for files, 0777 for directories, minus the umask; always for links.
+    pub mode: Option<u32>,
+}
+
+/// Turns an archive's name into an entry path.
+///
+/// `./` and doubled slashes vanish, as with unzip 6.0 and PharData [measured]. An empty result
+/// means the archive's root itself.
+pub(super) fn safe_path(raw: &[u8], is_dir: bool) -> Result<String> {
+    if raw.contains(&0) {
+        return Err(ArchiveError::hostile("the name contains a NUL byte"));
+    }
+    if raw.first() == Some(&b'/') {
+        return Err(ArchiveError::hostile("the name is an absolute path"));
+    }
+    if raw
+        .split(|&b| b == b'/' || b == b'\\')
+        .any(|part| part == b"..")
+    {
+        return Err(ArchiveError::hostile(
+            "the name leads out of the package through '..'",
+        ));
+    }
+    let Ok(name) = std::str::from_utf8(raw) else {
+        return Err(ArchiveError::declined("the name is not UTF-8"));
+    };
+    if name.contains('\\') {
+        return Err(ArchiveError::declined("the name contains a backslash"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(ArchiveError::declined(
+            "the name contains control characters",
+        ));
+    }
+    let mut path = String::with_capacity(name.len());
+    let mut depth = 0;
+    for part in name
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+    {
+        if part.len() > MAX_COMPONENT {
+            return Err(ArchiveError::declined(
+                "a part of the name is longer than 255 bytes",
+            ));
+        }
+        if depth > 0 {
+            path.push('/');
+        }
+        path.push_str(part);
+        depth += 1;
+    }
+    if path.len() > MAX_PATH || depth > MAX_DEPTH {
+        return Err(ArchiveError::declined("the name is too long or too deep"));
+    }
+    if !is_dir && (path.is_empty() || matches!(name.rsplit('/').next(), Some("" | "."))) {
+        return Err(ArchiveError::declined("a file has the name of a directory"));
+    }
+    Ok(path)
+}
+
+/// Checks a symbolic link's text.
+pub(super) fn check_target(target: &[u8]) -> Result<()> {
+    if target.contains(&0) {
+        return Err(ArchiveError::hostile(
+            "the link's target contains a NUL byte",
+        ));
+    }
+    if target.is_empty() {
+        // unzip makes an empty regular file of mode 0777 of it.
+        return Err(ArchiveError::declined("the link's target is empty"));
+    }
+    if target.len() > MAX_TARGET {
+        return Err(ArchiveError::declined("the link's target is too long"));
+    }
+    Ok(())
+}
+
+/// Longest link text in bytes (`PATH_MAX` less the final NUL).
+pub(super) const MAX_TARGET: usize = 4095;
+
+/// Modes that take from the owner what linking and Composer itself need.
+///
+/// A directory must be readable, writable and searchable for its owner and a file readable;
+/// otherwise the outcome depends on whether root runs Composer.
+pub(super) fn usable_mode(mode: u32, is_dir: bool) -> Result<u32> {
+    let needed = if is_dir { 0o700 } else { 0o400 };
+    if mode & needed == needed {
+        Ok(mode & 0o777)
+    } else {
+        Err(ArchiveError::declined(format!(
+            "mode {:04o} locks the owner out",
+            mode & 0o777
+        )))
+    }
+}
+
+/// Entries in the order in which extraction creates them.
+#[derive(Debug, Default)]
+pub(super) struct EntryList {
+    entries: Vec<Entry>,
+    by_path: HashMap<Box<str>, u32>,
+    name_bytes: usize,
+    max_entries: usize,
+}
+
+impl EntryList {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            max_entries: limits.max_entries,
+            ..Self::default()
+        }
+    }
+
+    /// Adds an entry after the directories it implies. Returns its index, or `None` for a
+    /// directory that is there already: unzip keeps the first mode, and for an implied directory
+    /// that is the default [measured].
+    pub(super) fn add(&mut self, entry: Entry) -> Result<Option<usize>> {
+        if let Some(&index) = self.by_path.get(entry.path.as_str()) {
+            let there = &self.entries[index as usize].kind;
+            return match (there, &entry.kind) {
+                (EntryKind::Dir, EntryKind::Dir) => Ok(None),
+                (EntryKind::Dir, _) | (_, EntryKind::Dir) => Err(ArchiveError::hostile(
+                    "a directory and something else share the name",
+                )),
+                _ => Err(ArchiveError::declined("two entries share the name")),
+            };
+        }
+        self.imply_parents(&entry.path)?;
+        self.push(entry).map(Some)
+    }
+
+    fn imply_parents(&mut self, path: &str) -> Result<()> {
+        // Nearest known ancestor first: nearly always the direct parent.
+        let mut known = 0;
+        let mut end = path.len();
+        while let Some(slash) = path[..end].rfind('/') {
+            if let Some(&index) = self.by_path.get(&path[..slash]) {
+                match self.entries[index as usize].kind {
+                    EntryKind::Dir => {}
+                    EntryKind::File => {
+                        return Err(ArchiveError::hostile("the entry lies below a file"));
+                    }
+                    EntryKind::Symlink { .. } => {
+                        return Err(ArchiveError::hostile(
+                            "the entry lies below a symbolic link",
+                        ));
+                    }
+                }
+                known = slash + 1;
+                break;
+            }
+            end = slash;
+        }
+        for (offset, _) in path[known..].match_indices('/') {
+            self.push(Entry {
+                path: path[..known + offset].to_owned(),
+                kind: EntryKind::Dir,
+                size: 0,
+                mode: None,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<usize> {
+        let index = self.entries.len();
+        self.name_bytes += entry.path.len();
+        let Ok(number) = u32::try_from(index) else {
+            return Err(ArchiveError::hostile("too many entries"));
+        };
+        if index >= self.max_entries || self.name_bytes > MAX_NAMES {
+            return Err(ArchiveError::hostile(format!(
+                "more than {} entries, or names of more than {MAX_NAMES} bytes",
+                self.max_entries
+            )));
+        }
+        match self.by_path.entry(entry.path.as_str().into()) {
+            hash_map::Entry::Vacant(slot) => slot.insert(number),
+            hash_map::Entry::Occupied(_) => {
+                return Err(ArchiveError::declined("two entries share the name"));
+            }
+        };
+        self.entries.push(entry);
+        Ok(index)
+    }
+
+    /// The entry at a path, if it has been added.
+    pub(super) fn find(&self, path: &str) -> Option<(usize, &Entry)> {
+        let index = *self.by_path.get(path)? as usize;
+        Some((index, &self.entries[index]))
+    }
+
+    /// Drops the look-up table.
+    pub(super) fn finish(self) -> Vec<Entry> {
+        self.entries
+    }
+}
+
+/// The index of the folder that Composer strips, if there is one.
+///
+/// Top-level names except `.DS_Store` count; a single one that is a directory is stripped
+/// (`ArchiveDownloader::install`). Composer's `is_dir` follows links, so a lone link is left to it.
+pub(super) fn find_top(entries: &[Entry]) -> Result<Option<usize>> {
+    let mut tops = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, e)| !e.path.contains('/') && e.path != ".DS_Store");
+    let (Some((index, only)), None) = (tops.next(), tops.next()) else {
+        return Ok(None);
+    };
+    match only.kind {
+        EntryKind::Dir => Ok(Some(index)),
+        EntryKind::File => Ok(None),
+        EntryKind::Symlink { .. } => Err(ArchiveError::declined(
+            "the only top-level entry is a symbolic link",
+        )
+        .at(&only.path)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

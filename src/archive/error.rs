@@ -1,0 +1,121 @@
+//! What can be wrong with an archive, sorted by what the caller has to do about it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+/// Why an archive cannot be read.
+///
+/// The three classes differ in what follows: a declined archive is handed to Composer's own
+/// extraction, a corrupt or hostile one ends the installation of its package.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// We cannot be sure to give the tree that Composer would give; its own code shall extract it.
+    #[error("archive is left to composer: {}", At(.entry.as_deref(), .reason))]
+    Declined {
+        /// Name of the entry, where one is to blame.
+        entry: Option<String>,
+        /// What we do not handle.
+        reason: Cow<'static, str>,
+    },
+    /// The bytes are damaged: truncated, wrong checksum, wrong size, broken directory.
+    #[error("archive is corrupt: {}", At(.entry.as_deref(), .reason))]
+    Corrupt {
+        /// Name of the entry, where one is to blame.
+        entry: Option<String>,
+        /// What is damaged.
+        reason: Cow<'static, str>,
+    },
+    /// The archive tries to write outside its folder or to exhaust the machine.
+    #[error("archive is hostile: {}", At(.entry.as_deref(), .reason))]
+    Hostile {
+        /// Name of the entry, where one is to blame.
+        entry: Option<String>,
+        /// What it attempts.
+        reason: Cow<'static, str>,
+    },
+    /// The archive file could not be read, or the sink failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Prints `entry: reason`, or the reason alone.
+struct At<'a>(Option<&'a str>, &'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(entry) => write!(f, "{entry}: {}", self.1),
+            None => f.write_str(self.1),
+        }
+    }
+}
+
+impl ArchiveError {
+    /// Name of the entry that is to blame, with control characters escaped.
+    pub fn entry(&self) -> Option<&str> {
+        match self {
+            Self::Declined { entry, .. }
+            | Self::Corrupt { entry, .. }
+            | Self::Hostile { entry, .. } => entry.as_deref(),
+            Self::Io(_) => None,
+        }
+    }
+
+    /// Stable word for tests and support.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Declined { .. } => "archive.declined",
+            Self::Corrupt { .. } => "archive.corrupt",
+            Self::Hostile { .. } => "archive.hostile",
+            Self::Io(_) => "archive.io",
+        }
+    }
+
+    pub(super) fn declined(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Declined {
+            entry: None,
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn corrupt(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Corrupt {
+            entry: None,
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn hostile(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Hostile {
+            entry: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// Adds the entry's name unless one is there already.
+    pub(super) fn at(mut self, name: impl AsRef<[u8]>) -> Self {
+        match &mut self {
+            Self::Declined { entry, .. }
+            | Self::Corrupt { entry, .. }
+            | Self::Hostile { entry, .. } => {
+                entry.get_or_insert_with(|| printable(name.as_ref()));
+            }
+            Self::Io(_) => {}
+        }
+        self
+    }
+}
+
+/// A name from the archive, fit for a message: valid text, no control characters.
+fn printable(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in String::from_utf8_lossy(name).chars() {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! Modes and names as unzip 6.0 makes them from the attributes of an entry.
+
+use super::super::error::ArchiveError;
+use super::super::{Limits, Result, entry};
+use super::directory::{Central, FLAG_UTF8};
+
+/// "Made by" systems (APPNOTE 4.4.2.2) that we judge.
+const FAT: u8 = 0;
+const UNIX: u8 = 3;
+
+/// MS-DOS attribute bits, the low byte of the external attributes.
+const DOS_READ_ONLY: u32 = 0x01;
+const DOS_LABEL: u32 = 0x08;
+const DOS_DIR: u32 = 0x10;
+
+/// File types in the high word of the external attributes.
+const S_IFMT: u32 = 0o170_000;
+const S_IFREG: u32 = 0o100_000;
+const S_IFDIR: u32 = 0o040_000;
+const S_IFLNK: u32 = 0o120_000;
+
+/// Whether the entry is a symbolic link, and its mode.
+///
+/// All of this was measured with umasks 000, 002, 022 and 077. Of the systems that unzip knows,
+/// only those that occur in practice are judged.
+pub(super) fn map(central: &Central<'_>, is_dir: bool) -> Result<(bool, Option<u32>)> {
+    match central.host {
+        UNIX => from_unix(central.attributes >> 16, is_dir),
+        // NTFS by APPNOTE, NTFS by Info-ZIP, VFAT, OS X: unzip looks at the DOS bits alone.
+        FAT | 10 | 11 | 14 | 19 => from_dos(central, is_dir).map(|mode| (false, mode)),
+        host => Err(ArchiveError::declined(format!("made by system {host}"))),
+    }
+}
+
+/// Made on Unix: the mode applies exactly, without set-id and sticky bits.
+fn from_unix(mode: u32, is_dir: bool) -> Result<(bool, Option<u32>)> {
+    match (mode & S_IFMT, is_dir) {
+        (S_IFLNK, false) => Ok((true, None)),
+        // Type 0 and the wrong of both types change nothing for unzip as long as a directory's
+        // name ends in a slash.
+        (0 | S_IFREG, _) | (S_IFDIR, true) => Ok((false, Some(entry::usable_mode(mode, is_dir)?))),
+        _ => Err(ArchiveError::declined(format!(
+            "file type {:06o}",
+            mode & S_IFMT
+        ))),
+    }
+}
+
+/// Made elsewhere: the umask decides, except that a Unix mode whose owner bits agree with the DOS
+/// attributes counts when the system is FAT (PKZIP for Unix writes that).
+fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
+    let dos = central.attributes;
+    if dos & DOS_LABEL != 0 {
+        return Err(ArchiveError::declined("the entry is a volume label"));
+    }
+    if !is_dir && dos & DOS_DIR != 0 {
+        // A file, but of mode 0777 minus the umask.
+        return Err(ArchiveError::declined("a directory without a final slash"));
+    }
+    let mode = central.attributes >> 16;
+    if mode & S_IFMT == S_IFLNK {
+        return Err(ArchiveError::declined("a link that was not made on unix"));
+    }
+    let read_only = dos & DOS_READ_ONLY != 0;
+    let owner = 0o400 | if read_only { 0 } else { 0o200 } | if is_dir { 0o100 } else { 0 };
+    if central.host == FAT && mode & 0o700 == owner {
+        return entry::usable_mode(mode, is_dir).map(Some);
+    }
+    if read_only {
+        // 0444 or 0555 minus the umask: neither an exact mode nor the default.
+        return Err(ArchiveError::declined(
+            "the entry is read-only without a unix mode",
+        ));
+    }
+    Ok(None)
+}
+
+/// Whether unzip writes the name as it stands.
+///
+/// [Measured] A name of an entry without extra field is taken byte for byte, but as code page 850
+/// when made on FAT or similar. With an extra field, the UTF-8 flag counts, and the locale does
+/// too. A Unicode path field (APPNOTE 4.6.9) replaces a name without the flag.
+pub(super) fn check_name_coding(
+    central: &Central<'_>,
+    local_extra: bool,
+    limits: &Limits,
+) -> Result<()> {
+    let flagged = central.flags & FLAG_UTF8 != 0;
+    if !flagged && central.has_extra(0x7075) {
+        return Err(ArchiveError::declined(
+            "the entry has a second, unicode name",
+        ));
+    }
+    if central.name.is_ascii() || std::str::from_utf8(central.name).is_err() {
+        return Ok(());
+    }
+    let central_extra = !central.extra.is_empty();
+    let as_text = flagged && central_extra && local_extra;
+    let as_bytes = central.host == UNIX && !(flagged && (central_extra || local_extra));
+    if as_text && !limits.utf8_locale {
+        return Err(ArchiveError::declined(
+            "the name is not ASCII and its spelling depends on the locale",
+        ));
+    }
+    if as_text || as_bytes {
+        Ok(())
+    } else {
+        Err(ArchiveError::declined(
+            "the name is not ASCII and unzip would recode it",
+        ))
+    }
+}
+
+/// Whether the file name ends in a VMS version: a semicolon and digits, which unzip cuts off.
+pub(super) fn has_version_suffix(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once(';')
+        .is_some_and(|(_, tail)| tail.bytes().all(|b| b.is_ascii_digit()))
+}

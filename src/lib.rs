@@ -1,0 +1,29 @@
+//! Allegro's core: archives into a content-addressable store, packages from it into a project.
+//!
+//! Layers, low to high; a layer uses those above it in this list only:
+//!
+//! * [`error`], [`report`], [`env`], [`settings`], [`fs`]: what everything needs
+//! * [`composer`]: Composer's data
+//! * [`archive`], [`fetch`]: reading zip and tar; HTTP
+//! * [`store`], [`link`]: blobs and manifests; blobs into directories
+//! * [`plan`]: which road each package takes
+//! * [`ops`]: the use cases, the only place where stages are joined
+//! * [`wire`], [`helper`]: the boundary to PHP
+//!
+//! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`; the plugin
+//! then renames each staged package into place inside Composer's own operation.
+
+pub mod archive;
+pub mod composer;
+pub mod env;
+pub mod error;
+pub mod fetch;
+pub mod fs;
+pub mod helper;
+pub mod link;
+pub mod ops;
+pub mod plan;
+pub mod report;
+pub mod settings;
+pub mod store;
+pub mod wire;

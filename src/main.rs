@@ -1,0 +1,132 @@
+//! The `allegro` binary: the helper process of the plugin, and a look at the store.
+
+use std::io::{BufReader, Write, stdin, stdout};
+use std::process::ExitCode;
+
+use allegro::error::Result;
+use allegro::settings::{Overrides, Settings};
+use allegro::store::Store;
+
+const USAGE: &str = "\
+The native part of allegro/plugin.
+
+Usage: allegro COMMAND
+
+Commands:
+  helper         answer the plugin's requests, one JSON document a line, until standard input ends
+  store path     where the store is
+  store status   what the store holds, as JSON
+  store verify   read every file of the store; damaged ones are taken out of use (exit code 1 if there were any)
+  version        version and protocol
+  help           this text
+
+Environment:
+  ALLEGRO_STORE           the store's directory (default: allegro in the user's cache directory)
+  ALLEGRO_LINK_STRATEGY   auto, reflink, hardlink or copy
+  ALLEGRO_WORKERS         parallel downloads, 1 to 32
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["helper"] => helper(),
+        ["store", "path"] => settings().and_then(|settings| say(&settings.store.display())),
+        ["store", "status"] => store().and_then(|store| json(&store.usage()?)),
+        ["store", "verify"] => verify(),
+        ["version" | "--version" | "-V"] => {
+            let info = allegro::ops::info();
+            say(&format!(
+                "allegro {} (protocol {})",
+                info.version, info.protocol
+            ))
+        }
+        ["help" | "--help" | "-h"] => say(&USAGE.trim_end()),
+        [] => {
+            let _ = write!(std::io::stderr(), "{USAGE}");
+            return ExitCode::from(2);
+        }
+        _ => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "allegro: unknown command \"{}\"; see: allegro help",
+                words.join(" ")
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) | Err(Failure::Pipe) => ExitCode::SUCCESS,
+        Err(Failure::Damaged) => ExitCode::FAILURE,
+        Err(Failure::Error(error)) => {
+            let mut text = format!("allegro: {error}");
+            if let Some(hint) = error.hint() {
+                text.push_str("\n  ");
+                text.push_str(hint);
+            }
+            let _ = writeln!(std::io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Failure {
+    /// Nobody reads our output any more; that is not a failure.
+    Pipe,
+    /// `store verify` found something; it has been said already.
+    Damaged,
+    Error(allegro::error::Error),
+}
+
+impl From<allegro::error::Error> for Failure {
+    fn from(error: allegro::error::Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(_: std::io::Error) -> Self {
+        Self::Pipe
+    }
+}
+
+fn settings() -> Result<Settings, Failure> {
+    Ok(Settings::resolve(&Overrides::default())?)
+}
+
+fn store() -> Result<Store, Failure> {
+    Ok(Store::open(&settings()?.store)?)
+}
+
+fn say(text: &dyn std::fmt::Display) -> Result<(), Failure> {
+    writeln!(stdout(), "{text}")?;
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| allegro::error::Error::Internal(error.to_string()))?;
+    say(&text)
+}
+
+fn verify() -> Result<(), Failure> {
+    let findings = store()?.verify()?;
+    json(&findings)?;
+    if findings.damaged.is_empty() && findings.torn.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Damaged)
+    }
+}
+
+fn helper() -> Result<(), Failure> {
+    // Composer decides what Ctrl-C means; it ends us by closing our input.
+    ignore_terminal_signals();
+    allegro::helper::serve(BufReader::new(stdin()), &mut stdout())?;
+    Ok(())
+}
+
+fn ignore_terminal_signals() {
+    // A process group of our own: the terminal sends its signals to the foreground group only.
+    let _ = rustix::process::setpgid(None, None);
+}

@@ -1,0 +1,17 @@
+//! What this native part is and where it works.
+
+use crate::env;
+use crate::settings::{Overrides, Settings};
+use crate::wire::{InfoAnswer, PROTOCOL};
+
+/// Never fails: settings that can't be resolved are left out.
+pub fn info() -> InfoAnswer {
+    InfoAnswer {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        store: Settings::resolve(&Overrides::default())
+            .ok()
+            .map(|settings| settings.store),
+        strategy: std::env::var(env::LINK_STRATEGY).unwrap_or_else(|_| "auto".to_owned()),
+    }
+}

@@ -1,0 +1,10 @@
+//! Use cases: the only place where stages are joined.
+
+mod info;
+mod pool;
+mod prepare;
+mod remove;
+
+pub use info::info;
+pub use prepare::prepare;
+pub use remove::remove;

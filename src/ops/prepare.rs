@@ -1,0 +1,574 @@
+//! Packages → directories in staging: from the store, from Composer's archive cache, or from the network.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, Sender};
+use parking_lot::Mutex;
+use sha1::{Digest as _, Sha1};
+
+use super::pool::with_pool;
+use crate::archive::utf8_locale;
+use crate::composer::ManifestKey;
+use crate::error::{Error, Result, at};
+use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
+use crate::fs::{owner_is_alive, remove_all};
+use crate::link::{Linker, Method, Strategy, TreeError, TreeOptions, link_tree};
+use crate::plan::{Road, plan};
+use crate::report::{Event, Host};
+use crate::settings::Settings;
+use crate::store::{ItemKind, Manifest, Store, ingest};
+use crate::wire::{Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest};
+
+/// What staging directories are called: this, then [`crate::fs::unique`].
+const STAGING_PREFIX: &str = ".allegro-";
+
+/// How often the calling thread looks for events and for a reason to stop.
+const TICK: Duration = Duration::from_millis(40);
+
+/// Makes all packages of the request ready in staging.
+///
+/// Nothing outside `request.staging`, the store and Composer's archive cache is touched. All threads have
+/// ended when this returns.
+///
+/// # Errors
+/// Only for what concerns the whole request; a package's own trouble is in its [`Outcome`].
+pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareAnswer> {
+    let settings = Settings::resolve(&request.settings)?;
+    let store = match Store::open(&settings.store) {
+        Ok(store) => store,
+        Err(error @ Error::Store { .. }) => return Ok(decline_all(request, error)),
+        Err(error) => return Err(error),
+    };
+    store.sweep();
+    sweep_staging(&request.staging);
+    fs::create_dir_all(&request.staging).map_err(at("creating", &request.staging))?;
+
+    let (events, inbox) = crossbeam_channel::unbounded();
+    let run = Run {
+        linker: Linker::new(settings.strategy),
+        answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
+        method: Mutex::new(None),
+        notices: Mutex::new(Vec::new()),
+        cancel: AtomicBool::new(false),
+        request,
+        settings: &settings,
+        store: &store,
+    };
+    let result = std::thread::scope(|scope| {
+        let run = &run;
+        // The channel ends with the worker.
+        let worker = scope.spawn(move || run.work(&events));
+        // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
+        // would feel.
+        let mut batch = Vec::new();
+        let mut last: Option<Instant> = None;
+        loop {
+            match inbox.recv_timeout(TICK) {
+                Ok(event) => batch.push(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if last.is_none_or(|last| last.elapsed() >= TICK) {
+                last = Some(Instant::now());
+                if !batch.is_empty() {
+                    host.events(std::mem::take(&mut batch));
+                }
+                if host.interrupted() {
+                    run.cancel.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        if !batch.is_empty() {
+            host.events(batch);
+        }
+        if host.interrupted() {
+            run.cancel.store(true, Ordering::Relaxed);
+        }
+        worker
+            .join()
+            .unwrap_or_else(|_| Err(Error::Internal("a worker panicked".to_owned())))
+    });
+    result?;
+    if run.cancel.load(Ordering::Relaxed) {
+        let _ = remove_all(&request.staging);
+        return Err(Error::Interrupted);
+    }
+    Ok(run.answer())
+}
+
+/// The store can't be used at all: Composer does the run, and says once why it is slow.
+fn decline_all(request: &PrepareRequest, error: Error) -> PrepareAnswer {
+    let outcome = Outcome::from(error);
+    let notices = match &outcome {
+        Outcome::Declined { reason, .. } => vec![format!(
+            "the store can't be used, Composer installs by itself: {reason}"
+        )],
+        _ => Vec::new(),
+    };
+    let quiet = match outcome {
+        Outcome::Declined { reason, .. } => Outcome::Declined {
+            reason,
+            loud: false,
+        },
+        other => other,
+    };
+    PrepareAnswer {
+        packages: request
+            .packages
+            .iter()
+            .map(|package| PackageAnswer {
+                id: package.id,
+                outcome: quiet.clone(),
+            })
+            .collect(),
+        method: None,
+        notices,
+    }
+}
+
+/// Removes staging directories beside `staging` whose process is gone. Failures don't matter.
+fn sweep_staging(staging: &Path) {
+    let Some(entries) = staging
+        .parent()
+        .and_then(|parent| fs::read_dir(parent).ok())
+    else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if let Some(owner) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix(STAGING_PREFIX))
+            && !owner_is_alive(owner)
+        {
+            let _ = remove_all(&entry.path());
+        }
+    }
+}
+
+/// One call of [`prepare`], shared by its threads.
+struct Run<'a> {
+    request: &'a PrepareRequest,
+    settings: &'a Settings,
+    store: &'a Store,
+    linker: Linker,
+    answers: Mutex<HashMap<usize, Outcome>>,
+    method: Mutex<Option<Method>>,
+    notices: Mutex<Vec<String>>,
+    cancel: AtomicBool,
+}
+
+impl Run<'_> {
+    fn work(&self, events: &Sender<Event>) -> Result<()> {
+        with_pool(self.settings.threads, |pool| self.work_in(pool, events))
+    }
+
+    fn work_in(&self, pool: &rayon::ThreadPool, events: &Sender<Event>) {
+        let (local, mut wanted) = plan(self.store, &self.request.packages);
+        // What the store or the cache turned out not to hold soundly is downloaded in a second round.
+        let unsound = Mutex::new(Vec::new());
+        pool.in_place_scope(|scope| {
+            for (package, road) in local {
+                let (events, unsound) = (events.clone(), &unsound);
+                scope.spawn(move |_| {
+                    let outcome = match road {
+                        Road::Store => self.take_from_store(package, &events),
+                        Road::Archive => self.take_from_archive(package),
+                    };
+                    match outcome {
+                        Some(outcome) => self.settle(package, outcome, &events),
+                        None => unsound.lock().push(package),
+                    }
+                });
+            }
+            self.download(std::mem::take(&mut wanted), scope, events);
+        });
+        let unsound = unsound.into_inner();
+        if !unsound.is_empty() {
+            pool.in_place_scope(|scope| self.download(unsound, scope, events));
+        }
+    }
+
+    fn settle(&self, package: &PackageRequest, outcome: Outcome, events: &Sender<Event>) {
+        self.answers.lock().insert(package.id, outcome);
+        let _ = events.send(Event::Settled { id: package.id });
+    }
+
+    fn stage(&self, package: &PackageRequest) -> PathBuf {
+        self.request.staging.join(package.id.to_string())
+    }
+
+    /// Where a download goes: Composer's cache, or staging where that can't be written.
+    fn download_path(&self, package: &PackageRequest) -> PathBuf {
+        match &package.archive {
+            Some(path) if package.archive_writable => path.clone(),
+            _ => self.request.staging.join(format!("{}.archive", package.id)),
+        }
+    }
+
+    /// `None`: the package's blobs or manifest are not sound and there is no archive either.
+    fn take_from_store(&self, package: &PackageRequest, events: &Sender<Event>) -> Option<Outcome> {
+        let manifest = match self.store.read_manifest(&package.dist.key()) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => return self.take_from_archive(package),
+            Err(error) => return Some(error.into()),
+        };
+        match self.link(package, &manifest) {
+            Ok(files) => Some(self.ready(package, Origin::Store, files, 0)),
+            Err(TreeError::Incomplete { damaged }) => {
+                if !damaged.is_empty() {
+                    let message = self.damage(package, &damaged);
+                    // In the answer too, for callers that take no events.
+                    self.notices.lock().push(message.clone());
+                    let _ = events.send(Event::Notice { message });
+                }
+                self.take_from_archive(package)
+            }
+            Err(TreeError::Failed(error)) => Some(error.into()),
+        }
+    }
+
+    /// Says what was found damaged, and which projects may have it through a hard link.
+    fn damage(&self, package: &PackageRequest, damaged: &[String]) -> String {
+        let projects: Vec<String> = self
+            .store
+            .projects_with(&package.dist.key())
+            .iter()
+            .map(|project| project.display().to_string())
+            .collect();
+        let mut text = format!(
+            "{} of {} ({}) was changed in place or torn; the store's copy went to quarantine and is restored from the archive",
+            damaged.join(", "),
+            package.name,
+            package.version
+        );
+        if !projects.is_empty() {
+            text.push_str("; these projects have the package: ");
+            text.push_str(&projects.join(", "));
+        }
+        text
+    }
+
+    /// `None`: there is no (valid) archive in Composer's cache.
+    fn take_from_archive(&self, package: &PackageRequest) -> Option<Outcome> {
+        let archive = package.archive.as_deref().filter(|path| path.is_file())?;
+        if let Some(expected) = package.dist.shasum.as_deref().filter(|sum| !sum.is_empty()) {
+            match sha1_of(archive) {
+                Ok(actual) if actual.eq_ignore_ascii_case(expected) => {}
+                // As in Composer: a cache entry with another sum is no entry.
+                _ => return None,
+            }
+        }
+        match self.unpack(package, archive, Origin::Archive, 0) {
+            // Damaged in the cache: as good as not there.
+            Err(Error::Damaged(_)) => {
+                let _ = fs::remove_file(archive);
+                None
+            }
+            result => Some(result.unwrap_or_else(Outcome::from)),
+        }
+    }
+
+    fn unpack(
+        &self,
+        package: &PackageRequest,
+        archive: &Path,
+        from: Origin,
+        downloaded: u64,
+    ) -> Result<Outcome> {
+        let ingested = ingest(
+            self.store,
+            archive,
+            &package.dist,
+            (&package.name, &package.version),
+            self.request.umask,
+            &self.cancel,
+        )?;
+        let key: ManifestKey = package.dist.key();
+        self.store.write_manifest(&key, &ingested.manifest)?;
+        match self.link(package, &ingested.manifest) {
+            Ok(files) => Ok(self.ready(package, from, files, downloaded)),
+            Err(TreeError::Failed(error)) => Err(error),
+            Err(TreeError::Incomplete { .. }) => Err(Error::Declined {
+                reason: "the store changes faster than it can be read".to_owned(),
+            }),
+        }
+    }
+
+    fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
+        if package.plain_modes
+            && manifest
+                .items
+                .iter()
+                .any(|item| matches!(item.kind, ItemKind::Symlink { .. }))
+        {
+            return Err(TreeError::Failed(Error::Declined {
+                reason:
+                    "it has symbolic links, which PHP's ZipArchive unpacks as files; install unzip"
+                        .to_owned(),
+            }));
+        }
+        if !utf8_locale()
+            && package.dist.kind == "zip"
+            && manifest.items.iter().any(|item| !item.path.is_ascii())
+        {
+            return Err(TreeError::Failed(Error::Declined {
+                reason: "it has names that unzip spells by the locale".to_owned(),
+            }));
+        }
+        let stage = self.stage(package);
+        let options = TreeOptions {
+            umask: self.request.umask,
+            private: package.private,
+            bins: &package.bins,
+            plain_modes: package.plain_modes,
+        };
+        let result = link_tree(
+            self.store,
+            &self.linker,
+            manifest,
+            &stage,
+            options,
+            &self.cancel,
+        );
+        match result {
+            Ok(linked) => {
+                let mut method = self.method.lock();
+                *method = (*method).max(linked.method);
+                Ok(linked.files)
+            }
+            Err(error) => {
+                let _ = remove_all(&stage);
+                Err(error)
+            }
+        }
+    }
+
+    fn ready(
+        &self,
+        package: &PackageRequest,
+        from: Origin,
+        files: u64,
+        downloaded: u64,
+    ) -> Outcome {
+        let archive = package.want_archive.then(|| match from {
+            Origin::Download => self.download_path(package),
+            Origin::Store | Origin::Archive => package.archive.clone().unwrap_or_default(),
+        });
+        Outcome::Ready {
+            stage: self.stage(package),
+            from,
+            files,
+            downloaded,
+            archive,
+        }
+    }
+
+    /// Downloads what can be, and hands each archive to the pool as it arrives.
+    fn download<'s>(
+        &'s self,
+        packages: Vec<&'s PackageRequest>,
+        scope: &rayon::Scope<'s>,
+        events: &Sender<Event>,
+    ) {
+        let mut by_id = HashMap::new();
+        let mut requests = Vec::new();
+        for package in packages {
+            let Some(info) = &package.fetch else {
+                self.settle(package, Outcome::Missing, events);
+                continue;
+            };
+            requests.push(fetch::Request {
+                id: package.id,
+                url: info.url.clone(),
+                headers: info
+                    .headers
+                    .iter()
+                    .filter_map(|line| header(line))
+                    .collect(),
+                proxy: info.proxy.clone(),
+                sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
+                dest: self.download_path(package),
+                size_hint: None,
+            });
+            by_id.insert(package.id, package);
+        }
+        if requests.is_empty() {
+            return;
+        }
+        for request in &requests {
+            sweep_downloads(&request.dest);
+        }
+        let fetcher = match Fetcher::new(self.fetch_options()) {
+            Ok(fetcher) => fetcher,
+            Err(error) => {
+                for package in by_id.into_values() {
+                    self.settle(package, declined(&error), events);
+                }
+                return;
+            }
+        };
+        let on_event = |event| {
+            let event = match event {
+                FetchEvent::Progress { id, bytes_delta } => Event::Received {
+                    id,
+                    bytes: bytes_delta,
+                },
+                FetchEvent::Retrying {
+                    id, wait, reason, ..
+                } => Event::Retrying {
+                    id,
+                    reason,
+                    wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                },
+                FetchEvent::Started { .. }
+                | FetchEvent::Done { .. }
+                | FetchEvent::Failed { .. } => {
+                    return;
+                }
+            };
+            let _ = events.send(event);
+        };
+        let on_done = |result: Result<Fetched, (usize, FetchError)>| match result {
+            Ok(fetched) => {
+                let Some(&package) = by_id.get(&fetched.id) else {
+                    return;
+                };
+                let events = events.clone();
+                scope.spawn(move |_| {
+                    let path = self.download_path(package);
+                    let outcome = self
+                        .unpack(package, &path, Origin::Download, fetched.bytes)
+                        .unwrap_or_else(|error| {
+                            if matches!(error, Error::Damaged(_)) {
+                                let _ = fs::remove_file(&path);
+                            }
+                            error.into()
+                        });
+                    self.settle(package, outcome, &events);
+                });
+            }
+            Err((id, error)) => {
+                if let Some(package) = by_id.get(&id) {
+                    self.settle(package, declined(&error), events);
+                }
+            }
+        };
+        fetcher.run(requests, &self.cancel, &on_event, &on_done);
+    }
+
+    fn fetch_options(&self) -> FetchOptions {
+        let http = &self.request.http;
+        FetchOptions {
+            workers: self.settings.workers,
+            user_agent: http.user_agent.clone(),
+            ca_file: http.ca_file.clone(),
+            ca_dir: http.ca_dir.clone(),
+            secure_http: http.secure_http,
+            idle_timeout: self.settings.idle_timeout,
+            ..FetchOptions::default()
+        }
+    }
+
+    fn answer(self) -> PrepareAnswer {
+        let mut answers = self.answers.into_inner();
+        let linked: Vec<ManifestKey> = self
+            .request
+            .packages
+            .iter()
+            .filter(|package| matches!(answers.get(&package.id), Some(Outcome::Ready { .. })))
+            .map(|package| package.dist.key())
+            .collect();
+        // Only for naming projects later: no reason to fail an install.
+        let _ = self.store.note_root(&self.request.vendor_dir, &linked);
+        let packages = self
+            .request
+            .packages
+            .iter()
+            .map(|package| PackageAnswer {
+                id: package.id,
+                outcome: answers.remove(&package.id).unwrap_or_else(|| {
+                    Error::Internal(format!("{} was forgotten", package.name)).into()
+                }),
+            })
+            .collect();
+        let method = self.method.into_inner();
+        let mut notices = self.notices.into_inner();
+        if method == Some(Method::Copy)
+            && self.settings.strategy == Strategy::Auto
+            && first_time(self.store, &self.request.vendor_dir)
+        {
+            notices.push(format!(
+                "files are copied, because they can be neither reflinked nor hard-linked from the store at {} to {}; a store on the project's file system (ALLEGRO_STORE) is faster and saves space",
+                self.store.root().display(),
+                self.request.vendor_dir.display()
+            ));
+        }
+        PrepareAnswer {
+            packages,
+            method,
+            notices,
+        }
+    }
+}
+
+/// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.
+fn sweep_downloads(dest: &Path) {
+    const AGE: Duration = Duration::from_hours(1);
+    let Some(entries) = dest.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let left_over = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(fetch::TEMP_PREFIX));
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        if left_over && age.is_some_and(|age| age > AGE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn declined(error: &FetchError) -> Outcome {
+    Outcome::Declined {
+        reason: error.to_string(),
+        loud: false,
+    }
+}
+
+/// SHA-1 of a file, in lower-case hexadecimal.
+fn sha1_of(path: &Path) -> std::io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = Sha1::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(crate::store::hex(&hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+/// `Name: value`, as Composer keeps headers.
+fn header(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once(':')?;
+    Some((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Whether this vendor directory hasn't been told yet that its files are copied.
+fn first_time(store: &Store, vendor_dir: &Path) -> bool {
+    let name = sha2::Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
+    let told = store.root().join("told");
+    fs::create_dir_all(&told).is_ok()
+        && fs::File::create_new(told.join(crate::store::hex(&name[..16]))).is_ok()
+}

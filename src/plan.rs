@@ -1,0 +1,50 @@
+//! Which road each package takes, before anything is written.
+
+use crate::store::Store;
+use crate::wire::PackageRequest;
+
+/// Where a package's content is nearby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Road {
+    /// The store has a manifest.
+    Store,
+    /// Composer's cache has an archive.
+    Archive,
+}
+
+/// Splits the packages into those that are nearby, the costly ones first, and those to be downloaded.
+///
+/// Costly first keeps all threads busy until the end: one huge package started last would run alone.
+pub fn plan<'a>(
+    store: &Store,
+    packages: &'a [PackageRequest],
+) -> (Vec<(&'a PackageRequest, Road)>, Vec<&'a PackageRequest>) {
+    let mut local = Vec::new();
+    let mut wanted = Vec::new();
+    for package in packages {
+        let archive = package
+            .archive
+            .as_deref()
+            .filter(|_| package.use_store)
+            .and_then(|path| path.metadata().ok());
+        let manifest = (package.use_store && !(package.want_archive && archive.is_none()))
+            .then(|| store.manifest_path(&package.dist.key()))
+            .and_then(|path| path.metadata().ok());
+        if let Some(manifest) = manifest {
+            local.push((package, Road::Store, manifest.len()));
+        } else if let Some(archive) = archive {
+            // Unpacking a byte of archive costs about as much as linking a byte of manifest.
+            local.push((package, Road::Archive, archive.len()));
+        } else {
+            wanted.push(package);
+        }
+    }
+    local.sort_by_key(|&(_, road, cost)| (road == Road::Store, std::cmp::Reverse(cost)));
+    (
+        local
+            .into_iter()
+            .map(|(package, road, _)| (package, road))
+            .collect(),
+        wanted,
+    )
+}

@@ -1,0 +1,54 @@
+//! What happens during a run, as data: the same events feed a terminal, PHP and the helper's JSON lines.
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened. Ids are the caller's package ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A package is ready in staging, or has failed.
+    Settled {
+        /// The package.
+        id: usize,
+    },
+    /// Bytes of a dist arrived.
+    Received {
+        /// The package.
+        id: usize,
+        /// How many bytes since the last event of this package.
+        bytes: u64,
+    },
+    /// A download is tried once more.
+    Retrying {
+        /// The package.
+        id: usize,
+        /// Why, without secrets.
+        reason: String,
+        /// Milliseconds until the next attempt.
+        wait_ms: u64,
+    },
+    /// Something the user should know; at most a few in a run.
+    Notice {
+        /// A sentence.
+        message: String,
+    },
+}
+
+/// Who calls us: takes the events on its own thread and may ask us to stop.
+pub trait Host {
+    /// Takes the events since the last call. Called on the calling thread only.
+    fn events(&mut self, events: Vec<Event>);
+    /// Whether to stop. Asked at least every 50 ms.
+    fn interrupted(&mut self) -> bool;
+}
+
+/// A host that ignores everything.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Host for Silent {
+    fn events(&mut self, _events: Vec<Event>) {}
+    fn interrupted(&mut self) -> bool {
+        false
+    }
+}

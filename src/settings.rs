@@ -1,0 +1,167 @@
+//! The resolved settings and the one place that layers them: request > environment > default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env;
+use crate::error::{Error, Result};
+use crate::link::Strategy;
+
+/// What a caller may set in a request; everything is optional.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overrides {
+    /// The store's root.
+    pub store: Option<PathBuf>,
+    /// How files get into a project.
+    pub link_strategy: Option<String>,
+    /// Parallel downloads.
+    pub workers: Option<usize>,
+}
+
+/// Settings with every question answered.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The store's root.
+    pub store: PathBuf,
+    /// How files get into a project.
+    pub strategy: Strategy,
+    /// Parallel downloads, 1 to 32.
+    pub workers: usize,
+    /// Threads for files and archives.
+    pub threads: usize,
+    /// A download without a byte for this long is given up.
+    pub idle_timeout: Duration,
+}
+
+/// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
+const DEFAULT_WORKERS: usize = 16;
+
+impl Settings {
+    /// Layers `overrides` over the environment over the defaults.
+    pub fn resolve(overrides: &Overrides) -> Result<Self> {
+        let store = match overrides
+            .store
+            .clone()
+            .or_else(|| path_from_env(env::STORE))
+        {
+            Some(path) if path.is_absolute() => path,
+            Some(path) => std::env::current_dir()
+                .map_err(|error| Error::Input(format!("no current directory: {error}")))?
+                .join(path),
+            None => default_store()?,
+        };
+        let strategy = match overrides
+            .link_strategy
+            .clone()
+            .or_else(|| text_from_env(env::LINK_STRATEGY))
+        {
+            Some(word) => word.parse()?,
+            None => Strategy::Auto,
+        };
+        let workers = match overrides.workers {
+            Some(workers) => workers,
+            None => match text_from_env(env::WORKERS) {
+                Some(text) => text.trim().parse().map_err(|_| {
+                    Error::Input(format!(
+                        "{} must be a number from 1 to 32, not \"{text}\"",
+                        env::WORKERS
+                    ))
+                })?,
+                None => DEFAULT_WORKERS,
+            },
+        };
+        if !(1..=32).contains(&workers) {
+            return Err(Error::Input(format!(
+                "{} must be a number from 1 to 32, not {workers}",
+                env::WORKERS
+            )));
+        }
+        let idle_timeout = match text_from_env(env::IDLE_TIMEOUT_MS) {
+            Some(text) => Duration::from_millis(text.trim().parse().map_err(|_| {
+                Error::Input(format!(
+                    "{} must be a number of milliseconds, not \"{text}\"",
+                    env::IDLE_TIMEOUT_MS
+                ))
+            })?),
+            None => Duration::from_secs(30),
+        };
+        Ok(Self {
+            store,
+            strategy,
+            workers,
+            threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16)),
+            idle_timeout,
+        })
+    }
+}
+
+fn text_from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path_from_env(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// `$XDG_CACHE_HOME/allegro`, `~/.cache/allegro`, or `~/Library/Caches/allegro` on macOS.
+fn default_store() -> Result<PathBuf> {
+    if let Some(cache) = path_from_env("XDG_CACHE_HOME").filter(|path| path.is_absolute()) {
+        return Ok(cache.join("allegro"));
+    }
+    let home = path_from_env("HOME").ok_or_else(|| {
+        Error::Input(format!(
+            "neither HOME nor XDG_CACHE_HOME is set: say where the store shall be with {}",
+            env::STORE
+        ))
+    })?;
+    Ok(if cfg!(target_os = "macos") {
+        home.join("Library/Caches/allegro")
+    } else {
+        home.join(".cache/allegro")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_beats_the_default() {
+        let settings = Settings::resolve(&Overrides {
+            store: Some("/somewhere/store".into()),
+            link_strategy: Some("copy".into()),
+            workers: Some(3),
+        })
+        .expect("valid overrides");
+        assert_eq!(settings.store, PathBuf::from("/somewhere/store"));
+        assert_eq!(settings.strategy, Strategy::Copy);
+        assert_eq!(settings.workers, 3);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_name_of_the_setting() {
+        for overrides in [
+            Overrides {
+                workers: Some(0),
+                ..Overrides::default()
+            },
+            Overrides {
+                workers: Some(33),
+                ..Overrides::default()
+            },
+            Overrides {
+                link_strategy: Some("symlink".into()),
+                ..Overrides::default()
+            },
+        ] {
+            let error = Settings::resolve(&overrides).expect_err("refused");
+            assert_eq!(error.code(), "input");
+            assert!(error.to_string().contains("ALLEGRO_"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One package: an ordered list of what its archive holds.
+//!
+//! On disk: `ALMANI01`, the postcard encoding of [`Manifest`], and the first eight bytes of the SHA-256 over
+//! both. A file that doesn't end so is torn and counts as absent.
+
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Digest, Store};
+use crate::composer::ManifestKey;
+use crate::error::{Result, in_store};
+use crate::fs::write_atomically;
+
+const MAGIC: &[u8; 8] = b"ALMANI01";
+const SEAL: usize = 8;
+
+/// What a package's archive holds, in the archive's order.
+///
+/// The order is kept because readdir order follows creation order on some file systems, and Composer's
+/// class map follows readdir order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The package's name when it was ingested; for people, not part of the key.
+    pub name: String,
+    /// Its pretty version, likewise.
+    pub version: String,
+    /// The dist URL without credentials.
+    pub url: String,
+    /// The dist reference.
+    pub reference: Option<String>,
+    /// Size of the archive in bytes.
+    pub archive_bytes: u64,
+    /// Mode that the archive fixes for the package directory itself.
+    pub root_mode: Option<u32>,
+    /// Everything below the package directory, parents not necessarily before children.
+    pub items: Vec<Item>,
+}
+
+/// A file, directory or link of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Relative to the package directory, `/`-separated, safe to join.
+    pub path: String,
+    /// Permission bits that the archive fixes; `None`: 0666 or 0777 less the umask.
+    pub mode: Option<u32>,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// What an item is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ItemKind {
+    /// A regular file.
+    File {
+        /// Of its content.
+        digest: Digest,
+        /// In bytes.
+        size: u64,
+    },
+    /// A directory with an entry of its own.
+    Dir,
+    /// A symbolic link.
+    Symlink {
+        /// Where it points, as in the archive.
+        target: Vec<u8>,
+    },
+}
+
+impl Item {
+    /// The permission bits of this item under `umask`.
+    pub fn mode_under(&self, umask: u32) -> u32 {
+        self.mode.unwrap_or(match self.kind {
+            ItemKind::File { .. } => 0o666 & !umask,
+            ItemKind::Dir | ItemKind::Symlink { .. } => 0o777 & !umask,
+        })
+    }
+}
+
+impl Manifest {
+    /// Number of regular files and the sum of their sizes.
+    pub fn files_and_bytes(&self) -> (u64, u64) {
+        self.items
+            .iter()
+            .filter_map(|item| match item.kind {
+                ItemKind::File { size, .. } => Some(size),
+                _ => None,
+            })
+            .fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let body = bytes.len().checked_sub(SEAL)?;
+        let (content, seal) = bytes.split_at(body);
+        let payload = content.strip_prefix(MAGIC)?;
+        if Sha256::digest(content)[..SEAL] != *seal {
+            return None;
+        }
+        postcard::from_bytes(payload).ok()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        // Encoding into memory can't fail for this type: no unsized sequences, no custom serializers.
+        bytes.extend(postcard::to_stdvec(self).unwrap_or_default());
+        let seal = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&seal[..SEAL]);
+        bytes
+    }
+}
+
+impl Store {
+    /// Reads a manifest. A torn or foreign file counts as absent.
+    pub fn read_manifest(&self, key: &ManifestKey) -> Result<Option<Manifest>> {
+        let path = self.manifest_path(key);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Manifest::decode(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(in_store("reading", &path)(error)),
+        }
+    }
+
+    /// Writes a manifest; its blobs must be there already.
+    pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
+        let path = self.manifest_path(key);
+        let bytes = manifest.encode();
+        match write_atomically(&path, &bytes) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some(shard) = path.parent() {
+                    fs::create_dir_all(shard).map_err(in_store("creating", shard))?;
+                }
+                write_atomically(&path, &bytes)
+            }
+            other => other,
+        }
+        .map_err(in_store("writing", &path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composer::Dist;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "a/b".into(),
+            version: "1.0".into(),
+            url: "https://example.org/1.zip".into(),
+            reference: None,
+            archive_bytes: 12,
+            root_mode: None,
+            items: vec![
+                Item {
+                    path: "src".into(),
+                    mode: Some(0o700),
+                    kind: ItemKind::Dir,
+                },
+                Item {
+                    path: "src/A.php".into(),
+                    mode: None,
+                    kind: ItemKind::File {
+                        digest: Digest([7; 32]),
+                        size: 3,
+                    },
+                },
+                Item {
+                    path: "link".into(),
+                    mode: None,
+                    kind: ItemKind::Symlink {
+                        target: b"src/A.php".to_vec(),
+                    },
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back_and_a_torn_one_does_not() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let key = Dist {
+            kind: "zip".into(),
+            url: "https://example.org/1.zip".into(),
+            reference: None,
+            shasum: None,
+            custom_cache_key: None,
+        }
+        .key();
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+        store.write_manifest(&key, &manifest()).expect("written");
+        assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
+
+        let path = store.manifest_path(&key);
+        let whole = fs::read(&path).expect("bytes");
+        for cut in [0, 5, whole.len() / 2, whole.len() - 1] {
+            fs::write(&path, &whole[..cut]).expect("torn");
+            assert_eq!(
+                store.read_manifest(&key).expect("read"),
+                None,
+                "cut at {cut}"
+            );
+        }
+        let mut flipped = whole.clone();
+        flipped[20] ^= 1;
+        fs::write(&path, &flipped).expect("flipped");
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+    }
+
+    #[test]
+    fn modes_follow_the_umask_unless_fixed() {
+        let manifest = manifest();
+        assert_eq!(manifest.items[0].mode_under(0o077), 0o700);
+        assert_eq!(manifest.items[1].mode_under(0o002), 0o664);
+        assert_eq!(manifest.items[1].mode_under(0o077), 0o600);
+    }
+}
