@@ -1,0 +1,109 @@
+//! PHP values ↔ JSON values. The wire types do the checking.
+
+use allegro::error::{Error, Result};
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::types::{ZendHashTable, Zval};
+use serde_json::{Map, Number, Value};
+
+/// Deeper nesting than any request has.
+const MAX_DEPTH: usize = 32;
+
+/// A PHP array as JSON: a list if its keys are 0, 1, 2, …, else an object.
+pub fn to_json(array: &ZendHashTable) -> Result<Value> {
+    array_to_json(array, 0)
+}
+
+fn array_to_json(array: &ZendHashTable, depth: usize) -> Result<Value> {
+    if depth > MAX_DEPTH {
+        return Err(Error::Input("a request is nested too deeply".to_owned()));
+    }
+    if array.has_sequential_keys() {
+        return array
+            .values()
+            .map(|value| value_to_json(value, depth))
+            .collect::<Result<Vec<_>>>()
+            .map(Value::Array);
+    }
+    let mut map = Map::with_capacity(array.len());
+    // Not as an `Iterator`: that one panics at a key which isn't UTF-8.
+    let mut items = array.iter();
+    while let Some((key, value)) = items.next_zval() {
+        let key = match key.long() {
+            Some(index) => index.to_string(),
+            None => key
+                .str()
+                .map(str::to_owned)
+                .ok_or_else(|| Error::Input("a key of a request is not valid UTF-8".to_owned()))?,
+        };
+        map.insert(key, value_to_json(value, depth)?);
+    }
+    Ok(Value::Object(map))
+}
+
+fn value_to_json(value: &Zval, depth: usize) -> Result<Value> {
+    let value = value.dereference();
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    if let Some(flag) = value.bool() {
+        return Ok(Value::Bool(flag));
+    }
+    if let Some(number) = value.long() {
+        return Ok(Value::Number(number.into()));
+    }
+    if let Some(number) = value.double() {
+        return Ok(Number::from_f64(number).map_or(Value::Null, Value::Number));
+    }
+    if let Some(array) = value.array() {
+        return array_to_json(array, depth + 1);
+    }
+    if value.is_string() {
+        return value
+            .str()
+            .map(Value::from)
+            .ok_or_else(|| Error::Input("a text of a request is not valid UTF-8".to_owned()));
+    }
+    Err(Error::Input(format!(
+        "a request can't hold a value of type {}",
+        value.get_type()
+    )))
+}
+
+/// A JSON value as PHP has it: objects become arrays with text keys.
+pub fn to_zval(value: &Value) -> Result<Zval> {
+    let mut zval = Zval::new();
+    match value {
+        Value::Null => zval.set_null(),
+        Value::Bool(flag) => zval.set_bool(*flag),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => zval.set_long(number),
+            None => zval.set_double(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => zval.set_string(text, false).map_err(engine)?,
+        Value::Array(values) => {
+            let mut array = table(values.len());
+            for value in values {
+                array.push(to_zval(value)?).map_err(engine)?;
+            }
+            zval.set_hashtable(array);
+        }
+        Value::Object(map) => {
+            let mut array = table(map.len());
+            for (key, value) in map {
+                array
+                    .insert(key.as_str(), to_zval(value)?)
+                    .map_err(engine)?;
+            }
+            zval.set_hashtable(array);
+        }
+    }
+    Ok(zval)
+}
+
+fn table(len: usize) -> ZBox<ZendHashTable> {
+    ZendHashTable::with_capacity(u32::try_from(len).unwrap_or(u32::MAX))
+}
+
+fn engine(error: ext_php_rs::error::Error) -> Error {
+    Error::Internal(error.to_string())
+}

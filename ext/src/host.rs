@@ -1,0 +1,84 @@
+//! PHP's thread during a long call: hands events to a callback and notices signals.
+
+use std::panic::AssertUnwindSafe;
+
+use allegro::report::{Event, Host};
+use ext_php_rs::types::{ZendCallable, Zval};
+use ext_php_rs::zend::{CatchError, ExecutorGlobals, bailout, try_catch};
+
+use crate::args::to_zval;
+
+/// Calls PHP only from PHP's own thread, between two waits of the core.
+pub struct PhpHost<'a> {
+    callback: Option<ZendCallable<'a>>,
+    /// The callback threw, or ended the script.
+    stopped: bool,
+    /// A fatal error in the callback; the engine wants to leave by a long jump.
+    fatal: bool,
+}
+
+impl<'a> PhpHost<'a> {
+    /// `callback` takes a list of events.
+    pub fn new(callback: Option<ZendCallable<'a>>) -> Self {
+        Self {
+            callback,
+            stopped: false,
+            fatal: false,
+        }
+    }
+
+    /// Lets the engine leave after a fatal error in the callback. Call it when all threads have ended.
+    pub fn finish(self) {
+        if self.fatal {
+            drop(self);
+            // SAFETY: only frames of ours without destructors are between here and the engine's own `try`.
+            unsafe { bailout() }
+        }
+    }
+}
+
+impl Host for PhpHost<'_> {
+    fn events(&mut self, events: Vec<Event>) {
+        let Some(callback) = &self.callback else {
+            return;
+        };
+        // With a signal pending no PHP code may run: its handler may end the process while our threads write.
+        if self.stopped || signal_pending() {
+            return;
+        }
+        let list: Option<Zval> = serde_json::to_value(&events)
+            .ok()
+            .and_then(|events| to_zval(&events).ok());
+        if let Some(list) = list {
+            // The long jump must not skip the frames that wait for our threads.
+            let outcome = try_catch(AssertUnwindSafe(|| callback.try_call(vec![&list])));
+            self.fatal = matches!(outcome, Err(CatchError::Bailout));
+            self.stopped = !matches!(outcome, Ok(Ok(_)));
+        }
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.stopped || signal_pending()
+    }
+}
+
+/// Whether the engine wants to run something between two opcodes: a signal handler, or a time-out.
+fn signal_pending() -> bool {
+    let globals = ExecutorGlobals::get();
+    // SAFETY: `vm_interrupt` is one byte in every PHP since 8.1 (a `bool`, later an atomic one) and is set by
+    // a signal handler, so it is read as such, and not kept.
+    unsafe { std::ptr::read_volatile((&raw const globals.vm_interrupt).cast::<u8>()) != 0 }
+}
+
+/// Runs the handlers of signals that arrived while we worked; what a handler throws is pending afterwards.
+///
+/// Called before an exception of ours is thrown. PHP itself would run them at the jump to the `catch`, where
+/// that exception is still pending: no handler can be called then, and the signals are lost.
+pub fn run_signal_handlers() {
+    if signal_pending()
+        && let Ok(dispatch) = ZendCallable::try_from_name("pcntl_signal_dispatch")
+    {
+        // Its only failure is an exception of a handler, which PHP finds pending.
+        let _ = dispatch.try_call(Vec::new());
+    }
+}

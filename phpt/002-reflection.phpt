@@ -1,0 +1,32 @@
+--TEST--
+Functions and classes, their parameters and types
+--EXTENSIONS--
+allegro
+--FILE--
+<?php
+$module = new ReflectionExtension('allegro');
+foreach ($module->getFunctions() as $function) {
+    $parameters = [];
+    foreach ($function->getParameters() as $parameter) {
+        $parameters[] = $parameter->getType().' $'.$parameter->getName()
+            .($parameter->isOptional() ? ' = '.var_export($parameter->getDefaultValue(), true) : '');
+    }
+    echo $function->getName(), '(', implode(', ', $parameters), '): ', $function->getReturnType(), "\n";
+}
+print_r($module->getClassNames());
+?>
+--EXPECT--
+Allegro\version(): string
+Allegro\info(): mixed
+Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
+Allegro\remove(array $request): mixed
+Array
+(
+    [0] => Allegro\Exception\AllegroException
+    [1] => Allegro\Exception\InputException
+    [2] => Allegro\Exception\NetworkException
+    [3] => Allegro\Exception\IntegrityException
+    [4] => Allegro\Exception\FilesystemException
+    [5] => Allegro\Exception\InterruptedException
+    [6] => Allegro\Exception\InternalException
+)
