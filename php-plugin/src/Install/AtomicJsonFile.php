@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\Json\JsonFile;
+
+/**
+ * A JsonFile that is replaced by a rename instead of being truncated and rewritten in place.
+ */
+final class AtomicJsonFile extends JsonFile
+{
+    /**
+     * {@inheritDoc}
+     *
+     * @param int $options
+     *
+     * @return void
+     */
+    public function write(array $hash, $options = JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE)
+    {
+        $path = $this->getPath();
+        $current = @file_get_contents($path);
+        // Since 2.6 Composer keeps the indentation that it found.
+        $arguments = method_exists(JsonFile::class, 'detectIndenting') && $current !== false
+            ? [$hash, $options, JsonFile::detectIndenting($current)]
+            : [$hash, $options];
+        $content = static::encode(...$arguments).($options & JSON_PRETTY_PRINT ? "\n" : '');
+        if ($current !== $content) {
+            AtomicFilesystem::put($path, $content);
+        }
+    }
+}

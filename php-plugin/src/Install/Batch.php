@@ -1,0 +1,565 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Native\Engine;
+use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\InterruptedException;
+use Composer\Composer;
+use Composer\Downloader\FileDownloader;
+use Composer\EventDispatcher\Event;
+use Composer\Plugin\PluginEvents;
+use Composer\Plugin\PostFileDownloadEvent;
+use Composer\Util\Filesystem;
+use Composer\Util\ProcessExecutor;
+use React\Promise\Promise;
+use React\Promise\PromiseInterface;
+
+/**
+ * Collects what Composer asks for and does it all at once, at the moment at which Composer waits.
+ *
+ * Composer calls download() for every operation and then spins its loop until all promises are settled; install()
+ * and its siblings likewise. The loop looks at HTTP transfers and child processes only, so a child process that
+ * ends at once is what wakes us: by then every call of this round has been made, and every event before it has
+ * been seen, exactly as with Composer's own parallel downloads and extractions.
+ */
+final class Batch
+{
+    private const MAX_INTERRUPTIONS = 5;
+
+    /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
+    private array $wanted = [];
+
+    /** @var list<array{callable(): (PromiseInterface|null), callable, callable, Ticket|null}> file work asked for in this round */
+    private array $work = [];
+
+    private bool $armed = false;
+
+    private ?string $staging = null;
+
+    private int $nextId = 0;
+
+    /** Packages that are ready in staging and not placed yet. */
+    private int $ready = 0;
+
+    /** @var list<string> directories moved out of the way */
+    private array $trash = [];
+
+    private ?LocalRepository $localRepository = null;
+
+    private ProcessExecutor $process;
+
+    public function __construct(
+        private readonly Composer $composer,
+        private readonly EngineFinder $engines,
+        private readonly Report $report,
+        private readonly Privacy $privacy,
+        private readonly Sources $sources,
+    ) {
+        $process = $composer->getLoop()->getProcessExecutor();
+        if ($process === null) {
+            $process = new ProcessExecutor();
+        }
+        $this->process = $process;
+        // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
+        register_shutdown_function(function (): void {
+            $this->flushRepository();
+            $this->sweep();
+        });
+    }
+
+    public function useLocalRepository(LocalRepository $repository): void
+    {
+        $this->localRepository = $repository;
+    }
+
+    public function flushRepository(): void
+    {
+        if ($this->localRepository !== null) {
+            $this->localRepository->flush();
+        }
+    }
+
+    public function available(): bool
+    {
+        return $this->engines->find() !== null;
+    }
+
+    public function sources(): Sources
+    {
+        return $this->sources;
+    }
+
+    public function report(): Report
+    {
+        return $this->report;
+    }
+
+    /**
+     * Asks for a package in staging. The promise is settled with the archive's name, as Composer's own is.
+     */
+    public function want(Ticket $ticket): PromiseInterface
+    {
+        return new Promise(function (callable $resolve, callable $reject) use ($ticket): void {
+            $this->wanted[] = [$ticket, $resolve, $reject];
+            $this->arm();
+        });
+    }
+
+    /**
+     * Does file work when Composer waits, in the order of the calls.
+     *
+     * @param callable(): (PromiseInterface|null) $work
+     * @param Ticket|null                         $ticket whose package it is about: nothing is done if it is abandoned
+     */
+    public function later(callable $work, ?Ticket $ticket = null): PromiseInterface
+    {
+        return new Promise(function (callable $resolve, callable $reject) use ($work, $ticket): void {
+            $this->work[] = [$work, $resolve, $reject, $ticket];
+            $this->arm();
+        });
+    }
+
+    /**
+     * Whether file work of this round is still to be done.
+     */
+    public function hasWork(): bool
+    {
+        return $this->work !== [];
+    }
+
+    private function arm(): void
+    {
+        if ($this->armed) {
+            return;
+        }
+        $this->armed = true;
+        // Composer's bar would count our one process; it would stand in the middle of what we say.
+        $this->composer->getInstallationManager()->setOutputProgress(false);
+        $fire = function (): void {
+            $this->armed = false;
+            $this->fire();
+        };
+        $this->process->executeAsync('exit 0')->then($fire, $fire);
+    }
+
+    private function fire(): void
+    {
+        $wanted = array_values(array_filter($this->wanted, static fn (array $one): bool => $one[0]->state === Ticket::WAITING));
+        $this->wanted = [];
+        if ($wanted !== []) {
+            $this->prepare($wanted);
+        }
+        while ($this->work !== []) {
+            [$work, $resolve, $reject, $ticket] = array_shift($this->work);
+            if ($ticket !== null && $ticket->state === Ticket::ABANDONED) {
+                continue;
+            }
+            try {
+                $resolve($work());
+            } catch (\Throwable $e) {
+                $reject($e);
+            }
+        }
+        $this->emptyTrash();
+        $this->tidy();
+    }
+
+    /**
+     * @param list<array{Ticket, callable, callable}> $wanted
+     */
+    private function prepare(array $wanted): void
+    {
+        $engine = $this->engines->find();
+        if ($engine === null) {
+            foreach ($wanted as [$ticket, $resolve, $reject]) {
+                $this->decline($ticket, $resolve, null);
+            }
+
+            return;
+        }
+        $started = microtime(true);
+        /** @var array<int, array{Ticket, callable, callable}> $open */
+        $open = [];
+        $packages = [];
+        $listened = $this->hasListeners(PluginEvents::POST_FILE_DOWNLOAD);
+        foreach ($wanted as $one) {
+            $id = $this->nextId++;
+            $open[$id] = $one;
+            $packages[$id] = $this->describe($id, $one[0], $listened);
+        }
+        $this->report->begin(count($packages));
+        try {
+            // First round: what is nearby. What is missing is announced, as Composer does, and then downloaded.
+            $open = $this->round($engine, $packages, $open);
+            if ($open !== []) {
+                $this->warnWithoutNetwork($open);
+                $fetchable = $this->withFetchInfo(array_intersect_key($packages, $open), $open);
+                $open = $this->round($engine, $fetchable, $open);
+            }
+        } catch (EngineException $e) {
+            $this->engines->giveUp($e->getMessage());
+        } catch (\Throwable $e) {
+            foreach ($open as [$ticket, $resolve, $reject]) {
+                $reject($e);
+            }
+            $open = [];
+        } finally {
+            $this->report->end(microtime(true) - $started);
+        }
+        foreach ($open as [$ticket, $resolve, $reject]) {
+            $this->decline($ticket, $resolve, null);
+        }
+    }
+
+    /**
+     * @param array<int, array<string, mixed>>                 $packages
+     * @param array<int, array{Ticket, callable, callable}>    $open
+     *
+     * @return array<int, array{Ticket, callable, callable}> those that were missing
+     */
+    private function round(Engine $engine, array $packages, array $open): array
+    {
+        if ($packages === []) {
+            return $open;
+        }
+        $request = [
+            'vendor_dir' => $this->vendorDir(),
+            'staging' => $this->staging(),
+            'umask' => umask(),
+            'http' => $this->sources->httpOptions(),
+            'packages' => array_values($packages),
+        ];
+        for ($attempt = 1;; ++$attempt) {
+            $this->report->remaining(count($packages));
+            try {
+                $answer = $engine->prepare(
+                    $request,
+                    $this->report->listens() ? function (array $events): void {
+                        $this->report->events($events);
+                    } : null
+                );
+                break;
+            } catch (InterruptedException $e) {
+                // The signal's handler has run and the process goes on, so it was none that ends it.
+                if ($attempt === self::MAX_INTERRUPTIONS) {
+                    throw new EngineException('signals arrive faster than work gets done', 0, $e);
+                }
+            }
+        }
+        $outcomes = is_array($answer['packages'] ?? null) ? array_column($answer['packages'], 'outcome', 'id') : [];
+        if (array_diff_key($outcomes, $packages) !== [] || array_diff_key($packages, $outcomes) !== []) {
+            throw new EngineException('the native part gave an answer that this plugin does not understand, update both to the same version');
+        }
+        $this->report->method($answer['method'] ?? null);
+        foreach ($answer['notices'] ?? [] as $notice) {
+            $this->report->notice($notice);
+        }
+        $missing = [];
+        foreach ($answer['packages'] as $package) {
+            $id = $package['id'];
+            [$ticket, $resolve, $reject] = $one = $open[$id];
+            if ($package['outcome'] === 'missing' && !isset($packages[$id]['fetch'])) {
+                $missing[$id] = $one;
+                continue;
+            }
+            $this->settle($package, $ticket, $resolve, $reject);
+        }
+
+        return $missing;
+    }
+
+    /**
+     * @param array<string, mixed> $answer
+     */
+    private function settle(array $answer, Ticket $ticket, callable $resolve, callable $reject): void
+    {
+        switch ($answer['outcome']) {
+            case 'ready':
+                $ticket->stage = $answer['stage'];
+                $ticket->state = Ticket::READY;
+                ++$this->ready;
+                $this->report->ready($answer['from'], $answer['downloaded']);
+                if ($answer['from'] === 'download') {
+                    // Composer reports sizes to the repository that asks for it.
+                    FileDownloader::$downloadMetadata[$ticket->package->getName()] = $answer['downloaded'];
+                } elseif ($answer['from'] === 'archive') {
+                    $this->report->veryVerbose('  - Loading '.$ticket->label().' from cache');
+                }
+                try {
+                    $this->dispatchDownloaded($ticket, $answer['archive'] ?? null);
+                } catch (\Throwable $e) {
+                    $reject($e);
+
+                    return;
+                }
+                $resolve($ticket->fileName);
+
+                return;
+            case 'failed':
+                $ticket->state = Ticket::DECLINED;
+                $message = $answer['message'];
+                if (is_string($answer['hint'] ?? null)) {
+                    $message .= "\n".ucfirst($answer['hint']).'.';
+                }
+                $reject(new RefusedException('Allegro: '.$message));
+
+                return;
+            default:
+                if (!empty($answer['loud'])) {
+                    $this->report->notice('Composer installs '.$ticket->package->getName().' by itself: '.$answer['reason']);
+                }
+                $this->decline($ticket, $resolve, $answer['reason'] ?? null);
+        }
+    }
+
+    /**
+     * Hands a package to Composer's own downloader.
+     */
+    private function decline(Ticket $ticket, callable $resolve, ?string $reason): void
+    {
+        $ticket->state = Ticket::DECLINED;
+        if ($reason !== null) {
+            $this->report->declined($ticket->package->getName(), $reason);
+        }
+        // The loop ends when it sees neither transfers nor processes; what starts now must be seen.
+        $this->process->executeAsync('exit 0');
+        try {
+            $resolve(($ticket->fallBack)());
+        } catch (\Throwable $e) {
+            $resolve(\React\Promise\reject($e));
+        }
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function describe(int $id, Ticket $ticket, bool $wantArchive): array
+    {
+        $package = $ticket->package;
+
+        return [
+            'id' => $id,
+            'name' => $package->getName(),
+            'version' => $package->getFullPrettyVersion(),
+            'dist' => [
+                'type' => strtolower((string) $package->getDistType()),
+                'url' => $ticket->url,
+                'reference' => $package->getDistReference(),
+                'shasum' => (string) $package->getDistSha1Checksum() !== '' ? $package->getDistSha1Checksum() : null,
+                'custom_cache_key' => $ticket->customKey,
+            ],
+            'archive' => $ticket->archive,
+            'archive_writable' => $ticket->archiveWritable,
+            'use_store' => $ticket->archive !== null || !$this->sources->cacheIsOff(),
+            'want_archive' => $wantArchive,
+            'private' => $this->privacy->isPrivate($package),
+            'bins' => array_values($package->getBinaries()),
+            'plain_modes' => $package->getDistType() === 'zip' && !$this->sources->hasUnzip(),
+        ];
+    }
+
+    /**
+     * Without network: says at once what can't be had.
+     *
+     * @param array<int, array{Ticket, callable, callable}> $open
+     */
+    private function warnWithoutNetwork(array $open): void
+    {
+        if ($this->sources->networkIsOff()) {
+            $names = array_map(static fn (array $one): string => $one[0]->package->getName().' ('.$one[0]->package->getFullPrettyVersion().')', $open);
+            sort($names);
+            $this->report->notice(sprintf(
+                '%d package%s neither in the store nor in Composer\'s cache, and the network is disabled: %s',
+                count($names),
+                count($names) === 1 ? ' is' : 's are',
+                implode(', ', $names)
+            ));
+        }
+    }
+
+    /**
+     * Announces each download, as Composer does: a warning about a URL follows the line of its package.
+     *
+     * @param array<int, array<string, mixed>>              $packages
+     * @param array<int, array{Ticket, callable, callable}> $open
+     *
+     * @return array<int, array<string, mixed>> without those that Composer must download
+     */
+    private function withFetchInfo(array $packages, array &$open): array
+    {
+        foreach ($packages as $id => $package) {
+            $ticket = $open[$id][0];
+            if ($this->sources->canFetch($ticket->package, $ticket->url)) {
+                $this->report->write('  - Downloading '.$ticket->label());
+            }
+            $info = $this->sources->fetchInfo($ticket->package, $ticket->url);
+            if ($info === null) {
+                unset($packages[$id]);
+            } else {
+                $packages[$id]['fetch'] = $info;
+            }
+        }
+        foreach (array_diff_key($open, $packages) as $id => [$ticket, $resolve]) {
+            unset($open[$id]);
+            $this->decline($ticket, $resolve, 'its download stays with Composer');
+        }
+
+        return $packages;
+    }
+
+    /**
+     * Lets POST_FILE_DOWNLOAD listeners see the archive where Composer would have put it.
+     */
+    private function dispatchDownloaded(Ticket $ticket, ?string $archive): void
+    {
+        $dispatcher = $this->composer->getEventDispatcher();
+        if ($archive === null || $archive === '') {
+            return;
+        }
+        if (!@link($archive, $ticket->fileName) && !copy($archive, $ticket->fileName)) {
+            throw new \RuntimeException('Could not copy '.$archive.' to '.$ticket->fileName);
+        }
+        $before = [filesize($ticket->fileName), filemtime($ticket->fileName)];
+        $event = new PostFileDownloadEvent(
+            PluginEvents::POST_FILE_DOWNLOAD,
+            $ticket->fileName,
+            $ticket->package->getDistSha1Checksum(),
+            $ticket->url,
+            'package',
+            $ticket->package
+        );
+        $dispatcher->dispatch($event->getName(), $event);
+        clearstatcache(true, $ticket->fileName);
+        if (!file_exists($ticket->fileName) || $before !== [filesize($ticket->fileName), filemtime($ticket->fileName)]) {
+            // The listener replaced the archive: what is staged is not what shall be installed.
+            $ticket->state = Ticket::DECLINED;
+            $this->report->declined($ticket->package->getName(), 'a listener changed the archive');
+        }
+    }
+
+    private function hasListeners(string $event): bool
+    {
+        return $this->composer->getEventDispatcher()->hasEventListeners(new Event($event));
+    }
+
+    /**
+     * Moves whatever is at a path out of the way, to be removed at the end of the round.
+     *
+     * @return bool false if it can't be moved (a mount point, another file system)
+     */
+    public function moveAside(string $path): bool
+    {
+        if (!file_exists($path) && !is_link($path)) {
+            return true;
+        }
+        $trash = $this->staging().'/trash-'.$this->nextId++;
+        if (!@rename($path, $trash)) {
+            return false;
+        }
+        $this->trash[] = $trash;
+
+        return true;
+    }
+
+    private function emptyTrash(): void
+    {
+        if ($this->trash === []) {
+            return;
+        }
+        $paths = $this->trash;
+        $this->trash = [];
+        $this->remove($paths);
+        $this->tidy();
+    }
+
+    /**
+     * @param list<string> $paths
+     */
+    private function remove(array $paths): void
+    {
+        $engine = $this->engines->find();
+        if ($engine !== null) {
+            try {
+                foreach ($engine->remove($paths) as $failure) {
+                    $this->report->notice($failure);
+                }
+
+                return;
+            } catch (EngineException $e) {
+                $this->engines->giveUp($e->getMessage());
+            }
+        }
+        $filesystem = new Filesystem($this->process);
+        foreach ($paths as $path) {
+            $filesystem->removeDirectory($path);
+        }
+    }
+
+    /**
+     * A package left staging.
+     */
+    public function placed(): void
+    {
+        --$this->ready;
+        $this->tidy();
+    }
+
+    /**
+     * Removes the staging directory as soon as nothing is in it, so that an empty vendor is seen as empty.
+     */
+    private function tidy(): void
+    {
+        if ($this->ready === 0 && $this->staging !== null && @rmdir($this->staging)) {
+            $this->staging = null;
+        }
+    }
+
+    private function vendorDir(): string
+    {
+        $dir = $this->composer->getConfig()->get('vendor-dir');
+
+        return realpath($dir) ?: $dir;
+    }
+
+    /**
+     * A directory of this process on vendor's file system. Its name tells its owner (see `unique` in the core),
+     * so that a later run can sweep what a killed one left.
+     */
+    private function staging(): string
+    {
+        if ($this->staging === null) {
+            $parent = $this->vendorDir().'/composer';
+            $staging = sprintf('%s/.allegro-%x-%s', $parent, getmypid(), bin2hex(random_bytes(4)));
+            if (!is_dir($staging) && !@mkdir($staging, 0777, true) && !is_dir($staging)) {
+                throw new RefusedException('Allegro: '.$staging.' can not be created; check the permissions of '.$parent);
+            }
+            $this->staging = $staging;
+        }
+
+        return $this->staging;
+    }
+
+    /**
+     * Removes the staging directory if nothing that is still wanted is in it.
+     */
+    public function sweep(): void
+    {
+        if ($this->staging === null) {
+            return;
+        }
+        $staging = $this->staging;
+        $this->staging = null;
+        $left = array_diff(@scandir($staging) ?: [], ['.', '..']);
+        if ($left !== []) {
+            $this->remove([$staging]);
+        } else {
+            @rmdir($staging);
+        }
+        $this->ready = 0;
+    }
+}

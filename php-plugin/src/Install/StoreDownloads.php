@@ -1,0 +1,303 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\DependencyResolver\Operation\InstallOperation;
+use Composer\DependencyResolver\Operation\UninstallOperation;
+use Composer\DependencyResolver\Operation\UpdateOperation;
+use Composer\Package\PackageInterface;
+use Composer\Plugin\PluginEvents;
+use Composer\Plugin\PreFileDownloadEvent;
+use React\Promise\PromiseInterface;
+
+/**
+ * What our zip and tar downloaders have in common: packages come out of staging by a rename; whatever that
+ * can't do is done by the parent class, which is Composer's own downloader.
+ *
+ * Parameters are untyped because Composer 2.2 has them so.
+ */
+trait StoreDownloads
+{
+    /** @var Batch|null */
+    private $batch;
+
+    /** @var \WeakMap<PackageInterface, Ticket> */
+    private $tickets;
+
+    /** @var \WeakMap<PackageInterface, true> packages whose operation is over */
+    private $done;
+
+    /** @var Ticket|null the package that the parent's code is to find "extracted" */
+    private $extracting;
+
+    /** @var bool */
+    private $retired = false;
+
+    public function useBatch(Batch $batch): void
+    {
+        $this->batch = $batch;
+        $this->retired = false;
+        // Kept when the plugin is updated in a run: packages that are on their way stay ours.
+        $this->tickets ??= new \WeakMap();
+        $this->done ??= new \WeakMap();
+    }
+
+    public function retire(): void
+    {
+        $this->retired = true;
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function download(PackageInterface $package, $path, ?PackageInterface $prevPackage = null, $output = true): PromiseInterface
+    {
+        $fallBack = function () use ($package, $path, $prevPackage, $output): PromiseInterface {
+            return parent::download($package, $path, $prevPackage, $output);
+        };
+        // A plugin of the batch before is active by now; its listeners look at what is recorded.
+        if ($this->batch !== null) {
+            $this->batch->flushRepository();
+        }
+        unset($this->tickets[$package], $this->done[$package]);
+        // Without output: getLocalChanges() wants a fresh copy beside the installed one.
+        if ($this->retired || !$output || $this->batch === null || !$this->batch->available()) {
+            return $fallBack();
+        }
+        $urls = $package->getDistUrls();
+        if (!isset($urls[0]) || !preg_match('{^https?://}i', $urls[0])) {
+            return $fallBack();
+        }
+
+        $fileName = $this->getFileName($package, $path);
+        $this->filesystem->ensureDirectoryExists($path);
+        $this->filesystem->ensureDirectoryExists(dirname($fileName));
+
+        [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
+        $archive = null;
+        $writable = false;
+        if ($this->cache !== null && $this->cache->isEnabled()) {
+            // As in Composer's FileDownloader: the key is the whole URL, under the package's name.
+            $key = $package->getName().'/'.sha1($customKey ?? $url).'.'.$package->getDistType();
+            $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
+            $writable = !$this->cache->isReadOnly();
+        }
+        $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $fallBack);
+        $this->tickets[$package] = $ticket;
+
+        return $this->batch->want($ticket);
+    }
+
+    /**
+     * @return array{string, string|null} URL and custom cache key after the listeners
+     */
+    private function announceDownload(PackageInterface $package, string $url): array
+    {
+        if ($this->eventDispatcher === null) {
+            return [$url, null];
+        }
+        $event = new PreFileDownloadEvent(PluginEvents::PRE_FILE_DOWNLOAD, $this->httpDownloader, $url, 'package', $package);
+        $this->eventDispatcher->dispatch($event->getName(), $event);
+
+        return [$event->getProcessedUrl(), $event->getCustomCacheKey()];
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function install(PackageInterface $package, $path, $output = true): PromiseInterface
+    {
+        $ticket = $this->ticket($package);
+        if ($ticket === null) {
+            return parent::install($package, $path, $output);
+        }
+        if ($output) {
+            $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
+        }
+        $this->beforePlugin($package);
+
+        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
+            return $this->place($ticket, $path);
+        }, $ticket);
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function update(PackageInterface $initial, PackageInterface $target, $path): PromiseInterface
+    {
+        $ticket = $this->ticket($target);
+        if ($ticket === null) {
+            return parent::update($initial, $target, $path);
+        }
+        $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
+        $this->beforePlugin($target);
+
+        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
+            return $this->place($ticket, $path);
+        }, $ticket);
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function remove(PackageInterface $package, $path, $output = true): PromiseInterface
+    {
+        if ($this->retired || $this->batch === null || !$this->batch->available() || is_link($path) || !is_dir($path)) {
+            return parent::remove($package, $path, $output);
+        }
+        if ($output) {
+            $this->io->writeError('  - '.UninstallOperation::format($package));
+        }
+
+        return $this->batch->later(function () use ($package, $path): ?PromiseInterface {
+            return $this->batch->moveAside($path) ? null : parent::remove($package, $path, false);
+        });
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function cleanup($type, PackageInterface $package, $path, ?PackageInterface $prevPackage = null): PromiseInterface
+    {
+        $ticket = $this->tickets[$package] ?? null;
+        if ($ticket !== null && $ticket->state === Ticket::PLACED) {
+            unset($this->tickets[$package]);
+            $this->done[$package] = true;
+            if (file_exists($ticket->fileName)) {
+                $this->filesystem->unlink($ticket->fileName);
+            }
+            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where
+            // the package went somewhere else.
+            $mayBeEmpty = !str_starts_with($path, $this->vendorDir().'/') || $this->isEmpty($path);
+
+            return $mayBeEmpty ? parent::cleanup($type, $package, $path, $prevPackage) : \React\Promise\resolve(null);
+        }
+        $declined = $ticket !== null && $ticket->state === Ticket::DECLINED;
+        if (isset($this->done[$package]) || ($ticket !== null && !$declined)) {
+            // Called again, or before the package was placed: the run is being aborted.
+            unset($this->tickets[$package]);
+            if ($this->batch !== null) {
+                $this->batch->flushRepository();
+                if ($ticket !== null && !$declined) {
+                    // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
+                    $ticket->state = Ticket::ABANDONED;
+                    $this->batch->sweep();
+                }
+            }
+        }
+        $this->done[$package] = true;
+
+        return parent::cleanup($type, $package, $path, $prevPackage);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * Public, because it is in Composer 2.2.
+     */
+    public function extract(PackageInterface $package, $file, $path): PromiseInterface
+    {
+        $ticket = $this->extracting;
+        if ($ticket === null || $ticket->package !== $package || $ticket->stage === null) {
+            return parent::extract($package, $file, $path);
+        }
+        // One directory at the top: the parent takes its content, whatever that is.
+        if (!@rename($ticket->stage, $path.'/content')) {
+            throw new RefusedException('Allegro: '.$ticket->stage.' can not be moved to '.$path);
+        }
+
+        return \React\Promise\resolve(null);
+    }
+
+    private function ticket(PackageInterface $package): ?Ticket
+    {
+        $ticket = $this->tickets[$package] ?? null;
+
+        return $ticket !== null && $ticket->state === Ticket::READY ? $ticket : null;
+    }
+
+    /**
+     * A plugin is activated inside its own operation and may look at what is recorded by then.
+     */
+    private function beforePlugin(PackageInterface $package): void
+    {
+        if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
+            $this->batch->flushRepository();
+        }
+    }
+
+    /**
+     * Makes a staged package visible at its path.
+     */
+    private function place(Ticket $ticket, string $path): ?PromiseInterface
+    {
+        $stage = (string) $ticket->stage;
+        if ($this->makeRoom($path) && @rename($stage, $path)) {
+            $ticket->state = Ticket::PLACED;
+            $this->batch->placed();
+
+            return null;
+        }
+        // Several packages in one directory, another file system, the current directory: Composer's own code
+        // knows how to merge and to copy.
+        $this->extracting = $ticket;
+        try {
+            $promise = parent::install($ticket->package, $path, false);
+        } finally {
+            $this->extracting = null;
+        }
+
+        return $promise->then(function () use ($ticket): void {
+            $ticket->state = Ticket::PLACED;
+            $this->batch->placed();
+        });
+    }
+
+    /**
+     * Whether nothing is at the path any more and a directory can be renamed to it.
+     */
+    private function makeRoom(string $path): bool
+    {
+        if (is_link($path)) {
+            return @unlink($path);
+        }
+        if (!file_exists($path)) {
+            return is_dir(dirname($path));
+        }
+        $real = realpath($path);
+        if ($real === false || $real === getcwd() || str_starts_with($this->vendorDir().'/', $real.'/')) {
+            return false;
+        }
+
+        return @rmdir($path) || $this->batch->moveAside($path);
+    }
+
+    private function vendorDir(): string
+    {
+        $dir = $this->config->get('vendor-dir');
+
+        return realpath($dir) ?: $dir;
+    }
+
+    private function isEmpty(string $path): bool
+    {
+        $handle = @opendir($path);
+        if ($handle === false) {
+            return false;
+        }
+        try {
+            while (($name = readdir($handle)) !== false) {
+                if ($name !== '.' && $name !== '..') {
+                    return false;
+                }
+            }
+        } finally {
+            closedir($handle);
+        }
+
+        return true;
+    }
+}

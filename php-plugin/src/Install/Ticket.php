@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\Package\PackageInterface;
+
+/**
+ * One package on its way from download() to install().
+ */
+final class Ticket
+{
+    public const WAITING = 'waiting';
+    public const READY = 'ready';
+    public const DECLINED = 'declined';
+    public const PLACED = 'placed';
+    /** The run was aborted before the package was in its place. */
+    public const ABANDONED = 'abandoned';
+
+    /** @var self::* */
+    public string $state = self::WAITING;
+
+    /** The complete package directory, once it is ready. */
+    public ?string $stage = null;
+
+    /**
+     * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
+     * @param string|null          $customKey   a plugin's own cache key
+     * @param string|null          $archive     its place in Composer's cache
+     * @param string               $fileName    where Composer would put the archive
+     * @param \Closure(): \React\Promise\PromiseInterface $fallBack  Composer's own download of it
+     */
+    public function __construct(
+        public readonly PackageInterface $package,
+        public readonly string $url,
+        public readonly ?string $customKey,
+        public readonly ?string $archive,
+        public readonly bool $archiveWritable,
+        public readonly string $fileName,
+        public readonly \Closure $fallBack,
+    ) {
+    }
+
+    public function label(): string
+    {
+        return '<info>'.$this->package->getName().'</info> (<comment>'.$this->package->getFullPrettyVersion().'</comment>)';
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Native;
+
+/**
+ * The native part, wherever it runs. Requests and answers are the wire types of the Rust core (`src/wire.rs`).
+ */
+interface Engine
+{
+    /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
+    public const PROTOCOL = 1;
+
+    /**
+     * Makes packages ready in staging.
+     *
+     * @param array<string, mixed>                                $request
+     * @param (callable(list<array<string, mixed>>): void)|null $onEvents
+     *
+     * @throws EngineException      if the native part fails as a whole
+     * @throws InterruptedException if a signal arrived; its handler has run when this is caught
+     *
+     * @return array{packages: list<array<string, mixed>>, method: string|null, notices: list<string>}
+     */
+    public function prepare(array $request, ?callable $onEvents): array;
+
+    /**
+     * Removes directories that were moved out of the way.
+     *
+     * @param list<string> $paths
+     *
+     * @throws EngineException
+     *
+     * @return list<string> what could not be removed, a sentence each
+     */
+    public function remove(array $paths): array;
+
+    /**
+     * Ends what runs beside us.
+     */
+    public function close(): void;
+
+    /**
+     * `extension` or `helper`.
+     */
+    public function kind(): string;
+}

@@ -1,0 +1,103 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Native;
+
+use Composer\IO\IOInterface;
+
+/**
+ * Chooses between the extension in this process and the bundled helper.
+ */
+final class EngineFinder
+{
+    private ?Engine $engine = null;
+
+    private bool $searched = false;
+
+    /** Why there is no (better) engine. */
+    private ?string $reason = null;
+
+    /**
+     * @param string $packageDir where the plugin's package is; `native/` is below it
+     */
+    public function __construct(private readonly string $packageDir, private readonly IOInterface $io)
+    {
+    }
+
+    /**
+     * Whether there is an engine; says once why not.
+     */
+    public function available(): bool
+    {
+        return $this->find() !== null;
+    }
+
+    public function find(): ?Engine
+    {
+        if ($this->searched) {
+            return $this->engine;
+        }
+        $this->searched = true;
+        $this->engine = $this->extension() ?? $this->helper();
+        if ($this->engine === null) {
+            $this->io->writeError('<warning>Allegro: '.$this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');
+        } elseif ($this->reason !== null) {
+            $this->io->writeError('Allegro: '.$this->reason.'; the helper is used instead', true, IOInterface::VERBOSE);
+        }
+
+        return $this->engine;
+    }
+
+    /**
+     * Takes the engine out of use for the rest of the run.
+     */
+    public function giveUp(string $reason): void
+    {
+        if ($this->engine !== null) {
+            $this->engine->close();
+            $this->engine = null;
+            $this->io->writeError('<warning>Allegro: '.$reason.'; Composer goes on by itself.</warning>');
+        }
+    }
+
+    private function extension(): ?Engine
+    {
+        if (!extension_loaded('allegro')) {
+            return null;
+        }
+        $protocol = function_exists('Allegro\info') ? (\Allegro\info()['protocol'] ?? null) : null;
+        if ($protocol === Engine::PROTOCOL) {
+            return new ExtensionEngine();
+        }
+        $this->reason = sprintf(
+            'the loaded extension (%s) does not fit this plugin, update both to the same version',
+            (string) phpversion('allegro')
+        );
+
+        return null;
+    }
+
+    private function helper(): ?Engine
+    {
+        $platform = strtolower(PHP_OS_FAMILY).'-'.php_uname('m');
+        $binary = $this->packageDir.'/native/'.$platform.'/allegro';
+        if (!is_file($binary)) {
+            $this->reason ??= 'there is no native part for '.$platform.' in '.$this->packageDir.'/native and the extension is not loaded';
+
+            return null;
+        }
+        if (!is_executable($binary)) {
+            // Unpacked by PHP's ZipArchive, which drops modes.
+            @chmod($binary, 0755);
+            clearstatcache(true, $binary);
+        }
+        if (!is_executable($binary)) {
+            $this->reason ??= $binary.' is not executable';
+
+            return null;
+        }
+
+        return new HelperEngine($binary);
+    }
+}

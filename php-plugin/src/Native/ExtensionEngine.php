@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Native;
+
+/**
+ * The native part in this process.
+ */
+final class ExtensionEngine implements Engine
+{
+    public function prepare(array $request, ?callable $onEvents): array
+    {
+        return $this->call(static fn () => \Allegro\prepare($request, $onEvents));
+    }
+
+    public function remove(array $paths): array
+    {
+        return $this->call(static fn () => \Allegro\remove(['paths' => $paths]))['failures'];
+    }
+
+    public function close(): void
+    {
+    }
+
+    public function kind(): string
+    {
+        return 'extension';
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function call(callable $function): array
+    {
+        try {
+            return $function();
+        } catch (\Allegro\Exception\InterruptedException $e) {
+            // The handler usually ends the process here; if it doesn't, the caller may go on.
+            if (function_exists('pcntl_signal_dispatch')) {
+                pcntl_signal_dispatch();
+            }
+
+            throw new InterruptedException($e->getMessage(), 0, $e);
+        } catch (\Allegro\Exception\AllegroException $e) {
+            throw new EngineException($e->getMessage(), 0, $e);
+        }
+    }
+}

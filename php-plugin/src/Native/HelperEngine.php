@@ -1,0 +1,247 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Native;
+
+/**
+ * The native part in a process of its own: JSON lines over its standard input and output. Started at the first
+ * call, ended with Composer.
+ */
+final class HelperEngine implements Engine
+{
+    /** @var resource|null */
+    private $process;
+
+    /** @var array<int, resource> */
+    private array $pipes = [];
+
+    private string $buffer = '';
+
+    /** How much of the buffer has been read as lines. */
+    private int $taken = 0;
+
+    private int $lastId = 0;
+
+    /** A call has not had its answer: an exception or the end of the script came in between. */
+    private bool $busy = false;
+
+    /** Seconds that a helper gets to cancel its work and end. */
+    private const GRACE = 5.0;
+
+    public function __construct(private readonly string $binary)
+    {
+    }
+
+    public function __destruct()
+    {
+        $this->close();
+    }
+
+    public function prepare(array $request, ?callable $onEvents): array
+    {
+        $answer = $this->call('prepare', $request, $onEvents);
+        if (!is_array($answer['packages'] ?? null) || !is_array($answer['notices'] ?? null)) {
+            throw $this->misfit();
+        }
+        foreach ($answer['packages'] as $package) {
+            if (!is_array($package) || !self::fits($package)) {
+                throw $this->misfit();
+            }
+        }
+
+        return $answer;
+    }
+
+    public function remove(array $paths): array
+    {
+        $answer = $this->call('remove', ['paths' => $paths], static function (): void {
+        });
+        if (!is_array($answer['failures'] ?? null)) {
+            throw $this->misfit();
+        }
+
+        return $answer['failures'];
+    }
+
+    public function kind(): string
+    {
+        return 'helper';
+    }
+
+    public function close(): void
+    {
+        $this->end(self::GRACE);
+    }
+
+    private function end(float $grace): void
+    {
+        foreach ($this->pipes as $pipe) {
+            fclose($pipe);
+        }
+        $this->pipes = [];
+        $this->buffer = '';
+        $this->taken = 0;
+        $this->busy = false;
+        if ($this->process === null) {
+            return;
+        }
+        // Its input has ended, so it stops by itself within a moment; unless it isn't what we think it is.
+        $process = $this->process;
+        $this->process = null;
+        for ($until = microtime(true) + $grace; proc_get_status($process)['running'];) {
+            if (microtime(true) >= $until) {
+                proc_terminate($process, 9);
+                break;
+            }
+            usleep(2_000);
+        }
+        proc_close($process);
+    }
+
+    /**
+     * @param array<string, mixed> $package
+     */
+    private static function fits(array $package): bool
+    {
+        if (!is_int($package['id'] ?? null)) {
+            return false;
+        }
+        switch ($package['outcome'] ?? null) {
+            case 'ready':
+                return is_string($package['stage'] ?? null)
+                    && in_array($package['from'] ?? null, ['store', 'archive', 'download'], true)
+                    && is_int($package['downloaded'] ?? null);
+            case 'missing':
+                return true;
+            case 'declined':
+                return is_string($package['reason'] ?? null);
+            case 'failed':
+                return is_string($package['message'] ?? null);
+            default:
+                return false;
+        }
+    }
+
+    /**
+     * A helper whose answers make no sense is ended at once.
+     */
+    private function misfit(string $what = 'gave an answer that does not fit'): EngineException
+    {
+        $this->end(0.0);
+
+        return EngineException::gone($what);
+    }
+
+    /**
+     * @param array<string, mixed> $request
+     *
+     * @return array<string, mixed>
+     */
+    private function call(string $operation, array $request, ?callable $onEvents): array
+    {
+        if ($this->busy) {
+            $this->close();
+        }
+        try {
+            $id = ++$this->lastId;
+            $line = json_encode(
+                ['id' => $id, 'op' => $operation, 'request' => $request],
+                JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR
+            )."\n";
+        } catch (\JsonException $e) {
+            throw new EngineException('a request can not be written as JSON: '.$e->getMessage(), 0, $e);
+        }
+        $this->start();
+        $this->busy = true;
+        try {
+            $this->write($line);
+            while (true) {
+                $answer = $this->readLine();
+                if (($answer['id'] ?? null) !== $id) {
+                    throw $this->misfit('answered out of turn');
+                }
+                if (!is_array($answer['events'] ?? null)) {
+                    break;
+                }
+                $onEvents === null || $onEvents($answer['events']);
+            }
+            $this->busy = false;
+        } finally {
+            // Something was thrown: what the helper says from now on belongs to a call that is over.
+            if ($this->busy) {
+                $this->close();
+            }
+        }
+        if (is_array($answer['answer'] ?? null)) {
+            return $answer['answer'];
+        }
+        $error = is_array($answer['error'] ?? null) ? $answer['error'] : [];
+        if (($error['kind'] ?? null) === 'interrupted') {
+            throw new InterruptedException('interrupted');
+        }
+
+        throw EngineException::fromHelper($error);
+    }
+
+    private function start(): void
+    {
+        if ($this->process !== null) {
+            return;
+        }
+        $pipes = [];
+        $process = @proc_open(
+            [$this->binary, 'helper'],
+            [0 => ['pipe', 'r'], 1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']],
+            $pipes
+        );
+        if (!is_resource($process)) {
+            throw EngineException::gone('at '.$this->binary.' can not be started');
+        }
+        $this->process = $process;
+        $this->pipes = $pipes;
+        stream_set_blocking($pipes[1], false);
+    }
+
+    private function write(string $line): void
+    {
+        $length = strlen($line);
+        for ($written = 0; $written < $length;) {
+            $count = @fwrite($this->pipes[0], substr($line, $written, 65536));
+            if ($count === false || $count === 0) {
+                throw EngineException::gone('ended before it took the request');
+            }
+            $written += $count;
+        }
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function readLine(): array
+    {
+        for ($searched = $this->taken; ($end = strpos($this->buffer, "\n", $searched)) === false;) {
+            $this->buffer = substr($this->buffer, $this->taken);
+            $this->taken = 0;
+            $searched = strlen($this->buffer);
+            $read = [$this->pipes[1]];
+            $write = $except = null;
+            // A signal ends the wait early; its handler has run by then.
+            @stream_select($read, $write, $except, 0, 100_000);
+            $chunk = fread($this->pipes[1], 1 << 20);
+            if ($chunk !== false && $chunk !== '') {
+                $this->buffer .= $chunk;
+            } elseif (feof($this->pipes[1])) {
+                throw EngineException::gone('ended in the middle of its work');
+            }
+        }
+        $line = substr($this->buffer, $this->taken, $end - $this->taken);
+        $this->taken = $end + 1;
+        $answer = json_decode($line, true);
+        if (!is_array($answer)) {
+            throw $this->misfit('gave an answer that is not JSON');
+        }
+
+        return $answer;
+    }
+}

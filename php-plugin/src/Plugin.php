@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin;
+
+use Composer\Composer;
+use Composer\EventDispatcher\EventSubscriberInterface;
+use Composer\IO\IOInterface;
+use Composer\Plugin\PluginEvents;
+use Composer\Plugin\PluginInterface;
+use Composer\Script\ScriptEvents;
+
+/**
+ * Entry of the plugin: decides whether to take part and hands the events on.
+ *
+ * Kept small on purpose: when the plugin is updated in a run, Composer evaluates this class anew from the new
+ * source while all other classes stay the old ones.
+ */
+final class Plugin implements PluginInterface, EventSubscriberInterface
+{
+    /** @var Session|null */
+    private $session;
+
+    public function activate(Composer $composer, IOInterface $io): void
+    {
+        if (!Session::wanted($composer)) {
+            return;
+        }
+        $this->session = Session::open($composer, $io);
+    }
+
+    public function deactivate(Composer $composer, IOInterface $io): void
+    {
+        if ($this->session !== null) {
+            $this->session->close();
+            $this->session = null;
+        }
+    }
+
+    public function uninstall(Composer $composer, IOInterface $io): void
+    {
+    }
+
+    /**
+     * @return array<string, array{string, int}>
+     */
+    public static function getSubscribedEvents(): array
+    {
+        return [
+            // Dispatched only while Composer is being set up, so it tells a plugin that was there from the
+            // beginning from one that was installed by this very run.
+            PluginEvents::INIT => ['onInit', PHP_INT_MAX],
+            PluginEvents::COMMAND => ['onCommand', 0],
+            ScriptEvents::PRE_AUTOLOAD_DUMP => ['onOperationsDone', PHP_INT_MAX],
+            ScriptEvents::POST_INSTALL_CMD => ['onOperationsDone', PHP_INT_MAX],
+            ScriptEvents::POST_UPDATE_CMD => ['onOperationsDone', PHP_INT_MAX],
+        ];
+    }
+
+    public function onInit(): void
+    {
+        if ($this->session !== null) {
+            $this->session->takeOverLocalRepository();
+        }
+    }
+
+    /**
+     * @param \Composer\Plugin\CommandEvent $event
+     */
+    public function onCommand($event): void
+    {
+        if ($this->session !== null) {
+            $this->session->readOptions($event->getInput());
+        }
+    }
+
+    public function onOperationsDone(): void
+    {
+        if ($this->session !== null) {
+            $this->session->summarize();
+        }
+    }
+}

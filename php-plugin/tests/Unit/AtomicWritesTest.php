@@ -1,0 +1,146 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Tests\Unit;
+
+use Allegro\Plugin\Install\AtomicFilesystem;
+use Allegro\Plugin\Install\AtomicJsonFile;
+use Allegro\Plugin\Tests\Support\TestCase;
+use Composer\Json\JsonFile;
+use Composer\Util\Filesystem;
+
+final class AtomicWritesTest extends TestCase
+{
+    public function testAFileIsReplacedNotRewritten(): void
+    {
+        $path = $this->dir.'/file';
+        file_put_contents($path, 'old');
+        $reader = fopen($path, 'r');
+        $inode = fileinode($path);
+        self::assertSame(3, (new AtomicFilesystem())->filePutContentsIfModified($path, 'new'));
+        clearstatcache();
+        self::assertSame('new', file_get_contents($path));
+        self::assertNotSame($inode, fileinode($path));
+        self::assertSame('old', fread($reader, 10), 'who has it open keeps what he reads');
+        self::assertSame(['file'], self::names($this->dir));
+    }
+
+    public function testWhatIsTheSameStaysAsItIs(): void
+    {
+        $path = $this->dir.'/file';
+        file_put_contents($path, 'same');
+        touch($path, 1_000_000);
+        clearstatcache();
+        $before = stat($path);
+        self::assertSame(0, (new AtomicFilesystem())->filePutContentsIfModified($path, 'same'));
+        clearstatcache();
+        self::assertSame([$before['ino'], $before['mtime']], [stat($path)['ino'], stat($path)['mtime']]);
+    }
+
+    public function testALinkStaysALink(): void
+    {
+        mkdir($this->dir.'/elsewhere');
+        file_put_contents($this->dir.'/elsewhere/file', 'old');
+        symlink('elsewhere/file', $this->dir.'/file');
+        (new AtomicFilesystem())->filePutContentsIfModified($this->dir.'/file', 'new');
+        self::assertTrue(is_link($this->dir.'/file'));
+        self::assertSame('new', file_get_contents($this->dir.'/elsewhere/file'));
+
+        symlink('elsewhere/installed.json', $this->dir.'/installed.json');
+        (new AtomicJsonFile($this->dir.'/installed.json'))->write(['a' => 1]);
+        self::assertTrue(is_link($this->dir.'/installed.json'));
+        self::assertSame(['a' => 1], json_decode((string) file_get_contents($this->dir.'/elsewhere/installed.json'), true));
+        self::assertSame(['file', 'installed.json'], self::names($this->dir.'/elsewhere'));
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public function places(): iterable
+    {
+        yield 'no such directory' => ['none/file'];
+        yield 'a file for a directory' => ['taken/file'];
+        yield 'a directory for the file' => ['directory'];
+    }
+
+    /**
+     * @dataProvider places
+     */
+    public function testWhatCanNotBeWrittenIsAnExceptionAndLeavesNothing(string $name): void
+    {
+        file_put_contents($this->dir.'/taken', '');
+        mkdir($this->dir.'/directory/sub', 0777, true);
+        foreach (['text', 'json'] as $kind) {
+            $before = self::tree($this->dir);
+            try {
+                $kind === 'text'
+                    ? (new AtomicFilesystem())->filePutContentsIfModified($this->dir.'/'.$name, 'x')
+                    : (new AtomicJsonFile($this->dir.'/'.$name))->write(['a' => 1]);
+                self::fail('written');
+            } catch (\RuntimeException $e) {
+                self::assertStringContainsString($this->dir.'/'.$name.' could not be written: ', $e->getMessage());
+                self::assertStringNotContainsString('unlink', $e->getMessage(), 'the cause, not the tidying up');
+            }
+            self::assertSame($before, self::tree($this->dir));
+        }
+    }
+
+    /**
+     * @return iterable<string, array{string|null}>
+     */
+    public function formerFiles(): iterable
+    {
+        yield 'none' => [null];
+        yield 'four spaces' => ["{\n    \"a\": 2\n}\n"];
+        yield 'two spaces' => ["{\n  \"a\": 2\n}\n"];
+        yield 'tabs' => ["{\n\t\"a\": 2\n}\n"];
+        yield 'one line' => ['{"a":2}'];
+        yield 'nothing' => [''];
+        yield 'no JSON' => ["<?php\n  return 1;\n"];
+    }
+
+    /**
+     * Whatever this Composer does with the indentation of a file that is there, ours does, too.
+     *
+     * @dataProvider formerFiles
+     */
+    public function testJsonIsWrittenAsThisComposerWritesIt(?string $former): void
+    {
+        $data = ['packages' => [['name' => 'a/b', 'text' => "/ \u{e9} \u{2603}", 'empty' => [], 'float' => 1.0, 'deep' => ['x' => [1, 2]]]]];
+        foreach (['theirs', 'ours'] as $name) {
+            if ($former !== null) {
+                file_put_contents($this->dir.'/'.$name, $former);
+            }
+        }
+        (new JsonFile($this->dir.'/theirs'))->write($data);
+        (new AtomicJsonFile($this->dir.'/ours'))->write($data);
+        self::assertFileEquals($this->dir.'/theirs', $this->dir.'/ours');
+        self::assertSame(fileperms($this->dir.'/theirs'), fileperms($this->dir.'/ours'));
+
+        (new JsonFile($this->dir.'/theirs'))->write($data, JSON_UNESCAPED_SLASHES);
+        (new AtomicJsonFile($this->dir.'/ours'))->write($data, JSON_UNESCAPED_SLASHES);
+        self::assertFileEquals($this->dir.'/theirs', $this->dir.'/ours');
+    }
+
+    public function testNewFilesHaveTheModeThatComposerGives(): void
+    {
+        $before = umask(0027);
+        try {
+            (new Filesystem())->filePutContentsIfModified($this->dir.'/theirs', 'x');
+            (new AtomicFilesystem())->filePutContentsIfModified($this->dir.'/ours', 'x');
+        } finally {
+            umask($before);
+        }
+        self::assertSame(0640, fileperms($this->dir.'/theirs') & 0777);
+        self::assertSame(fileperms($this->dir.'/theirs'), fileperms($this->dir.'/ours'));
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function names(string $dir): array
+    {
+        return array_values(array_diff((array) scandir($dir), ['.', '..']));
+    }
+}
