@@ -1,0 +1,252 @@
+//! What a project needs to be installed from: a registry, caches, homes, and a directory for each side.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, Project};
+use crate::command::{Seat, Side, composer};
+use crate::error::{Result, at};
+use crate::progress;
+use crate::tree;
+
+/// A project laid out for all sides.
+pub struct Bed<'a> {
+    /// Everything of this project is below it.
+    pub dir: PathBuf,
+    /// What is installed.
+    pub project: Project,
+    /// Where the packages come from.
+    pub source: String,
+    /// PHP.
+    pub php: PathBuf,
+    /// Composer.
+    pub composer: PathBuf,
+    /// The PHP extension.
+    pub extension: PathBuf,
+    cli: &'a Cli,
+}
+
+impl<'a> Bed<'a> {
+    /// Lays out homes; projects come with a registry.
+    pub fn new(cli: &'a Cli, work: &Path, project: Project) -> Result<Self> {
+        let dir = work.join(project.name());
+        let lock = lock_of(cli, project);
+        let bed = Self {
+            source: match &lock {
+                Some(_) => "real lock".to_owned(),
+                None => "generated".to_owned(),
+            },
+            php: cli.php.clone(),
+            composer: composer_of(cli)?,
+            extension: cli.extension.canonicalize().map_err(at(&cli.extension))?,
+            dir,
+            project,
+            cli,
+        };
+        for side in [Side::Composer, Side::Helper] {
+            let home = bed.home(side);
+            fs::create_dir_all(&home).map_err(at(&home))?;
+            // The same class names on all sides; no requests that have nothing to do with installing; no cleaning
+            // of the cache in one run of fifty.
+            let config = json!({"config": {
+                "autoloader-suffix": "AllegroBench",
+                "notify-on-install": false,
+                "cache-files-maxsize": "16GiB",
+            }});
+            write_json(&home.join("config.json"), &config)?;
+        }
+        bed.install_plugin()?;
+        Ok(bed)
+    }
+
+    /// `COMPOSER_HOME` of a side.
+    pub fn home(&self, side: Side) -> PathBuf {
+        self.dir.join(if side.is_allegro() {
+            "home-allegro"
+        } else {
+            "home-composer"
+        })
+    }
+
+    /// The directories of a side. All share Composer's cache.
+    pub fn seat(&self, side: Side) -> Seat {
+        Seat {
+            side,
+            project: self.dir.join(side.name()),
+            cache: self.dir.join("cache"),
+            store: self.dir.join(if side == Side::Archives {
+                "store-archives"
+            } else {
+                "store"
+            }),
+        }
+    }
+
+    /// The same, with cache and store of its own.
+    pub fn cold_seat(&self, side: Side) -> Seat {
+        Seat {
+            cache: self.dir.join(format!("{}-cold-cache", side.name())),
+            store: self.dir.join(format!("{}-cold-store", side.name())),
+            project: self.dir.join(format!("{}-cold", side.name())),
+            side,
+        }
+    }
+
+    /// The project as the registry wrote it.
+    pub fn template(&self, latency: u32) -> PathBuf {
+        self.dir.join(format!("template-{latency}"))
+    }
+
+    /// Starts a registry, and writes the project for it into the seats.
+    pub fn serve(&self, latency: u32, seats: &[Seat]) -> Result<Registry> {
+        let template = self.template(latency);
+        let registry = Registry::start(self, latency, &template)?;
+        for seat in seats {
+            tree::remove(&seat.project)?;
+            if seat.side == Side::Copy {
+                fs::create_dir_all(&seat.project).map_err(at(&seat.project))?;
+            } else {
+                tree::copy(&template, &seat.project)?;
+            }
+        }
+        Ok(registry)
+    }
+
+    fn install_plugin(&self) -> Result<()> {
+        let home = self.home(Side::Helper);
+        let package = self
+            .cli
+            .package
+            .canonicalize()
+            .map_err(at(&self.cli.package))?;
+        let manifest = json!({
+            "repositories": [
+                {"type": "path", "url": package, "options": {"symlink": false}},
+                {"packagist.org": false},
+            ],
+            "require": {"allegro/plugin": "*"},
+            "minimum-stability": "dev",
+            "config": {"allow-plugins": {"allegro/plugin": true}},
+        });
+        write_json(&home.join("composer.json"), &manifest)?;
+        let output = composer(self, &home, &home)
+            .env("ALLEGRO_DISABLE", "1")
+            .arg(&self.composer)
+            .args(["update", "--no-interaction", "--no-progress"])
+            .output()
+            .map_err(at(&self.php))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "the plugin cannot be installed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into())
+    }
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    fs::write(path, format!("{value:#}\n")).map_err(at(path))
+}
+
+fn lock_of(cli: &Cli, project: Project) -> Option<PathBuf> {
+    let lock = cli
+        .shared
+        .join("locks")
+        .join(project.source())
+        .join("composer.lock");
+    lock.exists().then_some(lock)
+}
+
+fn composer_of(cli: &Cli) -> Result<PathBuf> {
+    if let Some(file) = &cli.composer {
+        return file.canonicalize().map_err(at(file));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("composer"))
+        .find(|file| file.is_file())
+        .ok_or_else(|| "composer is not in PATH; name it with --composer".into())
+}
+
+/// A running registry; dropping it stops it.
+pub struct Registry {
+    child: Child,
+}
+
+impl Registry {
+    fn start(bed: &Bed<'_>, latency: u32, template: &Path) -> Result<Self> {
+        let ready = bed.dir.join(format!("ready-{latency}.json"));
+        let mut command = Command::new(&bed.cli.registry);
+        command.arg("serve");
+        if let Some(lock) = lock_of(bed.cli, bed.project) {
+            command.arg("--lock").arg(lock);
+            let shapes = bed.cli.shared.join("corpus/dists.jsonl.gz");
+            if shapes.exists() {
+                command.arg("--shapes").arg(shapes);
+            }
+        } else {
+            command.args(["--profile", bed.project.source()]);
+        }
+        command
+            .arg("--cache-dir")
+            .arg(bed.dir.join("registry"))
+            .arg("--project")
+            .arg(template)
+            .arg("--ready-file")
+            .arg(&ready)
+            .args(["--parent-pid", &std::process::id().to_string()])
+            .args(["--latency-ms", &latency.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if latency > 0 {
+            // Real registries are asked over https.
+            command
+                .arg("--tls")
+                .arg("--ca-file")
+                .arg(bed.dir.join("ca.pem"));
+        }
+        progress(&format!(
+            "{}: making the registry ({})",
+            bed.project.name(),
+            bed.source
+        ));
+        let mut registry = Self {
+            child: command.spawn().map_err(at(&bed.cli.registry))?,
+        };
+        let deadline = Instant::now() + Duration::from_mins(3);
+        while !ready.exists() {
+            if let Some(status) = registry.child.try_wait().map_err(at(&bed.cli.registry))? {
+                return Err(format!("{} ended: {status}", bed.cli.registry.display()).into());
+            }
+            if Instant::now() > deadline {
+                return Err("the registry did not get ready in time".into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        if bed.project == Project::Koel {
+            // Its own manifest asks for a class map, which is another project here.
+            let manifest = template.join("composer.json");
+            let text = fs::read_to_string(&manifest).map_err(at(&manifest))?;
+            let text = text.replace(
+                "\"optimize-autoloader\": true",
+                "\"optimize-autoloader\": false",
+            );
+            fs::write(&manifest, text).map_err(at(&manifest))?;
+        }
+        Ok(registry)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

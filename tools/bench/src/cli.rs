@@ -1,0 +1,153 @@
+//! Arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Compares `composer install` with and without Allegro on this machine.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// Projects to measure
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROJECT")]
+    only: Vec<Project>,
+    /// Scenarios to measure
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
+    scenario: Vec<Scenario>,
+    /// Runs of each side; Composer gets at most three where a run takes minutes
+    #[arg(long, value_name = "N")]
+    runs: Option<usize>,
+    /// Fewer runs: three, and one where a run takes minutes
+    #[arg(long)]
+    quick: bool,
+    /// Where the figures go
+    #[arg(long, value_name = "FILE", default_value = "build/bench.json")]
+    pub json: PathBuf,
+    /// Directory on the file system to measure on
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Why the file system is not the one wanted, to be said in the report
+    #[arg(long, value_name = "TEXT")]
+    pub remark: Vec<String>,
+    /// The plugin's package, as `scripts/package` lays it out
+    #[arg(long, value_name = "DIR", default_value = "build/package")]
+    pub package: PathBuf,
+    /// The PHP extension
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "target/release/liballegro_ext.so"
+    )]
+    pub extension: PathBuf,
+    /// The registry that serves the packages
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "target/release/allegro-registry"
+    )]
+    pub registry: PathBuf,
+    /// Directory with `locks` and `corpus`; without it projects of the same sizes are generated
+    #[arg(long, value_name = "DIR", default_value = "../shared")]
+    pub shared: PathBuf,
+    /// PHP
+    #[arg(long, value_name = "FILE", default_value = "php")]
+    pub php: PathBuf,
+    /// Composer; by default the one in PATH
+    #[arg(long, value_name = "FILE")]
+    pub composer: Option<PathBuf>,
+    /// Milliseconds before each answer of the registry in the cold scenario
+    #[arg(long, value_name = "MS", default_value_t = 25)]
+    pub latency: u32,
+    /// Milliseconds of rest before each measured run, after everything is on the disk
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    pub settle: u64,
+}
+
+/// What is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Project {
+    /// A Laravel application of 201 packages, with a plain autoloader
+    Koel,
+    /// The same with the class map that its composer.json asks for: Composer scans every file in each run
+    KoelClassmap,
+    /// A generated Symfony application of 144 packages, some of them huge
+    Symfony,
+    /// A Spryker shop of 1,570 packages
+    Suite,
+}
+
+impl Project {
+    /// As the registry and the directories of locks call it.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::KoelClassmap => Self::Koel.name(),
+            other => other.name(),
+        }
+    }
+
+    /// As it stands in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Koel => "koel",
+            Self::KoelClassmap => "koel-classmap",
+            Self::Symfony => "symfony",
+            Self::Suite => "suite",
+        }
+    }
+
+    /// Whether one run of plain Composer takes minutes.
+    pub fn is_slow(self) -> bool {
+        self == Self::Suite
+    }
+}
+
+/// What is at hand before an install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// Caches full, vendor absent
+    Warm,
+    /// Composer's archive cache full, store empty, vendor absent
+    Archives,
+    /// Everything is installed
+    NoOp,
+    /// Nothing is cached, answers come late
+    Cold,
+    /// Ten installs of one project
+    Disk,
+}
+
+impl Cli {
+    /// The projects in order of size.
+    pub fn projects(&self) -> Vec<Project> {
+        let all = [
+            Project::Koel,
+            Project::KoelClassmap,
+            Project::Symfony,
+            Project::Suite,
+        ];
+        all.into_iter()
+            .filter(|project| self.only.is_empty() || self.only.contains(project))
+            .collect()
+    }
+
+    /// Whether a scenario is to be measured with a project.
+    pub fn wants(&self, scenario: Scenario, project: Project) -> bool {
+        let sensible = match scenario {
+            Scenario::Cold => matches!(project, Project::Koel | Project::Symfony),
+            Scenario::Disk => project == Project::Koel,
+            Scenario::Archives => project != Project::KoelClassmap,
+            Scenario::Warm | Scenario::NoOp => true,
+        };
+        sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
+    }
+
+    /// Measured runs of a side.
+    pub fn runs(&self) -> usize {
+        self.runs.unwrap_or(if self.quick { 3 } else { 5 }).max(1)
+    }
+
+    /// Measured runs of plain Composer where each takes minutes.
+    pub fn slow_runs(&self) -> usize {
+        self.runs().min(if self.quick { 1 } else { 3 })
+    }
+}

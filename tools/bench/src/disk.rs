@@ -1,0 +1,94 @@
+//! How much space copies of one project take.
+
+use serde::Serialize;
+
+use crate::bed::Bed;
+use crate::cli::Scenario;
+use crate::command::{Seat, Side};
+use crate::error::Result;
+use crate::progress;
+use crate::scenario::Finding;
+use crate::tree;
+
+/// Projects that are installed.
+const COPIES: usize = 10;
+
+/// Bytes in use on the file system, beyond what is in use before the first install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// One install by Composer, its cache not counted.
+    pub composer_one: u64,
+    /// One install by Allegro, its store counted.
+    pub one: u64,
+    /// Ten installs by Allegro and their one store.
+    pub ten: u64,
+}
+
+impl Disk {
+    /// What ten take of what one takes.
+    pub fn ratio(&self) -> f64 {
+        float(self.ten) / float(self.one.max(1))
+    }
+
+    /// What ten take of what ten of Composer's take.
+    pub fn of_composer(&self) -> f64 {
+        float(self.ten) / float((self.composer_one * COPIES as u64).max(1))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio of disk sizes needs no more than 52 bits"
+)]
+fn float(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+/// Installs one project ten times.
+pub fn measure(bed: &Bed<'_>) -> Result<Finding> {
+    progress(&format!(
+        "{}: space of {COPIES} installs",
+        bed.project.name()
+    ));
+    let mut seats: Vec<Seat> = Vec::new();
+    for number in 0..COPIES {
+        let project = bed.dir.join(format!("copy-{number}"));
+        tree::copy(&bed.template(0), &project)?;
+        seats.push(Seat {
+            project,
+            store: bed.dir.join("store-copies"),
+            ..bed.seat(Side::Helper)
+        });
+    }
+    let composer = Seat {
+        side: Side::Composer,
+        ..seats[0].clone()
+    };
+    let empty = tree::used(&bed.dir)?;
+    composer.run(bed)?;
+    let composer_one = tree::used(&bed.dir)?.saturating_sub(empty);
+    tree::remove(&composer.vendor())?;
+
+    let empty = tree::used(&bed.dir)?;
+    let mut sizes = Vec::new();
+    for seat in &seats {
+        seat.run(bed)?;
+        sizes.push(tree::used(&bed.dir)?.saturating_sub(empty));
+    }
+    let disk = Disk {
+        composer_one,
+        one: sizes[0],
+        ten: sizes[COPIES - 1],
+    };
+    for seat in &seats {
+        tree::remove(&seat.project)?;
+    }
+    tree::remove(&seats[0].store)?;
+    Ok(Finding {
+        project: bed.project,
+        source: bed.source.clone(),
+        scenario: Scenario::Disk,
+        entries: Vec::new(),
+        disk: Some(disk),
+    })
+}

@@ -1,0 +1,68 @@
+//! Compares `composer install` with and without Allegro: same machine, same file system, same run, taking turns.
+//!
+//! ```text
+//! cli ─▶ scenario ─▶ bed (registry, homes, projects) ─▶ measure (one process tree)
+//!            │                                              │
+//!            └── parity (trees are equal) ──▶ report (table, JSON) ◀── stats
+//! ```
+
+mod bed;
+mod cli;
+mod command;
+mod disk;
+mod error;
+mod machine;
+mod measure;
+mod parity;
+mod report;
+mod scenario;
+mod stats;
+mod target;
+mod tree;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use error::Result;
+
+fn main() -> ExitCode {
+    match bench(&Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures, reports, and says whether every result was equal to Composer's.
+fn bench(cli: &Cli) -> Result<bool> {
+    let work = tempfile::Builder::new()
+        .prefix("allegro-bench-")
+        .tempdir_in(&cli.dir)
+        .map_err(error::at(&cli.dir))?;
+    let machine = machine::Machine::describe(cli, work.path());
+    let mut findings = Vec::new();
+    for project in cli.projects() {
+        let bed = bed::Bed::new(cli, work.path(), project)?;
+        findings.extend(scenario::all(cli, &bed)?);
+    }
+    let report = report::Report {
+        machine: &machine,
+        cli,
+        findings: &findings,
+    };
+    report.write_json(&cli.json)?;
+    let _ = writeln!(std::io::stdout(), "{}", report.markdown());
+    progress(&format!("figures of every run: {}", cli.json.display()));
+    Ok(findings.iter().all(scenario::Finding::equal))
+}
+
+/// A line for whoever watches.
+fn progress(line: &str) {
+    let _ = writeln!(std::io::stderr(), "bench: {line}");
+}

@@ -1,0 +1,275 @@
+//! The table for people and the file for programs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, Scenario};
+use crate::command::Side;
+use crate::error::{Result, at};
+use crate::machine::Machine;
+use crate::scenario::{Entry, Finding};
+use crate::target::{self, Target};
+
+/// All that was found out.
+pub struct Report<'a> {
+    /// Where.
+    pub machine: &'a Machine,
+    /// How.
+    pub cli: &'a Cli,
+    /// What.
+    pub findings: &'a [Finding],
+}
+
+/// One line of the table.
+struct Row {
+    project: &'static str,
+    job: String,
+    composer: String,
+    allegro: String,
+    ratio: f64,
+    target: Option<Target>,
+    note: String,
+}
+
+impl Report<'_> {
+    /// The table with the conditions below it.
+    pub fn markdown(&self) -> String {
+        let mut text = String::from(
+            "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
+             |---|---|---:|---:|---:|---:|---|---|\n",
+        );
+        for row in self.findings.iter().flat_map(rows) {
+            let verdict = match row.target {
+                Some(target) if target.reached(row.ratio) => "reached",
+                Some(_) => "MISSED",
+                None => "",
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {:.2}× | {} | {verdict} | {} |",
+                row.project,
+                row.job,
+                row.composer,
+                row.allegro,
+                row.ratio,
+                row.target
+                    .map(|target| target.to_string())
+                    .unwrap_or_default(),
+                row.note
+            );
+        }
+        text.push('\n');
+        for line in self.machine.lines().into_iter().chain(self.conditions()) {
+            let _ = writeln!(text, "- {line}");
+        }
+        text
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "medians of {} runs ({} of plain Composer with suite), sides taking turns; before each run vendor removed, sync, {} ms of rest",
+                self.cli.runs(),
+                self.cli.slow_runs(),
+                self.cli.settle
+            ),
+            "whole process: composer install with autoload dump and plugins; scripts of the root package are left out on both sides, as its sources are not here".to_owned(),
+            format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency),
+            "peak: largest single process; disk: blocks in use, store included".to_owned(),
+        ];
+        let mut sources: Vec<String> = self
+            .findings
+            .iter()
+            .map(|finding| format!("{} ({})", finding.project.name(), finding.source))
+            .collect();
+        sources.dedup();
+        lines.push(format!("packages: {}", sources.join(", ")));
+        let unequal = self
+            .findings
+            .iter()
+            .filter(|finding| !finding.equal())
+            .count();
+        lines.push(match unequal {
+            0 if self.findings.iter().any(Finding::reordered) => {
+                "vendor trees compared byte by byte, with modes: equal but for the order of autoload entries said below".to_owned()
+            }
+            0 => "vendor trees compared byte by byte, with modes: equal".to_owned(),
+            count => format!("vendor trees DIFFER in {count} scenarios, see the JSON"),
+        });
+        let reordered: Vec<&str> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.reordered())
+            .map(|finding| finding.project.name())
+            .collect();
+        if let Some(project) = reordered.first() {
+            lines.push(format!(
+                "{project}: directories of a namespace stand in another order in autoload files after a fresh install; two installs by Composer alone differ in the same way (packages that require each other in a circle keep the order in which their unzip ended)"
+            ));
+        }
+        lines
+    }
+
+    /// Writes every figure.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let findings: Vec<Value> = self.findings.iter().map(value).collect();
+        let value = json!({
+            "machine": self.machine,
+            "conditions": self.conditions(),
+            "findings": findings,
+        });
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(at(parent))?;
+        }
+        fs::write(path, format!("{value:#}\n")).map_err(at(path))
+    }
+}
+
+fn rows(finding: &Finding) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(disk) = &finding.disk {
+        rows.push(Row {
+            project: finding.project.name(),
+            job: "disk: ten installs of one".to_owned(),
+            composer: format!("one {}", mebi(disk.composer_one)),
+            allegro: format!("one {}, ten {}", mebi(disk.one), mebi(disk.ten)),
+            ratio: disk.ratio(),
+            target: Some(target::DISK),
+            note: format!("{:.2}× of ten of Composer's", disk.of_composer()),
+        });
+    }
+    let Some(composer) = finding.entry(Side::Composer) else {
+        return rows;
+    };
+    for entry in finding
+        .entries
+        .iter()
+        .filter(|entry| entry.side.is_allegro())
+    {
+        let (Some(before), Some(after)) = (composer.wall(), entry.wall()) else {
+            continue;
+        };
+        rows.push(Row {
+            project: finding.project.name(),
+            job: job(finding, entry.side),
+            composer: seconds(before.median),
+            allegro: seconds(after.median),
+            ratio: before.median / after.median,
+            target: Target::of(finding.scenario, finding.project),
+            note: cost(composer, entry),
+        });
+        if let Some(copy) = finding.entry(Side::Copy).and_then(Entry::wall) {
+            rows.push(Row {
+                project: finding.project.name(),
+                job: "archives, against a plain copy by 2 processes".to_owned(),
+                composer: format!("copy {}", seconds(copy.median)),
+                allegro: seconds(after.median),
+                ratio: copy.median / after.median,
+                target: None,
+                note: String::new(),
+            });
+        }
+        if finding.scenario == Scenario::Warm
+            && let (Some(before), Some(after)) = (composer.largest(), entry.largest())
+        {
+            rows.push(Row {
+                project: finding.project.name(),
+                job: format!("peak memory, {}", job(finding, entry.side)),
+                composer: format!("{} ({})", mebi(before.peak), before.largest),
+                allegro: format!("{} ({})", mebi(after.peak), after.largest),
+                ratio: ratio(after.peak, before.peak),
+                target: Some(target::MEMORY),
+                note: String::new(),
+            });
+        }
+    }
+    rows
+}
+
+fn job(finding: &Finding, side: Side) -> String {
+    let scenario = match finding.scenario {
+        Scenario::Warm => "warm",
+        Scenario::Archives => "archives",
+        Scenario::NoOp => "no-op",
+        Scenario::Cold => "cold",
+        Scenario::Disk => "disk",
+    };
+    match side {
+        Side::Extension => format!("{scenario}, extension"),
+        _ => format!("{scenario}, helper"),
+    }
+}
+
+fn cost(composer: &Entry, allegro: &Entry) -> String {
+    let one = |entry: &Entry| {
+        let processor = entry.processor().map_or(0.0, |spread| spread.median);
+        let peak = entry
+            .largest()
+            .map_or_else(String::new, |run| mebi(run.peak));
+        format!("{processor:.2} s, {peak}")
+    };
+    format!("{} → {}", one(composer), one(allegro))
+}
+
+fn value(finding: &Finding) -> Value {
+    let sides: Vec<Value> = finding
+        .entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "side": entry.side.name(),
+                "wall": entry.wall(),
+                "processor": entry.processor(),
+                "peak": entry.largest().map(|run| run.peak),
+                "largest": entry.largest().map(|run| &run.largest),
+                "summary": entry.summary,
+                "differences": entry.parity.differences,
+                "reordered": entry.parity.reordered,
+                "runs": entry.runs,
+            })
+        })
+        .collect();
+    let ratios: Vec<Value> = rows(finding)
+        .iter()
+        .map(|row| {
+            json!({
+                "job": row.job,
+                "ratio": row.ratio,
+                "target": row.target.map(|target| target.to_string()),
+                "reached": row.target.map(|target| target.reached(row.ratio)),
+            })
+        })
+        .collect();
+    json!({
+        "project": finding.project.name(),
+        "packages": finding.source,
+        "scenario": format!("{:?}", finding.scenario),
+        "ratios": ratios,
+        "equal": finding.equal(),
+        "sides": sides,
+        "disk": finding.disk,
+    })
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 10.0 {
+        format!("{seconds:.2} s")
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
+fn mebi(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio of memory sizes needs no more than 52 bits"
+)]
+fn ratio(over: u64, under: u64) -> f64 {
+    over as f64 / under.max(1) as f64
+}

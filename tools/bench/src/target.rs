@@ -1,0 +1,51 @@
+//! The figures to reach.
+
+use crate::cli::{Project, Scenario};
+
+/// A limit for a ratio.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// So many times as fast as Composer, or more.
+    AtLeast(f64),
+    /// So many times as much as Composer, or less.
+    AtMost(f64),
+}
+
+/// Allegro's largest process may be as large as Composer's.
+pub const MEMORY: Target = Target::AtMost(1.0);
+
+/// What ten installs may take of what one takes.
+pub const DISK: Target = Target::AtMost(1.3);
+
+impl Target {
+    /// How many times as fast a scenario has to be.
+    pub fn of(scenario: Scenario, project: Project) -> Option<Self> {
+        let times = match (scenario, project) {
+            (Scenario::Warm, Project::Koel) => 6.0,
+            (Scenario::Warm, Project::Symfony) => 4.0,
+            (Scenario::Warm, Project::Suite) => 40.0,
+            (Scenario::Archives, Project::Suite) => 20.0,
+            (Scenario::Archives, Project::Koel) | (Scenario::Cold, _) => 2.0,
+            (Scenario::NoOp, _) => 1.0,
+            (Scenario::Warm | Scenario::Archives | Scenario::Disk, _) => return None,
+        };
+        Some(Self::AtLeast(times))
+    }
+
+    /// Whether a ratio is good enough.
+    pub fn reached(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => ratio >= limit,
+            Self::AtMost(limit) => ratio <= limit,
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtLeast(limit) => write!(formatter, "≥ {limit}×"),
+            Self::AtMost(limit) => write!(formatter, "≤ {limit}×"),
+        }
+    }
+}

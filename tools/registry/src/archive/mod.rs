@@ -1,0 +1,173 @@
+//! Writers for dist archives. Bytes depend on the entries alone: time stamps are fixed, and neither compressor picks
+//! its path by the CPU it runs on.
+
+mod tarball;
+mod zip;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// 2024-01-01 00:00:00 UTC, the time of every entry.
+const MTIME: u32 = 1_704_067_200;
+
+/// The format of a dist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Format {
+    /// A zip as GitHub makes it.
+    Zip,
+    /// A plain tar.
+    Tar,
+    /// A gzipped tar.
+    TarGz,
+    /// A bzipped tar.
+    TarBz2,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Zip, Self::Tar, Self::TarGz, Self::TarBz2];
+
+    /// The end of a dist's URL, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Zip => "zip",
+            Self::Tar => "tar",
+            Self::TarGz => "tar.gz",
+            Self::TarBz2 => "tar.bz2",
+        }
+    }
+
+    /// Composer's word for it in `dist.type`.
+    pub fn dist_type(self) -> &'static str {
+        match self {
+            Self::Zip => "zip",
+            Self::Tar | Self::TarGz | Self::TarBz2 => "tar",
+        }
+    }
+
+    /// The format of a file name and the name without its extension.
+    pub fn of_file_name(name: &str) -> Option<(&str, Self)> {
+        Self::ALL.into_iter().find_map(|format| {
+            let stem = name.strip_suffix(format.extension())?.strip_suffix('.')?;
+            Some((stem, format))
+        })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.extension())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.extension() == text)
+            .ok_or_else(|| Error::format(text, "expected zip, tar, tar.gz or tar.bz2"))
+    }
+}
+
+/// What a plain entry's permissions say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A file as git has it: no mode in a zip, 0644 in a tar.
+    Plain,
+    /// 0755.
+    Executable,
+    /// Exactly these bits, without a file type.
+    Bits(u32),
+}
+
+/// One thing in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// An empty directory; those on the way to a file need no entry of their own.
+    Dir,
+    /// A file.
+    File(Vec<u8>, Mode),
+    /// A symbolic link to this target.
+    Symlink(String),
+}
+
+/// Collects entries into the bytes of one archive.
+pub struct Builder {
+    format: Format,
+    writer: Writer,
+    top: String,
+    dirs: HashSet<String>,
+}
+
+enum Writer {
+    Zip(zip::ZipWriter),
+    Tar(Box<tarball::TarWriter>),
+}
+
+impl Builder {
+    /// An archive whose entries stand below `top`, or at the root if that is empty. `comment` becomes the archive
+    /// comment of a zip, where GitHub writes the commit.
+    pub fn new(format: Format, top: &str, comment: &str) -> Self {
+        let writer = match format {
+            Format::Zip => Writer::Zip(zip::ZipWriter::new(comment)),
+            _ => Writer::Tar(Box::new(tarball::TarWriter::new())),
+        };
+        let mut builder = Self {
+            format,
+            writer,
+            top: if top.is_empty() {
+                String::new()
+            } else {
+                format!("{top}/")
+            },
+            dirs: HashSet::new(),
+        };
+        if !top.is_empty() {
+            builder.dir(&format!("{top}/"));
+        }
+        builder
+    }
+
+    /// Adds an entry and the directories above it that have none yet.
+    pub fn add(&mut self, path: &str, content: &Content) {
+        let path = format!("{}{path}", self.top);
+        let mut from = 0;
+        while let Some(at) = path[from..].find('/') {
+            from += at + 1;
+            self.dir(&path[..from]);
+        }
+        match content {
+            Content::Dir => self.dir(&format!("{path}/")),
+            Content::File(data, mode) => match &mut self.writer {
+                Writer::Zip(zip) => zip.file(&path, data, *mode),
+                Writer::Tar(tar) => tar.file(&path, data, *mode),
+            },
+            Content::Symlink(target) => match &mut self.writer {
+                Writer::Zip(zip) => zip.symlink(&path, target),
+                Writer::Tar(tar) => tar.symlink(&path, target),
+            },
+        }
+    }
+
+    /// The archive.
+    pub fn finish(self) -> Vec<u8> {
+        match self.writer {
+            Writer::Zip(zip) => zip.finish(),
+            Writer::Tar(tar) => tar.finish(self.format),
+        }
+    }
+
+    fn dir(&mut self, path: &str) {
+        if self.dirs.insert(path.to_owned()) {
+            match &mut self.writer {
+                Writer::Zip(zip) => zip.dir(path),
+                Writer::Tar(tar) => tar.dir(path),
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A Composer registry on the loopback device, for tests, demonstrations and measurements.
+//!
+//! ```text
+//! composer.lock, shapes ─┐
+//! size and seed ─────────┼─▶ Catalog (PackageSpec ─ render ─▶ archive) ─▶ Server (metadata, dists, faults, log)
+//! source trees ──────────┘      └─ project ─▶ composer.json, composer.lock
+//! ```
+//!
+//! A [`Catalog`] has packages whose archives are made on demand, the same bytes on every machine and in every run.
+//! It writes a project that installs them from a [`Server`], which can be slow, broken or closed on demand.
+
+// Composer and PHP look for `.php` and `composer.json` in lower case.
+#![allow(clippy::case_sensitive_file_extension_comparisons)]
+
+mod archive;
+mod catalog;
+mod content_hash;
+mod error;
+mod glob;
+mod json;
+mod project;
+mod render;
+mod rng;
+mod server;
+mod shape;
+mod spec;
+
+pub use archive::{Content, Format, Mode};
+pub use catalog::{
+    Archive, Catalog, GenSpec, LockOptions, OlderOptions, Package, Profile, Stats, TreeOptions,
+};
+pub use content_hash::content_hash;
+pub use error::{Error, Result};
+pub use json::Json;
+pub use project::{Project, ProjectOptions, dist_url};
+pub use render::{PluginKind, content as file_content, function_name};
+pub use server::{
+    Auth, AuthRule, Credentials, Fault, LogEntry, Redirect, Rule, Server, ServerOptions,
+};
+pub use shape::{Shape, ShapeFile, Shapes};
+pub use spec::{FileSpec, PackageSpec, Role};

@@ -1,0 +1,252 @@
+//! The server: metadata and dists over HTTP/1.1 and HTTP/2, with or without TLS, and with faults on demand.
+
+mod auth;
+mod body;
+mod connection;
+mod fault;
+mod log;
+mod parse;
+mod route;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+
+pub use auth::{Auth, AuthRule, Credentials};
+pub use fault::{Fault, Redirect, Rule};
+pub use log::LogEntry;
+
+use body::Limiter;
+use connection::Counters;
+use fault::Rules;
+use log::Log;
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Address of the first origin; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Serve https with a certificate of its own authority.
+    pub tls: bool,
+    /// Where the authority's certificate is written; a temporary file by default.
+    pub ca_file: Option<PathBuf>,
+    /// Wait this long before every reply.
+    pub latency: Duration,
+    /// Bytes a second on each connection.
+    pub connection_bandwidth: Option<u64>,
+    /// Bytes a second of all connections together.
+    pub total_bandwidth: Option<u64>,
+    /// What goes wrong.
+    pub faults: Vec<Rule>,
+    /// Who may read what.
+    pub auth: Vec<AuthRule>,
+    /// Name the packages' `source` in the metadata, so `composer update` puts it into locks.
+    pub keep_source: bool,
+    /// Write the log to this file as well, one JSON object a line.
+    pub log_file: Option<PathBuf>,
+    /// Threads that serve.
+    pub threads: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: false,
+            ca_file: None,
+            latency: Duration::ZERO,
+            connection_bandwidth: None,
+            total_bandwidth: None,
+            faults: Vec::new(),
+            auth: Vec::new(),
+            keep_source: false,
+            log_file: None,
+            threads: 2,
+        }
+    }
+}
+
+/// What every connection of a server shares.
+struct State {
+    catalog: Arc<Catalog>,
+    base_url: String,
+    other_url: String,
+    latency: Duration,
+    keep_source: bool,
+    connection_bandwidth: Option<u64>,
+    total: Option<Arc<Limiter>>,
+    rules: RwLock<Rules>,
+    auth: RwLock<Vec<AuthRule>>,
+    log: Log,
+    counters: Counters,
+}
+
+/// A running server; dropping it stops it.
+pub struct Server {
+    state: Arc<State>,
+    ca_file: Option<PathBuf>,
+    _temporary: Option<tempfile::TempDir>,
+    runtime: Option<Runtime>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Server({})", self.base_url())
+    }
+}
+
+impl Server {
+    /// Serves a catalog until stopped or dropped.
+    pub fn start(catalog: Arc<Catalog>, options: ServerOptions) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.threads.max(1))
+            .thread_name("registry")
+            .enable_all()
+            .build()
+            .map_err(failed("cannot start threads"))?;
+        let bind = |address: SocketAddr| {
+            runtime
+                .block_on(TcpListener::bind(address))
+                .and_then(|listener| Ok((listener.local_addr()?, listener)))
+                .map_err(failed("cannot listen"))
+        };
+        let (address, listener) = bind(options.listen)?;
+        // The second origin differs in port and host name, which is what clients go by when they drop credentials.
+        let (other, other_listener) = bind(SocketAddr::new(options.listen.ip(), 0))?;
+        let mut temporary = None;
+        let mut ca_file = None;
+        let acceptor = if options.tls {
+            let authority = tls::Authority::new()?;
+            let path = if let Some(path) = options.ca_file {
+                path
+            } else {
+                let dir = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+                let path = dir.path().join("ca.pem");
+                temporary = Some(dir);
+                path
+            };
+            crate::project::write_file(&path, authority.certificate().as_bytes())?;
+            ca_file = Some(path);
+            Some(authority.acceptor()?)
+        } else {
+            None
+        };
+        let scheme = if options.tls { "https" } else { "http" };
+        let state = Arc::new(State {
+            catalog,
+            base_url: format!("{scheme}://{address}"),
+            other_url: format!("{scheme}://localhost:{}", other.port()),
+            latency: options.latency,
+            keep_source: options.keep_source,
+            connection_bandwidth: options.connection_bandwidth,
+            total: options
+                .total_bandwidth
+                .map(|rate| Arc::new(Limiter::new(rate))),
+            rules: RwLock::new(Rules::new(options.faults)),
+            auth: RwLock::new(options.auth),
+            log: Log::new(options.log_file.as_deref())?,
+            counters: Counters::default(),
+        });
+        for (listener, other) in [(listener, false), (other_listener, true)] {
+            runtime.spawn(connection::accept(
+                listener,
+                acceptor.clone(),
+                Arc::clone(&state),
+                other,
+            ));
+        }
+        Ok(Self {
+            state,
+            ca_file,
+            _temporary: temporary,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Scheme, address and port, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.state.base_url
+    }
+
+    /// The same content under another host name and port.
+    pub fn other_url(&self) -> &str {
+        &self.state.other_url
+    }
+
+    /// The certificate authority to trust, if the server speaks TLS.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// The catalog it serves.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.state.catalog
+    }
+
+    /// All requests so far, in the order of their arrival.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.state.log.entries()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_log(&self) {
+        self.state.log.clear();
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        self.state.counters.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections open now.
+    pub fn open_connections(&self) -> usize {
+        self.state.counters.open.load(Ordering::Relaxed)
+    }
+
+    /// The most requests that were being answered at once.
+    pub fn max_in_flight(&self) -> usize {
+        self.state.counters.max_in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the fault rules; their counts start anew.
+    pub fn set_faults(&self, rules: Vec<Rule>) {
+        *self.state.rules.write() = Rules::new(rules);
+    }
+
+    /// Replaces the rules of who may read what.
+    pub fn set_auth(&self, rules: Vec<AuthRule>) {
+        *self.state.auth.write() = rules;
+    }
+
+    /// Stops serving and closes all connections.
+    pub fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Requests that hang on purpose would keep an orderly shutdown waiting.
+            runtime.shutdown_background();
+        }
+        self.state.log.flush();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn failed<E: std::fmt::Display>(action: &'static str) -> impl Fn(E) -> Error {
+    move |reason| Error::Server {
+        action,
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,60 @@
+//! A certificate authority for one run, and a certificate for the names that the server goes by.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::failed;
+use crate::error::Result;
+
+const NAMES: [&str; 4] = ["127.0.0.1", "localhost", "registry.test", "other.test"];
+
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(super) fn new() -> Result<Self> {
+        let failed = failed("cannot make a certificate authority");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Allegro test registry");
+        let key = KeyPair::generate().map_err(&failed)?;
+        CertifiedIssuer::self_signed(params, key)
+            .map(Self)
+            .map_err(&failed)
+    }
+
+    /// The authority's certificate as PEM.
+    pub(super) fn certificate(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(super) fn acceptor(&self) -> Result<TlsAcceptor> {
+        let failed_to_make = failed("cannot make a certificate");
+        let key = KeyPair::generate().map_err(&failed_to_make)?;
+        let mut params =
+            CertificateParams::new(NAMES.map(str::to_owned)).map_err(&failed_to_make)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "127.0.0.1");
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.0).map_err(&failed_to_make)?;
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(failed("cannot set up TLS"))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(failed("cannot set up TLS"))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
