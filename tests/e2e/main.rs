@@ -1,0 +1,27 @@
+//! Installs by the real Composer, with and without Allegro, compared byte for byte.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    clippy::semicolon_if_nothing_returned,
+    clippy::too_many_lines,
+    missing_docs,
+    dead_code,
+    unused_imports
+)]
+
+mod support;
+
+mod changes;
+mod content;
+mod crash;
+mod faults;
+mod interrupts;
+mod locks;
+mod observers;
+mod real_code;
+mod small;
+mod store;
+mod trouble;

@@ -1,0 +1,209 @@
+//! What is on this machine, and the `COMPOSER_HOME` directories that scenes share.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::skipped;
+
+/// The top folder of the source tree.
+pub fn repository_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `scripts/package build/package` lays the package out; `ALLEGRO_TEST_PACKAGE` names another.
+pub fn package_dir() -> PathBuf {
+    std::env::var_os("ALLEGRO_TEST_PACKAGE")
+        .map_or_else(|| repository_root().join("build/package"), PathBuf::from)
+}
+
+/// The extension as built for the machine's PHP.
+pub fn extension() -> Option<PathBuf> {
+    let path = repository_root().join("target/release/liballegro_ext.so");
+    if path.is_file() {
+        Some(path)
+    } else {
+        skipped("target/release/liballegro_ext.so is not built")
+    }
+}
+
+/// A path below `../shared`, if this machine has it.
+pub fn shared(below: &str) -> Option<PathBuf> {
+    let path = repository_root().join("../shared").join(below);
+    if path.exists() {
+        path.canonicalize().ok()
+    } else {
+        skipped(&format!("there is no ../shared/{below}"))
+    }
+}
+
+/// The PHP binary.
+pub fn php() -> PathBuf {
+    std::env::var_os("ALLEGRO_TEST_PHP").map_or_else(|| "php".into(), PathBuf::from)
+}
+
+/// The file of Composer that PHP is to run.
+pub fn composer() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let named =
+                std::env::var_os("ALLEGRO_TEST_COMPOSER").unwrap_or_else(|| "composer".into());
+            let output = Command::new("sh")
+                .args(["-c", "command -v \"$1\"", "sh"])
+                .arg(named)
+                .output()
+                .ok()?;
+            let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+            path.is_file().then_some(path)
+        })
+        .as_deref()
+}
+
+/// `COMPOSER_HOME` directories, made once per test binary. Nothing writes into them afterwards.
+#[derive(Debug)]
+pub struct Homes {
+    /// Nothing installed globally.
+    pub plain: PathBuf,
+    /// A global plugin that lets Composer unpack one archive at a time: the only way to make the order in which
+    /// packages are finished the same in each run, and with it a few generated lists.
+    pub serial: PathBuf,
+    /// `allegro/plugin` installed globally.
+    pub allegro: PathBuf,
+}
+
+/// The shared homes, or why there are none.
+pub fn homes() -> Option<&'static Homes> {
+    static HOMES: OnceLock<Result<Homes, String>> = OnceLock::new();
+    match HOMES.get_or_init(make) {
+        Ok(homes) => Some(homes),
+        Err(why) => skipped(why),
+    }
+}
+
+fn make() -> Result<Homes, String> {
+    if composer().is_none() {
+        return Err("there is no composer".to_owned());
+    }
+    if !package_dir().join("composer.json").is_file() {
+        return Err(format!(
+            "{} is missing, `make package` makes it",
+            package_dir().display()
+        ));
+    }
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    sweep(base);
+    let base = base.join(format!("homes-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&base);
+    let homes = Homes {
+        plain: base.join("plain"),
+        serial: base.join("serial"),
+        allegro: base.join("allegro"),
+    };
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().unwrap_or(path))
+            .and_then(|()| fs::write(path, text))
+            .map_err(|error| error.to_string())
+    };
+    write(&homes.plain.join("config.json"), "{}\n")?;
+
+    let serial = base.join("serial-plugin");
+    write(&serial.join("composer.json"), SERIAL_MANIFEST)?;
+    write(&serial.join("Plugin.php"), SERIAL_PLUGIN)?;
+    install_globally(&homes.serial, "e2e/serial", &serial)?;
+    install_globally(&homes.allegro, "allegro/plugin", &package_dir())?;
+    Ok(homes)
+}
+
+/// Removes homes of test processes that have ended.
+fn sweep(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix("homes-"));
+        if let Some(owner) = owner
+            && !Path::new("/proc").join(owner).exists()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn install_globally(home: &Path, name: &str, package: &Path) -> Result<(), String> {
+    let manifest = serde_json::json!({
+        "require": { name: "*" },
+        "minimum-stability": "dev",
+        "repositories": [
+            { "type": "path", "url": package, "options": { "symlink": false } },
+            { "packagist.org": false },
+        ],
+        "config": { "allow-plugins": { name: true } },
+    });
+    fs::create_dir_all(home).map_err(|error| error.to_string())?;
+    fs::write(home.join("composer.json"), manifest.to_string())
+        .map_err(|error| error.to_string())?;
+    let output = Command::new(php())
+        .arg(composer().unwrap_or(Path::new("composer")))
+        .args(["global", "install", "--no-interaction"])
+        .current_dir(home)
+        .env("COMPOSER_HOME", home)
+        .env("COMPOSER_CACHE_DIR", home.join("cache"))
+        .env("COMPOSER_ALLOW_SUPERUSER", "1")
+        .env("ALLEGRO_DISABLE", "1")
+        .output()
+        .map_err(|error| error.to_string())?;
+    if output.status.success()
+        && home
+            .join("vendor")
+            .join(name)
+            .join("composer.json")
+            .is_file()
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "{name} can't be installed globally: {}",
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
+
+const SERIAL_MANIFEST: &str = r#"{
+    "name": "e2e/serial",
+    "version": "1.0.0",
+    "type": "composer-plugin",
+    "require": {"composer-plugin-api": "^2.0"},
+    "autoload": {"classmap": ["Plugin.php"]},
+    "extra": {"class": "E2eSerial\\Plugin"}
+}
+"#;
+
+const SERIAL_PLUGIN: &str = r"<?php
+
+namespace E2eSerial;
+
+use Composer\Composer;
+use Composer\IO\IOInterface;
+
+class Plugin implements \Composer\Plugin\PluginInterface
+{
+    public function activate(Composer $composer, IOInterface $io)
+    {
+        $process = $composer->getLoop()->getProcessExecutor();
+        if (method_exists($process, 'setMaxJobs')) {
+            $process->setMaxJobs(1);
+        } else {
+            \Closure::bind(function () {
+                $this->maxJobs = 1;
+            }, $process, get_class($process))();
+        }
+    }
+
+    public function deactivate(Composer $composer, IOInterface $io)
+    {
+    }
+
+    public function uninstall(Composer $composer, IOInterface $io)
+    {
+    }
+}
+";

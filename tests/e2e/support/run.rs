@@ -1,0 +1,278 @@
+//! One call of Composer.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::home;
+use super::scene::{Scene, Side};
+
+/// Where Allegro's native part runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The bundled helper process.
+    Helper,
+    /// The extension, loaded into Composer's PHP.
+    Extension,
+}
+
+/// What a call of Composer gave.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The exit code; minus the signal's number if one ended it.
+    pub exit: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error, where Composer says nearly everything.
+    pub stderr: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// What Composer says without our own lines and progress: the lines to compare.
+    pub fn lines(&self) -> Vec<String> {
+        self.stderr
+            .split(['\n', '\r'])
+            // On a terminal, a bar is erased and the line goes on.
+            .map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or(line))
+            .map(|line| line.trim_end_matches(['\u{8}', ' ']))
+            .filter(|line| !line.is_empty() && !is_ours(line) && !is_progress(line))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Our own lines.
+    pub fn ours(&self) -> Vec<&str> {
+        self.stderr.lines().filter(|line| is_ours(line)).collect()
+    }
+
+    /// Panics with everything that was said unless the exit code is this one.
+    #[track_caller]
+    #[must_use]
+    pub fn expect(self, exit: i32) -> Self {
+        assert_eq!(
+            self.exit, exit,
+            "exit code; it said:\n{}\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+fn is_ours(line: &str) -> bool {
+    let line = uncoloured(line);
+    let line = line.trim_start();
+    // From the store nothing is loaded from the cache; said at -vv.
+    line.starts_with("Allegro:")
+        || line.starts_with("- Loading ") && line.ends_with(" from cache")
+        || line.starts_with("> ") && line.contains(r": Allegro\Plugin\")
+}
+
+/// The line without escape sequences for colours.
+fn uncoloured(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|character: char| character.is_ascii_alphabetic());
+        text.push_str(end.map_or("", |end| &part[end + 1..]));
+    }
+    text
+}
+
+/// `  3/12 [=====>----]  25% 2 secs` or `    0 [->---]`, which depends on time alone, and what depends on chance.
+fn is_progress(line: &str) -> bool {
+    let line = uncoloured(line);
+    if line == "Running cache garbage collection"
+        || line.starts_with("Dependency resolution completed in ")
+    {
+        return true;
+    }
+    let Some((count, bar)) = line.trim_start().split_once(" [") else {
+        return false;
+    };
+    count
+        .chars()
+        .all(|character| character.is_ascii_digit() || character == '/')
+        && bar.starts_with(['-', '=', '>'])
+}
+
+/// A call in the making; see [`Scene::call`].
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    scene: &'a Scene,
+    side: Side,
+    args: Vec<OsString>,
+    engine: Engine,
+    umask: u32,
+    envs: Vec<(OsString, Option<OsString>)>,
+    dir: PathBuf,
+    timeout: Duration,
+    php_options: Vec<OsString>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(scene: &'a Scene, side: Side, args: &[&str]) -> Self {
+        Self {
+            scene,
+            side,
+            args: args.iter().map(OsString::from).collect(),
+            engine: scene.engine(),
+            umask: 0o022,
+            envs: Vec::new(),
+            dir: scene.project(),
+            timeout: Duration::from_secs(900),
+            php_options: Vec::new(),
+        }
+    }
+
+    /// Runs under this umask instead of 022.
+    #[must_use]
+    pub fn umask(mut self, umask: u32) -> Self {
+        self.umask = umask;
+        self
+    }
+
+    /// Where Allegro's native part runs.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.envs.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes an environment variable away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.envs.push((name.into(), None));
+        self
+    }
+
+    /// Runs in another directory than the scene's project.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = dir.into();
+        self
+    }
+
+    /// An option of PHP itself, before Composer's name.
+    #[must_use]
+    pub fn php_option(mut self, option: impl Into<OsString>) -> Self {
+        self.php_options.push(option.into());
+        self
+    }
+
+    /// Kills it after this time instead of 900 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The command, for tests that want to start and signal it themselves: its process id is Composer's.
+    pub fn command(&self) -> Command {
+        let scene = self.scene;
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &format!("umask {:04o}; exec \"$@\"", self.umask),
+            "sh",
+        ]);
+        command.arg(home::php());
+        if self.side == Side::Allegro && self.engine == Engine::Extension {
+            let extension = home::extension().expect("the extension is built");
+            let mut option = OsString::from("extension=");
+            option.push(extension);
+            command.arg("-d").arg(option);
+        }
+        command.args(&self.php_options);
+        command.arg(home::composer().expect("composer is there"));
+        command.args(&self.args);
+        command.current_dir(&self.dir);
+        for name in [
+            "CI",
+            "COMPOSER_CACHE_READ_ONLY",
+            "COMPOSER_DISABLE_NETWORK",
+            "COMPOSER_VENDOR_DIR",
+            "COMPOSER_NO_DEV",
+            "COLUMNS",
+            "ALLEGRO_DISABLE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("COMPOSER_HOME", scene.home(self.side))
+            .env("COMPOSER_CACHE_DIR", scene.cache(self.side))
+            .env("ALLEGRO_STORE", scene.store())
+            .env("COMPOSER_ALLOW_SUPERUSER", "1")
+            .env("COMPOSER_NO_INTERACTION", "1")
+            .env("COMPOSER_NO_AUDIT", "1")
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", scene.dir());
+        if scene.disables(self.side) {
+            command.env("ALLEGRO_DISABLE", "1");
+        }
+        for (name, value) in &self.envs {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub fn run(&self) -> Run {
+        let log = self.scene.scratch();
+        let (out, err) = (log.join("stdout"), log.join("stderr"));
+        fs::create_dir_all(&log).expect("a directory for the output");
+        let began = Instant::now();
+        let mut child = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(File::create(&out).expect("stdout"))
+            .stderr(File::create(&err).expect("stderr"))
+            .spawn()
+            .expect("composer starts");
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("waiting") {
+                break status;
+            }
+            if began.elapsed() > self.timeout {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!(
+                    "{:?} took longer than {:?}:\n{}",
+                    self.args,
+                    self.timeout,
+                    text(&err)
+                );
+            }
+            std::thread::sleep(Duration::from_millis(4));
+        };
+        let run = Run {
+            exit: status
+                .code()
+                .unwrap_or_else(|| -status.signal().unwrap_or(0)),
+            stdout: text(&out),
+            stderr: text(&err),
+            took: began.elapsed(),
+        };
+        let _ = fs::remove_dir_all(&log);
+        run
+    }
+}
+
+fn text(path: &std::path::Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}

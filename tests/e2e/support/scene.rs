@@ -1,0 +1,371 @@
+//! A registry, a project and two sides.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use allegro_registry::{Catalog, Json, Profile, Project, ProjectOptions, Server, ServerOptions};
+use tempfile::TempDir;
+
+use super::home::{self, Homes};
+use super::run::{Call, Engine, Run};
+use super::snapshot::{Snapshot, diff};
+
+/// Who installs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Composer as it is.
+    Plain,
+    /// Composer as it is, but with one extraction at a time, for a definite order.
+    Serial,
+    /// Composer with Allegro.
+    Allegro,
+}
+
+/// How a scene is made.
+#[derive(Debug, Default)]
+pub struct SceneOptions {
+    /// How the server behaves.
+    pub server: ServerOptions,
+    /// How projects are written; the autoloader's suffix is set in any case.
+    pub project: ProjectOptions,
+    /// The project itself requires `allegro/plugin`, as a zip of the registry. Both sides have it in vendor then;
+    /// the plain side switches it off with `ALLEGRO_DISABLE`. Neither has it globally.
+    pub required: bool,
+    /// Where the native part runs unless a call says otherwise.
+    pub extension: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Scene {
+    /// The registry.
+    pub server: Server,
+    dir: TempDir,
+    homes: &'static Homes,
+    options: SceneOptions,
+    calls: AtomicUsize,
+}
+
+/// What one side made of a project.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What Composer said.
+    pub run: Run,
+    /// The whole project directory afterwards.
+    pub tree: Snapshot,
+}
+
+impl Scene {
+    /// The small generated project, with default options.
+    pub fn small() -> Option<Self> {
+        Self::of(Catalog::generated(&Profile::Small.spec()))
+    }
+
+    /// A scene of this catalog and its project.
+    pub fn of(catalog: Catalog) -> Option<Self> {
+        Self::with(catalog, SceneOptions::default())
+    }
+
+    /// A scene with options. `None`, and a line that says why, where something is missing on this machine.
+    pub fn with(mut catalog: Catalog, mut options: SceneOptions) -> Option<Self> {
+        let homes = home::homes()?;
+        let base =
+            std::env::var_os("ALLEGRO_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let mut dir = tempfile::Builder::new()
+            .prefix("allegro-e2e-")
+            .tempdir_in(base)
+            .expect("a directory for the scene");
+        dir.disable_cleanup(std::env::var_os("ALLEGRO_TEST_KEEP").is_some());
+        options
+            .project
+            .extra_config
+            .push(("autoloader-suffix".to_owned(), Json::str("E2e")));
+        if options.required {
+            let manifest = Json::read(&home::package_dir().join("composer.json"))
+                .expect("the package's composer.json");
+            let entry = catalog
+                .add_tree(manifest, &home::package_dir(), &[])
+                .expect("the package as a dist");
+            options.project.extra_packages.push(entry);
+            options
+                .project
+                .extra_requires
+                .push(("allegro/plugin".to_owned(), "*".to_owned()));
+            options
+                .project
+                .extra_allow_plugins
+                .push(("allegro/plugin".to_owned(), true));
+        }
+        let server =
+            Server::start(Arc::new(catalog), options.server.clone()).expect("the registry starts");
+        Some(Self {
+            server,
+            dir,
+            homes,
+            options,
+            calls: AtomicUsize::new(0),
+        })
+    }
+
+    /// The scene's directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The project, the same path for both sides.
+    pub fn project(&self) -> PathBuf {
+        self.dir().join("project")
+    }
+
+    /// Allegro's store.
+    pub fn store(&self) -> PathBuf {
+        self.dir().join("store")
+    }
+
+    /// Composer's cache directory of a side.
+    pub fn cache(&self, side: Side) -> PathBuf {
+        self.dir().join(if side == Side::Allegro {
+            "cache-allegro"
+        } else {
+            "cache-plain"
+        })
+    }
+
+    /// `COMPOSER_HOME` of a side; shared between scenes unless [`Scene::own_home`] was called.
+    pub fn home(&self, side: Side) -> PathBuf {
+        let own = self.dir().join("home");
+        match side {
+            Side::Serial => self.homes.serial.clone(),
+            Side::Allegro if own.exists() => own,
+            Side::Allegro if !self.options.required => self.homes.allegro.clone(),
+            Side::Plain | Side::Allegro => self.homes.plain.clone(),
+        }
+    }
+
+    /// Gives this scene a `COMPOSER_HOME` with Allegro of its own, to be tampered with.
+    pub fn own_home(&self) -> PathBuf {
+        let own = self.dir().join("home");
+        if !own.exists() {
+            copy_tree(&self.homes.allegro, &own);
+        }
+        own
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        if self.options.extension {
+            Engine::Extension
+        } else {
+            Engine::Helper
+        }
+    }
+
+    pub(super) fn disables(&self, side: Side) -> bool {
+        self.options.required && side != Side::Allegro
+    }
+
+    /// A new path in the scene for anything.
+    pub fn scratch(&self) -> PathBuf {
+        self.dir().join(format!(
+            "scratch-{}",
+            self.calls.fetch_add(1, Ordering::Relaxed)
+        ))
+    }
+
+    /// Removes the project directory and writes it anew.
+    pub fn write_project(&self) {
+        self.write_state(self.server.catalog().project());
+    }
+
+    /// The same for another state of the project.
+    pub fn write_state(&self, state: &Project) {
+        let _ = fs::remove_dir_all(self.project());
+        self.overwrite_state(state, &self.project());
+    }
+
+    /// Writes manifest and lock of a state into a directory, and leaves everything else there.
+    pub fn overwrite_state(&self, state: &Project, dir: &Path) {
+        let catalog = self.server.catalog();
+        fs::create_dir_all(dir).expect("the project's directory");
+        catalog
+            .write_project_state(state, dir, self.server.base_url(), &self.options.project)
+            .expect("the project is written");
+        // Nobody but the test registry is to be told of these installations.
+        let lock = dir.join("composer.lock");
+        let text = fs::read_to_string(&lock).expect("the lock");
+        let local = format!("{}/downloads/", self.server.base_url());
+        fs::write(
+            &lock,
+            text.replace("https://packagist.org/downloads/", &local),
+        )
+        .expect("the lock");
+    }
+
+    /// Edits the project's manifest and corrects the lock's hash.
+    pub fn edit_manifest(&self, edit: impl FnOnce(&mut Json)) {
+        let path = self.project().join("composer.json");
+        let mut manifest = Json::read(&path).expect("the manifest");
+        edit(&mut manifest);
+        fs::write(&path, manifest.to_file_text()).expect("the manifest");
+        let path = self.project().join("composer.lock");
+        if path.exists() {
+            let mut lock = Json::read(&path).expect("the lock");
+            lock.set(
+                "content-hash",
+                Json::str(allegro_registry::content_hash(&manifest)),
+            );
+            fs::write(&path, lock.to_file_text()).expect("the lock");
+        }
+    }
+
+    /// A call of Composer, to be completed and run.
+    pub fn call(&self, side: Side, args: &[&str]) -> Call<'_> {
+        Call::new(self, side, args)
+    }
+
+    /// A call of Composer, run as it is.
+    #[track_caller]
+    pub fn run(&self, side: Side, args: &[&str]) -> Run {
+        self.call(side, args).run()
+    }
+
+    /// The project as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.project())
+    }
+
+    /// Everything that belongs to Allegro's store.
+    pub fn store_snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.store())
+    }
+
+    /// Writes the project anew, calls Composer, and takes a snapshot.
+    #[track_caller]
+    pub fn fresh(&self, side: Side, args: &[&str]) -> Outcome {
+        self.write_project();
+        self.outcome(&self.call(side, args))
+    }
+
+    /// Runs a call in the project as it is, and takes a snapshot.
+    #[track_caller]
+    pub fn outcome(&self, call: &Call<'_>) -> Outcome {
+        let run = call.run();
+        Outcome {
+            run,
+            tree: self.snapshot(),
+        }
+    }
+
+    /// Empties a side's archive cache.
+    pub fn forget_cache(&self, side: Side) {
+        let _ = fs::remove_dir_all(self.cache(side));
+    }
+
+    /// Empties the store.
+    pub fn forget_store(&self) {
+        let _ = fs::remove_dir_all(self.store());
+    }
+
+    /// Packages by where Allegro says that it took them from: store, Composer's cache, network.
+    pub fn origins(run: &Run) -> (usize, usize, usize) {
+        let count = |line: &str, word: &str| {
+            line.split(", ")
+                .find_map(|part| {
+                    part.split_once(word).map(|(number, _)| {
+                        number
+                            .rsplit(' ')
+                            .next()
+                            .unwrap_or(number)
+                            .trim()
+                            .parse()
+                            .unwrap_or(0)
+                    })
+                })
+                .unwrap_or(0)
+        };
+        run.ours()
+            .iter()
+            .find(|line| line.contains(" package"))
+            .map_or((0, 0, 0), |line| {
+                (
+                    count(line, " from the store"),
+                    count(line, " from Composer's cache"),
+                    count(line, " downloaded"),
+                )
+            })
+    }
+}
+
+/// Panics unless both outcomes are the same: exit code, every path, and what Composer said.
+#[track_caller]
+pub fn same(what: &str, plain: &Outcome, ours: &Outcome) {
+    same_tree(what, plain, ours);
+    let (left, right) = (plain.run.lines(), ours.run.lines());
+    assert!(
+        left == right,
+        "{what}: Composer says\n{}\nand with Allegro\n{}",
+        left.join("\n"),
+        right.join("\n")
+    );
+    assert_eq!(plain.run.stdout, ours.run.stdout, "{what}: standard output");
+}
+
+/// The same without what was said.
+#[track_caller]
+pub fn same_tree(what: &str, plain: &Outcome, ours: &Outcome) {
+    assert_eq!(
+        plain.run.exit, ours.run.exit,
+        "{what}: exit codes; Composer says\n{}\nand with Allegro\n{}",
+        plain.run.stderr, ours.run.stderr
+    );
+    let differences = diff(&plain.tree, &ours.tree);
+    assert!(
+        differences.is_empty(),
+        "{what}: Composer | with Allegro\n{differences}\n{}",
+        ours.run.stderr
+    );
+}
+
+/// Copies a directory with modes and links.
+pub fn copy_tree(from: &Path, to: &Path) {
+    let status = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .status()
+        .expect("cp starts");
+    assert!(
+        status.success(),
+        "copying {} to {}",
+        from.display(),
+        to.display()
+    );
+}
+
+/// Plays the same steps with Composer (one extraction at a time), with Allegro cold, and with Allegro warm; every
+/// outcome must be the same. `steps` starts with a project written anew and must not look at the store.
+#[track_caller]
+pub fn compare(
+    scene: &Scene,
+    what: &str,
+    steps: impl Fn(&Scene, Side) -> Vec<(String, Outcome)>,
+) -> Vec<(String, Outcome)> {
+    scene.forget_cache(Side::Serial);
+    scene.forget_cache(Side::Allegro);
+    scene.forget_store();
+    let plain = steps(scene, Side::Serial);
+    for round in ["cold", "warm"] {
+        let ours = steps(scene, Side::Allegro);
+        assert_eq!(plain.len(), ours.len());
+        for ((step, plain), (_, ours)) in plain.iter().zip(&ours) {
+            let what = format!("{what}, {step}, {round}");
+            if round == "cold" {
+                same(&what, plain, ours)
+            } else {
+                same_tree(&what, plain, ours)
+            }
+        }
+    }
+    plain
+}

@@ -1,0 +1,543 @@
+//! More of what may go wrong, for both ways of running the native part: packages are whole or absent afterwards, the
+//! next run heals, and the store stays sound.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use allegro_registry::{Catalog, Fault, Format, Rule};
+
+use crate::support::packages::{add, entry, file};
+use crate::support::{
+    Call, Engine, Outcome, Scene, SceneOptions, Side, Snapshot, diff, same_tree, skipped,
+};
+
+/// A name of the small project that is a plain package.
+fn victim(scene: &Scene) -> String {
+    scene.server.catalog().packages()[5].spec.name.clone()
+}
+
+/// What we must never leave in a vendor directory.
+#[track_caller]
+fn no_leftovers(what: &str, tree: &Snapshot) {
+    let left: Vec<&String> = tree
+        .nodes
+        .keys()
+        .filter(|path| {
+            path.contains("/.allegro-")
+                || path.contains("/.installed.")
+                || path.starts_with("vendor/composer/tmp-")
+        })
+        .collect();
+    assert!(left.is_empty(), "{what}: left behind: {left:?}");
+}
+
+/// After a failed run each package is either as it should be, or not there (Composer leaves empty directories).
+#[track_caller]
+fn whole_or_absent(what: &str, after: &Snapshot, complete: &Snapshot) {
+    let mut packages: Vec<String> = complete
+        .nodes
+        .keys()
+        .filter_map(|path| {
+            let mut parts = path.strip_prefix("vendor/")?.splitn(3, '/');
+            let (vendor, name) = (parts.next()?, parts.next()?);
+            (vendor != "composer" && vendor != "bin").then(|| format!("vendor/{vendor}/{name}"))
+        })
+        .collect();
+    packages.dedup();
+    assert!(packages.len() > 3, "{what}: {packages:?}");
+    for package in packages {
+        let now = after.below(&package);
+        if now.files() > 0 {
+            let differences = diff(&complete.below(&package), &now);
+            assert!(
+                differences.is_empty(),
+                "{what}: {package} is half there:\n{differences}"
+            );
+        }
+    }
+}
+
+/// A run with trouble, then one without.
+fn trouble<'a>(
+    scene: &'a Scene,
+    side: Side,
+    rules: &[Rule],
+    set: &dyn Fn(Call<'a>) -> Call<'a>,
+) -> (Outcome, Outcome) {
+    scene.forget_cache(side);
+    scene.forget_store();
+    scene.write_project();
+    scene.server.set_faults(rules.to_vec());
+    // Composer wraps what an exception says at the width of the terminal.
+    let failed = scene.outcome(&set(scene.call(side, &["install"]).env("COLUMNS", "1000")));
+    scene.server.set_faults(Vec::new());
+    let healed = scene.outcome(&scene.call(side, &["install"]));
+    (failed, healed)
+}
+
+/// The same trouble for Composer and for both ways of running Allegro.
+fn compare_trouble<'a>(
+    scene: &'a Scene,
+    what: &str,
+    rules: &[Rule],
+    set: &dyn Fn(Call<'a>) -> Call<'a>,
+    says: &[&str],
+) {
+    let (plain, plain_healed) = trouble(scene, Side::Serial, rules, set);
+    let fails = plain.run.exit != 0;
+    assert!(fails || says.is_empty(), "{what}: {}", plain.run.stderr);
+    assert_eq!(
+        plain_healed.run.exit, 0,
+        "{what}: {}",
+        plain_healed.run.stderr
+    );
+    for engine in [Engine::Helper, Engine::Extension] {
+        let what = format!("{what}, {engine:?}");
+        let (ours, healed) = trouble(scene, Side::Allegro, rules, &|call| {
+            set(call).engine(engine)
+        });
+        assert_eq!(
+            plain.run.exit, ours.run.exit,
+            "{what}: exit codes; with Allegro:\n{}",
+            ours.run.stderr
+        );
+        no_leftovers(&what, &ours.tree);
+        if fails {
+            whole_or_absent(&what, &ours.tree, &plain_healed.tree);
+            for text in says {
+                assert!(
+                    ours.run.stderr.contains(text),
+                    "{what}: \"{text}\" is missing:\n{}",
+                    ours.run.stderr
+                );
+            }
+        } else {
+            same_tree(&what, &plain, &ours);
+        }
+        same_tree(&format!("{what}, healed"), &plain_healed, &healed);
+        no_leftovers(&what, &healed.tree);
+    }
+}
+
+fn status(code: u16) -> Fault {
+    Fault::Status {
+        code,
+        retry_after: None,
+    }
+}
+
+#[test]
+fn statuses() {
+    let Some(scene) = Scene::small() else { return };
+    let name = victim(&scene);
+    let path = format!("/dist/{name}/*");
+    for code in [404, 403] {
+        compare_trouble(
+            &scene,
+            &format!("status {code}"),
+            &[Rule::always(&path, status(code))],
+            &|call| call,
+            &[&name, &code.to_string()],
+        );
+    }
+}
+
+#[test]
+fn broken_bodies() {
+    let Some(scene) = Scene::small() else { return };
+    let name = victim(&scene);
+    let path = format!("/dist/{name}/*");
+    for (what, fault) in [("empty", Fault::Shorten(0)), ("a web page", Fault::Html)] {
+        compare_trouble(
+            &scene,
+            what,
+            &[Rule::always(&path, fault)],
+            &|call| call,
+            &[&name],
+        );
+    }
+    // Everything at once.
+    compare_trouble(
+        &scene,
+        "web pages",
+        &[Rule::always("/dist/*", Fault::Html)],
+        &|call| call,
+        &[],
+    );
+}
+
+#[test]
+fn nobody_listens() {
+    let Some(mut scene) = Scene::small() else {
+        return;
+    };
+    scene.server.stop();
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    assert_ne!(plain.run.exit, 0, "{}", plain.run.stderr);
+    for engine in [Engine::Helper, Engine::Extension] {
+        scene.write_project();
+        let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+        assert_eq!(plain.run.exit, ours.run.exit, "{}", ours.run.stderr);
+        no_leftovers("nobody listens", &ours.tree);
+        assert_eq!(
+            ours.tree.below("vendor").files(),
+            plain.tree.below("vendor").files()
+        );
+    }
+}
+
+#[test]
+fn a_wrong_shasum_in_the_lock() {
+    let Some(scene) = Scene::small() else { return };
+    let name = victim(&scene);
+    let right = scene.fresh(Side::Serial, &["install"]);
+    let go = |side, engine| {
+        scene.forget_cache(side);
+        scene.forget_store();
+        scene.write_project();
+        let path = scene.project().join("composer.lock");
+        let mut lock: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&path).expect("the lock")).expect("JSON");
+        let original = lock.clone();
+        let mut changed = 0;
+        for list in ["packages", "packages-dev"] {
+            for package in lock[list].as_array_mut().into_iter().flatten() {
+                if package["name"] == name.as_str() {
+                    package["dist"]["shasum"] = "0123456789abcdef0123456789abcdef01234567".into();
+                    changed += 1;
+                }
+            }
+        }
+        assert_eq!(changed, 1);
+        fs::write(&path, lock.to_string()).expect("the lock");
+        let failed = scene.outcome(&scene.call(side, &["install"]).engine(engine));
+        fs::write(&path, original.to_string()).expect("the lock");
+        let healed = scene.outcome(&scene.call(side, &["install"]).engine(engine));
+        (failed, healed)
+    };
+    let (plain, plain_healed) = go(Side::Serial, Engine::Helper);
+    assert_ne!(plain.run.exit, 0, "{}", plain.run.stderr);
+    for engine in [Engine::Helper, Engine::Extension] {
+        let (ours, healed) = go(Side::Allegro, engine);
+        assert_eq!(plain.run.exit, ours.run.exit, "{}", ours.run.stderr);
+        assert!(ours.run.stderr.contains("checksum"), "{}", ours.run.stderr);
+        no_leftovers("wrong shasum", &ours.tree);
+        whole_or_absent("wrong shasum", &ours.tree, &right.tree);
+        same_tree("wrong shasum, healed", &plain_healed, &healed);
+    }
+}
+
+/// An archive that wants to write elsewhere is refused, with the package and the entry named, and nothing is installed of it.
+#[test]
+fn a_hostile_archive() {
+    for (path, word) in [("../evil", ".."), ("../../../evil", "..")] {
+        let mut catalog = Catalog::new();
+        let mut options = SceneOptions::default();
+        let good = add(
+            &mut catalog,
+            entry("e2e/good", "1.0.0", "{}"),
+            true,
+            Format::Zip,
+            vec![file("a.txt", "a")],
+        );
+        let bad = add(
+            &mut catalog,
+            entry("e2e/hostile", "1.0.0", "{}"),
+            true,
+            Format::Zip,
+            vec![file("a.txt", "a"), file(path, "evil")],
+        );
+        options.project.extra_packages.extend([good, bad]);
+        for name in ["e2e/good", "e2e/hostile"] {
+            options
+                .project
+                .extra_requires
+                .push((name.to_owned(), "*".to_owned()));
+        }
+        let Some(scene) = Scene::with(catalog, options) else {
+            return;
+        };
+        for engine in [Engine::Helper, Engine::Extension] {
+            for round in ["cold", "cached"] {
+                scene.write_project();
+                let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+                assert_ne!(ours.run.exit, 0, "{path}, {round}: {}", ours.run.stderr);
+                let said = ours
+                    .run
+                    .stderr
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ");
+                assert!(
+                    said.contains("e2e/hostile") && said.contains(word),
+                    "{path}, {round}: {}",
+                    ours.run.stderr
+                );
+                no_leftovers(path, &ours.tree);
+                assert_eq!(ours.tree.below("vendor/e2e/hostile").files(), 0);
+                assert!(
+                    !ours.tree.nodes.keys().any(|path| path.contains("evil")),
+                    "{path}"
+                );
+                assert!(
+                    !Path::new("/tmp/allegro-e2e-evil").exists()
+                        && !scene.dir().join("evil").exists()
+                );
+            }
+        }
+    }
+}
+
+/// Something mounted for a test; unmounted when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn run(args: &[&str], at: &Path) -> Option<()> {
+        let output = Command::new("mount").args(args).arg(at).output().ok()?;
+        output.status.success().then_some(()).or_else(|| {
+            skipped(&format!(
+                "mount: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ))
+        })
+    }
+
+    fn tmpfs(at: &Path, kilobytes: usize) -> Option<Self> {
+        fs::create_dir_all(at).expect("a mount point");
+        Self::run(
+            &[
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={kilobytes}k,mode=755"),
+                "tmpfs",
+            ],
+            at,
+        )?;
+        Some(Self(at.to_owned()))
+    }
+
+    /// The directory over itself, not to be written.
+    fn read_only(at: &Path) -> Option<Self> {
+        Self::run(&["--bind", at.to_str()?], at)?;
+        let mount = Self(at.to_owned());
+        Self::run(&["-o", "remount,ro,bind"], at)?;
+        Some(mount)
+    }
+
+    fn resize(&self, kilobytes: usize) {
+        Self::run(&["-o", &format!("remount,size={kilobytes}k")], &self.0).expect("remounted");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Sums what a tree needs on a file system with pages of 4 KiB.
+fn kilobytes(dir: &Path) -> usize {
+    let output = Command::new("du").arg("-sk").arg(dir).output().expect("du");
+    String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok())
+        .expect("a size")
+}
+
+#[test]
+fn a_full_disk_for_the_project() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    let needed = kilobytes(&scene.project());
+    for engine in [Engine::Helper, Engine::Extension] {
+        for part in [4, 2] {
+            let what = format!("1/{part} of the space, {engine:?}");
+            let _ = fs::remove_dir_all(scene.project());
+            let Some(mount) = Mount::tmpfs(&scene.project(), needed / part) else {
+                return;
+            };
+            scene.write_project();
+            let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+            assert_ne!(ours.run.exit, 0, "{what}: {}", ours.run.stderr);
+            assert!(
+                ours.run.stderr.contains("No space left on device")
+                    || ours.run.stderr.contains("space"),
+                "{what}: {}",
+                ours.run.stderr
+            );
+            whole_or_absent(&what, &ours.tree, &plain.tree);
+            no_leftovers(&what, &ours.tree);
+            mount.resize(needed * 4);
+            same_tree(
+                &format!("{what}, healed"),
+                &plain,
+                &scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine)),
+            );
+        }
+    }
+}
+
+/// A store that fills up costs speed, never the install.
+#[test]
+fn a_full_disk_for_the_store() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    let _ = scene.fresh(Side::Allegro, &["install"]);
+    let needed = kilobytes(&scene.store());
+    for engine in [Engine::Helper, Engine::Extension] {
+        for size in [needed / 8, needed / 2] {
+            let what = format!("{size} KiB of {needed}, {engine:?}");
+            scene.forget_store();
+            let Some(mount) = Mount::tmpfs(&scene.store(), size) else {
+                return;
+            };
+            for round in ["first", "second"] {
+                scene.write_project();
+                let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+                same_tree(&format!("{what}, {round}"), &plain, &ours);
+                no_leftovers(&what, &ours.tree);
+                assert!(
+                    ours.run.stderr.contains("store"),
+                    "{what}: it is said: {}",
+                    ours.run.stderr
+                );
+            }
+            mount.resize(needed * 4);
+            verified(&scene);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_can_not_be_written() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    for engine in [Engine::Helper, Engine::Extension] {
+        for filled in [false, true] {
+            let what = format!("filled: {filled}, {engine:?}");
+            scene.forget_store();
+            fs::create_dir_all(scene.store()).expect("the store");
+            if filled {
+                let _ = scene.fresh(Side::Allegro, &["install"]).run.expect(0);
+            }
+            let Some(_mount) = Mount::read_only(&scene.store()) else {
+                return;
+            };
+            scene.write_project();
+            let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+            same_tree(&what, &plain, &ours);
+            no_leftovers(&what, &ours.tree);
+        }
+    }
+    // A store of which nothing but a file can be made.
+    scene.forget_store();
+    fs::write(scene.store(), "").expect("a file");
+    scene.write_project();
+    let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]));
+    same_tree("a file for the store", &plain, &ours);
+    assert!(
+        ours.run.ours().iter().any(|line| line.contains("store")),
+        "{}",
+        ours.run.stderr
+    );
+    fs::remove_file(scene.store()).expect("removed");
+}
+
+#[test]
+fn a_cache_that_can_not_be_written() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    let blocked = scene.dir().join("blocked");
+    fs::write(&blocked, "").expect("a file");
+    for engine in [Engine::Helper, Engine::Extension] {
+        for cache in [blocked.join("cache"), PathBuf::from("/proc/none")] {
+            for round in ["cold", "warm"] {
+                if round == "cold" {
+                    scene.forget_store();
+                }
+                scene.write_project();
+                let ours = scene.outcome(
+                    &scene
+                        .call(Side::Allegro, &["install"])
+                        .engine(engine)
+                        .env("COMPOSER_CACHE_DIR", &cache),
+                );
+                same_tree(
+                    &format!("{}, {round}, {engine:?}", cache.display()),
+                    &plain,
+                    &ours,
+                );
+                no_leftovers(round, &ours.tree);
+            }
+        }
+    }
+}
+
+/// A directory of another user's mode in the store, or a file where a directory belongs.
+#[test]
+fn a_store_with_a_broken_inside() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    let _ = scene.fresh(Side::Allegro, &["install"]);
+    for below in ["blobs-v1", "manifests-v1"] {
+        let path = scene.store().join(below);
+        assert!(path.is_dir(), "{}", path.display());
+        fs::remove_dir_all(&path).expect("removed");
+        fs::write(&path, "").expect("a file");
+        for engine in [Engine::Helper, Engine::Extension] {
+            scene.write_project();
+            let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
+            same_tree(&format!("{below} is a file, {engine:?}"), &plain, &ours);
+        }
+        fs::remove_file(&path).expect("removed");
+        same_tree(
+            &format!("{below} is gone"),
+            &plain,
+            &scene.fresh(Side::Allegro, &["install"]),
+        );
+    }
+    for entry in fs::read_dir(scene.store().join("manifests-v1"))
+        .expect("manifests")
+        .flatten()
+    {
+        let path = entry.path();
+        for path in if path.is_dir() {
+            fs::read_dir(&path)
+                .expect("a bucket")
+                .flatten()
+                .map(|entry| entry.path())
+                .collect()
+        } else {
+            vec![path]
+        } {
+            let bytes = fs::read(&path).expect("a manifest");
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o644));
+            fs::write(&path, &bytes[..bytes.len() / 2]).expect("torn");
+        }
+    }
+    same_tree(
+        "torn manifests",
+        &plain,
+        &scene.fresh(Side::Allegro, &["install"]),
+    );
+    verified(&scene);
+}
+
+/// `allegro store verify` finds nothing wrong.
+#[track_caller]
+pub fn verified(scene: &Scene) {
+    let began = Instant::now();
+    let output = crate::support::verify_store(scene);
+    assert!(
+        output.status.success(),
+        "after {:?}: {}{}",
+        began.elapsed(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
