@@ -1,0 +1,50 @@
+# Everything a newcomer and CI need. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PACKAGE := build/package
+export COMPOSER_ALLOW_SUPERUSER := 1
+
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e lint format bench clean
+
+help: ## this text
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## install what is missing on this machine
+	@scripts/setup
+
+build: setup ## compile library, binary, extension and tools (release)
+	cargo build --release --workspace
+
+package: build ## lay out the Composer package with its native parts in build/package
+	@scripts/package $(PACKAGE)
+
+demo: package ## show the main job: plain Composer against Allegro on a real lock
+	@scripts/demo
+
+test: package test-rust test-phpt test-php test-e2e ## every test
+
+test-rust: setup ## tests of the library and the tools
+	cargo test --workspace --lib --bins
+
+test-phpt: build ## tests of the extension with PHP's own runner
+	@scripts/phpt
+
+test-php: package ## tests of the plugin with PHPUnit
+	@scripts/phpunit
+
+test-e2e: package ## installs by the real Composer, with and without Allegro, compared
+	cargo test --test e2e
+	cargo test -p allegro-registry --tests
+
+lint: setup ## format check and lints of all languages
+	@scripts/lint
+
+format: ## format the Rust code
+	cargo fmt --all
+
+bench: package ## ratios against Composer, as a table and as JSON (build/bench.json)
+	@scripts/bench
+
+clean: ## remove everything that was built
+	rm -rf build target
