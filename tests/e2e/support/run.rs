@@ -217,6 +217,8 @@ impl<'a> Call<'a> {
             .env("COMPOSER_NO_INTERACTION", "1")
             .env("COMPOSER_NO_AUDIT", "1")
             .env("LC_ALL", "C.UTF-8")
+            // The console breaks the lines of an error at this width, anywhere in a word.
+            .env("COLUMNS", "1000")
             .env("HOME", scene.dir());
         if scene.disables(self.side) {
             command.env("ALLEGRO_DISABLE", "1");
