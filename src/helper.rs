@@ -1,7 +1,7 @@
 //! The helper process: the same operations over JSON lines, for PHP without the extension.
 //!
 //! One request a line on standard input: `{"id": 1, "op": "prepare", "request": {…}}`. Answers on standard
-//! output: any number of `{"id": 1, "events": […]}`, then `{"id": 1, "answer": {…}}` or
+//! output: any number of `{"id": 1, "events": […]}` (an empty one is a sign of life), then `{"id": 1, "answer": {…}}` or
 //! `{"id": 1, "error": {"kind", "code", "message", "hint"}}`. When standard input ends, the operation in
 //! progress is cancelled, its staging removed, and the process ends: so the helper never outlives Composer.
 
@@ -118,6 +118,10 @@ impl<W: Write> Host for Lines<'_, W> {
         if self.failed.is_none() {
             self.failed = write_line(self.output, &json!({"id": self.id, "events": events})).err();
         }
+    }
+
+    fn alive(&mut self) {
+        self.events(Vec::new());
     }
 
     fn interrupted(&mut self) -> bool {

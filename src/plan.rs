@@ -12,6 +12,10 @@ pub enum Road {
     Archive,
 }
 
+/// What a package that may have to be copied in part counts for, in bytes of manifest: a bin can be an archive of
+/// many MiB.
+const COPIES: u64 = 1 << 20;
+
 /// Splits the packages into those that are nearby, the costly ones first, and those to be downloaded.
 ///
 /// Costly first keeps all threads busy until the end: one huge package started last would run alone.
@@ -31,7 +35,13 @@ pub fn plan<'a>(
             .then(|| store.manifest_path(&package.dist.key()))
             .and_then(|path| path.metadata().ok());
         if let Some(manifest) = manifest {
-            local.push((package, Road::Store, manifest.len()));
+            // Bins and private packages are copied where the file system has no reflinks.
+            let copies = package.private || !package.bins.is_empty();
+            local.push((
+                package,
+                Road::Store,
+                manifest.len() + if copies { COPIES } else { 0 },
+            ));
         } else if let Some(archive) = archive {
             // Unpacking a byte of archive costs about as much as linking a byte of manifest.
             local.push((package, Road::Archive, archive.len()));

@@ -38,6 +38,8 @@ pub enum Event {
 pub trait Host {
     /// Takes the events since the last call. Called on the calling thread only.
     fn events(&mut self, events: Vec<Event>);
+    /// Work goes on, though there is nothing to tell. Called each second without events.
+    fn alive(&mut self) {}
     /// Whether to stop. Asked at least every 50 ms.
     fn interrupted(&mut self) -> bool;
 }

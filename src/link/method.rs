@@ -7,15 +7,17 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use rustix::fs::{AtFlags, linkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, at};
-use crate::store::{Digest, Store};
+use crate::store::{BlobName, Digest, Store};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +120,34 @@ impl Ladder {
     }
 }
 
+/// The blob that a file is made from.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// Of its content.
+    pub digest: &'a Digest,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Both, as the store names them.
+    pub name: &'a BlobName,
+}
+
+/// Where a file goes: a short path from an open directory, so that the kernel needn't walk the long one for each.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The directory.
+    pub dir: BorrowedFd<'a>,
+    /// Its path.
+    pub root: &'a Path,
+    /// Relative to it.
+    pub name: &'a str,
+}
+
+impl Target<'_> {
+    fn path(&self) -> PathBuf {
+        self.root.join(self.name)
+    }
+}
+
 /// Puts files in place for one run.
 #[derive(Debug)]
 pub struct Linker {
@@ -153,26 +183,31 @@ impl Linker {
         self.shared.method()
     }
 
-    /// Puts the blob at `source` to `target`, which must not exist.
+    /// Puts a blob to `target`, which must not exist.
     ///
     /// `private`: the file is known to be written in place (bins, plugins, patched packages) and gets an
     /// inode of its own whatever the method.
     pub fn link(
         &self,
         store: &Store,
-        source: &Path,
-        target: &Path,
-        digest: &Digest,
-        mode: u32,
+        source: &Source<'_>,
+        target: &Target<'_>,
         private: bool,
     ) -> Result<Method> {
         let ladder = if private { &self.private } else { &self.shared };
         loop {
             let method = ladder.method();
             let result = match method {
-                Method::Reflink => reflink(source, target, digest, mode),
-                Method::Hardlink => fs::hard_link(source, target),
-                Method::Copy => copy(source, target, digest, mode),
+                Method::Reflink => reflink(store, source, &target.path()),
+                Method::Hardlink => linkat(
+                    store.blobs_dir(),
+                    source.name.as_str(),
+                    target.dir,
+                    target.name,
+                    AtFlags::empty(),
+                )
+                .map_err(io::Error::from),
+                Method::Copy => copy(store, source, &target.path()),
             };
             let error = match result {
                 Ok(()) => {
@@ -185,21 +220,22 @@ impl Linker {
                 Method::Reflink if cannot_reflink(&error) && private => Method::Copy,
                 Method::Reflink if cannot_reflink(&error) => Method::Hardlink,
                 Method::Hardlink if too_many_links(&error) => {
-                    store.renew_blob(source, digest, mode)?;
+                    let path = store.blob_path(source.digest, source.mode);
+                    store.renew_blob(&path, source.digest, source.mode)?;
                     continue;
                 }
                 Method::Hardlink if cannot_hardlink(&error) => Method::Copy,
-                _ => return Err(at("writing", target)(error)),
+                _ => return Err(at("writing", &target.path())(error)),
             };
             if !ladder.step_down(method, next) {
                 return Err(if ladder.forced {
                     Error::Input(format!(
                         "{method} was asked for, but {} can't be made so: {error}; set {} to auto",
-                        target.display(),
+                        target.path().display(),
                         crate::env::LINK_STRATEGY
                     ))
                 } else {
-                    at("linking", target)(error)
+                    at("linking", &target.path())(error)
                 });
             }
         }
@@ -237,17 +273,18 @@ fn too_many_links(error: &io::Error) -> bool {
     errno(error) == Some(Errno::MLINK)
 }
 
-fn reflink(source: &Path, target: &Path, digest: &Digest, mode: u32) -> io::Result<()> {
-    reflink_copy::reflink(source, target)?;
-    seal(target, digest, mode)
+fn reflink(store: &Store, source: &Source<'_>, target: &Path) -> io::Result<()> {
+    reflink_copy::reflink(store.blob_path(source.digest, source.mode), target)?;
+    // Not opened for writing: the mode may forbid it.
+    crate::store::seal(&File::open(target)?, source.digest, source.mode)
 }
 
-fn copy(source: &Path, target: &Path, digest: &Digest, mode: u32) -> io::Result<()> {
+fn copy(store: &Store, source: &Source<'_>, target: &Path) -> io::Result<()> {
     let result = (|| {
-        let mut from = File::open(source)?;
+        let mut from = File::open(store.blob_path(source.digest, source.mode))?;
         let mut to = File::create_new(target)?;
         io::copy(&mut from, &mut to)?;
-        crate::store::seal(&to, digest, mode)
+        crate::store::seal(&to, source.digest, source.mode)
     })();
     // What exists already isn't ours to remove.
     if let Err(error) = &result
@@ -258,15 +295,11 @@ fn copy(source: &Path, target: &Path, digest: &Digest, mode: u32) -> io::Result<
     result
 }
 
-fn seal(target: &Path, digest: &Digest, mode: u32) -> io::Result<()> {
-    // Not opened for writing: the mode may forbid it.
-    crate::store::seal(&File::open(target)?, digest, mode)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use sha2::Digest as _;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
     fn blob(store: &Store) -> (std::path::PathBuf, Digest) {
@@ -279,6 +312,28 @@ mod tests {
         )
     }
 
+    fn link(
+        linker: &Linker,
+        store: &Store,
+        digest: &Digest,
+        target: &Path,
+        private: bool,
+    ) -> Result<Method> {
+        let root = target.parent().expect("a directory");
+        let dir = crate::store::open_directory(root).expect("a handle");
+        let source = Source {
+            digest,
+            mode: 0o644,
+            name: &BlobName::new(digest, 0o644),
+        };
+        let target = Target {
+            dir: dir.as_fd(),
+            root,
+            name: target.file_name().and_then(|n| n.to_str()).expect("a name"),
+        };
+        linker.link(store, &source, &target, private)
+    }
+
     #[test]
     fn hard_links_share_the_inode_and_private_files_do_not() {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -286,13 +341,9 @@ mod tests {
         let (source, digest) = blob(&store);
         let linker = Linker::new(Strategy::Hardlink);
         let (shared, private) = (dir.path().join("shared"), dir.path().join("private"));
-        let method = linker
-            .link(&store, &source, &shared, &digest, 0o644, false)
-            .expect("linked");
+        let method = link(&linker, &store, &digest, &shared, false).expect("linked");
         assert_eq!(method, Method::Hardlink);
-        let method = linker
-            .link(&store, &source, &private, &digest, 0o644, true)
-            .expect("linked");
+        let method = link(&linker, &store, &digest, &private, true).expect("linked");
         assert_ne!(method, Method::Hardlink);
         let inode = |path: &Path| fs::metadata(path).expect("metadata").ino();
         assert_eq!(inode(&shared), inode(&source));
@@ -337,13 +388,11 @@ mod tests {
     fn an_existing_target_is_left_alone() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
-        let (source, digest) = blob(&store);
+        let (_, digest) = blob(&store);
         let target = dir.path().join("target");
         for strategy in [Strategy::Hardlink, Strategy::Copy] {
             fs::write(&target, b"mine").expect("mine");
-            Linker::new(strategy)
-                .link(&store, &source, &target, &digest, 0o644, false)
-                .expect_err("in the way");
+            link(&Linker::new(strategy), &store, &digest, &target, false).expect_err("in the way");
             assert_eq!(fs::read(&target).expect("read"), b"mine");
         }
     }

@@ -3,14 +3,18 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{Mode, mkdirat};
+
+use super::method::{Source, Target};
 use super::{Linker, Method};
 use crate::error::{Error, Result, at};
-use crate::store::{BlobState, ItemKind, Manifest, Store};
+use crate::store::{BlobName, BlobState, Item, ItemKind, Manifest, Store, open_directory};
 
 /// What the caller knows of a package beyond its manifest.
 #[derive(Debug, Clone, Copy)]
@@ -65,20 +69,96 @@ pub fn link_tree(
     options: TreeOptions<'_>,
     cancel: &AtomicBool,
 ) -> Result<Linked, TreeError> {
-    let mut sources = Vec::with_capacity(manifest.items.len());
+    // All are looked at before anything is made: a package whose blobs are damaged starts over, and says which.
+    let blobs = sound_blobs(store, manifest, options)?;
+
+    let default_dir = 0o777 & !options.umask;
+    fs::DirBuilder::new()
+        .mode(default_dir)
+        .create(target)
+        .map_err(at("creating", target))?;
+    let handle = open_directory(target).map_err(at("opening", target))?;
+    let mut dirs = Directories {
+        handle: handle.as_fd(),
+        root: target,
+        made: HashSet::new(),
+        last: String::new(),
+        mode: default_dir,
+    };
+    // Modes of directories come last and innermost first: one without write permission must be filled before.
+    let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
+    if let Some(mode) = manifest.root_mode.filter(|_| !options.plain_modes) {
+        dir_modes.push((target.to_owned(), mode));
+    }
+    let mut linked = Linked::default();
+    let mut blobs = blobs.into_iter();
+    for item in &manifest.items {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted.into());
+        }
+        match &item.kind {
+            ItemKind::File { digest, size } => {
+                let Some(name) = blobs.next() else {
+                    return Err(Error::Internal(format!("no blob for {}", item.path)).into());
+                };
+                dirs.ensure_parent(&item.path)?;
+                let private = options.private || options.bins.contains(&item.path);
+                let source = Source {
+                    digest,
+                    mode: mode_of(item, options),
+                    name: &name,
+                };
+                let file = Target {
+                    dir: handle.as_fd(),
+                    root: target,
+                    name: &item.path,
+                };
+                let method = linker.link(store, &source, &file, private)?;
+                linked.files += 1;
+                linked.bytes += size;
+                if !private {
+                    linked.method = linked.method.max(Some(method));
+                }
+            }
+            ItemKind::Dir => {
+                dirs.ensure(&item.path)?;
+                if let Some(mode) = item.mode.filter(|_| !options.plain_modes) {
+                    dir_modes.push((target.join(&item.path), mode));
+                }
+            }
+            ItemKind::Symlink { target: to } => {
+                dirs.ensure_parent(&item.path)?;
+                let path = target.join(&item.path);
+                symlink(OsStr::from_bytes(to), &path).map_err(at("linking", &path))?;
+            }
+        }
+    }
+    for (path, mode) in dir_modes.iter().rev() {
+        fs::set_permissions(path, fs::Permissions::from_mode(*mode))
+            .map_err(at("setting the mode of", path))?;
+    }
+    Ok(linked)
+}
+
+/// The names of the blobs of all files, in the manifest's order, if all are in the store and sound.
+fn sound_blobs(
+    store: &Store,
+    manifest: &Manifest,
+    options: TreeOptions<'_>,
+) -> Result<Vec<BlobName>, TreeError> {
+    let mut blobs = Vec::with_capacity(manifest.items.len());
     let mut damaged = Vec::new();
     let mut missing = false;
     for item in &manifest.items {
         let ItemKind::File { digest, size } = &item.kind else {
-            sources.push(None);
             continue;
         };
         let mode = mode_of(item, options);
-        let path = store.blob_path(digest, mode);
-        match store.blob_state(&path, digest, *size, mode) {
+        let name = BlobName::new(digest, mode);
+        match store.blob_state(&name, digest, *size, mode) {
             BlobState::Sound => {}
             BlobState::Damaged => {
-                store.quarantine_blob(&path)?;
+                store.quarantine_blob(&store.blob_path(digest, mode))?;
                 damaged.push(item.path.clone());
             }
             BlobState::Missing => {
@@ -91,63 +171,15 @@ pub fn link_tree(
                 }
             }
         }
-        sources.push(Some((path, mode)));
+        blobs.push(name);
     }
     if missing || !damaged.is_empty() {
         return Err(TreeError::Incomplete { damaged });
     }
-
-    let default_dir = 0o777 & !options.umask;
-    make_dir(target, default_dir)?;
-    let mut dirs = Directories {
-        made: HashSet::new(),
-        mode: default_dir,
-    };
-    // Modes of directories come last and innermost first: one without write permission must be filled before.
-    let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
-    if let Some(mode) = manifest.root_mode.filter(|_| !options.plain_modes) {
-        dir_modes.push((target.to_owned(), mode));
-    }
-    let mut linked = Linked::default();
-    for (item, source) in manifest.items.iter().zip(sources) {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted.into());
-        }
-        let path = target.join(&item.path);
-        match (&item.kind, source) {
-            (ItemKind::File { digest, size }, Some((blob, mode))) => {
-                dirs.ensure_parent(target, &item.path)?;
-                let private = options.private || options.bins.contains(&item.path);
-                let method = linker.link(store, &blob, &path, digest, mode, private)?;
-                linked.files += 1;
-                linked.bytes += size;
-                if !private {
-                    linked.method = linked.method.max(Some(method));
-                }
-            }
-            (ItemKind::Dir, _) => {
-                dirs.ensure(target, &item.path)?;
-                if let Some(mode) = item.mode.filter(|_| !options.plain_modes) {
-                    dir_modes.push((path, mode));
-                }
-            }
-            (ItemKind::Symlink { target: to }, _) => {
-                dirs.ensure_parent(target, &item.path)?;
-                symlink(OsStr::from_bytes(to), &path).map_err(at("linking", &path))?;
-            }
-            (ItemKind::File { .. }, None) => {
-                return Err(Error::Internal(format!("no blob for {}", item.path)).into());
-            }
-        }
-    }
-    for (path, mode) in dir_modes.iter().rev() {
-        fs::set_permissions(path, fs::Permissions::from_mode(*mode))
-            .map_err(at("setting the mode of", path))?;
-    }
-    Ok(linked)
+    Ok(blobs)
 }
 
-fn mode_of(item: &crate::store::Item, options: TreeOptions<'_>) -> u32 {
+fn mode_of(item: &Item, options: TreeOptions<'_>) -> u32 {
     if options.plain_modes {
         0o666 & !options.umask
     } else {
@@ -155,34 +187,33 @@ fn mode_of(item: &crate::store::Item, options: TreeOptions<'_>) -> u32 {
     }
 }
 
-fn make_dir(path: &Path, mode: u32) -> Result<()> {
-    fs::DirBuilder::new()
-        .mode(mode)
-        .create(path)
-        .map_err(at("creating", path))
-}
-
 /// The directories made so far, so that none is asked for twice.
-struct Directories {
+struct Directories<'a> {
+    handle: BorrowedFd<'a>,
+    root: &'a Path,
     made: HashSet<String>,
+    /// The one asked for last: files of a directory mostly follow each other.
+    last: String,
     mode: u32,
 }
 
-impl Directories {
-    fn ensure_parent(&mut self, root: &Path, path: &str) -> Result<()> {
+impl Directories<'_> {
+    fn ensure_parent(&mut self, path: &str) -> Result<()> {
         match path.rsplit_once('/') {
-            Some((parent, _)) => self.ensure(root, parent),
+            Some((parent, _)) => self.ensure(parent),
             None => Ok(()),
         }
     }
 
-    fn ensure(&mut self, root: &Path, path: &str) -> Result<()> {
-        if self.made.contains(path) {
+    fn ensure(&mut self, path: &str) -> Result<()> {
+        if path == self.last || self.made.contains(path) {
             return Ok(());
         }
-        self.ensure_parent(root, path)?;
-        make_dir(&root.join(path), self.mode)?;
+        self.ensure_parent(path)?;
+        mkdirat(self.handle, path, Mode::from_raw_mode(self.mode))
+            .map_err(|error| at("creating", &self.root.join(path))(error.into()))?;
         self.made.insert(path.to_owned());
+        path.clone_into(&mut self.last);
         Ok(())
     }
 }

@@ -30,6 +30,9 @@ const STAGING_PREFIX: &str = ".allegro-";
 /// How often the calling thread looks for events and for a reason to stop.
 const TICK: Duration = Duration::from_millis(40);
 
+/// How long nothing may be heard of work that goes on. The plugin waits many times as long.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
 /// Makes all packages of the request ready in staging.
 ///
 /// Nothing outside `request.staging`, the store and Composer's archive cache is touched. All threads have
@@ -67,6 +70,7 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         // would feel.
         let mut batch = Vec::new();
         let mut last: Option<Instant> = None;
+        let mut last_sign = Instant::now();
         loop {
             match inbox.recv_timeout(TICK) {
                 Ok(event) => batch.push(event),
@@ -76,7 +80,11 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
             if last.is_none_or(|last| last.elapsed() >= TICK) {
                 last = Some(Instant::now());
                 if !batch.is_empty() {
+                    last_sign = Instant::now();
                     host.events(std::mem::take(&mut batch));
+                } else if last_sign.elapsed() >= SIGN_OF_LIFE {
+                    last_sign = Instant::now();
+                    host.alive();
                 }
                 if host.interrupted() {
                     run.cancel.store(true, Ordering::Relaxed);

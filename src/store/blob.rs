@@ -8,13 +8,13 @@
 //! everything is written, so a torn blob doesn't have it, and an edit through a hard link removes it. Whether
 //! size, time and mode are right is asked each time a blob is linked.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Timespec, Timestamps, futimens};
+use rustix::fs::{AtFlags, FileType, Timespec, Timestamps, futimens, statat};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -32,13 +32,17 @@ impl fmt::Debug for Digest {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    text
 }
 
 /// 2000-01-01T00:00:00Z; derived times lie in the 24 years after it, always in the past.
@@ -76,25 +80,42 @@ pub enum BlobState {
     Damaged,
 }
 
+/// A blob's place below the bucket of blobs: `ab/cdef…-644`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobName(String);
+
+impl BlobName {
+    /// The name of this content with this mode.
+    pub fn new(digest: &Digest, mode: u32) -> Self {
+        let mut name = String::with_capacity(2 * digest.0.len() + 6);
+        push_hex(&mut name, &digest.0[..1]);
+        name.push('/');
+        push_hex(&mut name, &digest.0[1..]);
+        // Writing into a string can't fail.
+        let _ = write!(name, "-{mode:o}");
+        Self(name)
+    }
+
+    /// The name as a relative path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Store {
     /// Where a blob is.
     pub fn blob_path(&self, digest: &Digest, mode: u32) -> PathBuf {
-        let hex = hex(&digest.0);
-        let (shard, rest) = hex.split_at(2);
-        let mut path = self.blobs().to_owned();
-        path.push(shard);
-        path.push(format!("{rest}-{mode:o}"));
-        path
+        self.blobs().join(BlobName::new(digest, mode).as_str())
     }
 
     /// The cheap check: one `stat`.
-    pub fn blob_state(&self, path: &Path, digest: &Digest, size: u64, mode: u32) -> BlobState {
-        match fs::symlink_metadata(path) {
-            Ok(metadata)
-                if metadata.is_file()
-                    && metadata.len() == size
-                    && metadata.mtime() == digest.mtime()
-                    && metadata.permissions().mode() & 0o7777 == mode =>
+    pub fn blob_state(&self, name: &BlobName, digest: &Digest, size: u64, mode: u32) -> BlobState {
+        match statat(self.blobs_dir(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat)
+                if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                    && u64::try_from(stat.st_size) == Ok(size)
+                    && stat.st_mtime == digest.mtime()
+                    && stat.st_mode & 0o7777 == mode =>
             {
                 BlobState::Sound
             }
@@ -130,7 +151,8 @@ impl Store {
         size: u64,
         fill: impl Fn(&mut File) -> io::Result<()>,
     ) -> Result<PathBuf> {
-        let path = self.blob_path(digest, mode);
+        let name = BlobName::new(digest, mode);
+        let path = self.blobs().join(name.as_str());
         // Made without a look before: on a filling store nearly all are new.
         match write_blob(&path, digest, mode, &fill) {
             Ok(()) => return Ok(path),
@@ -143,7 +165,7 @@ impl Store {
             }
             Err(error) => return Err(in_store("writing", &path)(error)),
         }
-        if self.blob_state(&path, digest, size, mode) == BlobState::Sound {
+        if self.blob_state(&name, digest, size, mode) == BlobState::Sound {
             return Ok(path);
         }
         // Torn, edited, or being written by another process at this moment: ours takes its place.
@@ -202,7 +224,8 @@ impl Store {
             else {
                 continue;
             };
-            if self.blob_state(&entry.path(), digest, size, mode) == BlobState::Sound {
+            let blob = BlobName::new(digest, mode);
+            if self.blob_state(&blob, digest, size, mode) == BlobState::Sound {
                 return Some(entry.path());
             }
         }
@@ -244,6 +267,7 @@ pub(crate) fn seal(file: &File, digest: &Digest, mode: u32) -> io::Result<()> {
 mod tests {
     use super::*;
     use sha2::Digest as _;
+    use std::os::unix::fs::MetadataExt;
 
     fn digest(content: &[u8]) -> Digest {
         Digest(sha2::Sha256::digest(content).into())
@@ -286,7 +310,7 @@ mod tests {
         let size = content.len() as u64;
         let path = store.ensure_blob(&digest, 0o644, content).expect("a blob");
         assert_eq!(
-            store.blob_state(&path, &digest, size, 0o644),
+            store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
             BlobState::Sound
         );
 
@@ -303,12 +327,12 @@ mod tests {
         for damage in damages {
             damage(&path);
             assert_eq!(
-                store.blob_state(&path, &digest, size, 0o644),
+                store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
                 BlobState::Damaged
             );
             store.ensure_blob(&digest, 0o644, content).expect("healed");
             assert_eq!(
-                store.blob_state(&path, &digest, size, 0o644),
+                store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
                 BlobState::Sound
             );
             assert_eq!(fs::read(&path).expect("content"), content);
@@ -322,7 +346,7 @@ mod tests {
         let path = store.ensure_blob(&digest, 0o644, b"x").expect("a blob");
         store.quarantine_blob(&path).expect("moved");
         assert_eq!(
-            store.blob_state(&path, &digest, 1, 0o644),
+            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 1, 0o644),
             BlobState::Missing
         );
         assert_eq!(
@@ -346,7 +370,10 @@ mod tests {
         let before = fs::metadata(&path).expect("before").ino();
         store.renew_blob(&path, &digest, 0o644).expect("renewed");
         assert_ne!(fs::metadata(&path).expect("after").ino(), before);
-        assert_eq!(store.blob_state(&path, &digest, 7, 0o644), BlobState::Sound);
+        assert_eq!(
+            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 7, 0o644),
+            BlobState::Sound
+        );
     }
 
     #[test]

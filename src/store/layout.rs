@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::composer::ManifestKey;
 use crate::error::{Error, Result, in_store};
@@ -28,6 +29,8 @@ pub struct Store {
     root: PathBuf,
     blobs: PathBuf,
     manifests: PathBuf,
+    /// Of `blobs`: a path from here has two parts, whatever is above the store.
+    blobs_dir: OwnedFd,
     /// Holds the shared lock until dropped.
     _lock: File,
 }
@@ -71,9 +74,12 @@ impl Store {
             .open(&path)
             .map_err(in_store("opening", &path))?;
         flock(&lock, operation).map_err(|error| in_store("locking", &path)(error.into()))?;
+        let blobs = root.join(BLOBS);
+        let blobs_dir = open_directory(&blobs).map_err(in_store("opening", &blobs))?;
         Ok(Self {
             root: root.to_owned(),
-            blobs: root.join(BLOBS),
+            blobs,
+            blobs_dir,
             manifests: root.join(MANIFESTS),
             _lock: lock,
         })
@@ -104,6 +110,11 @@ impl Store {
 
     pub(super) fn blobs(&self) -> &Path {
         &self.blobs
+    }
+
+    /// The directory that a [`BlobName`](super::BlobName) is relative to.
+    pub fn blobs_dir(&self) -> BorrowedFd<'_> {
+        self.blobs_dir.as_fd()
     }
 
     pub(super) fn manifests(&self) -> &Path {
@@ -139,6 +150,12 @@ impl Store {
             }
         }
     }
+}
+
+/// A handle that paths can be relative to.
+pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! <root>/lock                      shared while a run uses the store, exclusive while pruning
 //! <root>/blobs-v1/ab/<62 hex>-644  one file's content with one mode, see `blob.rs`
 //! <root>/manifests-v1/ab/<62 hex>  one package, see `manifest.rs`
-//! <root>/roots-v1/              which project has linked what, see `roots.rs`
+//! <root>/roots-v1/                 which project has linked what, see `roots.rs`
 //! <root>/quarantine/               blobs that were changed in place, kept for a look
 //! <root>/tmp/                      swept when the owner is gone
 //! ```
@@ -21,8 +21,9 @@ mod roots;
 mod verify;
 
 pub(crate) use blob::seal;
-pub use blob::{BlobState, Digest, hex};
+pub use blob::{BlobName, BlobState, Digest, hex};
 pub use ingest::{Ingested, ingest};
+pub(crate) use layout::open_directory;
 pub use layout::{LAYOUT, Store};
 pub use manifest::{Item, ItemKind, Manifest};
 pub use verify::{Findings, Usage};

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{BlobState, Digest, Manifest, Store};
+use super::{BlobName, BlobState, Digest, Manifest, Store};
 use crate::error::{Result, in_store};
 
 /// What the store holds.
@@ -89,11 +89,12 @@ impl Store {
         let read = || -> Option<()> {
             let name = path.file_name()?.to_str()?;
             let shard = path.parent()?.file_name()?.to_str()?;
-            let (rest, mode) = name.split_once('-')?;
+            let (_, mode) = name.split_once('-')?;
             let mode = u32::from_str_radix(mode, 8).ok()?;
             let (digest, size) = digest_of(path).ok()?;
-            (super::hex(&digest.0) == format!("{shard}{rest}")
-                && self.blob_state(path, &digest, size, mode) == BlobState::Sound)
+            let right = BlobName::new(&digest, mode);
+            (right.as_str() == format!("{shard}/{name}")
+                && self.blob_state(&right, &digest, size, mode) == BlobState::Sound)
                 .then_some(())
         };
         read().is_some()
@@ -156,7 +157,10 @@ mod tests {
             .open(&path)
             .and_then(|f| f.set_modified(time))
             .expect("hidden");
-        assert_eq!(store.blob_state(&path, &digest, 4, 0o644), BlobState::Sound);
+        assert_eq!(
+            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 4, 0o644),
+            BlobState::Sound
+        );
 
         let findings = store.verify().expect("verified");
         assert_eq!(findings.damaged, vec![path.clone()]);

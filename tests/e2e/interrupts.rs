@@ -192,7 +192,11 @@ fn each_kill_is_healed_by_the_next_run() {
             staging_goes(&format!("round {round}"), &scene);
         }
         let before = scene.snapshot();
-        seen.insert((killed, before.below("vendor").files(), visible_packages(&scene)));
+        seen.insert((
+            killed,
+            before.below("vendor").files(),
+            visible_packages(&scene),
+        ));
         let half = scene.dir().join("half");
         let _ = fs::remove_dir_all(&half);
         copy_tree(&scene.project(), &half);

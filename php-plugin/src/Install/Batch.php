@@ -104,6 +104,11 @@ final class Batch
      */
     public function want(Ticket $ticket): PromiseInterface
     {
+        if ($this->wanted === []) {
+            $engine = $this->engines->find();
+            $engine === null || $engine->warmUp();
+        }
+
         return new Promise(function (callable $resolve, callable $reject) use ($ticket): void {
             $this->wanted[] = [$ticket, $resolve, $reject];
             $this->arm();
@@ -281,6 +286,7 @@ final class Batch
         switch ($answer['outcome']) {
             case 'ready':
                 $ticket->stage = $answer['stage'];
+                $ticket->hasFiles = ($answer['files'] ?? 0) > 0;
                 $ticket->state = Ticket::READY;
                 ++$this->ready;
                 $this->report->ready($answer['from'], $answer['downloaded']);

@@ -35,6 +35,9 @@ trait StoreDownloads
     /** @var bool */
     private $retired = false;
 
+    /** @var string|null the resolved vendor directory, once it exists */
+    private $vendorDir;
+
     public function useBatch(Batch $batch): void
     {
         $this->batch = $batch;
@@ -171,7 +174,7 @@ trait StoreDownloads
             }
             // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where
             // the package went somewhere else.
-            $mayBeEmpty = !str_starts_with($path, $this->vendorDir().'/') || $this->isEmpty($path);
+            $mayBeEmpty = !str_starts_with($path, $this->vendorDir().'/') || (!$ticket->hasFiles && $this->isEmpty($path));
 
             return $mayBeEmpty ? parent::cleanup($type, $package, $path, $prevPackage) : \React\Promise\resolve(null);
         }
@@ -235,7 +238,8 @@ trait StoreDownloads
     private function place(Ticket $ticket, string $path): ?PromiseInterface
     {
         $stage = (string) $ticket->stage;
-        if ($this->makeRoom($path) && @rename($stage, $path)) {
+        // A directory may be renamed over an empty one, which download() has made.
+        if ($this->isReplaceable($path) && (@rename($stage, $path) || ($this->makeRoom($path) && @rename($stage, $path)))) {
             $ticket->state = Ticket::PLACED;
             $this->batch->placed();
 
@@ -257,6 +261,19 @@ trait StoreDownloads
     }
 
     /**
+     * Whether what is at the path may go: not the current directory, nor one that vendor is in.
+     */
+    private function isReplaceable(string $path): bool
+    {
+        if (is_link($path)) {
+            return true;
+        }
+        $real = realpath($path);
+
+        return $real === false || ($real !== getcwd() && !str_starts_with($this->vendorDir().'/', $real.'/'));
+    }
+
+    /**
      * Whether nothing is at the path any more and a directory can be renamed to it.
      */
     private function makeRoom(string $path): bool
@@ -264,22 +281,22 @@ trait StoreDownloads
         if (is_link($path)) {
             return @unlink($path);
         }
-        if (!file_exists($path)) {
-            return is_dir(dirname($path));
-        }
-        $real = realpath($path);
-        if ($real === false || $real === getcwd() || str_starts_with($this->vendorDir().'/', $real.'/')) {
-            return false;
-        }
 
-        return @rmdir($path) || $this->batch->moveAside($path);
+        return file_exists($path) ? $this->batch->moveAside($path) : is_dir(dirname($path));
     }
 
     private function vendorDir(): string
     {
-        $dir = $this->config->get('vendor-dir');
+        if ($this->vendorDir === null) {
+            $dir = $this->config->get('vendor-dir');
+            $real = realpath($dir);
+            if ($real === false) {
+                return $dir;
+            }
+            $this->vendorDir = $real;
+        }
 
-        return realpath($dir) ?: $dir;
+        return $this->vendorDir;
     }
 
     private function isEmpty(string $path): bool

@@ -24,6 +24,9 @@ final class Ticket
     /** The complete package directory, once it is ready. */
     public ?string $stage = null;
 
+    /** Whether it holds files. */
+    public bool $hasFiles = false;
+
     /**
      * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
      * @param string|null          $customKey   a plugin's own cache key

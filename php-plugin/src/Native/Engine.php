@@ -13,6 +13,11 @@ interface Engine
     public const PROTOCOL = 1;
 
     /**
+     * Work is about to come: what takes time to start may start now.
+     */
+    public function warmUp(): void;
+
+    /**
      * Makes packages ready in staging.
      *
      * @param array<string, mixed>                                $request

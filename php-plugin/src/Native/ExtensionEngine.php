@@ -9,6 +9,10 @@ namespace Allegro\Plugin\Native;
  */
 final class ExtensionEngine implements Engine
 {
+    public function warmUp(): void
+    {
+    }
+
     public function prepare(array $request, ?callable $onEvents): array
     {
         return $this->call(static fn () => \Allegro\prepare($request, $onEvents));

@@ -29,7 +29,14 @@ final class HelperEngine implements Engine
     /** Seconds that a helper gets to cancel its work and end. */
     private const GRACE = 5.0;
 
-    public function __construct(private readonly string $binary)
+    /** How long a look for output lasts, in microseconds. */
+    private const LOOK = 100_000;
+
+    /**
+     * @param float $patience seconds after which a helper that gives no sign of life while it works is given up; it
+     *                        gives one each second
+     */
+    public function __construct(private readonly string $binary, private readonly float $patience = 60.0)
     {
     }
 
@@ -38,9 +45,14 @@ final class HelperEngine implements Engine
         $this->close();
     }
 
+    public function warmUp(): void
+    {
+        $this->start();
+    }
+
     public function prepare(array $request, ?callable $onEvents): array
     {
-        $answer = $this->call('prepare', $request, $onEvents);
+        $answer = $this->call('prepare', $request, $onEvents, $this->patience);
         if (!is_array($answer['packages'] ?? null) || !is_array($answer['notices'] ?? null)) {
             throw $this->misfit();
         }
@@ -138,7 +150,7 @@ final class HelperEngine implements Engine
      *
      * @return array<string, mixed>
      */
-    private function call(string $operation, array $request, ?callable $onEvents): array
+    private function call(string $operation, array $request, ?callable $onEvents, float $patience = INF): array
     {
         if ($this->busy) {
             $this->close();
@@ -157,7 +169,7 @@ final class HelperEngine implements Engine
         try {
             $this->write($line);
             while (true) {
-                $answer = $this->readLine();
+                $answer = $this->readLine($patience);
                 if (($answer['id'] ?? null) !== $id) {
                     throw $this->misfit('answered out of turn');
                 }
@@ -218,8 +230,10 @@ final class HelperEngine implements Engine
     /**
      * @return array<string, mixed>
      */
-    private function readLine(): array
+    private function readLine(float $patience): array
     {
+        // Looks are counted, not the clock: it goes on while both of us are stopped by Ctrl-Z.
+        $looks = $patience * 1_000_000 / self::LOOK;
         for ($searched = $this->taken; ($end = strpos($this->buffer, "\n", $searched)) === false;) {
             $this->buffer = substr($this->buffer, $this->taken);
             $this->taken = 0;
@@ -227,12 +241,14 @@ final class HelperEngine implements Engine
             $read = [$this->pipes[1]];
             $write = $except = null;
             // A signal ends the wait early; its handler has run by then.
-            @stream_select($read, $write, $except, 0, 100_000);
+            @stream_select($read, $write, $except, 0, self::LOOK);
             $chunk = fread($this->pipes[1], 1 << 20);
             if ($chunk !== false && $chunk !== '') {
                 $this->buffer .= $chunk;
             } elseif (feof($this->pipes[1])) {
                 throw EngineException::gone('ended in the middle of its work');
+            } elseif (--$looks < 0) {
+                throw $this->misfit('gives no sign of life');
             }
         }
         $line = substr($this->buffer, $this->taken, $end - $this->taken);

@@ -21,9 +21,9 @@ final class HelperEngineTest extends TestCase
     /** @var list<array<string, mixed>> */
     private array $events = [];
 
-    private function engine(string $body): HelperEngine
+    private function engine(string $body, float $patience = 60.0): HelperEngine
     {
-        return new HelperEngine($this->script($this->dir.'/helper', self::PREAMBLE.$body));
+        return new HelperEngine($this->script($this->dir.'/helper', self::PREAMBLE.$body), $patience);
     }
 
     /**
@@ -193,6 +193,20 @@ final class HelperEngineTest extends TestCase
         self::assertSame([], $this->prepare($engine)['packages']);
         self::assertGreaterThan(0.2, microtime(true) - $started);
         self::assertSame([['event' => 'settled', 'id' => 5]], $this->events);
+    }
+
+    public function testSignsOfLifeKeepASlowHelperAlive(): void
+    {
+        $engine = $this->engine('$id = request()["id"]; for ($i = 0; $i < 6; ++$i) { usleep(200_000); say(["id" => $id, "events" => []]); } say(ready($id)); request();', 0.6);
+        self::assertSame([], $this->prepare($engine)['packages']);
+    }
+
+    public function testAHelperThatLivesInSilenceIsGivenUp(): void
+    {
+        $engine = $this->engine('request(); sleep(600);', 0.6);
+        $this->expectException(EngineException::class);
+        $this->expectExceptionMessage('no sign of life');
+        $this->prepare($engine);
     }
 
     public function testAHugeAnswerAndManyInOneWrite(): void
