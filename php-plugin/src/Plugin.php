@@ -48,21 +48,11 @@ final class Plugin implements PluginInterface, EventSubscriberInterface
     public static function getSubscribedEvents(): array
     {
         return [
-            // Dispatched only while Composer is being set up, so it tells a plugin that was there from the
-            // beginning from one that was installed by this very run.
-            PluginEvents::INIT => ['onInit', PHP_INT_MAX],
             PluginEvents::COMMAND => ['onCommand', 0],
             ScriptEvents::PRE_AUTOLOAD_DUMP => ['onOperationsDone', PHP_INT_MAX],
             ScriptEvents::POST_INSTALL_CMD => ['onOperationsDone', PHP_INT_MAX],
             ScriptEvents::POST_UPDATE_CMD => ['onOperationsDone', PHP_INT_MAX],
         ];
-    }
-
-    public function onInit(): void
-    {
-        if ($this->session !== null) {
-            $this->session->takeOverLocalRepository();
-        }
     }
 
     /**

@@ -7,7 +7,8 @@ namespace Allegro\Plugin;
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\AtomicJsonFile;
 use Allegro\Plugin\Install\Batch;
-use Allegro\Plugin\Install\LocalRepository;
+use Allegro\Plugin\Install\DeferredJsonFile;
+use Allegro\Plugin\Install\DeferredWrites;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
@@ -18,7 +19,6 @@ use Composer\Cache;
 use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\IO\IOInterface;
-use Composer\Repository\InstalledFilesystemRepository;
 use Composer\Util\Filesystem;
 use Composer\Util\Platform;
 use Symfony\Component\Console\Input\InputInterface;
@@ -33,9 +33,10 @@ final class Session
         AtomicFilesystem::class,
         AtomicJsonFile::class,
         Batch::class,
+        DeferredJsonFile::class,
+        DeferredWrites::class,
         EngineFinder::class,
         Install\Ticket::class,
-        LocalRepository::class,
         Native\Engine::class,
         Native\EngineException::class,
         Native\ExtensionEngine::class,
@@ -48,8 +49,6 @@ final class Session
         TarDownloader::class,
         ZipDownloader::class,
     ];
-
-    private ?LocalRepository $localRepository = null;
 
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];
@@ -84,11 +83,10 @@ final class Session
         }
         $report = new Report($io);
         $engines = new EngineFinder(dirname(__DIR__, 2), $io);
-        $batch = new Batch($composer, $engines, $report, new Privacy($composer), new Sources($composer, $io));
+        $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), new Sources($composer, $io));
         $session = new self($composer, $io, $engines, $batch, $report);
         if ($engines->available()) {
             $session->takeOverDownloaders();
-            $session->adoptLocalRepository();
         }
 
         return $session;
@@ -145,41 +143,6 @@ final class Session
         }
     }
 
-    /**
-     * Puts a local repository in place that writes its files once per run instead of once per package.
-     *
-     * Only while Composer is being set up: later the Installer has bound the repository already, and two
-     * repositories would drift apart.
-     */
-    public function takeOverLocalRepository(): void
-    {
-        if ($this->replaced === []) {
-            return;
-        }
-        $manager = $this->composer->getRepositoryManager();
-        $current = $manager->getLocalRepository();
-        // Not a subclass of somebody else, who knows what it overrides.
-        if (get_class($current) !== InstalledFilesystemRepository::class) {
-            return;
-        }
-        $this->localRepository = LocalRepository::over($current, $this->composer, $this->batch, $this->io);
-        $manager->setLocalRepository($this->localRepository);
-        $this->batch->useLocalRepository($this->localRepository);
-    }
-
-    /**
-     * The plugin was updated in this run: the repository that the former instance put in place goes on with us.
-     */
-    private function adoptLocalRepository(): void
-    {
-        $current = $this->composer->getRepositoryManager()->getLocalRepository();
-        if ($current instanceof LocalRepository) {
-            $this->localRepository = $current;
-            $current->useBatch($this->batch);
-            $this->batch->useLocalRepository($current);
-        }
-    }
-
     public function readOptions(InputInterface $input): void
     {
         if ($input->hasOption('no-progress') && $input->getOption('no-progress') === true) {
@@ -203,8 +166,6 @@ final class Session
             }
         }
         $this->replaced = [];
-        if ($this->localRepository !== null) {
-            $this->localRepository->flush();
-        }
+        $this->batch->flushRepository();
     }
 }

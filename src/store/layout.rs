@@ -75,7 +75,15 @@ impl Store {
             .map_err(in_store("opening", &path))?;
         flock(&lock, operation).map_err(|error| in_store("locking", &path)(error.into()))?;
         let blobs = root.join(BLOBS);
-        let blobs_dir = open_directory(&blobs).map_err(in_store("opening", &blobs))?;
+        let blobs_dir = match open_directory(&blobs) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Somebody removed it by hand.
+                Self::create(root, &layout)?;
+                open_directory(&blobs)
+            }
+            other => other,
+        }
+        .map_err(in_store("opening", &blobs))?;
         Ok(Self {
             root: root.to_owned(),
             blobs,

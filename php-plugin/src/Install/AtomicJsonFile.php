@@ -9,7 +9,7 @@ use Composer\Json\JsonFile;
 /**
  * A JsonFile that is replaced by a rename instead of being truncated and rewritten in place.
  */
-final class AtomicJsonFile extends JsonFile
+class AtomicJsonFile extends JsonFile
 {
     /**
      * {@inheritDoc}

@@ -12,6 +12,7 @@ use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Downloader\FileDownloader;
 use Composer\EventDispatcher\Event;
+use Composer\IO\IOInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PostFileDownloadEvent;
 use Composer\Util\Filesystem;
@@ -49,12 +50,13 @@ final class Batch
     /** @var list<string> directories moved out of the way */
     private array $trash = [];
 
-    private ?LocalRepository $localRepository = null;
+    private ?DeferredWrites $writes = null;
 
     private ProcessExecutor $process;
 
     public function __construct(
         private readonly Composer $composer,
+        private readonly IOInterface $io,
         private readonly EngineFinder $engines,
         private readonly Report $report,
         private readonly Privacy $privacy,
@@ -72,15 +74,25 @@ final class Batch
         });
     }
 
-    public function useLocalRepository(LocalRepository $repository): void
+    /**
+     * Once there is something to install: the repository that Composer uses in this run is known by then.
+     */
+    public function deferWrites(): ?DeferredWrites
     {
-        $this->localRepository = $repository;
+        $this->writes ??= DeferredWrites::over(
+            $this->composer->getRepositoryManager()->getLocalRepository(),
+            $this->composer,
+            $this,
+            $this->io
+        );
+
+        return $this->writes;
     }
 
     public function flushRepository(): void
     {
-        if ($this->localRepository !== null) {
-            $this->localRepository->flush();
+        if ($this->writes !== null) {
+            $this->writes->flush();
         }
     }
 
@@ -143,6 +155,7 @@ final class Batch
             return;
         }
         $this->armed = true;
+        $this->deferWrites();
         // Composer's bar would count our one process; it would stand in the middle of what we say.
         $this->composer->getInstallationManager()->setOutputProgress(false);
         $fire = function (): void {
@@ -165,6 +178,7 @@ final class Batch
                 continue;
             }
             try {
+                $this->writes === null || $this->writes->prime();
                 $resolve($work());
             } catch (\Throwable $e) {
                 $reject($e);

@@ -6,7 +6,6 @@ namespace Allegro\Plugin\Tests\Support;
 
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\Batch;
-use Allegro\Plugin\Install\LocalRepository;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
@@ -72,7 +71,7 @@ final class Project
         $this->engines = new EngineFinder($package, $this->io);
         $this->report = new Report($this->io);
         $this->sources = new Sources($this->composer, $this->io);
-        $this->batch = new Batch($this->composer, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
+        $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
         $config = $this->composer->getConfig();
         $loop = $this->composer->getLoop();
         $process = $loop->getProcessExecutor();
@@ -96,14 +95,11 @@ final class Project
         return $this;
     }
 
-    public function deferWrites(): LocalRepository
+    public function deferWrites(): InstalledFilesystemRepository
     {
-        $manager = $this->composer->getRepositoryManager();
-        $previous = $manager->getLocalRepository();
-        \PHPUnit\Framework\Assert::assertInstanceOf(InstalledFilesystemRepository::class, $previous);
-        $repository = LocalRepository::over($previous, $this->composer, $this->batch, $this->io);
-        $manager->setLocalRepository($repository);
-        $this->batch->useLocalRepository($repository);
+        \PHPUnit\Framework\Assert::assertNotNull($this->batch->deferWrites());
+        $repository = $this->composer->getRepositoryManager()->getLocalRepository();
+        \PHPUnit\Framework\Assert::assertInstanceOf(InstalledFilesystemRepository::class, $repository);
 
         return $repository;
     }

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Integration;
 
-use Allegro\Plugin\Install\LocalRepository;
 use Allegro\Plugin\Tests\Support\Project;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\DependencyResolver\Operation\InstallOperation;
@@ -20,7 +19,7 @@ use Composer\Semver\Constraint\Constraint;
 use Composer\Package\Link;
 use React\Promise\PromiseInterface;
 
-final class LocalRepositoryTest extends TestCase
+final class DeferredWritesTest extends TestCase
 {
     private function project(): Project
     {
@@ -130,7 +129,8 @@ final class LocalRepositoryTest extends TestCase
     public function testFlushWithoutAnythingPutOffWritesNothing(): void
     {
         $project = $this->project();
-        $project->deferWrites()->flush();
+        $project->deferWrites();
+        $project->batch->flushRepository();
         self::assertFileDoesNotExist($project->dir.'/vendor/composer/installed.json');
     }
 
@@ -193,7 +193,6 @@ final class LocalRepositoryTest extends TestCase
             }
             $project = $this->project();
             $repository = $who === 'ours' ? $project->deferWrites() : $project->composer->getRepositoryManager()->getLocalRepository();
-            self::assertSame($who === 'ours', $repository instanceof LocalRepository);
             $state = [$repository->getDevMode(), $repository->getDevPackageNames(), count($repository->getPackages())];
             $packages = self::variety();
             foreach ($packages as $package) {
@@ -220,6 +219,8 @@ final class LocalRepositoryTest extends TestCase
         mt_srand($seed);
         $project = $this->project();
         $ours = $project->deferWrites();
+        $writes = $project->batch->deferWrites();
+        self::assertNotNull($writes);
         $theirs = new InstalledArrayRepository();
         // Each repository has its own objects, as a package belongs to one.
         $make = static function (int $name, int $version): CompletePackage {
@@ -253,6 +254,9 @@ final class LocalRepositoryTest extends TestCase
                         }
                     }
                     break;
+            }
+            if (mt_rand(0, 2) > 0) {
+                $writes->prime();
             }
             for ($question = 0; $question < 3; ++$question) {
                 $asked = $make(mt_rand(1, 8), mt_rand(1, 2));

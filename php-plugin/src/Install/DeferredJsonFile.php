@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\IO\IOInterface;
+
+/**
+ * `installed.json`, which is not written each time it is asked to be.
+ */
+final class DeferredJsonFile extends AtomicJsonFile
+{
+    private DeferredWrites $writes;
+
+    public function __construct(string $path, DeferredWrites $writes, IOInterface $io)
+    {
+        parent::__construct($path, null, $io);
+        $this->writes = $writes;
+    }
+
+    public function writes(): DeferredWrites
+    {
+        return $this->writes;
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function getPath(): string
+    {
+        $this->writes->beforeWrite(array_slice(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3), 1));
+
+        return parent::getPath();
+    }
+
+    /**
+     * {@inheritDoc}
+     */
+    public function exists(): bool
+    {
+        $this->writes->beforeRead();
+
+        return parent::exists();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @param int $options
+     *
+     * @return void
+     */
+    public function write(array $hash, $options = JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE)
+    {
+        if (!$this->writes->putOff($hash)) {
+            parent::write($hash, $options);
+        }
+    }
+}
