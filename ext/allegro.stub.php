@@ -89,6 +89,31 @@ namespace Allegro {
     }
 
     /**
+     * What an install into a vendor directory would use, found out by trying; nothing that it makes stays.
+     *
+     * @param array{vendor_dir: string} $request
+     *
+     * @return array{
+     *     version: string,
+     *     protocol: int,
+     *     layout: int,
+     *     strategy: string,
+     *     workers: int,
+     *     threads: int,
+     *     store: array{path: string, file_system: string|null, mount: string|null},
+     *     vendor: array{path: string, file_system: string|null, mount: string|null},
+     *     usage: array{manifests: int, blobs: int, bytes: int, quarantined: int}|null,
+     *     method: 'reflink'|'hardlink'|'copy'|null,
+     *     problem: string|null,
+     * }
+     *
+     * @throws \Allegro\Exception\InputException a setting makes no sense
+     */
+    function diagnose(array $request): mixed
+    {
+    }
+
+    /**
      * Makes packages ready in staging. Each gets its own outcome, in the order of the request; nothing outside
      * of staging, the store and Composer's archive cache is touched.
      *

@@ -76,6 +76,7 @@ pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> s
 pub fn dispatch(op: &str, request: Value, host: &mut dyn Host) -> Result<Value> {
     match op {
         "info" => to_value(&ops::info()),
+        "diagnose" => to_value(&ops::diagnose(&from_value(request)?)?),
         "prepare" => to_value(&ops::prepare(&from_value(request)?, host)?),
         "remove" => to_value(&ops::remove(&from_value(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),

@@ -8,6 +8,7 @@ use crate::composer::Dist;
 use crate::error::{Error, ErrorKind};
 use crate::link::Method;
 use crate::settings::Overrides;
+use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
 pub const PROTOCOL: u32 = 1;
@@ -225,6 +226,52 @@ pub struct RemoveRequest {
 pub struct RemoveAnswer {
     /// One sentence each.
     pub failures: Vec<String>,
+}
+
+/// What would an install into this directory use?
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiagnoseRequest {
+    /// The project's vendor directory; it may not exist yet.
+    pub vendor_dir: PathBuf,
+}
+
+/// A directory and where it is.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Place {
+    /// The directory, which may not exist yet.
+    pub path: PathBuf,
+    /// The file system's type, as `mount` names it; `None` where it can't be told.
+    pub file_system: Option<String>,
+    /// Where that file system is mounted.
+    pub mount: Option<PathBuf>,
+}
+
+/// What was found out by trying.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct DiagnoseAnswer {
+    /// Our version.
+    pub version: String,
+    /// See [`PROTOCOL`].
+    pub protocol: u32,
+    /// The store's layout.
+    pub layout: u32,
+    /// The link strategy that is asked for.
+    pub strategy: String,
+    /// Parallel downloads.
+    pub workers: usize,
+    /// Threads for files and archives.
+    pub threads: usize,
+    /// The store.
+    pub store: Place,
+    /// The project's vendor directory.
+    pub vendor: Place,
+    /// What the store holds, if it can be used.
+    pub usage: Option<Usage>,
+    /// How files get into the project, if they do.
+    pub method: Option<Method>,
+    /// Why the store can't be used here.
+    pub problem: Option<String>,
 }
 
 /// Facts about this native part.

@@ -42,11 +42,19 @@ pub fn remove(request: &ZendHashTable) -> PhpResult<Zval> {
     boundary(|| to_zval(&dispatch("remove", to_json(request)?, &mut Silent)?))
 }
 
+/// What an install would use, found out by trying; see `DiagnoseRequest` and `DiagnoseAnswer` of the core.
+#[php_function]
+#[php(name = "Allegro\\diagnose")]
+pub fn diagnose(request: &ZendHashTable) -> PhpResult<Zval> {
+    boundary(|| to_zval(&dispatch("diagnose", to_json(request)?, &mut Silent)?))
+}
+
 /// Adds the functions to the module.
 pub fn register(module: ModuleBuilder) -> ModuleBuilder {
     module
         .function(wrap_function!(version))
         .function(wrap_function!(info))
+        .function(wrap_function!(diagnose))
         .function(wrap_function!(prepare))
         .function(wrap_function!(remove))
 }

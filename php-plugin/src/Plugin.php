@@ -4,9 +4,12 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin;
 
+use Allegro\Plugin\Command\Commands;
 use Composer\Composer;
 use Composer\EventDispatcher\EventSubscriberInterface;
 use Composer\IO\IOInterface;
+use Composer\Plugin\Capability\CommandProvider;
+use Composer\Plugin\Capable;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PluginInterface;
 use Composer\Script\ScriptEvents;
@@ -17,7 +20,7 @@ use Composer\Script\ScriptEvents;
  * Kept small on purpose: when the plugin is updated in a run, Composer evaluates this class anew from the new
  * source while all other classes stay the old ones.
  */
-final class Plugin implements PluginInterface, EventSubscriberInterface
+final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
 {
     /** @var Session|null */
     private $session;
@@ -40,6 +43,14 @@ final class Plugin implements PluginInterface, EventSubscriberInterface
 
     public function uninstall(Composer $composer, IOInterface $io): void
     {
+    }
+
+    /**
+     * @return array<class-string, class-string>
+     */
+    public function getCapabilities(): array
+    {
+        return [CommandProvider::class => Commands::class];
     }
 
     /**

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ArchiveError;
 use super::{Limits, Result};
 
@@ -30,6 +32,35 @@ pub enum EntryKind {
     },
 }
 
+/// Permission bits (at most 0o777) of a file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Mode {
+    /// 0666 for files, 0777 for directories, less the umask; always so for links.
+    #[default]
+    Default,
+    /// As the archive says, whatever the umask.
+    Exact(u32),
+    /// As the archive says, less the umask.
+    Masked(u32),
+}
+
+impl Mode {
+    /// The bits, where the default is `default`.
+    pub fn under(self, umask: u32, default: u32) -> u32 {
+        match self {
+            Self::Default => default & !umask,
+            Self::Exact(bits) => bits,
+            Self::Masked(bits) => bits & !umask,
+        }
+    }
+}
+
+impl From<Option<u32>> for Mode {
+    fn from(exact: Option<u32>) -> Self {
+        exact.map_or(Self::Default, Self::Exact)
+    }
+}
+
 /// One thing that extraction creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -40,9 +71,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Declared uncompressed size in bytes; 0 for anything but files.
     pub size: u64,
-    /// `Some`: permission bits (at most 0o777) that the archive fixes, whatever the umask.
-    /// `None`: 0666 for files, 0777 for directories, minus the umask; always for links.
-    pub mode: Option<u32>,
+    /// Its permissions.
+    pub mode: Mode,
 }
 
 /// Turns an archive's name into an entry path.
@@ -168,11 +198,12 @@ impl EntryList {
                 _ => Err(ArchiveError::declined("two entries share the name")),
             };
         }
-        self.imply_parents(&entry.path)?;
+        self.imply_parents(&entry.path, Mode::Default)?;
         self.push(entry).map(Some)
     }
 
-    fn imply_parents(&mut self, path: &str) -> Result<()> {
+    /// Adds the directories that a path lies in, as far as they are missing.
+    pub(super) fn imply_parents(&mut self, path: &str, mode: Mode) -> Result<()> {
         // Nearest known ancestor first: nearly always the direct parent.
         let mut known = 0;
         let mut end = path.len();
@@ -199,7 +230,7 @@ impl EntryList {
                 path: path[..known + offset].to_owned(),
                 kind: EntryKind::Dir,
                 size: 0,
-                mode: None,
+                mode,
             })?;
         }
         Ok(())

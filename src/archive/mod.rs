@@ -24,7 +24,7 @@ mod tests;
 use std::io;
 use std::path::Path;
 
-pub use entry::{Entry, EntryKind};
+pub use entry::{Entry, EntryKind, Mode};
 pub use error::ArchiveError;
 
 type Result<T, E = ArchiveError> = std::result::Result<T, E>;
@@ -168,8 +168,9 @@ impl Archive {
     }
 
     /// The mode of the stripped folder when the archive fixes one.
-    pub fn root_mode(&self) -> Option<u32> {
-        self.top.and_then(|index| self.entries[index].mode)
+    pub fn root_mode(&self) -> Mode {
+        self.top
+            .map_or(Mode::Default, |index| self.entries[index].mode)
     }
 
     /// Calls `sink` once for every file, in the order of [`Self::entries`], and checks sizes and

@@ -422,7 +422,11 @@ pub(super) fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
     entries
         .iter()
         .map(|(e, _)| {
-            let mode = e.mode.map_or("-".to_owned(), |m| format!("{m:o}"));
+            let mode = match e.mode {
+                super::Mode::Default => "-".to_owned(),
+                super::Mode::Exact(bits) => format!("{bits:o}"),
+                super::Mode::Masked(bits) => format!("{bits:o}&"),
+            };
             match &e.kind {
                 EntryKind::Dir => format!("d {mode} {}", e.path),
                 EntryKind::File => format!("f {mode} {}", e.path),

@@ -7,7 +7,7 @@
 use super::test_support::{
     LINK, OnDisk, REGULAR, Zip, ZipItem, file, gzip, member, pax, read_tar, read_zip, seeded, tar,
 };
-use super::{Archive, ArchiveError, ArchiveKind, Entry, FileSink, Limits, names_utf8};
+use super::{Archive, ArchiveError, ArchiveKind, Entry, FileSink, Limits, Mode, names_utf8};
 
 const ROUNDS: usize = 3000;
 
@@ -21,10 +21,13 @@ fn top_folder_and_its_mode() {
     };
     let p = || ZipItem::new("p/", "").attr(3, 0o040_750 << 16);
     let f = || ZipItem::new("p/f", "");
-    assert_eq!(zip(vec![p(), f()]), (Some("p".to_owned()), Some(0o750)));
-    assert_eq!(zip(vec![f(), p()]), (Some("p".to_owned()), None));
-    assert_eq!(zip(vec![f(), ZipItem::new("q", "")]), (None, None));
-    assert_eq!(zip(vec![]), (None, None));
+    assert_eq!(
+        zip(vec![p(), f()]),
+        (Some("p".to_owned()), Mode::Exact(0o750))
+    );
+    assert_eq!(zip(vec![f(), p()]), (Some("p".to_owned()), Mode::Default));
+    assert_eq!(zip(vec![f(), ZipItem::new("q", "")]), (None, Mode::Default));
+    assert_eq!(zip(vec![]), (None, Mode::Default));
     assert!(read_zip([]).is_empty());
     assert!(read_tar(&tar(&[])).unwrap().is_empty());
 }
@@ -174,7 +177,7 @@ fn fuzz(test: &str, kind: ArchiveKind, samples: &[Vec<u8>], repair: fn(&mut [u8]
                 for (entry, _) in entries {
                     let bad = |part: &str| matches!(part, "" | "." | "..");
                     assert!(!entry.path.split('/').any(bad), "{:?}", entry.path);
-                    assert!(entry.mode.is_none_or(|m| m <= 0o777));
+                    assert!(entry.mode.under(0, 0o777) <= 0o777);
                 }
             }
             Err(ArchiveError::Io(e)) => panic!("i/o error from damage: {e}"),

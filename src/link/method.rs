@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -15,9 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use rustix::fs::{AtFlags, linkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use crate::error::{Error, Result, at};
-use crate::store::{BlobName, Digest, Store};
+use crate::fs::unique;
+use crate::store::{BlobName, Digest, Store, open_directory};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,17 @@ impl FromStr for Strategy {
                 crate::env::LINK_STRATEGY
             ))),
         }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Auto => "auto",
+            Self::Reflink => "reflink",
+            Self::Hardlink => "hardlink",
+            Self::Copy => "copy",
+        })
     }
 }
 
@@ -242,6 +255,33 @@ impl Linker {
     }
 }
 
+/// Which method an install into `directory` would use: a file is put there and removed again.
+///
+/// # Errors
+/// Where no file can be put there at all, or not by the method asked for.
+pub fn probe(store: &Store, strategy: Strategy, directory: &Path) -> Result<Method> {
+    // Not the same content as another process that does this at the moment.
+    let content = format!("Allegro tries out how files can be linked: {}\n", unique());
+    let digest = Digest(sha2::Sha256::digest(&content).into());
+    let blob = store.ensure_blob(&digest, 0o644, content.as_bytes())?;
+    let handle = open_directory(directory).map_err(at("opening", directory))?;
+    let name = BlobName::new(&digest, 0o644);
+    let source = Source {
+        digest: &digest,
+        mode: 0o644,
+        name: &name,
+    };
+    let target = Target {
+        dir: handle.as_fd(),
+        root: directory,
+        name: "probe",
+    };
+    let method = Linker::new(strategy).link(store, &source, &target, false);
+    let _ = fs::remove_file(target.path());
+    let _ = fs::remove_file(blob);
+    method
+}
+
 fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw_os_error)
 }
@@ -298,8 +338,6 @@ fn copy(store: &Store, source: &Source<'_>, target: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::Digest as _;
-    use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
     fn blob(store: &Store) -> (std::path::PathBuf, Digest) {

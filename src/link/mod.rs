@@ -3,5 +3,5 @@
 mod method;
 mod tree;
 
-pub use method::{Linker, Method, Strategy};
+pub use method::{Linker, Method, Strategy, probe};
 pub use tree::{Linked, TreeError, TreeOptions, link_tree};

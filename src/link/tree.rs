@@ -13,6 +13,7 @@ use rustix::fs::{Mode, mkdirat};
 
 use super::method::{Source, Target};
 use super::{Linker, Method};
+use crate::archive;
 use crate::error::{Error, Result, at};
 use crate::store::{BlobName, BlobState, Item, ItemKind, Manifest, Store, open_directory};
 
@@ -72,9 +73,14 @@ pub fn link_tree(
     // All are looked at before anything is made: a package whose blobs are damaged starts over, and says which.
     let blobs = sound_blobs(store, manifest, options)?;
 
+    // A mode that follows the umask is given to mkdir, which keeps an inherited setgid bit; one that doesn't is set.
     let default_dir = 0o777 & !options.umask;
+    let made_with = |mode| match mode {
+        archive::Mode::Masked(_) if !options.plain_modes => mode.under(options.umask, 0o777),
+        _ => default_dir,
+    };
     fs::DirBuilder::new()
-        .mode(default_dir)
+        .mode(made_with(manifest.root_mode))
         .create(target)
         .map_err(at("creating", target))?;
     let handle = open_directory(target).map_err(at("opening", target))?;
@@ -87,7 +93,9 @@ pub fn link_tree(
     };
     // Modes of directories come last and innermost first: one without write permission must be filled before.
     let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
-    if let Some(mode) = manifest.root_mode.filter(|_| !options.plain_modes) {
+    if let archive::Mode::Exact(mode) = manifest.root_mode
+        && !options.plain_modes
+    {
         dir_modes.push((target.to_owned(), mode));
     }
     let mut linked = Linked::default();
@@ -121,8 +129,10 @@ pub fn link_tree(
                 }
             }
             ItemKind::Dir => {
-                dirs.ensure(&item.path)?;
-                if let Some(mode) = item.mode.filter(|_| !options.plain_modes) {
+                dirs.ensure(&item.path, made_with(item.mode))?;
+                if let archive::Mode::Exact(mode) = item.mode
+                    && !options.plain_modes
+                {
                     dir_modes.push((target.join(&item.path), mode));
                 }
             }
@@ -200,17 +210,17 @@ struct Directories<'a> {
 impl Directories<'_> {
     fn ensure_parent(&mut self, path: &str) -> Result<()> {
         match path.rsplit_once('/') {
-            Some((parent, _)) => self.ensure(parent),
+            Some((parent, _)) => self.ensure(parent, self.mode),
             None => Ok(()),
         }
     }
 
-    fn ensure(&mut self, path: &str) -> Result<()> {
+    fn ensure(&mut self, path: &str, mode: u32) -> Result<()> {
         if path == self.last || self.made.contains(path) {
             return Ok(());
         }
         self.ensure_parent(path)?;
-        mkdirat(self.handle, path, Mode::from_raw_mode(self.mode))
+        mkdirat(self.handle, path, Mode::from_raw_mode(mode))
             .map_err(|error| at("creating", &self.root.join(path))(error.into()))?;
         self.made.insert(path.to_owned());
         path.clone_into(&mut self.last);

@@ -199,7 +199,7 @@ impl FileSink for Sink<'_> {
         self.current = Some(Current {
             index,
             size: entry.size,
-            mode: entry.mode.unwrap_or(0o666 & !self.umask),
+            mode: entry.mode.under(self.umask, 0o666),
             spill,
             done: false,
         });

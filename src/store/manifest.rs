@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Digest, Store};
+use crate::archive::Mode;
 use crate::composer::ManifestKey;
 use crate::error::{Result, in_store};
 use crate::fs::write_atomically;
@@ -33,8 +34,8 @@ pub struct Manifest {
     pub reference: Option<String>,
     /// Size of the archive in bytes.
     pub archive_bytes: u64,
-    /// Mode that the archive fixes for the package directory itself.
-    pub root_mode: Option<u32>,
+    /// Mode of the package directory itself.
+    pub root_mode: Mode,
     /// Everything below the package directory, parents not necessarily before children.
     pub items: Vec<Item>,
 }
@@ -44,8 +45,8 @@ pub struct Manifest {
 pub struct Item {
     /// Relative to the package directory, `/`-separated, safe to join.
     pub path: String,
-    /// Permission bits that the archive fixes; `None`: 0666 or 0777 less the umask.
-    pub mode: Option<u32>,
+    /// Its permissions.
+    pub mode: Mode,
     /// What it is.
     pub kind: ItemKind,
 }
@@ -72,10 +73,11 @@ pub enum ItemKind {
 impl Item {
     /// The permission bits of this item under `umask`.
     pub fn mode_under(&self, umask: u32) -> u32 {
-        self.mode.unwrap_or(match self.kind {
-            ItemKind::File { .. } => 0o666 & !umask,
-            ItemKind::Dir | ItemKind::Symlink { .. } => 0o777 & !umask,
-        })
+        let default = match self.kind {
+            ItemKind::File { .. } => 0o666,
+            ItemKind::Dir | ItemKind::Symlink { .. } => 0o777,
+        };
+        self.mode.under(umask, default)
     }
 }
 
@@ -151,16 +153,16 @@ mod tests {
             url: "https://example.org/1.zip".into(),
             reference: None,
             archive_bytes: 12,
-            root_mode: None,
+            root_mode: Mode::Default,
             items: vec![
                 Item {
                     path: "src".into(),
-                    mode: Some(0o700),
+                    mode: Mode::Exact(0o700),
                     kind: ItemKind::Dir,
                 },
                 Item {
                     path: "src/A.php".into(),
-                    mode: None,
+                    mode: Mode::Default,
                     kind: ItemKind::File {
                         digest: Digest([7; 32]),
                         size: 3,
@@ -168,7 +170,7 @@ mod tests {
                 },
                 Item {
                     path: "link".into(),
-                    mode: None,
+                    mode: Mode::Default,
                     kind: ItemKind::Symlink {
                         target: b"src/A.php".to_vec(),
                     },

@@ -40,6 +40,10 @@ final class AtomicFilesystem extends Filesystem
         }
         $temporary = sprintf('%s/.%s.%s', dirname($path), basename($path), bin2hex(random_bytes(6)));
         $written = @file_put_contents($temporary, $content);
+        $mode = @fileperms($path);
+        if ($mode !== false) {
+            @chmod($temporary, $mode & 07777);
+        }
         if ($written !== strlen($content) || !@rename($temporary, $path)) {
             $error = error_get_last();
             @unlink($temporary);

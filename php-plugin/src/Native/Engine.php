@@ -42,6 +42,15 @@ interface Engine
     public function remove(array $paths): array;
 
     /**
+     * What an install into a vendor directory would use, found out by trying.
+     *
+     * @throws EngineException
+     *
+     * @return array<string, mixed> `DiagnoseAnswer` of the core
+     */
+    public function diagnose(string $vendorDir): array;
+
+    /**
      * Ends what runs beside us.
      */
     public function close(): void;

@@ -61,6 +61,46 @@ final class EngineFinder
         }
     }
 
+    /**
+     * Why there is no engine, or not the better one; null if there is nothing to say.
+     */
+    public function reason(): ?string
+    {
+        return $this->reason;
+    }
+
+    /**
+     * Where the helper is or would be.
+     */
+    public function helperPath(): string
+    {
+        return $this->nativeDir().'/allegro';
+    }
+
+    /**
+     * The packaged extension that this PHP could load.
+     */
+    public function extensionPath(): ?string
+    {
+        // Told nowhere else.
+        ob_start();
+        phpinfo(INFO_GENERAL);
+        $api = preg_match('{PHP API => (\d+)}', (string) ob_get_clean(), $match) === 1 ? $match[1] : '';
+        $file = $this->nativeDir().'/allegro-'.$api.'-'.(PHP_ZTS ? 'zts' : 'nts').'.so';
+
+        return is_file($file) ? $file : null;
+    }
+
+    private function nativeDir(): string
+    {
+        return $this->packageDir.'/native/'.self::platform();
+    }
+
+    private static function platform(): string
+    {
+        return strtolower(PHP_OS_FAMILY).'-'.php_uname('m');
+    }
+
     private function extension(): ?Engine
     {
         if (!extension_loaded('allegro')) {
@@ -80,10 +120,9 @@ final class EngineFinder
 
     private function helper(): ?Engine
     {
-        $platform = strtolower(PHP_OS_FAMILY).'-'.php_uname('m');
-        $binary = $this->packageDir.'/native/'.$platform.'/allegro';
+        $binary = $this->helperPath();
         if (!is_file($binary)) {
-            $this->reason ??= 'there is no native part for '.$platform.' in '.$this->packageDir.'/native and the extension is not loaded';
+            $this->reason ??= 'there is no native part for '.self::platform().' in '.$this->packageDir.'/native and the extension is not loaded';
 
             return null;
         }

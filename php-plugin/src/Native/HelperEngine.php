@@ -76,6 +76,11 @@ final class HelperEngine implements Engine
         return $answer['failures'];
     }
 
+    public function diagnose(string $vendorDir): array
+    {
+        return $this->call('diagnose', ['vendor_dir' => $vendorDir], null, $this->patience);
+    }
+
     public function kind(): string
     {
         return 'helper';

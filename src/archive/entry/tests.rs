@@ -6,14 +6,14 @@
 
 use super::super::Limits;
 use super::super::test_support::class;
-use super::{Entry, EntryKind, EntryList, find_top, safe_path, usable_mode};
+use super::{Entry, EntryKind, EntryList, Mode, find_top, safe_path, usable_mode};
 
 fn entry(path: &str, kind: EntryKind) -> Entry {
     Entry {
         path: path.to_owned(),
         kind,
         size: 0,
-        mode: None,
+        mode: Mode::Default,
     }
 }
 

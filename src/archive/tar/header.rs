@@ -20,6 +20,8 @@ pub(super) struct Header {
     pub(super) flag: u8,
     pub(super) mode: u32,
     pub(super) size: u64,
+    /// The name came in a GNU long-name header.
+    pub(super) long: bool,
 }
 
 /// What extension headers say about the member after them.
@@ -28,6 +30,7 @@ struct Overrides {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
+    long: bool,
     any: bool,
 }
 
@@ -62,6 +65,7 @@ pub(super) fn next(stream: &mut Stream) -> Result<Option<Header>> {
                     _ => &mut overrides.link,
                 };
                 *slot = Some(text);
+                overrides.long |= header.flag == b'L';
                 overrides.any = true;
             }
             b'x' => {
@@ -84,6 +88,7 @@ pub(super) fn next(stream: &mut Stream) -> Result<Option<Header>> {
                     name: overrides.name.unwrap_or(header.name),
                     link: overrides.link.unwrap_or(header.link),
                     size: overrides.size.unwrap_or(header.size),
+                    long: overrides.long,
                     ..header
                 }));
             }
@@ -206,6 +211,7 @@ fn parse(block: &[u8; 512]) -> Result<Header> {
         mode: u32::try_from(mode & 0o7777).unwrap_or(0),
         size,
         name,
+        long: false,
     })
 }
 

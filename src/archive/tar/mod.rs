@@ -1,8 +1,9 @@
 //! Tar archives: plain, gzip, bzip2.
 //!
-//! File modes apply exactly and directories get the umask's default, as with PharData
-//! [measured]. Unlike PharData, which turns them into empty files or nothing, symbolic links,
-//! hard links and empty directories are kept.
+//! File modes apply exactly. As with PharData [measured], a directory is made when something below it
+//! comes: by a file with the umask's default, by a directory's entry with the mode of *that* entry.
+//! Unlike PharData, which turns them into empty files or nothing, symbolic links, hard links and
+//! empty directories are kept.
 
 mod header;
 mod stream;
@@ -16,7 +17,7 @@ use std::path::Path;
 
 use self::header::{Header, padding};
 use self::stream::Stream;
-use super::entry::{self, Entry, EntryKind, EntryList};
+use super::entry::{self, Entry, EntryKind, EntryList, Mode};
 use super::error::ArchiveError;
 use super::{FileSink, Limits, Result};
 
@@ -61,9 +62,19 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, TarReade
         linked_bytes: 0,
         link_total: 0,
         members: 0,
+        directories: Vec::new(),
     };
     while let Some(header) = header::next(&mut scan.stream)? {
         scan.member(&header).map_err(|e| e.at(&header.name))?;
+    }
+    for path in std::mem::take(&mut scan.directories) {
+        let directory = Entry {
+            path: path.clone(),
+            kind: EntryKind::Dir,
+            size: 0,
+            mode: Mode::Default,
+        };
+        scan.list.add(directory).map_err(|e| e.at(&path))?;
     }
     let reader = TarReader {
         file,
@@ -87,6 +98,8 @@ struct Scan<'a> {
     /// Bytes that hard links add to the total.
     link_total: u64,
     members: usize,
+    /// Directories with an entry of their own; those that stay empty are made last.
+    directories: Vec<String>,
 }
 
 impl Scan<'_> {
@@ -111,7 +124,7 @@ impl Scan<'_> {
                         path,
                         kind,
                         size: 0,
-                        mode: None,
+                        mode: Mode::Default,
                     })
                     .map(drop)
             }
@@ -121,13 +134,15 @@ impl Scan<'_> {
                 if path.is_empty() {
                     return Ok(());
                 }
-                let entry = Entry {
-                    path,
-                    kind: EntryKind::Dir,
-                    size: 0,
-                    mode: None,
-                };
-                self.list.add(entry).map(drop)
+                let mode = Mode::Masked(entry::usable_mode(header.mode, true)?);
+                if header.long && header.name.last() == Some(&b'/') {
+                    // PharData leaves the slash on a GNU long name and so makes the directory itself.
+                    self.list.imply_parents(&format!("{path}/"), mode)?;
+                } else {
+                    self.list.imply_parents(&path, mode)?;
+                }
+                self.directories.push(path);
+                Ok(())
             }
             b'3' | b'4' | b'6' => Err(ArchiveError::hostile("a device or pipe")),
             b'S' => Err(ArchiveError::declined("the file is sparse")),
@@ -140,7 +155,7 @@ impl Scan<'_> {
 
     fn file(&mut self, header: &Header) -> Result<()> {
         let path = entry::safe_path(&header.name, false)?;
-        let mode = Some(entry::usable_mode(header.mode, false)?);
+        let mode = Mode::Exact(entry::usable_mode(header.mode, false)?);
         let position = self.stream.position();
         let total = position
             .saturating_add(header.size)

@@ -42,9 +42,9 @@ fn reads_plain_gzip_and_bzip2() {
                 "l - p/link -> ../a.php",
                 "f 644 p/hard",
                 "f 644 p/hard2",
-                "d - p/empty",
                 "d - p/x",
                 "f 644 p/x/y",
+                "d - p/empty",
             ]
         );
         assert_eq!(read[1].1, b"alpha");
@@ -52,6 +52,61 @@ fn reads_plain_gzip_and_bzip2() {
         assert_eq!(read[4].1, b"alpha");
         assert_eq!(read[5].1, b"alpha");
     }
+}
+
+/// What PHP 8.2's `PharData::extractTo` does with such archives [measured].
+#[test]
+fn a_directory_entry_gives_its_mode_to_the_missing_directories_above_it() {
+    let read = read_tar(&tar(&[
+        member(b"top/", b'5', 0o755, b"", b""),
+        member(b"top/src/", b'5', 0o750, b"", b""),
+        member(b"top/src/x/", b'5', 0o755, b"", b""),
+        file("top/src/x/f", b"1"),
+        file("top/g", b"2"),
+        member(b"top/e/", b'5', 0o700, b"", b""),
+    ]))
+    .unwrap();
+    assert_eq!(
+        listing(&read),
+        [
+            "d 750& top",
+            "d 755& top/src",
+            "d - top/src/x",
+            "f 644 top/src/x/f",
+            "f 644 top/g",
+            "d - top/e",
+        ]
+    );
+    let name = format!("top/{}/", "l".repeat(120));
+    let long = read_tar(&tar(&[
+        member(b"././@LongLink", b'L', 0o644, b"", name.as_bytes()),
+        member(&name.as_bytes()[..100], b'5', 0o710, b"", b""),
+    ]))
+    .unwrap();
+    assert_eq!(
+        listing(&long),
+        [
+            "d 710& top".to_owned(),
+            format!("d 710& {}", name.trim_end_matches('/'))
+        ]
+    );
+    let late = read_tar(&tar(&[
+        file("top/g", b"2"),
+        member(b"top/src/x/", b'5', 0o750, b"", b""),
+        member(b"top/src/", b'5', 0o700, b"", b""),
+        file("top/src/x/f", b"1"),
+    ]))
+    .unwrap();
+    assert_eq!(
+        listing(&late),
+        [
+            "d - top",
+            "f 644 top/g",
+            "d 750& top/src",
+            "d - top/src/x",
+            "f 644 top/src/x/f",
+        ]
+    );
 }
 
 #[test]

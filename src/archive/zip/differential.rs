@@ -85,8 +85,8 @@ fn ours(entries: &[(Entry, Vec<u8>)], umask: u32) -> Tree {
     let mut tree = Tree::new();
     for (entry, content) in entries {
         let (kind, mode, content) = match &entry.kind {
-            EntryKind::File => ('f', entry.mode.unwrap_or(0o666 & !umask), content.clone()),
-            EntryKind::Dir => ('d', entry.mode.unwrap_or(0o777 & !umask), Vec::new()),
+            EntryKind::File => ('f', entry.mode.under(umask, 0o666), content.clone()),
+            EntryKind::Dir => ('d', entry.mode.under(umask, 0o777), Vec::new()),
             EntryKind::Symlink { target } => ('l', 0, target.clone()),
         };
         assert!(

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use self::directory::{Central, CentralReader};
 use self::inflate::Inflater;
-use super::entry::{self, Entry, EntryKind, EntryList, MAX_TARGET};
+use super::entry::{self, Entry, EntryKind, EntryList, MAX_TARGET, Mode};
 use super::error::ArchiveError;
 use super::source::{Source, clamp};
 use super::{FileSink, Limits, Result};
@@ -204,7 +204,7 @@ impl ZipReader {
                     path,
                     kind: EntryKind::Dir,
                     size: 0,
-                    mode,
+                    mode: mode.into(),
                 })?;
             }
         } else if is_link {
@@ -218,14 +218,14 @@ impl ZipReader {
                 path,
                 kind: EntryKind::Symlink { target },
                 size: 0,
-                mode: None,
+                mode: Mode::Default,
             })?;
         } else {
             let entry = Entry {
                 path,
                 kind: EntryKind::File,
                 size: central.size,
-                mode,
+                mode: mode.into(),
             };
             if let Some(index) = list.add(entry)? {
                 self.records.push(Record { index, ..record });

@@ -8,7 +8,7 @@ use super::super::test_support::{
     Collect, DIRECTORY, EXECUTABLE, LINK, OnDisk, REGULAR, Zip, ZipItem, class, deflate, listing,
     read_zip,
 };
-use super::super::{ArchiveError, ArchiveKind, Limits};
+use super::super::{ArchiveError, ArchiveKind, Limits, Mode};
 
 fn item(name: &str) -> ZipItem {
     ZipItem::new(name, if name.ends_with('/') { "" } else { "content" })
@@ -79,21 +79,21 @@ fn modes_follow_the_measured_table() {
         .read(&Limits::default());
         read.map(|r| r[0].0.mode).map_err(|e| class(&e).0)
     };
-    assert_eq!(mode(3, 0o104_755 << 16), Ok(Some(0o755)));
-    assert_eq!(mode(3, 0o666 << 16), Ok(Some(0o666)));
+    assert_eq!(mode(3, 0o104_755 << 16), Ok(Mode::Exact(0o755)));
+    assert_eq!(mode(3, 0o666 << 16), Ok(Mode::Exact(0o666)));
     assert_eq!(mode(3, 0), Err("declined"));
     assert_eq!(mode(3, 0o010_644 << 16), Err("declined"));
-    assert_eq!(mode(0, 0), Ok(None));
-    assert_eq!(mode(0, 0x20), Ok(None));
+    assert_eq!(mode(0, 0), Ok(Mode::Default));
+    assert_eq!(mode(0, 0x20), Ok(Mode::Default));
     assert_eq!(mode(0, 1), Err("declined"));
     assert_eq!(mode(0, 0x10), Err("declined"));
     assert_eq!(mode(0, 0x08), Err("declined"));
-    assert_eq!(mode(0, REGULAR), Ok(Some(0o644)));
-    assert_eq!(mode(0, EXECUTABLE), Ok(None));
-    assert_eq!(mode(0, 0o100_444 << 16 | 1), Ok(Some(0o444)));
+    assert_eq!(mode(0, REGULAR), Ok(Mode::Exact(0o644)));
+    assert_eq!(mode(0, EXECUTABLE), Ok(Mode::Default));
+    assert_eq!(mode(0, 0o100_444 << 16 | 1), Ok(Mode::Exact(0o444)));
     assert_eq!(mode(0, LINK), Err("declined"));
     for host in [10, 11, 14, 19] {
-        assert_eq!(mode(host, REGULAR), Ok(None));
+        assert_eq!(mode(host, REGULAR), Ok(Mode::Default));
         assert_eq!(mode(host, 1), Err("declined"));
     }
     for host in [1, 2, 7, 20, 255] {

@@ -18,13 +18,16 @@ pub fn package_dir() -> PathBuf {
         .map_or_else(|| repository_root().join("build/package"), PathBuf::from)
 }
 
-/// The extension as built for the machine's PHP.
+/// The extension as built for the machine's PHP; `ALLEGRO_TEST_EXTENSION` names that of `ALLEGRO_TEST_PHP`.
 pub fn extension() -> Option<PathBuf> {
-    let path = repository_root().join("target/release/liballegro_ext.so");
+    let path = std::env::var_os("ALLEGRO_TEST_EXTENSION").map_or_else(
+        || repository_root().join("target/release/liballegro_ext.so"),
+        PathBuf::from,
+    );
     if path.is_file() {
         Some(path)
     } else {
-        skipped("target/release/liballegro_ext.so is not built")
+        skipped(&format!("{} is not built", path.display()))
     }
 }
 

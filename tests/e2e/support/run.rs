@@ -39,7 +39,7 @@ impl Run {
             .split(['\n', '\r'])
             // On a terminal, a bar is erased and the line goes on.
             .map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or(line))
-            .map(|line| line.trim_end_matches(['\u{8}', ' ']))
+            .map(|line| after_bar(line).trim_end_matches(['\u{8}', ' ']))
             .filter(|line| !line.is_empty() && !is_ours(line) && !is_progress(line))
             .map(str::to_owned)
             .collect()
@@ -98,6 +98,20 @@ fn is_progress(line: &str) -> bool {
         .chars()
         .all(|character| character.is_ascii_digit() || character == '/')
         && bar.starts_with(['-', '=', '>'])
+}
+
+/// What stands behind a bar on its line: without a terminal Composer ends no line after a bar.
+fn after_bar(line: &str) -> &str {
+    if !is_progress(line) {
+        return line;
+    }
+    match line
+        .split_once("]  ")
+        .and_then(|(_, rest)| rest.split_once('%'))
+    {
+        Some((_, rest)) if rest.starts_with("    ") => rest,
+        _ => line,
+    }
 }
 
 /// A call in the making; see [`Scene::call`].

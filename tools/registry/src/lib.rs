@@ -34,6 +34,7 @@ pub use error::{Error, Result};
 pub use json::Json;
 pub use project::{Project, ProjectOptions, dist_url};
 pub use render::{PluginKind, content as file_content, function_name};
+pub use rng::Rng;
 pub use server::{
     Auth, AuthRule, Credentials, Fault, LogEntry, Redirect, Rule, Server, ServerOptions,
 };

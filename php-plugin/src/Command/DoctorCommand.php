@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Command;
+
+use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Session;
+use Composer\Command\BaseCommand;
+use Composer\IO\NullIO;
+use Symfony\Component\Console\Input\InputInterface;
+use Symfony\Component\Console\Input\InputOption;
+use Symfony\Component\Console\Output\OutputInterface;
+
+/**
+ * `composer allegro:doctor`: what is used here, why, and what would be faster.
+ */
+final class DoctorCommand extends BaseCommand
+{
+    protected function configure(): void
+    {
+        $this->setName('allegro:doctor')
+            ->setDescription('Says what Allegro uses here and why, and what would be faster')
+            ->setDefinition([new InputOption('json', null, InputOption::VALUE_NONE, 'The same as JSON')])
+            ->setHelp(
+                "Tries out what an install in this project would use: the native part, the store and the way in\n"
+                ."which files get into vendor. Nothing that it makes is left behind.\n\n"
+                .'The exit code is 1 if Allegro can not work here; Composer then installs by itself.'
+            );
+    }
+
+    protected function execute(InputInterface $input, OutputInterface $output): int
+    {
+        $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer();
+        $diagnosis = Diagnosis::of(
+            $composer,
+            new EngineFinder(dirname(__DIR__, 3), new NullIO()),
+            Session::wanted($composer)
+        );
+        if ($input->getOption('json')) {
+            $output->writeln(
+                json_encode($diagnosis->facts(), JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR),
+                OutputInterface::OUTPUT_RAW
+            );
+        } else {
+            $output->writeln($diagnosis->lines());
+        }
+
+        return $diagnosis->works() ? 0 : 1;
+    }
+}

@@ -1,0 +1,135 @@
+//! What an install here would use, found out by trying it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, at};
+use crate::fs::{beside, remove_all};
+use crate::link::{Method, probe};
+use crate::settings::{Overrides, Settings};
+use crate::store::{LAYOUT, Store};
+use crate::wire::{DiagnoseAnswer, DiagnoseRequest, PROTOCOL, Place};
+
+/// Looks at the store and at the project's file system. Nothing that it makes is left behind.
+///
+/// # Errors
+/// Only settings that make no sense; a store that can't be used is part of the answer.
+pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
+    let settings = Settings::resolve(&Overrides::default())?;
+    let project = existing(&request.vendor_dir);
+    let mut answer = DiagnoseAnswer {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        layout: LAYOUT,
+        strategy: settings.strategy.to_string(),
+        workers: settings.workers,
+        threads: settings.threads,
+        store: place(&settings.store, &existing(&settings.store)),
+        vendor: place(&request.vendor_dir, &project),
+        usage: None,
+        method: None,
+        problem: None,
+    };
+    match try_out(&settings, &project) {
+        Ok((store, method)) => {
+            answer.usage = store.usage().ok();
+            answer.method = Some(method);
+        }
+        Err(error) => {
+            answer.problem = Some(match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            });
+        }
+    }
+    Ok(answer)
+}
+
+fn try_out(settings: &Settings, project: &Path) -> Result<(Store, Method)> {
+    let store = Store::open(&settings.store)?;
+    let directory = beside(&project.join("allegro"));
+    fs::create_dir(&directory).map_err(at("creating", &directory))?;
+    let method = probe(&store, settings.strategy, &directory);
+    let _ = remove_all(&directory);
+    Ok((store, method?))
+}
+
+/// The path itself or what exists of it.
+fn existing(path: &Path) -> PathBuf {
+    path.ancestors()
+        .find_map(|path| path.canonicalize().ok())
+        .unwrap_or_else(|| PathBuf::from("/"))
+}
+
+fn place(path: &Path, existing: &Path) -> Place {
+    let (file_system, mount) = mounted(existing).unzip();
+    Place {
+        path: path.to_owned(),
+        file_system,
+        mount,
+    }
+}
+
+/// Type and mount point of the file system that a path is on, from `/proc/self/mountinfo` (proc(5)).
+fn mounted(path: &Path) -> Option<(String, PathBuf)> {
+    let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    text.lines()
+        .filter_map(|line| {
+            let (left, right) = line.split_once(" - ")?;
+            let mount = PathBuf::from(unescaped(left.split(' ').nth(4)?));
+            let kind = right.split(' ').next()?;
+            path.starts_with(&mount).then(|| (kind.to_owned(), mount))
+        })
+        // Of mounts on one point the last one counts.
+        .enumerate()
+        .max_by_key(|(line, (_, mount))| (mount.components().count(), *line))
+        .map(|(_, found)| found)
+}
+
+/// Spaces and the like are written as octal there.
+fn unescaped(text: &str) -> String {
+    ["\\040", "\\011", "\\012", "\\134"]
+        .iter()
+        .zip([" ", "\t", "\n", "\\"])
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_what_an_install_would_do_and_nothing_stays() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let settings = Settings {
+            store: store.root().to_owned(),
+            ..Settings::resolve(&Overrides::default()).expect("settings")
+        };
+        let project = dir.path().join("project");
+        fs::create_dir(&project).expect("a project");
+        let (_, method) = try_out(&settings, &project).expect("tried");
+        assert!(method < Method::Copy, "{method}");
+        assert_eq!(fs::read_dir(&project).expect("list").count(), 0);
+        assert_eq!(store.usage().expect("usage").blobs, 0);
+    }
+
+    #[test]
+    fn every_path_is_on_a_file_system() {
+        let (kind, mount) = mounted(Path::new("/proc/self")).expect("a mount");
+        assert_eq!(
+            (kind.as_str(), mount.as_path()),
+            ("proc", Path::new("/proc"))
+        );
+        assert!(mounted(Path::new("/")).is_some());
+    }
+
+    #[test]
+    fn what_does_not_exist_is_on_its_parents_file_system() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        assert_eq!(
+            existing(&dir.path().join("a/b")),
+            dir.path().canonicalize().expect("real")
+        );
+    }
+}
