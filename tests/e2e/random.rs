@@ -226,6 +226,12 @@ fn steps(newer: &Project, random: &mut Rng) -> Vec<Step> {
             umask: *random.pick(&umasks),
         });
     }
+    // After it Composer would download once more what Allegro has in its store by then.
+    if let Some((_, former)) = steps.split_last_mut() {
+        for step in former {
+            step.args.retain(|arg| arg != "--no-cache");
+        }
+    }
     steps
 }
 

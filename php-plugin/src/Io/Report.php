@@ -110,12 +110,28 @@ final class Report
         if ($this->received > 0) {
             $line .= sprintf(', %s, %s/s', self::bytes($this->received), self::bytes((int) ($this->received / max($seconds, 0.001))));
         }
+        $left = $this->secondsLeft($seconds);
+        if ($left !== null) {
+            $line .= sprintf(', %d s left', $left);
+        }
         if ($this->lineOpen) {
             $this->io->overwriteError($line, false);
         } else {
             $this->io->writeError($line, false);
             $this->lineOpen = true;
         }
+    }
+
+    /**
+     * Guessed from the packages that are done, as nobody tells how large the others are.
+     */
+    private function secondsLeft(float $seconds): ?int
+    {
+        if ($seconds < 1.0 || $this->settled === 0 || $this->settled >= $this->total) {
+            return null;
+        }
+
+        return (int) ceil($seconds * ($this->total - $this->settled) / $this->settled);
     }
 
     private function clear(): void

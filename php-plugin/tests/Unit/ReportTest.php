@@ -138,4 +138,22 @@ final class ReportTest extends TestCase
         // The line is wiped: backspaces, spaces, backspaces.
         self::assertStringEndsWith("\x08", $text);
     }
+
+    public function testTimeLeftIsToldOnceItCanBeGuessed(): void
+    {
+        $this->env('CI', '');
+        $stream = fopen('php://memory', 'w+');
+        $output = new ConsoleOutput(StreamOutput::VERBOSITY_NORMAL, true);
+        $output->setErrorOutput(new StreamOutput($stream, StreamOutput::VERBOSITY_NORMAL, true));
+        $report = new Report(new ConsoleIO(new ArrayInput([]), $output, new HelperSet()));
+        $report->begin(4);
+        usleep(350_000);
+        $report->events([['event' => 'settled', 'id' => 0]]);
+        rewind($stream);
+        self::assertStringNotContainsString('left', (string) stream_get_contents($stream));
+        usleep(750_000);
+        $report->events([['event' => 'settled', 'id' => 1]]);
+        rewind($stream);
+        self::assertMatchesRegularExpression('{2/4 packages, [1-9]\d* s left}', (string) stream_get_contents($stream));
+    }
 }
