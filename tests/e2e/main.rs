@@ -20,6 +20,7 @@ mod crash;
 mod faults;
 mod interrupts;
 mod locks;
+mod neighbours;
 mod observers;
 mod real_code;
 mod small;
