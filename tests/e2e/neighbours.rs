@@ -9,7 +9,7 @@ use allegro_registry::FileSpec;
 
 use self::world::{KINDS, World, neighbour, said};
 use crate::support::packages::file;
-use crate::support::{Outcome, Side, diff, same_tree};
+use crate::support::{Outcome, Side, diff, same_tree, skipped};
 use crate::trouble::verified;
 
 /// Positions in [`KINDS`] of the groups whose neighbours live together, each group with each other one and thereby
@@ -26,6 +26,11 @@ fn play(
     let Some(world) = World::furnished(required) else {
         return;
     };
+    let sets: Vec<Vec<&str>> = sets
+        .into_iter()
+        .map(|set| set.into_iter().filter(|name| has_tool_of(name)).collect())
+        .filter(|set: &Vec<&str>| !set.is_empty())
+        .collect();
     let failed: Vec<&Vec<&str>> = sets
         .iter()
         .filter(|set| {
@@ -37,6 +42,23 @@ fn play(
         })
         .collect();
     assert!(failed.is_empty(), "not the same: {failed:?}");
+}
+
+/// Whether the machine has the program that a neighbour calls.
+fn has_tool_of(neighbour: &str) -> bool {
+    let tool = match neighbour {
+        "patcher" => "patch",
+        "git_patcher" => "git",
+        _ => return true,
+    };
+    let found = std::process::Command::new(tool)
+        .arg("--version")
+        .output()
+        .is_ok();
+    if !found {
+        skipped::<()>(&format!("{neighbour}: there is no {tool}"));
+    }
+    found
 }
 
 fn alone(required: bool) {

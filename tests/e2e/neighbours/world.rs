@@ -152,7 +152,7 @@ fn furnish(package: &mut Adding) {
             package(name, version, &more, files);
         }
     }
-    let more = format!(r#"{{{}}}"#, psr("acme/two"));
+    let more = format!("{{{}}}", psr("acme/two"));
     package("acme/two", "1.0.0", &more, furnished("1.0.0"));
     package(
         "acme/part-b",
@@ -185,7 +185,7 @@ fn furnish(package: &mut Adding) {
         ],
     );
     for name in [GONE, NEW, "acme/late", "acme/merged"] {
-        let more = format!(r#"{{{}}}"#, psr(name));
+        let more = format!("{{{}}}", psr(name));
         package(name, "1.0.0", &more, furnished("1.0.0"));
     }
     for (name, source) in KINDS.into_iter().flatten() {
@@ -198,7 +198,7 @@ pub struct World {
     pub scene: Scene,
     /// Lock entries of everything in the older state, and of the neighbours.
     entries: Vec<Json>,
-    /// What the project requires in both states.
+    /// What the older state requires beside the neighbours.
     pub always: Vec<&'static str>,
     /// What plain Composer makes of a project without neighbours.
     untouched: OnceCell<Outcome>,
