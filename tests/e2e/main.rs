@@ -21,6 +21,7 @@ mod doctor;
 mod faults;
 mod interrupts;
 mod locks;
+mod neighbours;
 mod observers;
 mod random;
 mod real_code;

@@ -35,7 +35,7 @@ final class Batch
     /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
     private array $wanted = [];
 
-    /** @var list<array{callable(): (PromiseInterface|null), callable, callable, Ticket|null}> file work asked for in this round */
+    /** @var list<array{callable(): (PromiseInterface|null), callable, callable, Ticket|null, (callable(): void)|null}> file work asked for in this round */
     private array $work = [];
 
     private bool $armed = false;
@@ -132,11 +132,12 @@ final class Batch
      *
      * @param callable(): (PromiseInterface|null) $work
      * @param Ticket|null                         $ticket whose package it is about: nothing is done if it is abandoned
+     * @param (callable(): void)|null             $first  what comes before the work of all calls
      */
-    public function later(callable $work, ?Ticket $ticket = null): PromiseInterface
+    public function later(callable $work, ?Ticket $ticket = null, ?callable $first = null): PromiseInterface
     {
-        return new Promise(function (callable $resolve, callable $reject) use ($work, $ticket): void {
-            $this->work[] = [$work, $resolve, $reject, $ticket];
+        return new Promise(function (callable $resolve, callable $reject) use ($work, $ticket, $first): void {
+            $this->work[] = [$work, $resolve, $reject, $ticket, $first];
             $this->arm();
         });
     }
@@ -172,9 +173,12 @@ final class Batch
         if ($wanted !== []) {
             $this->prepare($wanted);
         }
+        $this->begin();
         while ($this->work !== []) {
             [$work, $resolve, $reject, $ticket] = array_shift($this->work);
             if ($ticket !== null && $ticket->state === Ticket::ABANDONED) {
+                // As Composer's extractions, which fail when their archives are gone: it says so for each package.
+                $reject(new \RuntimeException('Aborted'));
                 continue;
             }
             try {
@@ -186,6 +190,24 @@ final class Batch
         }
         $this->emptyTrash();
         $this->tidy();
+    }
+
+    /**
+     * Does what comes first; where that fails, the rest of it isn't begun.
+     */
+    private function begin(): void
+    {
+        foreach ($this->work as $index => [, , $reject, $ticket, $first]) {
+            if ($first === null || ($ticket !== null && $ticket->state === Ticket::ABANDONED)) {
+                continue;
+            }
+            try {
+                $first();
+            } catch (\Throwable $e) {
+                unset($this->work[$index]);
+                $reject($e);
+            }
+        }
     }
 
     /**
@@ -361,6 +383,7 @@ final class Batch
     private function describe(int $id, Ticket $ticket, bool $wantArchive): array
     {
         $package = $ticket->package;
+        $ticket->bins = array_values($package->getBinaries());
 
         return [
             'id' => $id,
@@ -378,7 +401,7 @@ final class Batch
             'use_store' => $ticket->archive !== null || !$this->sources->cacheIsOff(),
             'want_archive' => $wantArchive,
             'private' => $this->privacy->isPrivate($package),
-            'bins' => array_values($package->getBinaries()),
+            'bins' => $ticket->bins,
             'plain_modes' => $package->getDistType() === 'zip' && !$this->sources->hasUnzip(),
         ];
     }

@@ -120,10 +120,9 @@ trait StoreDownloads
             $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
         }
         $this->beforePlugin($package);
+        $this->clear($package, $path);
 
-        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
-            return $this->place($ticket, $path);
-        }, $ticket);
+        return $this->placeLater($ticket, $path);
     }
 
     /**
@@ -138,9 +137,11 @@ trait StoreDownloads
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
         $this->beforePlugin($target);
 
-        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
-            return $this->place($ticket, $path);
-        }, $ticket);
+        // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
+        // packages may share a directory.
+        return $this->placeLater($ticket, $path, function () use ($target, $path): void {
+            $this->clear($target, $path);
+        });
     }
 
     /**
@@ -172,9 +173,11 @@ trait StoreDownloads
             if (file_exists($ticket->fileName)) {
                 $this->filesystem->unlink($ticket->fileName);
             }
-            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where
-            // the package went somewhere else.
-            $mayBeEmpty = !str_starts_with($path, $this->vendorDir().'/') || (!$ticket->hasFiles && $this->isEmpty($path));
+            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where the
+            // package went somewhere else, also because an installer was added after the download.
+            $mayBeEmpty = $path !== $ticket->path
+                || !str_starts_with($path, $this->vendorDir().'/')
+                || (!$ticket->hasFiles && $this->isEmpty($path));
 
             return $mayBeEmpty ? parent::cleanup($type, $package, $path, $prevPackage) : \React\Promise\resolve(null);
         }
@@ -233,20 +236,60 @@ trait StoreDownloads
     }
 
     /**
+     * Empties a package's directory, at the moment at which Composer does: whatever is in it later was put there by
+     * another package of the round. Until the package is in it, it goes if the run is aborted.
+     */
+    private function clear(PackageInterface $package, string $path): void
+    {
+        if (!$this->isReplaceable($path)) {
+            return;
+        }
+        if (is_link($path)) {
+            $this->filesystem->unlink(rtrim($path, '/'));
+        } elseif (is_dir($path) && !$this->isEmpty($path) && !$this->batch->moveAside($path)) {
+            $this->filesystem->emptyDirectory($path);
+        }
+        $this->filesystem->ensureDirectoryExists($path);
+        $this->addCleanupPath($package, $path);
+    }
+
+    /**
+     * @param (callable(): void)|null $first what is done before any package of the round is placed
+     */
+    private function placeLater(Ticket $ticket, string $path, ?callable $first = null): PromiseInterface
+    {
+        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
+            return $this->place($ticket, $path);
+        }, $ticket, $first);
+    }
+
+    /**
      * Makes a staged package visible at its path.
      */
     private function place(Ticket $ticket, string $path): ?PromiseInterface
     {
         $stage = (string) $ticket->stage;
-        // A directory may be renamed over an empty one, which download() has made.
-        if ($this->isReplaceable($path) && (@rename($stage, $path) || ($this->makeRoom($path) && @rename($stage, $path)))) {
+        $ticket->path = $path;
+        // Composer makes programs executable in place. A listener may have named others than those that were known
+        // when the files were linked.
+        foreach (array_diff($ticket->package->getBinaries(), $ticket->bins) as $bin) {
+            $this->separate($stage.'/'.$bin);
+        }
+        // A directory may be renamed over an empty one.
+        $placed = $this->isReplaceable($path) && @rename($stage, $path);
+        if (!$placed && !is_link($path) && is_dir($path) && $this->isReplaceable($path) && !$this->isEmpty($path)) {
+            $this->merge($ticket->package, $stage, $path);
+            $this->filesystem->removeDirectory($stage);
+            $placed = true;
+        }
+        $this->removeCleanupPath($ticket->package, $path);
+        if ($placed) {
             $ticket->state = Ticket::PLACED;
             $this->batch->placed();
 
             return null;
         }
-        // Several packages in one directory, another file system, the current directory: Composer's own code
-        // knows how to merge and to copy.
+        // Another file system, the current directory: Composer's own code knows how to copy.
         $this->extracting = $ticket;
         try {
             $promise = parent::install($ticket->package, $path, false);
@@ -261,6 +304,36 @@ trait StoreDownloads
     }
 
     /**
+     * Gives a file an inode of its own.
+     */
+    private function separate(string $file): void
+    {
+        if (is_link($file) || !is_file($file)) {
+            return;
+        }
+        $copy = $file.'.'.bin2hex(random_bytes(6));
+        if (!copy($file, $copy) || !chmod($copy, fileperms($file) & 0777) || !touch($copy, (int) filemtime($file)) || !rename($copy, $file)) {
+            throw new RefusedException('Allegro: '.$file.' can not be copied');
+        }
+    }
+
+    /**
+     * Moves a package's files into a directory that another package of the round is in, by Composer's rules.
+     */
+    private function merge(PackageInterface $package, string $from, string $to): void
+    {
+        foreach (array_diff(scandir($from) ?: [], ['.', '..', '.DS_Store']) as $name) {
+            if (!is_dir($to.'/'.$name)) {
+                $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
+            } elseif (is_dir($from.'/'.$name)) {
+                $this->merge($package, $from.'/'.$name, $to.'/'.$name);
+            } else {
+                throw new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.');
+            }
+        }
+    }
+
+    /**
      * Whether what is at the path may go: not the current directory, nor one that vendor is in.
      */
     private function isReplaceable(string $path): bool
@@ -271,18 +344,6 @@ trait StoreDownloads
         $real = realpath($path);
 
         return $real === false || ($real !== getcwd() && !str_starts_with($this->vendorDir().'/', $real.'/'));
-    }
-
-    /**
-     * Whether nothing is at the path any more and a directory can be renamed to it.
-     */
-    private function makeRoom(string $path): bool
-    {
-        if (is_link($path)) {
-            return @unlink($path);
-        }
-
-        return file_exists($path) ? $this->batch->moveAside($path) : is_dir(dirname($path));
     }
 
     private function vendorDir(): string

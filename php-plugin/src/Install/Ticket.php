@@ -24,6 +24,12 @@ final class Ticket
     /** The complete package directory, once it is ready. */
     public ?string $stage = null;
 
+    /** Where the package was placed. */
+    public ?string $path = null;
+
+    /** @var list<string> the programs as they were known when the files were linked */
+    public array $bins = [];
+
     /** Whether it holds files. */
     public bool $hasFiles = false;
 

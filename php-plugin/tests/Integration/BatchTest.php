@@ -401,8 +401,8 @@ final class BatchTest extends TestCase
         $path = $project->dir.'/vendor/acme/p1';
         $loop->wait([$manager->download($package, $path)]);
         file_put_contents($path.'/of-the-old-version', '');
-        $manager->install($package, $path);
-        $manager->cleanup('install', $package, $path);
+        $manager->update(clone $package, $package, $path);
+        $manager->cleanup('update', $package, $path, clone $package);
         $loop->wait([\React\Promise\resolve(null)]);
         self::assertSame([], self::leftovers($project));
         self::assertStringNotContainsString('failed', $project->io->getOutput());
