@@ -13,6 +13,7 @@ use Composer\Composer;
 use Composer\Downloader\FileDownloader;
 use Composer\EventDispatcher\Event;
 use Composer\IO\IOInterface;
+use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PostFileDownloadEvent;
 use Composer\Util\Filesystem;
@@ -209,7 +210,7 @@ final class Batch
         foreach ($wanted as $one) {
             $id = $this->nextId++;
             $open[$id] = $one;
-            $packages[$id] = $this->describe($id, $one[0], $listened);
+            $packages[$id] = $this->describe($id, $one[0], $listened && !$one[0]->isShown);
         }
         $this->report->begin(count($packages));
         try {
@@ -218,6 +219,10 @@ final class Batch
             if ($open !== []) {
                 $this->warnWithoutNetwork($open);
                 $fetchable = $this->withFetchInfo(array_intersect_key($packages, $open), $open);
+                foreach ($fetchable as $id => $package) {
+                    // Also where an archive was shown that turned out to be damaged: this will be another one.
+                    $fetchable[$id]['want_archive'] = $listened;
+                }
                 $open = $this->round($engine, $fetchable, $open);
             }
         } catch (EngineException $e) {
@@ -441,10 +446,10 @@ final class Batch
         if ($archive === null || $archive === '') {
             return;
         }
-        if (!@link($archive, $ticket->fileName) && !copy($archive, $ticket->fileName)) {
+        // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
+        if (!copy($archive, $ticket->fileName)) {
             throw new \RuntimeException('Could not copy '.$archive.' to '.$ticket->fileName);
         }
-        $before = [filesize($ticket->fileName), filemtime($ticket->fileName)];
         $event = new PostFileDownloadEvent(
             PluginEvents::POST_FILE_DOWNLOAD,
             $ticket->fileName,
@@ -454,15 +459,37 @@ final class Batch
             $ticket->package
         );
         $dispatcher->dispatch($event->getName(), $event);
-        clearstatcache(true, $ticket->fileName);
-        if (!file_exists($ticket->fileName) || $before !== [filesize($ticket->fileName), filemtime($ticket->fileName)]) {
-            // The listener replaced the archive: what is staged is not what shall be installed.
+        if (!self::sameContent($archive, $ticket->fileName)) {
+            // What is staged is not what shall be installed.
             $ticket->state = Ticket::DECLINED;
-            $this->report->declined($ticket->package->getName(), 'a listener changed the archive');
+            $this->trash[] = (string) $ticket->stage;
+            $ticket->stage = null;
+            --$this->ready;
+            $this->listenerChanged($ticket->package);
         }
     }
 
-    private function hasListeners(string $event): bool
+    /**
+     * A listener of POST_FILE_DOWNLOAD left another archive than it found: Composer unpacks that.
+     */
+    public function listenerChanged(PackageInterface $package): void
+    {
+        $this->report->declined($package->getName(), 'a listener changed the archive');
+    }
+
+    /**
+     * By content, because a listener may keep size and time.
+     */
+    public static function sameContent(string $one, string $other): bool
+    {
+        clearstatcache(true, $other);
+
+        return is_file($other)
+            && filesize($one) === filesize($other)
+            && hash_file('sha256', $one) === hash_file('sha256', $other);
+    }
+
+    public function hasListeners(string $event): bool
     {
         return $this->composer->getEventDispatcher()->hasEventListeners(new Event($event));
     }

@@ -79,6 +79,9 @@ trait StoreDownloads
         $this->filesystem->ensureDirectoryExists(dirname($fileName));
 
         [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
+        $fallBack = function () use ($fallBack, $url, $customKey): PromiseInterface {
+            return $this->withoutAnnouncing($url, $customKey, $fallBack);
+        };
         $archive = null;
         $writable = false;
         if ($this->cache !== null && $this->cache->isEnabled()) {
@@ -87,10 +90,73 @@ trait StoreDownloads
             $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
             $writable = !$this->cache->isReadOnly();
         }
+        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
+            return $this->showCached($package, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+        }
         $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $fallBack);
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
+    }
+
+    /**
+     * As in Composer's FileDownloader.
+     */
+    private function isCached(PackageInterface $package, string $archive): bool
+    {
+        $checksum = (string) $package->getDistSha1Checksum();
+
+        return is_file($archive) && ($checksum === '' || sha1_file($archive) === $checksum);
+    }
+
+    /**
+     * Somebody listens for downloaded files, and the archive is in Composer's cache. Then Composer puts it in place
+     * and calls the listeners within download(), before it turns to the next package; and so do we, with its code.
+     *
+     * @param \Closure(): PromiseInterface $fallBack
+     */
+    private function showCached(
+        PackageInterface $package,
+        string $archive,
+        string $fileName,
+        \Closure $fallBack,
+        string $url,
+        ?string $customKey,
+        bool $writable
+    ): PromiseInterface {
+        return $fallBack()->then(function () use ($package, $archive, $fileName, $url, $customKey, $writable) {
+            $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
+            if (!Batch::sameContent($archive, $fileName)) {
+                $this->batch->listenerChanged($package);
+
+                return $inPlace();
+            }
+            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $inPlace);
+            $ticket->isShown = true;
+            $this->tickets[$package] = $ticket;
+
+            return $this->batch->want($ticket);
+        });
+    }
+
+    /**
+     * Composer's own download of a package whose listeners have had their say already.
+     *
+     * @param \Closure(): PromiseInterface $download
+     */
+    private function withoutAnnouncing(string $url, ?string $customKey, \Closure $download): PromiseInterface
+    {
+        $dispatcher = $this->eventDispatcher;
+        if ($dispatcher === null) {
+            return $download();
+        }
+        // The parent keeps what it finds here at its first step for all that follow.
+        $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+        try {
+            return $download();
+        } finally {
+            $this->eventDispatcher = $dispatcher;
+        }
     }
 
     /**

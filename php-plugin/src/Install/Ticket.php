@@ -27,6 +27,9 @@ final class Ticket
     /** Whether it holds files. */
     public bool $hasFiles = false;
 
+    /** POST_FILE_DOWNLOAD was dispatched for the archive, which is at the file name. */
+    public bool $isShown = false;
+
     /**
      * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
      * @param string|null          $customKey   a plugin's own cache key
