@@ -14,14 +14,19 @@
 
 mod support;
 
+mod archives;
 mod changes;
 mod content;
 mod crash;
+mod editions;
 mod faults;
 mod interrupts;
+mod listeners;
 mod locks;
 mod observers;
 mod real_code;
+mod repositories;
+mod situations;
 mod small;
 mod store;
 mod trouble;

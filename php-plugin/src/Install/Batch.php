@@ -48,6 +48,9 @@ final class Batch
     /** Packages that are ready in staging and not placed yet. */
     private int $ready = 0;
 
+    /** @var array<string, true> where packages were placed in this round */
+    private array $placed = [];
+
     /** @var list<string> directories moved out of the way */
     private array $trash = [];
 
@@ -185,6 +188,7 @@ final class Batch
                 $reject($e);
             }
         }
+        $this->placed = [];
         $this->emptyTrash();
         $this->tidy();
     }
@@ -366,6 +370,15 @@ final class Batch
     private function describe(int $id, Ticket $ticket, bool $wantArchive): array
     {
         $package = $ticket->package;
+        $key = $ticket->customKey;
+        $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
+        if (!self::isNamed($package, $ticket->url)) {
+            // Only the archive itself can tell which content the store has to have: the one in Composer's cache, as
+            // long as it is there.
+            $sum = $ticket->archive !== null && is_file($ticket->archive) ? hash_file('sha256', $ticket->archive) : false;
+            $useStore = $useStore && $sum !== false;
+            $key .= ' '.$sum;
+        }
 
         return [
             'id' => $id,
@@ -376,16 +389,27 @@ final class Batch
                 'url' => $ticket->url,
                 'reference' => $package->getDistReference(),
                 'shasum' => (string) $package->getDistSha1Checksum() !== '' ? $package->getDistSha1Checksum() : null,
-                'custom_cache_key' => $ticket->customKey,
+                'custom_cache_key' => $key,
             ],
             'archive' => $ticket->archive,
             'archive_writable' => $ticket->archiveWritable,
-            'use_store' => $ticket->archive !== null || !$this->sources->cacheIsOff(),
+            'use_store' => $useStore,
             'want_archive' => $wantArchive,
             'private' => $this->privacy->isPrivate($package),
             'bins' => array_values($package->getBinaries()),
             'plain_modes' => $package->getDistType() === 'zip' && !$this->sources->hasUnzip(),
         ];
+    }
+
+    /**
+     * Whether other content would have another checksum or another URL. Without that, a moved branch or a file that
+     * was replaced on its server has the identity of what was there before.
+     */
+    private static function isNamed(PackageInterface $package, string $url): bool
+    {
+        $reference = (string) $package->getDistReference();
+
+        return (string) $package->getDistSha1Checksum() !== '' || ($reference !== '' && str_contains($url, $reference));
     }
 
     /**
@@ -550,10 +574,19 @@ final class Batch
     /**
      * A package left staging.
      */
-    public function placed(): void
+    public function placed(string $path): void
     {
+        $this->placed[$path] = true;
         --$this->ready;
         $this->tidy();
+    }
+
+    /**
+     * Whether another package of this round is there.
+     */
+    public function hasPlaced(string $path): bool
+    {
+        return isset($this->placed[$path]);
     }
 
     /**

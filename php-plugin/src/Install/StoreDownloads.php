@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Install;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
 use Composer\DependencyResolver\Operation\UpdateOperation;
+use Composer\Package\Package;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PreFileDownloadEvent;
@@ -238,9 +239,9 @@ trait StoreDownloads
             if (file_exists($ticket->fileName)) {
                 $this->filesystem->unlink($ticket->fileName);
             }
-            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where
-            // the package went somewhere else.
-            $mayBeEmpty = !str_starts_with($path, $this->vendorDir().'/') || (!$ticket->hasFiles && $this->isEmpty($path));
+            // Composer removes what turned out to hold nothing: the package's directory, the one that download() made
+            // before a plugin had another place for it, or vendor itself where the package went somewhere else.
+            $mayBeEmpty = $path !== $ticket->path || !str_starts_with($path, $this->vendorDir().'/') || (!$ticket->hasFiles && $this->isEmpty($path));
 
             return $mayBeEmpty ? parent::cleanup($type, $package, $path, $prevPackage) : \React\Promise\resolve(null);
         }
@@ -284,8 +285,24 @@ trait StoreDownloads
     private function ticket(PackageInterface $package): ?Ticket
     {
         $ticket = $this->tickets[$package] ?? null;
+        if ($ticket !== null && $ticket->state === Ticket::DECLINED) {
+            $this->findTools();
+        }
 
         return $ticket !== null && $ticket->state === Ticket::READY ? $ticket : null;
+    }
+
+    /**
+     * Composer's zip downloader looks for `unzip` when it first downloads, which it didn't where the archive is ours
+     * and a listener changed it. A package without a dist makes it look and goes no further.
+     */
+    private function findTools(): void
+    {
+        try {
+            parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), '');
+        } catch (\InvalidArgumentException $e) {
+            // It has no URL.
+        }
     }
 
     /**
@@ -304,15 +321,24 @@ trait StoreDownloads
     private function place(Ticket $ticket, string $path): ?PromiseInterface
     {
         $stage = (string) $ticket->stage;
-        // A directory may be renamed over an empty one, which download() has made.
-        if ($this->isReplaceable($path) && (@rename($stage, $path) || ($this->makeRoom($path) && @rename($stage, $path)))) {
+        $ticket->path = $path;
+        if ($this->batch->hasPlaced($path)) {
+            // Packages that share a directory: Composer empties it for all of them before the first is moved there.
+            $this->merge($stage, $path, $ticket->package);
+            $this->filesystem->removeDirectoryPhp($stage);
             $ticket->state = Ticket::PLACED;
-            $this->batch->placed();
+            $this->batch->placed($path);
 
             return null;
         }
-        // Several packages in one directory, another file system, the current directory: Composer's own code
-        // knows how to merge and to copy.
+        // A directory may be renamed over an empty one, which download() has made.
+        if ($this->isReplaceable($path) && (@rename($stage, $path) || ($this->makeRoom($path) && @rename($stage, $path)))) {
+            $ticket->state = Ticket::PLACED;
+            $this->batch->placed($path);
+
+            return null;
+        }
+        // Another file system, the current directory: Composer's own code knows how to copy.
         $this->extracting = $ticket;
         try {
             $promise = parent::install($ticket->package, $path, false);
@@ -320,10 +346,28 @@ trait StoreDownloads
             $this->extracting = null;
         }
 
-        return $promise->then(function () use ($ticket): void {
+        return $promise->then(function () use ($ticket, $path): void {
             $ticket->state = Ticket::PLACED;
-            $this->batch->placed();
+            $this->batch->placed($path);
         });
+    }
+
+    /**
+     * Moves what is in one directory into another that holds something, as Composer's ArchiveDownloader does it.
+     */
+    private function merge(string $from, string $to, PackageInterface $package): void
+    {
+        foreach (array_diff(scandir($from) ?: [], ['.', '..', '.DS_Store']) as $name) {
+            $source = $from.'/'.$name;
+            $target = $to.'/'.$name;
+            if (!is_dir($target)) {
+                $this->filesystem->rename($source, $target);
+            } elseif (is_dir($source)) {
+                $this->merge($source, $target, $package);
+            } else {
+                throw new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$target.' directory with a file from the package, invalid operation.');
+            }
+        }
     }
 
     /**

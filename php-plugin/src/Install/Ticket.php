@@ -27,6 +27,9 @@ final class Ticket
     /** Whether it holds files. */
     public bool $hasFiles = false;
 
+    /** Where it was placed. */
+    public ?string $path = null;
+
     /** POST_FILE_DOWNLOAD was dispatched for the archive, which is at the file name. */
     public bool $isShown = false;
 
