@@ -47,6 +47,7 @@ final class Session
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
+        Io\SaidOnce::class,
         Sources::class,
         TarDownloader::class,
         ZipDownloader::class,

@@ -358,7 +358,7 @@ final class Batch
         // The loop ends when it sees neither transfers nor processes; what starts now must be seen.
         $this->process->executeAsync('exit 0');
         try {
-            $resolve(($ticket->fallBack)());
+            $resolve(($ticket->fallBack)($ticket->isSaid));
         } catch (\Throwable $e) {
             $resolve(\React\Promise\reject($e));
         }
@@ -445,6 +445,7 @@ final class Batch
             $ticket = $open[$id][0];
             if ($this->sources->canFetch($ticket->package, $ticket->url)) {
                 $this->report->write('  - Downloading '.$ticket->label());
+                $ticket->isSaid = true;
             }
             $info = $this->sources->fetchInfo($ticket->package, $ticket->url);
             if ($info === null) {

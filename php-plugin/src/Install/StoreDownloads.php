@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Io\SaidOnce;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
 use Composer\DependencyResolver\Operation\UpdateOperation;
@@ -80,8 +81,8 @@ trait StoreDownloads
         $this->filesystem->ensureDirectoryExists(dirname($fileName));
 
         [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
-        $fallBack = function () use ($fallBack, $url, $customKey): PromiseInterface {
-            return $this->withoutAnnouncing($url, $customKey, $fallBack);
+        $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
+            return $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack);
         };
         $archive = null;
         $writable = false;
@@ -143,19 +144,24 @@ trait StoreDownloads
     /**
      * Composer's own download of a package whose listeners have had their say already.
      *
+     * @param bool                        $isSaid   whether the user was told of the download too
      * @param \Closure(): PromiseInterface $download
      */
-    private function withoutAnnouncing(string $url, ?string $customKey, \Closure $download): PromiseInterface
+    private function withoutAnnouncing(string $url, ?string $customKey, bool $isSaid, \Closure $download): PromiseInterface
     {
+        $io = $this->io;
         $dispatcher = $this->eventDispatcher;
-        if ($dispatcher === null) {
-            return $download();
-        }
         // The parent keeps what it finds here at its first step for all that follow.
-        $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+        if ($isSaid) {
+            $this->io = new SaidOnce($io);
+        }
+        if ($dispatcher !== null) {
+            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+        }
         try {
             return $download();
         } finally {
+            $this->io = $io;
             $this->eventDispatcher = $dispatcher;
         }
     }

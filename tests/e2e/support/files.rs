@@ -232,3 +232,12 @@ pub fn runs(scene: &Scene, side: Side, commands: &[&[&str]]) -> Vec<(String, Out
         .map(|args| (args.join(" "), scene.outcome(&scene.call(side, args))))
         .collect()
 }
+
+/// What Composer said, sorted, where failures come in any order; without lines that name temporary files, and without
+/// where in Composer's source an error was raised.
+pub fn said(outcome: &Outcome) -> Vec<String> {
+    let mut lines = outcome.run.lines();
+    lines.retain(|line| !line.contains("/vendor/composer/") && !line.starts_with("In "));
+    lines.sort();
+    lines
+}
