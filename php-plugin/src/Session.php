@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin;
 
+use Allegro\Plugin\Install\AnnouncedDownload;
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\AtomicJsonFile;
 use Allegro\Plugin\Install\Batch;
@@ -30,6 +31,7 @@ final class Session
 {
     /** Classes that are needed late in a run; loaded now, so that an update of the plugin mixes no versions. */
     private const CLASSES = [
+        AnnouncedDownload::class,
         AtomicFilesystem::class,
         AtomicJsonFile::class,
         Batch::class,
@@ -45,6 +47,7 @@ final class Session
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
+        Io\SaidOnce::class,
         Sources::class,
         TarDownloader::class,
         ZipDownloader::class,

@@ -14,17 +14,22 @@
 
 mod support;
 
+mod archives;
 mod changes;
 mod content;
 mod crash;
 mod doctor;
+mod editions;
 mod faults;
 mod interrupts;
+mod listeners;
 mod locks;
 mod neighbours;
 mod observers;
 mod random;
 mod real_code;
+mod repositories;
+mod situations;
 mod small;
 mod store;
 mod trouble;

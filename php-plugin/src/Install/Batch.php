@@ -13,6 +13,7 @@ use Composer\Composer;
 use Composer\Downloader\FileDownloader;
 use Composer\EventDispatcher\Event;
 use Composer\IO\IOInterface;
+use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PostFileDownloadEvent;
 use Composer\Util\Filesystem;
@@ -231,7 +232,7 @@ final class Batch
         foreach ($wanted as $one) {
             $id = $this->nextId++;
             $open[$id] = $one;
-            $packages[$id] = $this->describe($id, $one[0], $listened);
+            $packages[$id] = $this->describe($id, $one[0], $listened && !$one[0]->isShown);
         }
         $this->report->begin(count($packages));
         try {
@@ -240,6 +241,10 @@ final class Batch
             if ($open !== []) {
                 $this->warnWithoutNetwork($open);
                 $fetchable = $this->withFetchInfo(array_intersect_key($packages, $open), $open);
+                foreach ($fetchable as $id => $package) {
+                    // Also where an archive was shown that turned out to be damaged: this will be another one.
+                    $fetchable[$id]['want_archive'] = $listened;
+                }
                 $open = $this->round($engine, $fetchable, $open);
             }
         } catch (EngineException $e) {
@@ -371,7 +376,7 @@ final class Batch
         // The loop ends when it sees neither transfers nor processes; what starts now must be seen.
         $this->process->executeAsync('exit 0');
         try {
-            $resolve(($ticket->fallBack)());
+            $resolve(($ticket->fallBack)($ticket->isSaid));
         } catch (\Throwable $e) {
             $resolve(\React\Promise\reject($e));
         }
@@ -384,6 +389,15 @@ final class Batch
     {
         $package = $ticket->package;
         $ticket->bins = array_values($package->getBinaries());
+        $key = $ticket->customKey;
+        $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
+        if (!self::isNamed($package, $ticket->url)) {
+            // Only the archive itself can tell which content the store has to have: the one in Composer's cache, as
+            // long as it is there.
+            $sum = $ticket->archive !== null && is_file($ticket->archive) ? hash_file('sha256', $ticket->archive) : false;
+            $useStore = $useStore && $sum !== false;
+            $key .= ' '.$sum;
+        }
 
         return [
             'id' => $id,
@@ -394,16 +408,27 @@ final class Batch
                 'url' => $ticket->url,
                 'reference' => $package->getDistReference(),
                 'shasum' => (string) $package->getDistSha1Checksum() !== '' ? $package->getDistSha1Checksum() : null,
-                'custom_cache_key' => $ticket->customKey,
+                'custom_cache_key' => $key,
             ],
             'archive' => $ticket->archive,
             'archive_writable' => $ticket->archiveWritable,
-            'use_store' => $ticket->archive !== null || !$this->sources->cacheIsOff(),
+            'use_store' => $useStore,
             'want_archive' => $wantArchive,
             'private' => $this->privacy->isPrivate($package),
             'bins' => $ticket->bins,
             'plain_modes' => $package->getDistType() === 'zip' && !$this->sources->hasUnzip(),
         ];
+    }
+
+    /**
+     * Whether other content would have another checksum or another URL. Without that, a moved branch or a file that
+     * was replaced on its server has the identity of what was there before.
+     */
+    private static function isNamed(PackageInterface $package, string $url): bool
+    {
+        $reference = (string) $package->getDistReference();
+
+        return (string) $package->getDistSha1Checksum() !== '' || ($reference !== '' && str_contains($url, $reference));
     }
 
     /**
@@ -439,6 +464,7 @@ final class Batch
             $ticket = $open[$id][0];
             if ($this->sources->canFetch($ticket->package, $ticket->url)) {
                 $this->report->write('  - Downloading '.$ticket->label());
+                $ticket->isSaid = true;
             }
             $info = $this->sources->fetchInfo($ticket->package, $ticket->url);
             if ($info === null) {
@@ -464,10 +490,10 @@ final class Batch
         if ($archive === null || $archive === '') {
             return;
         }
-        if (!@link($archive, $ticket->fileName) && !copy($archive, $ticket->fileName)) {
+        // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
+        if (!copy($archive, $ticket->fileName)) {
             throw new \RuntimeException('Could not copy '.$archive.' to '.$ticket->fileName);
         }
-        $before = [filesize($ticket->fileName), filemtime($ticket->fileName)];
         $event = new PostFileDownloadEvent(
             PluginEvents::POST_FILE_DOWNLOAD,
             $ticket->fileName,
@@ -477,15 +503,37 @@ final class Batch
             $ticket->package
         );
         $dispatcher->dispatch($event->getName(), $event);
-        clearstatcache(true, $ticket->fileName);
-        if (!file_exists($ticket->fileName) || $before !== [filesize($ticket->fileName), filemtime($ticket->fileName)]) {
-            // The listener replaced the archive: what is staged is not what shall be installed.
+        if (!self::sameContent($archive, $ticket->fileName)) {
+            // What is staged is not what shall be installed.
             $ticket->state = Ticket::DECLINED;
-            $this->report->declined($ticket->package->getName(), 'a listener changed the archive');
+            $this->trash[] = (string) $ticket->stage;
+            $ticket->stage = null;
+            --$this->ready;
+            $this->listenerChanged($ticket->package);
         }
     }
 
-    private function hasListeners(string $event): bool
+    /**
+     * A listener of POST_FILE_DOWNLOAD left another archive than it found: Composer unpacks that.
+     */
+    public function listenerChanged(PackageInterface $package): void
+    {
+        $this->report->declined($package->getName(), 'a listener changed the archive');
+    }
+
+    /**
+     * By content, because a listener may keep size and time.
+     */
+    public static function sameContent(string $one, string $other): bool
+    {
+        clearstatcache(true, $other);
+
+        return is_file($other)
+            && filesize($one) === filesize($other)
+            && hash_file('sha256', $one) === hash_file('sha256', $other);
+    }
+
+    public function hasListeners(string $event): bool
     {
         return $this->composer->getEventDispatcher()->hasEventListeners(new Event($event));
     }

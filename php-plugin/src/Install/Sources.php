@@ -71,6 +71,10 @@ final class Sources
      */
     public function canFetch(PackageInterface $package, string $url): bool
     {
+        // A listener of PRE_FILE_DOWNLOAD may have put anything there that PHP can open.
+        if (preg_match('{^https?://}i', $url) !== 1) {
+            return false;
+        }
         if ($this->networkIsOff() || $package->getTransportOptions() !== [] || $this->hasProxy()) {
             return false;
         }

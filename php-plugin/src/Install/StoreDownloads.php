@@ -4,9 +4,11 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Io\SaidOnce;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
 use Composer\DependencyResolver\Operation\UpdateOperation;
+use Composer\Package\Package;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PreFileDownloadEvent;
@@ -79,6 +81,9 @@ trait StoreDownloads
         $this->filesystem->ensureDirectoryExists(dirname($fileName));
 
         [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
+        $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
+            return $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack);
+        };
         $archive = null;
         $writable = false;
         if ($this->cache !== null && $this->cache->isEnabled()) {
@@ -87,10 +92,78 @@ trait StoreDownloads
             $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
             $writable = !$this->cache->isReadOnly();
         }
+        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
+            return $this->showCached($package, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+        }
         $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $fallBack);
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
+    }
+
+    /**
+     * As in Composer's FileDownloader.
+     */
+    private function isCached(PackageInterface $package, string $archive): bool
+    {
+        $checksum = (string) $package->getDistSha1Checksum();
+
+        return is_file($archive) && ($checksum === '' || sha1_file($archive) === $checksum);
+    }
+
+    /**
+     * Somebody listens for downloaded files, and the archive is in Composer's cache. Then Composer puts it in place
+     * and calls the listeners within download(), before it turns to the next package; and so do we, with its code.
+     *
+     * @param \Closure(): PromiseInterface $fallBack
+     */
+    private function showCached(
+        PackageInterface $package,
+        string $archive,
+        string $fileName,
+        \Closure $fallBack,
+        string $url,
+        ?string $customKey,
+        bool $writable
+    ): PromiseInterface {
+        return $fallBack()->then(function () use ($package, $archive, $fileName, $url, $customKey, $writable) {
+            $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
+            if (!Batch::sameContent($archive, $fileName)) {
+                $this->batch->listenerChanged($package);
+
+                return $inPlace();
+            }
+            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $inPlace);
+            $ticket->isShown = true;
+            $this->tickets[$package] = $ticket;
+
+            return $this->batch->want($ticket);
+        });
+    }
+
+    /**
+     * Composer's own download of a package whose listeners have had their say already.
+     *
+     * @param bool                        $isSaid   whether the user was told of the download too
+     * @param \Closure(): PromiseInterface $download
+     */
+    private function withoutAnnouncing(string $url, ?string $customKey, bool $isSaid, \Closure $download): PromiseInterface
+    {
+        $io = $this->io;
+        $dispatcher = $this->eventDispatcher;
+        // The parent keeps what it finds here at its first step for all that follow.
+        if ($isSaid) {
+            $this->io = new SaidOnce($io);
+        }
+        if ($dispatcher !== null) {
+            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+        }
+        try {
+            return $download();
+        } finally {
+            $this->io = $io;
+            $this->eventDispatcher = $dispatcher;
+        }
     }
 
     /**
@@ -221,8 +294,24 @@ trait StoreDownloads
     private function ticket(PackageInterface $package): ?Ticket
     {
         $ticket = $this->tickets[$package] ?? null;
+        if ($ticket !== null && $ticket->state === Ticket::DECLINED) {
+            $this->findTools();
+        }
 
         return $ticket !== null && $ticket->state === Ticket::READY ? $ticket : null;
+    }
+
+    /**
+     * Composer's zip downloader looks for `unzip` when it first downloads, which it didn't where the archive is ours
+     * and a listener changed it. A package without a dist makes it look and goes no further.
+     */
+    private function findTools(): void
+    {
+        try {
+            parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), '');
+        } catch (\InvalidArgumentException $e) {
+            // It has no URL.
+        }
     }
 
     /**

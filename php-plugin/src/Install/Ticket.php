@@ -33,12 +33,19 @@ final class Ticket
     /** Whether it holds files. */
     public bool $hasFiles = false;
 
+    /** The user was told that it is downloaded. */
+    public bool $isSaid = false;
+
+    /** POST_FILE_DOWNLOAD was dispatched for the archive, which is at the file name. */
+    public bool $isShown = false;
+
     /**
      * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
      * @param string|null          $customKey   a plugin's own cache key
      * @param string|null          $archive     its place in Composer's cache
      * @param string               $fileName    where Composer would put the archive
-     * @param \Closure(): \React\Promise\PromiseInterface $fallBack  Composer's own download of it
+     * @param \Closure(bool): \React\Promise\PromiseInterface $fallBack  Composer's own download of it; true: the
+     *                                                                   user was told already
      */
     public function __construct(
         public readonly PackageInterface $package,

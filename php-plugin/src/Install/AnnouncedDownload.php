@@ -1,0 +1,52 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\EventDispatcher\Event;
+use Composer\EventDispatcher\EventDispatcher;
+use Composer\Plugin\PreFileDownloadEvent;
+
+/**
+ * Composer's dispatcher, for a download whose PRE_FILE_DOWNLOAD was dispatched already: the first one answers what
+ * the listeners said then. Each later one, of a retry or of a mirror, and every other event goes to the listeners.
+ *
+ * Only Composer's file downloader is given this, and it calls dispatch() alone.
+ */
+final class AnnouncedDownload extends EventDispatcher
+{
+    private bool $answered = false;
+
+    /**
+     * Without the parent's: this has no listeners of its own.
+     *
+     * @param string      $url       as the listeners left it
+     * @param string|null $customKey their cache key
+     */
+    public function __construct(
+        private readonly EventDispatcher $dispatcher,
+        private readonly string $url,
+        private readonly ?string $customKey,
+    ) {
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @param string|null $eventName
+     */
+    public function dispatch($eventName, ?Event $event = null): int
+    {
+        if ($this->answered || !$event instanceof PreFileDownloadEvent) {
+            return $this->dispatcher->dispatch($eventName, $event);
+        }
+        $this->answered = true;
+        $event->setProcessedUrl($this->url);
+        if ($this->customKey !== null) {
+            $event->setCustomCacheKey($this->customKey);
+        }
+
+        return 0;
+    }
+}

@@ -1,0 +1,243 @@
+//! Any bytes at any URL, and projects that name their packages themselves (repositories of type `package`).
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use allegro_registry::{Catalog, FileSpec, Format};
+use serde_json::{Value, json};
+
+use super::packages::{add, entry};
+use super::{Outcome, Scene, Side, compare, same, verify_store};
+
+/// A directory over HTTP.
+#[derive(Debug)]
+pub struct Files {
+    dir: PathBuf,
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Files {
+    fn serve(dir: &Path) -> Self {
+        fs::create_dir_all(dir).expect("the directory to serve");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let files = Self {
+            dir: dir.to_owned(),
+            address,
+            asked: Arc::default(),
+            stop: Arc::default(),
+        };
+        let (dir, asked, stop) = (dir.to_owned(), files.asked.clone(), files.stop.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (dir, asked) = (dir.clone(), asked.clone());
+                // A client that goes away is no matter.
+                std::thread::spawn(move || answer(&stream, &dir, &asked).ok());
+            }
+        });
+        files
+    }
+
+    /// Puts a file there, and gives its URL.
+    pub fn put(&self, path: &str, bytes: &[u8]) -> String {
+        let file = self.dir.join(path);
+        fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        fs::write(file, bytes).expect("the file");
+        self.url(path)
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.address)
+    }
+
+    /// The paths that were asked for since the last call, sorted.
+    pub fn asked(&self) -> Vec<String> {
+        let mut asked = std::mem::take(&mut *self.asked.lock().expect("the log"));
+        asked.sort();
+        asked
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(&self.address);
+    }
+}
+
+fn answer(mut stream: &TcpStream, dir: &Path, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let path = first
+        .split(' ')
+        .nth(1)
+        .unwrap_or("/")
+        .trim_start_matches('/');
+    if path.is_empty() {
+        return Ok(());
+    }
+    asked.lock().expect("the log").push(path.to_owned());
+    let file = dir.join(path.split('?').next().unwrap_or(path));
+    let (status, body) = match fs::read(file) {
+        Ok(body) => ("200 OK", body),
+        Err(_) => ("404 Not Found", b"nothing here\n".to_vec()),
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(&body)
+}
+
+/// A scene without packages, and a server for what a test puts there.
+pub fn bare() -> Option<(Scene, Files)> {
+    let scene = Scene::of(Catalog::new())?;
+    let files = Files::serve(&scene.dir().join("served"));
+    Some((scene, files))
+}
+
+/// The bytes of an archive.
+pub fn archive(format: Format, top_folder: bool, files: Vec<FileSpec>) -> Vec<u8> {
+    let mut catalog = Catalog::new();
+    add(
+        &mut catalog,
+        entry("e2e/any", "1.0.0", "{}"),
+        top_folder,
+        format,
+        files,
+    );
+    let package = &catalog.packages()[0];
+    let archive = catalog.archive(package, format).expect("an archive");
+    archive.bytes().expect("its bytes").to_vec()
+}
+
+/// The description of a package with a dist; `more` is merged into it.
+pub fn package(name: &str, kind: &str, url: &str, more: Value) -> Value {
+    let mut package = json!({
+        "name": name,
+        "version": "1.0.0",
+        "dist": { "type": kind, "url": url, "reference": "0123456789abcdef0123456789abcdef01234567" },
+    });
+    merge(&mut package, more);
+    package
+}
+
+/// Puts `more` over `value`, objects key by key; `null` stays as a value.
+pub fn merge(value: &mut Value, more: Value) {
+    match (value, more) {
+        (Value::Object(map), Value::Object(more)) => {
+            for (key, more) in more {
+                merge(map.entry(key).or_insert(Value::Null), more);
+            }
+        }
+        (value, more) => *value = more,
+    }
+}
+
+/// A manifest that requires these packages and knows where they are.
+pub fn manifest(packages: &[Value], more: Value) -> Value {
+    let mut require = json!({});
+    for package in packages {
+        let name = package["name"].as_str().expect("a name").to_lowercase();
+        require[name] = json!("*");
+    }
+    let mut manifest = json!({
+        "name": "e2e/root",
+        "version": "1.0.0",
+        "require": require,
+        "minimum-stability": "dev",
+        "repositories": [{ "type": "package", "package": packages }, { "packagist.org": false }],
+        "config": { "secure-http": false, "autoloader-suffix": "E2e", "allow-plugins": true },
+    });
+    merge(&mut manifest, more);
+    manifest
+}
+
+/// A project with this manifest alone.
+pub fn write(scene: &Scene, manifest: &Value) {
+    let _ = fs::remove_dir_all(scene.project());
+    rewrite(scene, manifest);
+}
+
+/// The manifest alone; all else stays.
+pub fn rewrite(scene: &Scene, manifest: &Value) {
+    fs::create_dir_all(scene.project()).expect("the project");
+    let text = serde_json::to_string_pretty(manifest).expect("JSON");
+    fs::write(scene.project().join("composer.json"), text).expect("the manifest");
+}
+
+/// The same steps with Composer and with Allegro on an empty store: every outcome is the same, and the store is sound
+/// afterwards. See [`compare`] for what is asked of `steps`.
+#[track_caller]
+pub fn agree(
+    scene: &Scene,
+    what: &str,
+    steps: impl Fn(&Scene, Side) -> Vec<(String, Outcome)>,
+) -> Vec<(String, Outcome)> {
+    scene.forget_cache(Side::Serial);
+    scene.forget_cache(Side::Allegro);
+    scene.forget_store();
+    let plain = steps(scene, Side::Serial);
+    for ((step, plain), (_, ours)) in plain.iter().zip(&steps(scene, Side::Allegro)) {
+        same(&format!("{what}, {step}"), plain, ours);
+    }
+    sound(scene, what);
+    plain
+}
+
+/// [`compare`], which has a round with a warm store too, and the store is sound afterwards.
+#[track_caller]
+pub fn agree_warm(
+    scene: &Scene,
+    what: &str,
+    steps: impl Fn(&Scene, Side) -> Vec<(String, Outcome)>,
+) -> Vec<(String, Outcome)> {
+    let played = compare(scene, what, steps);
+    sound(scene, what);
+    played
+}
+
+/// `allegro store verify` finds nothing wrong.
+#[track_caller]
+pub fn sound(scene: &Scene, what: &str) {
+    let verified = verify_store(scene);
+    assert!(
+        verified.status.success(),
+        "{what}: {}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
+}
+
+/// Commands in the project as it is, each a step.
+#[track_caller]
+pub fn runs(scene: &Scene, side: Side, commands: &[&[&str]]) -> Vec<(String, Outcome)> {
+    commands
+        .iter()
+        .map(|args| (args.join(" "), scene.outcome(&scene.call(side, args))))
+        .collect()
+}
+
+/// What Composer said, sorted, where failures come in any order; without lines that name temporary files, and without
+/// where in Composer's source an error was raised.
+pub fn said(outcome: &Outcome) -> Vec<String> {
+    let mut lines = outcome.run.lines();
+    lines.retain(|line| !line.contains("/vendor/composer/") && !line.starts_with("In "));
+    lines.sort();
+    lines
+}
