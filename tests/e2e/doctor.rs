@@ -27,7 +27,7 @@ fn text<'a>(facts: &'a Json, path: &[&str]) -> &'a str {
 fn advice(facts: &Json) -> String {
     facts
         .get("advice")
-        .map_or_else(String::new, |advice| advice.to_file_text())
+        .map_or_else(String::new, Json::to_file_text)
 }
 
 #[test]
