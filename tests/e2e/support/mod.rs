@@ -15,6 +15,7 @@
 //! Composer to use), `ALLEGRO_TEST_PHP` (the PHP binary), `ALLEGRO_TEST_KEEP=1` (scenes stay for a look).
 
 pub mod home;
+pub mod network;
 pub mod packages;
 pub mod run;
 pub mod scene;
