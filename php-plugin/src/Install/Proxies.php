@@ -23,18 +23,18 @@ final class Proxies
     {
         try {
             $request = ProxyManager::getInstance()->getProxyForRequest($url);
+            // Since 2.8; it objects to a proxy that curl can't speak TLS with.
+            $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
         } catch (\Exception $e) {
-            throw new DeclinedException('the proxy\'s URL is malformed', 0, $e);
+            throw new DeclinedException('the proxy\'s URL is malformed or can not be used', 0, $e);
         }
-        if (method_exists($request, 'getUrl')) {
+        if ($options === null) {
             $proxy = $request->getUrl();
             if ($proxy === '' && (Platform::getEnv('all_proxy') || Platform::getEnv('ALL_PROXY'))) {
                 // These Composers leave curl alone then, and curl looks for itself.
                 throw new DeclinedException('ALL_PROXY is left to curl');
             }
         } else {
-            // Since 2.8.
-            $options = $request->getCurlOptions([]);
             $proxy = (string) ($options[CURLOPT_PROXY] ?? '');
             $proxy = self::withCredentials($proxy, $options[CURLOPT_PROXYUSERPWD] ?? null);
         }
