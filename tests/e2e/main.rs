@@ -24,6 +24,7 @@ mod locks;
 mod network;
 mod observers;
 mod real_code;
+mod secrets;
 mod small;
 mod store;
 mod trouble;

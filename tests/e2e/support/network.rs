@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use allegro_registry::{AuthRule, Catalog, Credentials, GenSpec, Json, LogEntry, ServerOptions};
 
-use super::{Call, Outcome, Scene, SceneOptions, Side, same_tree};
+use super::{Call, Outcome, Scene, SceneOptions, Side, same_tree, skipped};
 
 /// Packages of a scene: few, for each scenario costs two runs.
 pub const PACKAGES: usize = 4;
@@ -223,6 +224,31 @@ pub fn left_to_composer<'a>(
         "{what}: {said}"
     );
     (plain, ours)
+}
+
+/// Files of a client's certificate: all in one, apart, apart and encrypted.
+pub fn certificate_files(scene: &Scene) -> Option<String> {
+    let dir = scene.dir().join("client");
+    fs::create_dir_all(&dir).expect("a directory");
+    let (chain, key) = scene
+        .server
+        .client_certificate()
+        .expect("a certificate")
+        .expect("a server with TLS");
+    fs::write(dir.join("cert.pem"), &chain).expect("written");
+    fs::write(dir.join("key.pem"), &key).expect("written");
+    fs::write(dir.join("both.pem"), format!("{key}\n{chain}")).expect("written");
+    let encrypted = Command::new("openssl")
+        .args(["pkcs8", "-topk8", "-v2", "aes-256-cbc"])
+        .args(["-passout", "pass:s3cr3t-phrase", "-in"])
+        .arg(dir.join("key.pem"))
+        .arg("-out")
+        .arg(dir.join("locked.pem"))
+        .status();
+    if !encrypted.is_ok_and(|status| status.success()) {
+        return skipped("there is no openssl to encrypt a key with");
+    }
+    Some(dir.display().to_string())
 }
 
 /// Files below a directory whose name or content has one of these texts.
