@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 1
+protocol => 2
 store => /somewhere/store
 link method => copy
 bool(true)

@@ -27,7 +27,7 @@ var_dump(Allegro\info()['store']);
 --EXPECTF--
 array(4) {
   ["protocol"]=>
-  int(1)
+  int(2)
   ["store"]=>
   string(16) "/somewhere/store"
   ["strategy"]=>

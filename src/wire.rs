@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::composer::Dist;
 use crate::error::{Error, ErrorKind};
+use crate::fetch::{Proxies, Tls};
 use crate::link::Method;
 use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -45,6 +46,8 @@ pub struct HttpOptions {
     pub ca_dir: Option<PathBuf>,
     /// Redirects to plain HTTP are refused.
     pub secure_http: bool,
+    /// Ways to the servers, as Composer read them from the environment.
+    pub proxies: Proxies,
 }
 
 /// One package to make ready.
@@ -102,9 +105,9 @@ pub struct FetchInfo {
     /// Header lines as Composer's `AuthHelper` gives them.
     #[serde(default)]
     pub headers: Vec<String>,
-    /// Proxy URL, possibly with credentials.
+    /// Certificates in place of those that all downloads have in common.
     #[serde(default)]
-    pub proxy: Option<String>,
+    pub tls: Option<Tls>,
 }
 
 impl std::fmt::Debug for FetchInfo {

@@ -1,4 +1,4 @@
-//! HTTP clients, one for each proxy, shared by all workers of a run.
+//! HTTP clients, one for each proxy and set of certificates, shared by all workers of a run.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use reqwest::{Client, Proxy, redirect};
 use super::FetchOptions;
 use super::error::FetchError;
 use super::redact::redact;
-use super::tls::Trust;
+use super::tls::{Tls, Trust};
 
 /// Bytes that one HTTP/2 stream may have in flight. Bounds memory per download; at 50 ms round
 /// trip it still allows 10 MB/s for each stream.
@@ -23,9 +23,11 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 pub(super) struct Clients<'a> {
     options: &'a FetchOptions,
     trust: &'a Trust,
-    /// By proxy, and by whether the server speaks TLS.
-    cached: Mutex<HashMap<(Option<String>, bool), Client>>,
+    cached: Mutex<HashMap<Key, Client>>,
 }
+
+/// Proxy, whether the server speaks TLS, and certificates other than the options'.
+type Key = (Option<String>, bool, Option<Tls>);
 
 impl<'a> Clients<'a> {
     pub fn new(options: &'a FetchOptions, trust: &'a Trust) -> Self {
@@ -38,28 +40,40 @@ impl<'a> Clients<'a> {
 
     /// The client for a proxy (`None` = direct). `secure`: for https URLs; only these, and https
     /// proxies, need the CA certificates. `url` is for errors, redacted.
-    pub fn get(&self, proxy: Option<&str>, secure: bool, url: &str) -> Result<Client, FetchError> {
-        let key = (proxy.map(str::to_owned), secure);
+    pub fn get(
+        &self,
+        proxy: Option<&str>,
+        secure: bool,
+        tls: Option<Tls>,
+        url: &str,
+    ) -> Result<Client, FetchError> {
+        let key = (proxy.map(str::to_owned), secure, tls);
         // Held while the client is made: the others would only make it once more.
         let mut cached = self.cached.lock();
         if let Some(client) = cached.get(&key) {
             return Ok(client.clone());
         }
-        let client = self.build(proxy, secure, url)?;
+        let client = self.build(proxy, secure, key.2.as_ref(), url)?;
         cached.insert(key, client.clone());
         Ok(client)
     }
 
-    fn build(&self, proxy: Option<&str>, secure: bool, url: &str) -> Result<Client, FetchError> {
+    fn build(
+        &self,
+        proxy: Option<&str>,
+        secure: bool,
+        tls: Option<&Tls>,
+        url: &str,
+    ) -> Result<Client, FetchError> {
         let tls_proxy = proxy.is_some_and(|proxy| {
             proxy
                 .get(..6)
                 .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
         });
-        let tls = if secure || tls_proxy {
-            self.trust.config()
-        } else {
-            Trust::nobody()
+        let tls = match tls {
+            Some(tls) => tls.config(),
+            None if secure || tls_proxy => self.trust.config(),
+            None => Trust::nobody(),
         };
         let mut tls = tls.map_err(|reason| FetchError::Tls {
             url: url.to_owned(),

@@ -159,7 +159,7 @@ async fn send(
     target: &Target,
     own: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let proxy = request.proxy.as_deref();
+    let proxy = request.proxies.of(&target.url);
     let host = format!("{} {}", proxy.unwrap_or_default(), target.origin());
     if shared.hosts.is_down(&host) {
         return Err(FetchError::Transport {
@@ -170,9 +170,17 @@ async fn send(
         }
         .into());
     }
+    let tls = request.tls.as_ref().filter(|_| target.is_secure());
+    let tls = tls.map(|tls| {
+        if target.trusted {
+            tls.clone()
+        } else {
+            tls.anonymous()
+        }
+    });
     let client = shared
         .clients
-        .get(proxy, target.is_secure(), &target.shown())?;
+        .get(proxy, target.is_secure(), tls, &target.shown())?;
     let mut headers = if target.trusted {
         own.clone()
     } else {

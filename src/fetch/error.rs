@@ -158,8 +158,9 @@ impl FetchError {
         let url = url.to_owned();
         // Its text would name the URL, credentials and signatures included.
         let error = error.without_url();
-        if error.is_connect()
-            && let Some(tls) = tls_cause(&error)
+        // With TLS 1.3 the server objects to our certificate when the connection seems to stand.
+        if let Some(tls) = tls_cause(&error)
+            && (error.is_connect() || matches!(tls, rustls::Error::AlertReceived(_)))
         {
             return Self::Tls {
                 url,

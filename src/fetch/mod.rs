@@ -9,13 +9,14 @@
 //! - `target`: one hop of a request, what may be sent where, redirects
 //! - `download`: tries, redirects and the body of one request
 //! - `retry`: waits between tries, hosts given up
-//! - `client`, `tls`: connections, trust
+//! - `client`, `tls`, `proxy`: connections, trust, ways
 //! - `sink`: temporary file, SHA-1, rename
 //! - `redact`, `error`: what may be shown
 
 mod client;
 mod download;
 mod error;
+mod proxy;
 mod redact;
 mod retry;
 mod sink;
@@ -41,10 +42,12 @@ use tokio::sync::watch;
 use client::Clients;
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
+pub use proxy::Proxies;
 pub use redact::redact;
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;
+pub use tls::{ClientCertificate, Tls};
 
 /// How often the caller's wish to stop is looked at.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
@@ -113,9 +116,11 @@ pub struct Request {
     /// Extra headers, taken for secret: not sent any more once a redirect has left the origin
     /// (scheme, host, port), and never shown. An `Authorization` among them wins over `url`'s.
     pub headers: Vec<(String, String)>,
-    /// Proxy URL (http, https, socks4, socks4a, socks5, socks5h), perhaps with credentials.
-    /// `None` = direct; the environment is not asked.
-    pub proxy: Option<String>,
+    /// Ways to the servers; the environment is not asked.
+    pub proxies: Proxies,
+    /// Whom to trust and who we are, in place of the options' certificates. The client's
+    /// certificate is not shown any more once a redirect has left the origin.
+    pub tls: Option<Tls>,
     /// Composer's shasum: SHA-1 in hex. Empty counts as none.
     pub sha1: Option<String>,
     /// Where the archive goes; an existing file is replaced. Its directory is made if need be.
@@ -139,7 +144,8 @@ impl fmt::Debug for Request {
             .field("id", &self.id)
             .field("url", &redact(&self.url))
             .field("headers", &headers)
-            .field("proxy", &self.proxy.as_deref().map(redact))
+            .field("proxies", &self.proxies)
+            .field("tls", &self.tls)
             .field("sha1", &self.sha1)
             .field("dest", &self.dest)
             .field("size_hint", &self.size_hint)

@@ -4,13 +4,59 @@
 //! environment, php.ini, well-known places), and whatever it found is the answer for us as well.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde::{Deserialize, Serialize};
+
+/// Certificates of a request that differ from those of all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM bundle of the CA certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    /// Directory of certificates to trust, named as OpenSSL looks for them.
+    pub ca_dir: Option<PathBuf>,
+    /// Who we are.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A client's certificate and its key. Never shown.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate and what leads from it to its authority, PEM.
+    pub chain: String,
+    /// The key, PEM, not encrypted.
+    pub key: String,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCertificate(…)")
+    }
+}
+
+impl Tls {
+    /// The same without saying who we are.
+    pub(super) fn anonymous(&self) -> Self {
+        Self {
+            certificate: None,
+            ..self.clone()
+        }
+    }
+
+    /// TLS set-up with these certificates, without ALPN. The error is a reason in words.
+    pub(super) fn config(&self) -> Result<ClientConfig, String> {
+        let trust = Trust::new(self.ca_file.clone(), self.ca_dir.clone());
+        client_config(trust.roots()?, self.certificate.as_ref())
+    }
+}
 
 /// Where the trusted certificates are, and the TLS set-up made from them once it is needed.
 pub(super) struct Trust {
@@ -33,13 +79,13 @@ impl Trust {
     /// TLS set-up that trusts the given certificates, without ALPN. The error is a reason in words.
     pub fn config(&self) -> Result<ClientConfig, String> {
         self.config
-            .get_or_init(|| client_config(self.roots()?))
+            .get_or_init(|| client_config(self.roots()?, None))
             .clone()
     }
 
     /// TLS set-up that trusts nobody, for clients that only speak plain HTTP.
     pub fn nobody() -> Result<ClientConfig, String> {
-        client_config(RootCertStore::empty())
+        client_config(RootCertStore::empty(), None)
     }
 
     fn roots(&self) -> Result<RootCertStore, String> {
@@ -75,25 +121,51 @@ impl Trust {
     }
 }
 
-/// Contents of the regular files in a CA directory (symbolic links followed), unreadable ones
-/// left out. OpenSSL would look up single files by subject hash; reading all trusts the same set.
+/// Contents of the certificates in a CA directory (symbolic links followed), unreadable ones left
+/// out. OpenSSL looks up single files by a hash of the subject; reading all that are named so
+/// trusts the same set, and a file with another name is as little trusted as by OpenSSL.
 fn read_dir(dir: &Path) -> Result<Vec<Vec<u8>>, String> {
     const LARGEST: u64 = 4 << 20;
     let entries = fs::read_dir(dir)
         .map_err(|error| format!("can't read CA directory {}: {error}", dir.display()))?;
     Ok(entries
         .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_hashed_name))
         .map(|entry| entry.path())
         .filter(|path| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST))
         .filter_map(|path| fs::read(path).ok())
         .collect())
 }
 
-fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
+/// Whether a name is `1234abcd.0`, as `openssl rehash` gives them to certificates.
+fn is_hashed_name(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(hash, number)| {
+        hash.len() == 8
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+fn client_config(
+    roots: RootCertStore,
+    certificate: Option<&ClientCertificate>,
+) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_root_certificates(roots);
+    let Some(certificate) = certificate else {
+        return Ok(builder.with_no_client_auth());
+    };
+    // What the parsers say may quote what they read.
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| "the client certificate is not readable PEM")?;
+    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes())
+        .map_err(|_| "the key of the client certificate is not readable PEM")?;
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| format!("the client certificate can't be used: {error}"))
 }

@@ -399,7 +399,8 @@ impl Run<'_> {
                     .iter()
                     .filter_map(|line| header(line))
                     .collect(),
-                proxy: info.proxy.clone(),
+                proxies: self.request.http.proxies.clone(),
+                tls: info.tls.clone(),
                 sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
                 dest: self.download_path(package),
                 size_hint: None,

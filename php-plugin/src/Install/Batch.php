@@ -460,22 +460,23 @@ final class Batch
      */
     private function withFetchInfo(array $packages, array &$open): array
     {
+        $declined = [];
         foreach ($packages as $id => $package) {
             $ticket = $open[$id][0];
-            if ($this->sources->canFetch($ticket->package, $ticket->url)) {
+            try {
+                $this->sources->check($ticket->package, $ticket->url);
                 $this->report->write('  - Downloading '.$ticket->label());
                 $ticket->isSaid = true;
-            }
-            $info = $this->sources->fetchInfo($ticket->package, $ticket->url);
-            if ($info === null) {
+                $packages[$id]['fetch'] = $this->sources->fetchInfo($ticket->package, $ticket->url);
+            } catch (DeclinedException $e) {
+                $declined[$id] = $e->getMessage();
                 unset($packages[$id]);
-            } else {
-                $packages[$id]['fetch'] = $info;
             }
         }
-        foreach (array_diff_key($open, $packages) as $id => [$ticket, $resolve]) {
+        foreach ($declined as $id => $reason) {
+            [$ticket, $resolve] = $open[$id];
             unset($open[$id]);
-            $this->decline($ticket, $resolve, 'its download stays with Composer');
+            $this->decline($ticket, $resolve, $reason);
         }
 
         return $packages;

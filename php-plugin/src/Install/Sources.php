@@ -14,7 +14,7 @@ use Composer\Util\Url;
 use Symfony\Component\Process\ExecutableFinder;
 
 /**
- * How Composer would fetch a dist: URL, credentials, certificates. What can't be told for sure stays with Composer.
+ * How Composer would fetch a dist: URL, credentials, proxies, certificates. What can't be told for sure stays with Composer.
  */
 final class Sources
 {
@@ -22,8 +22,14 @@ final class Sources
 
     private ?bool $unzip = null;
 
+    private Proxies $proxies;
+
+    private Certificates $certificates;
+
     public function __construct(private readonly Composer $composer, private readonly IOInterface $io)
     {
+        $this->proxies = new Proxies();
+        $this->certificates = new Certificates();
     }
 
     /**
@@ -56,46 +62,21 @@ final class Sources
      */
     public function httpOptions(): array
     {
-        $ssl = $this->composer->getLoop()->getHttpDownloader()->getOptions()['ssl'] ?? [];
-
         return [
             'user_agent' => $this->userAgent(),
-            'ca_file' => isset($ssl['cafile']) ? (string) $ssl['cafile'] : null,
-            'ca_dir' => isset($ssl['capath']) ? (string) $ssl['capath'] : null,
             'secure_http' => (bool) $this->composer->getConfig()->get('secure-http'),
-        ];
+            'proxies' => $this->proxies->all(),
+        ] + Certificates::places($this->commonOptions()['ssl'] ?? []);
     }
 
     /**
-     * Whether a package's download can be ours.
+     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     *
+     * @throws DeclinedException Composer must download it
      */
-    public function canFetch(PackageInterface $package, string $url): bool
+    public function fetchInfo(PackageInterface $package, string $url): array
     {
-        // A listener of PRE_FILE_DOWNLOAD may have put anything there that PHP can open.
-        if (preg_match('{^https?://}i', $url) !== 1) {
-            return false;
-        }
-        if ($this->networkIsOff() || $package->getTransportOptions() !== [] || $this->hasProxy()) {
-            return false;
-        }
-        $options = $this->composer->getLoop()->getHttpDownloader()->getOptions();
-        $ssl = $options['ssl'] ?? [];
-        $own = array_intersect_key($ssl, array_flip(['local_cert', 'local_pk', 'passphrase', 'peer_fingerprint', 'peer_name', 'allow_self_signed']));
-        if ($own !== [] || ($ssl['verify_peer'] ?? true) !== true) {
-            return false;
-        }
-
-        return !(str_starts_with(strtolower($url), 'https:') && (bool) $this->composer->getConfig()->get('disable-tls'));
-    }
-
-    /**
-     * @return array{url: string, headers: list<string>}|null null: Composer must download it
-     */
-    public function fetchInfo(PackageInterface $package, string $url): ?array
-    {
-        if (!$this->canFetch($package, $url)) {
-            return null;
-        }
+        $options = $this->check($package, $url);
         $config = $this->composer->getConfig();
         try {
             // Throws what Composer would throw; Composer's own download throws it again for the user to see.
@@ -105,51 +86,127 @@ final class Sources
                 $this->io->setAuthentication($origin, rawurldecode($match[1]), rawurldecode($match[2]));
                 $url = (string) preg_replace('{^(https?://)[^@/]+@}i', '$1', $url);
             }
-            $options = $this->composer->getLoop()->getHttpDownloader()->getOptions();
-            $headers = $options['http']['header'] ?? [];
-            $headers = is_array($headers) ? $headers : explode("\r\n", (string) $headers);
-            $headers = $this->authenticate($headers, $origin, $url);
+            $options = $this->authenticate($options, $origin, $url);
         } catch (\Exception $e) {
-            return null;
+            // The message may quote the URL.
+            throw new DeclinedException('its URL or the credentials for it are not accepted', 0, $e);
         }
+        $tls = $this->tls($options, $url);
+        $info = ['url' => $url, 'headers' => array_values(array_filter($options['http']['header'], 'strlen'))];
 
-        return $headers === null ? null : ['url' => $url, 'headers' => array_values(array_filter($headers, 'strlen'))];
+        return $tls === null ? $info : $info + ['tls' => $tls];
     }
 
     /**
-     * @param list<string> $headers
+     * The options that Composer would use, if all of them are understood; credentials come later.
      *
-     * @return list<string>|null null: more than headers is needed (a client certificate)
+     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     *
+     * @throws DeclinedException the download can't be ours
      */
-    private function authenticate(array $headers, string $origin, string $url): ?array
+    public function check(PackageInterface $package, string $url): array
     {
-        $this->auth ??= new AuthHelper($this->io, $this->composer->getConfig());
-        // Since 2.9; the older method is still there, but warns.
-        if (method_exists($this->auth, 'addAuthenticationOptions')) {
-            $options = $this->auth->addAuthenticationOptions(['http' => ['header' => $headers]], $origin, $url);
-
-            return isset($options['ssl']) ? null : $options['http']['header'];
+        // A listener of PRE_FILE_DOWNLOAD may have put anything there that PHP can open.
+        if (preg_match('{^https?://}i', $url) !== 1) {
+            throw new DeclinedException('its URL is neither http nor https');
         }
+        if ($this->networkIsOff()) {
+            throw new DeclinedException('the network is disabled');
+        }
+        if (str_starts_with(strtolower($url), 'https:') && (bool) $this->composer->getConfig()->get('disable-tls')) {
+            throw new DeclinedException('TLS is disabled (disable-tls)');
+        }
+        $options = array_replace_recursive($this->commonOptions(), $package->getTransportOptions());
+        foreach (array_diff_key($options, ['http' => 0, 'ssl' => 0]) as $name => $value) {
+            throw new DeclinedException('of its options, '.$name.' is not supported');
+        }
+        $options['http'] = $options['http'] ?? [];
+        $options['ssl'] = $options['ssl'] ?? [];
+        if (!is_array($options['http']) || !is_array($options['ssl'])) {
+            throw new DeclinedException('its options are not understood');
+        }
+        foreach (array_diff_key($options['http'], ['header' => 0]) as $name => $value) {
+            throw new DeclinedException('of its options, http.'.$name.' is not supported');
+        }
+        $headers = $options['http']['header'] ?? [];
+        if (!is_array($headers) || array_filter($headers, static fn ($line): bool => !is_string($line)) !== []) {
+            throw new DeclinedException('of its options, http.header is not a list of lines');
+        }
+        $options['http']['header'] = array_values($headers);
+        $this->tls($options, $url);
 
-        return $this->auth->addAuthenticationHeader($headers, $origin, $url);
+        return $options;
     }
 
-    private function hasProxy(): bool
+    /**
+     * @param array<string, mixed> $options
+     *
+     * @return array<string, mixed>|null
+     *
+     * @throws DeclinedException
+     */
+    private function tls(array $options, string $url): ?array
     {
-        foreach (['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'CGI_HTTP_PROXY'] as $name) {
-            $value = Platform::getEnv($name);
-            if ($value !== false && $value !== '') {
-                return true;
-            }
+        $tls = $this->certificates->of($options['ssl'] ?? [], $this->commonOptions()['ssl'] ?? []);
+        $proxy = $this->proxies->of($url);
+        if ($proxy !== null && isset($tls['certificate']) && str_starts_with($proxy, 'https://')) {
+            // It is meant for the server, and would be shown to the proxy as well.
+            throw new DeclinedException('a client certificate does not go through a proxy that speaks TLS itself');
         }
 
-        return false;
+        return $tls;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function commonOptions(): array
+    {
+        return $this->composer->getLoop()->getHttpDownloader()->getOptions();
+    }
+
+    /**
+     * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
+     *
+     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     */
+    private function authenticate(array $options, string $origin, string $url): array
+    {
+        $this->auth ??= new AuthHelper($this->io, $this->composer->getConfig());
+        $bitbucket = $this->bitbucketToken($origin, $url);
+        if ($bitbucket !== null) {
+            $options['http']['header'][] = 'Authorization: Bearer '.$bitbucket;
+        } elseif (method_exists($this->auth, 'addAuthenticationOptions')) {
+            // Since 2.9; the older method is still there, but warns.
+            $options = $this->auth->addAuthenticationOptions($options, $origin, $url);
+        } else {
+            $options['http']['header'] = $this->auth->addAuthenticationHeader($options['http']['header'], $origin, $url);
+        }
+
+        return $options;
+    }
+
+    /**
+     * A Bitbucket token that was stored earlier and is still good. Composer sends the consumer's key and secret first,
+     * which can't succeed, and comes to the token when it is asked for credentials.
+     */
+    private function bitbucketToken(string $origin, string $url): ?string
+    {
+        if (($origin !== 'bitbucket.org' && $origin !== 'api.bitbucket.org') || $this->auth->isPublicBitBucketDownload($url)) {
+            return null;
+        }
+        $stored = $this->composer->getConfig()->get('bitbucket-oauth')['bitbucket.org'] ?? [];
+        $authentication = $this->io->hasAuthentication('bitbucket.org') ? $this->io->getAuthentication('bitbucket.org') : [];
+        $isConsumer = ($authentication['username'] ?? null) === ($stored['consumer-key'] ?? false);
+        $token = $stored['access-token'] ?? null;
+
+        return $isConsumer && is_string($token) && time() <= ($stored['access-token-expiration'] ?? 0) ? $token : null;
     }
 
     private function userAgent(): string
     {
         try {
-            $options = StreamContextFactory::initOptions('https://localhost/', []);
+            $options = StreamContextFactory::initOptions('http://localhost/', []);
             foreach ((array) ($options['http']['header'] ?? []) as $header) {
                 if (stripos($header, 'User-Agent:') === 0) {
                     return trim(substr($header, 11));

@@ -9,7 +9,7 @@ use tempfile::tempdir;
 
 use super::server::{Authority, Reply, Server, Wire};
 use super::{fetch, names, options, request, run};
-use crate::fetch::{FetchError, FetchOptions, Fetcher, Request, TransportKind};
+use crate::fetch::{FetchError, FetchOptions, Fetcher, Proxies, Request, TransportKind};
 
 const SECRET: &str = "s3cr3t";
 
@@ -187,6 +187,9 @@ fn trust_is_the_given_file_or_directory_and_nothing_else() {
     let ca_dir = dir.path().join("certs");
     std::fs::create_dir_all(ca_dir.join("sub")).unwrap();
     std::fs::copy(&ours.bundle, ca_dir.join("1234abcd.0")).unwrap();
+    let unhashed = dir.path().join("unhashed");
+    std::fs::create_dir(&unhashed).unwrap();
+    std::fs::copy(&ours.bundle, unhashed.join("ca.pem")).unwrap();
     std::fs::write(ca_dir.join("README"), "no certificate").unwrap();
     let empty = dir.path().join("README");
     std::fs::write(&empty, "no certificate").unwrap();
@@ -195,6 +198,7 @@ fn trust_is_the_given_file_or_directory_and_nothing_else() {
         (Some(ours.bundle.clone()), None, true),
         (None, Some(ca_dir.clone()), true),
         (Some(theirs.bundle.clone()), Some(ca_dir), true),
+        (None, Some(unhashed), false),
         (Some(theirs.bundle), None, false),
         (None, None, false),
         (Some(empty), None, false),
@@ -257,7 +261,7 @@ fn proxy_is_used_with_its_credentials() {
     let proxy = Server::start(|_| Reply::ok("proxied"));
     let dir = tempdir().unwrap();
     let mut through = request(0, server.url("/a"), dir.path().join("a"));
-    through.proxy = Some(proxy.url_as("http://user:p%40ss@", ""));
+    through.proxies = Proxies::all(proxy.url_as("http://user:p%40ss@", ""));
     let direct = request(1, server.url("/b"), dir.path().join("b"));
     let outcome = run(options(), vec![through, direct]);
     outcome.ok(0);
@@ -277,7 +281,7 @@ fn proxy_is_used_with_its_credentials() {
 fn unusable_proxy_is_named_as_the_cause() {
     let dir = tempdir().unwrap();
     let mut request = request(0, "http://127.0.0.1:1/".to_owned(), dir.path().join("a"));
-    request.proxy = Some("http://u:s3cr3t@[bad".to_owned());
+    request.proxies = Proxies::all("http://u:s3cr3t@[bad".to_owned());
     let outcome = run(options(), vec![request]);
     assert!(
         matches!(outcome.error(0), FetchError::BadUrl { url, .. } if url == "http://***@[bad"),
@@ -297,7 +301,7 @@ fn https_goes_through_a_tunnel() {
         let authority = Authority::new(dir.path(), "ours");
         let proxy = Server::start(move |_| Reply::status(code, ""));
         let mut request = loaded("https://user:s3cr3t@localhost:1/a".to_owned(), dir.path());
-        request.proxy = Some(proxy.url_as("http://user:s3cr3t@", ""));
+        request.proxies = Proxies::all(proxy.url_as("http://user:s3cr3t@", ""));
         let options = FetchOptions {
             ca_file: Some(authority.bundle.clone()),
             retries: 0,
@@ -325,7 +329,7 @@ fn http2_goes_through_a_tunnel() {
     let server = Server::start_with(authority.h2(), |_| Reply::ok("x"));
     let proxy = Server::start_with(Wire::Tunnel(server.addr), |_| Reply::ok("proxied"));
     let mut request = loaded(server.url_as("https://user:pass@", "/a"), dir.path());
-    request.proxy = Some(proxy.url_as("http://proxyuser:p@", ""));
+    request.proxies = Proxies::all(proxy.url_as("http://proxyuser:p@", ""));
     let options = FetchOptions {
         ca_file: Some(authority.bundle.clone()),
         ..options()
@@ -399,7 +403,7 @@ fn no_text_shows_a_secret() {
     for (url, proxy, header) in broken {
         let mut request = loaded(url.to_owned(), dir.path());
         request.id = requests.len();
-        request.proxy = proxy.map(str::to_owned);
+        request.proxies = proxy.map(Proxies::all).unwrap_or_default();
         request
             .headers
             .push(("X-More".to_owned(), header.to_owned()));

@@ -17,6 +17,7 @@
 pub mod files;
 pub mod home;
 pub mod mount;
+pub mod network;
 pub mod packages;
 pub mod run;
 pub mod scene;

@@ -36,7 +36,8 @@ pub use project::{Project, ProjectOptions, dist_url};
 pub use render::{PluginKind, content as file_content, function_name};
 pub use rng::Rng;
 pub use server::{
-    Auth, AuthRule, Credentials, Fault, LogEntry, Redirect, Rule, Server, ServerOptions,
+    Auth, AuthRule, Credentials, Fault, ForwardProxy, LogEntry, ProxyOptions, ProxyRequest,
+    Redirect, Rule, Server, ServerOptions,
 };
 pub use shape::{Shape, ShapeFile, Shapes};
 pub use spec::{FileSpec, PackageSpec, Role};

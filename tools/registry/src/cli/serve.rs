@@ -80,6 +80,7 @@ pub(super) fn run(args: ServeArgs) -> Result<()> {
     let options = ServerOptions {
         listen: args.listen,
         tls: args.tls,
+        client_certificates: false,
         ca_file: args.ca_file,
         latency: Duration::from_millis(args.latency_ms),
         connection_bandwidth: args.connection_bandwidth,

@@ -128,7 +128,7 @@ pub(super) fn kind(headers: &HeaderMap, rules: &[AuthRule]) -> Option<String> {
         .map(str::to_ascii_lowercase)
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

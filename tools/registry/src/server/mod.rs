@@ -6,6 +6,7 @@ mod connection;
 mod fault;
 mod log;
 mod parse;
+mod proxy;
 mod route;
 mod tls;
 
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 pub use auth::{Auth, AuthRule, Credentials};
 pub use fault::{Fault, Redirect, Rule};
 pub use log::LogEntry;
+pub use proxy::{ForwardProxy, ProxyOptions, ProxyRequest};
 
 use body::Limiter;
 use connection::Counters;
@@ -38,6 +40,9 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Serve https with a certificate of its own authority.
     pub tls: bool,
+    /// With `tls`: only clients with a certificate of the authority are served; see
+    /// [`Server::client_certificate`].
+    pub client_certificates: bool,
     /// Where the authority's certificate is written; a temporary file by default.
     pub ca_file: Option<PathBuf>,
     /// Wait this long before every reply.
@@ -63,6 +68,7 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: false,
+            client_certificates: false,
             ca_file: None,
             latency: Duration::ZERO,
             connection_bandwidth: None,
@@ -94,7 +100,9 @@ struct State {
 /// A running server; dropping it stops it.
 pub struct Server {
     state: Arc<State>,
+    addresses: [SocketAddr; 2],
     ca_file: Option<PathBuf>,
+    authority: Option<tls::Authority>,
     _temporary: Option<tempfile::TempDir>,
     runtime: Option<Runtime>,
 }
@@ -125,6 +133,7 @@ impl Server {
         let (other, other_listener) = bind(SocketAddr::new(options.listen.ip(), 0))?;
         let mut temporary = None;
         let mut ca_file = None;
+        let mut used = None;
         let acceptor = if options.tls {
             let authority = tls::Authority::new()?;
             let path = if let Some(path) = options.ca_file {
@@ -137,7 +146,9 @@ impl Server {
             };
             crate::project::write_file(&path, authority.certificate().as_bytes())?;
             ca_file = Some(path);
-            Some(authority.acceptor()?)
+            let acceptor = authority.acceptor(options.client_certificates)?;
+            used = Some(authority);
+            Some(acceptor)
         } else {
             None
         };
@@ -167,7 +178,9 @@ impl Server {
         }
         Ok(Self {
             state,
+            addresses: [address, other],
             ca_file,
+            authority: used,
             _temporary: temporary,
             runtime: Some(runtime),
         })
@@ -186,6 +199,19 @@ impl Server {
     /// The certificate authority to trust, if the server speaks TLS.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
+    }
+
+    /// A new client certificate and its key, both PEM, if the server speaks TLS.
+    pub fn client_certificate(&self) -> Result<Option<(String, String)>> {
+        self.authority
+            .as_ref()
+            .map(tls::Authority::client)
+            .transpose()
+    }
+
+    /// Where the server listens: first and second origin.
+    pub fn addresses(&self) -> [SocketAddr; 2] {
+        self.addresses
     }
 
     /// The catalog it serves.

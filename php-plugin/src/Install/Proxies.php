@@ -1,0 +1,93 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\Util\Http\ProxyManager;
+use Composer\Util\Platform;
+
+/**
+ * The proxies of the environment, as this Composer understands them: which variables count differs between versions.
+ */
+final class Proxies
+{
+    private const SCHEMES = ['http', 'https', 'socks4', 'socks4a', 'socks5', 'socks5h'];
+
+    /**
+     * The proxy for a URL, with its credentials; null for none.
+     *
+     * @throws DeclinedException
+     */
+    public function of(string $url): ?string
+    {
+        try {
+            $request = ProxyManager::getInstance()->getProxyForRequest($url);
+            // Since 2.8; it objects to a proxy that curl can't speak TLS with.
+            $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
+        } catch (\Exception $e) {
+            throw new DeclinedException('the proxy\'s URL is malformed or can not be used', 0, $e);
+        }
+        if ($options === null) {
+            $proxy = $request->getUrl();
+            if ($proxy === '' && (Platform::getEnv('all_proxy') || Platform::getEnv('ALL_PROXY'))) {
+                // These Composers leave curl alone then, and curl looks for itself.
+                throw new DeclinedException('ALL_PROXY is left to curl');
+            }
+        } else {
+            $proxy = (string) ($options[CURLOPT_PROXY] ?? '');
+            $proxy = self::withCredentials($proxy, $options[CURLOPT_PROXYUSERPWD] ?? null);
+        }
+        if ($proxy === '') {
+            return null;
+        }
+        if (!extension_loaded('curl')) {
+            throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for proxies');
+        }
+        $proxy = str_contains($proxy, '://') ? $proxy : 'http://'.$proxy;
+        $scheme = (string) parse_url($proxy, PHP_URL_SCHEME);
+        if (!in_array($scheme, self::SCHEMES, true)) {
+            throw new DeclinedException('there is no way through a proxy of the kind '.$scheme);
+        }
+
+        return $proxy;
+    }
+
+    /**
+     * The proxies for all URLs, for redirects too: where they lead isn't known before.
+     *
+     * @return array{http: string|null, https: string|null, no_proxy: string}
+     */
+    public function all(): array
+    {
+        $noProxy = '';
+        foreach (['no_proxy', 'NO_PROXY'] as $name) {
+            if ($noProxy === '' && is_string($_SERVER[$name] ?? null)) {
+                $noProxy = $_SERVER[$name];
+            }
+        }
+
+        return ['http' => $this->ofScheme('http'), 'https' => $this->ofScheme('https'), 'no_proxy' => $noProxy];
+    }
+
+    private function ofScheme(string $scheme): ?string
+    {
+        try {
+            // A name that nobody has: excluded only if everything is.
+            return $this->of($scheme.'://host.allegro.invalid/');
+        } catch (DeclinedException $e) {
+            // No download is given to us that would need it, except by a redirect, which then fails and goes to Composer.
+            return null;
+        }
+    }
+
+    private static function withCredentials(string $proxy, mixed $credentials): string
+    {
+        if ($proxy === '' || !is_string($credentials) || $credentials === '') {
+            return $proxy;
+        }
+        $parts = array_map('rawurlencode', explode(':', $credentials, 2));
+
+        return (string) preg_replace('{^([a-z0-9]+://)?}i', '$0'.implode(':', $parts).'@', $proxy, 1);
+    }
+}
