@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
 
-.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e lint format bench clean
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix lint format bench clean
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ test-php: package ## tests of the plugin with PHPUnit
 test-e2e: package ## installs by the real Composer, with and without Allegro, compared
 	cargo test --test e2e
 	cargo test -p allegro-registry --tests
+
+test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)
+	@scripts/test-matrix
 
 lint: setup ## format check and lints of all languages
 	@scripts/lint

@@ -18,6 +18,7 @@ print_r($module->getClassNames());
 --EXPECT--
 Allegro\version(): string
 Allegro\info(): mixed
+Allegro\diagnose(array $request): mixed
 Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
 Allegro\remove(array $request): mixed
 Array

@@ -58,5 +58,5 @@ foreach ($classes as $name => $two) {
 }
 ?>
 --EXPECT--
-4 functions
+5 functions
 7 classes
