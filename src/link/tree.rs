@@ -121,7 +121,19 @@ pub fn link_tree(
                     root: target,
                     name: &item.path,
                 };
-                let method = linker.link(store, &source, &file, private)?;
+                let method = match linker.link(store, &source, &file, private) {
+                    Ok(method) => method,
+                    // Another process has taken it away since we looked.
+                    Err(_)
+                        if store.blob_state(&name, digest, *size, source.mode)
+                            == BlobState::Missing =>
+                    {
+                        return Err(TreeError::Incomplete {
+                            damaged: Vec::new(),
+                        });
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 linked.files += 1;
                 linked.bytes += size;
                 if !private {
@@ -165,7 +177,7 @@ fn sound_blobs(
         };
         let mode = mode_of(item, options);
         let name = BlobName::new(digest, mode);
-        match store.blob_state(&name, digest, *size, mode) {
+        match store.settled_blob_state(&name, digest, *size, mode) {
             BlobState::Sound => {}
             BlobState::Damaged => {
                 store.quarantine_blob(&store.blob_path(digest, mode))?;

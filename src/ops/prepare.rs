@@ -226,7 +226,14 @@ impl Run<'_> {
             Ok(None) => return self.take_from_archive(package),
             Err(error) => return Some(error.into()),
         };
-        match self.link(package, &manifest) {
+        let linked = match self.link(package, &manifest) {
+            // Another process may have renewed what was not there.
+            Err(TreeError::Incomplete { damaged }) if damaged.is_empty() => {
+                self.link(package, &manifest)
+            }
+            result => result,
+        };
+        match linked {
             Ok(files) => Some(self.ready(package, Origin::Store, files, 0)),
             Err(TreeError::Incomplete { damaged }) => {
                 if !damaged.is_empty() {

@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Timespec, Timestamps, futimens, statat};
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,43 @@ impl Store {
         }
     }
 
+    /// The same, but a blob that somebody seems to be writing at this moment is waited for.
+    ///
+    /// Such a blob has one name only, an age of moments and not its final time: it looks like one that was torn a
+    /// moment ago, and is taken as that when it stays so for longer than writing it can take.
+    pub fn settled_blob_state(
+        &self,
+        name: &BlobName,
+        digest: &Digest,
+        size: u64,
+        mode: u32,
+    ) -> BlobState {
+        let mut until = None;
+        loop {
+            let state = self.blob_state(name, digest, size, mode);
+            if state != BlobState::Damaged || !self.is_being_written(name) {
+                return state;
+            }
+            let now = Instant::now();
+            let until = *until.get_or_insert_with(|| now + writing_time(size));
+            if now >= until {
+                return state;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_being_written(&self, name: &BlobName) -> bool {
+        let Ok(stat) = statat(self.blobs_dir(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) else {
+            // Gone meanwhile: somebody has taken it out of the way.
+            return true;
+        };
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+        stat.st_nlink == 1 && (now - stat.st_mtime).abs() <= 2
+    }
+
     /// Makes sure that the content is in the store with this mode.
     pub fn ensure_blob(&self, digest: &Digest, mode: u32, content: &[u8]) -> Result<PathBuf> {
         self.ensure_blob_with(digest, mode, content.len() as u64, |file| {
@@ -233,6 +271,11 @@ impl Store {
     }
 }
 
+/// The time that writing a blob may take on a busy machine with a slow disk.
+fn writing_time(size: u64) -> Duration {
+    Duration::from_millis(300 + size / 20_000)
+}
+
 /// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).
 fn write_blob(
     path: &Path,
@@ -337,6 +380,37 @@ mod tests {
             );
             assert_eq!(fs::read(&path).expect("content"), content);
         }
+    }
+
+    #[test]
+    fn a_blob_that_is_being_written_is_waited_for_and_a_torn_one_is_not_for_long() {
+        let (_dir, store) = store();
+        let digest = digest(b"half and half");
+        let name = BlobName::new(&digest, 0o644);
+        let path = store.blobs().join(name.as_str());
+        std::thread::scope(|scope| {
+            let mut file = File::create_new(&path).expect("begun");
+            file.write_all(b"half").expect("half");
+            let writer = scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(50));
+                file.write_all(b" and half").expect("the other half");
+                seal(&file, &digest, 0o644).expect("sealed");
+            });
+            assert_eq!(
+                store.blob_state(&name, &digest, 13, 0o644),
+                BlobState::Damaged
+            );
+            assert_eq!(
+                store.settled_blob_state(&name, &digest, 13, 0o644),
+                BlobState::Sound
+            );
+            writer.join().expect("written");
+        });
+        fs::write(&path, b"torn").expect("torn");
+        assert_eq!(
+            store.settled_blob_state(&name, &digest, 13, 0o644),
+            BlobState::Damaged
+        );
     }
 
     #[test]
