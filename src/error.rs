@@ -90,6 +90,15 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Whether something was not there any more.
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Filesystem { source, .. } | Self::Store { source, .. }
+                if source.kind() == io::ErrorKind::NotFound
+        )
+    }
+
     /// Where the error belongs.
     pub fn kind(&self) -> ErrorKind {
         match self {

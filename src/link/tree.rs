@@ -124,10 +124,7 @@ pub fn link_tree(
                 let method = match linker.link(store, &source, &file, private) {
                     Ok(method) => method,
                     // Another process has taken it away since we looked.
-                    Err(_)
-                        if store.blob_state(&name, digest, *size, source.mode)
-                            == BlobState::Missing =>
-                    {
+                    Err(error) if error.is_not_found() => {
                         return Err(TreeError::Incomplete {
                             damaged: Vec::new(),
                         });

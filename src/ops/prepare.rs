@@ -306,7 +306,22 @@ impl Run<'_> {
         )?;
         let key: ManifestKey = package.dist.key();
         self.store.write_manifest(&key, &ingested.manifest)?;
-        match self.link(package, &ingested.manifest) {
+        let linked = match self.link(package, &ingested.manifest) {
+            // Another process took a blob of ours for torn, and has renewed it or is about to.
+            Err(TreeError::Incomplete { .. }) => {
+                ingest(
+                    self.store,
+                    archive,
+                    &package.dist,
+                    (&package.name, &package.version),
+                    self.request.umask,
+                    &self.cancel,
+                )?;
+                self.link(package, &ingested.manifest)
+            }
+            result => result,
+        };
+        match linked {
             Ok(files) => Ok(self.ready(package, from, files, downloaded)),
             Err(TreeError::Failed(error)) => Err(error),
             Err(TreeError::Incomplete { .. }) => Err(Error::Declined {

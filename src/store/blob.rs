@@ -159,7 +159,7 @@ impl Store {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-        stat.st_nlink == 1 && (now - stat.st_mtime).abs() <= 2
+        stat.st_nlink == 1 && (now - stat.st_mtime).abs() <= 5
     }
 
     /// Makes sure that the content is in the store with this mode.
@@ -273,7 +273,7 @@ impl Store {
 
 /// The time that writing a blob may take on a busy machine with a slow disk.
 fn writing_time(size: u64) -> Duration {
-    Duration::from_millis(300 + size / 20_000)
+    Duration::from_millis(2_000 + size / 20_000)
 }
 
 /// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).

@@ -1,5 +1,6 @@
 //! Random projects, operations and flags; the seed is printed. `ALLEGRO_TEST_SEED` and `ALLEGRO_TEST_ROUNDS` set
-//! where to begin and how far to go.
+//! where to begin and how far to go. Without them the same few are played each time, so that a run says something of
+//! the change that it is for; new ones are for whoever looks for trouble.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use crate::support::packages::{add, dir, entry, file, file_with, link};
 use crate::support::{Scene, SceneOptions, Side, compare};
 use crate::trouble::verified;
 
+/// Where a plain test run begins.
+const FIRST_SEED: u64 = 2000;
+
 /// How many scenarios a plain test run plays.
 const ROUNDS: u64 = 6;
 
@@ -21,8 +25,7 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn random_scenarios() {
-    let time = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
-    let first = number("ALLEGRO_TEST_SEED").unwrap_or(time.as_secs() % 1_000_000_000);
+    let first = number("ALLEGRO_TEST_SEED").unwrap_or(FIRST_SEED);
     for seed in first..first + number("ALLEGRO_TEST_ROUNDS").unwrap_or(ROUNDS) {
         println!("random: ALLEGRO_TEST_SEED={seed} ALLEGRO_TEST_ROUNDS=1");
         if play(seed).is_none() {
@@ -67,10 +70,7 @@ fn play(seed: u64) -> Option<()> {
     let mut random = Rng::new(seed);
     let mut catalog = catalog(&mut random);
     let mut project = ProjectOptions::default();
-    // KNOWN DIFFERENCE: where a package without a top folder comes into a directory that is there, Composer keeps that
-    // directory's mode, which shows when the umask is another by then.
-    let steady = random.percent(50);
-    oddities(&mut catalog, &mut project, steady, &mut random);
+    oddities(&mut catalog, &mut project, &mut random);
     let older = catalog.add_older(&OlderOptions {
         seed: random.next_u64(),
         changed: random.below(60),
@@ -85,7 +85,7 @@ fn play(seed: u64) -> Option<()> {
     };
     let scene = Scene::with(catalog, options)?;
     let newer = scene.server.catalog().project().clone();
-    let steps = steps(&newer, steady, &mut random);
+    let steps = steps(&newer, &mut random);
     for step in &steps {
         println!("  {}", step.name());
     }
@@ -133,7 +133,7 @@ fn catalog(random: &mut Rng) -> Catalog {
 }
 
 /// Packages as they are seldom, each in some of the scenarios.
-fn oddities(catalog: &mut Catalog, project: &mut ProjectOptions, steady: bool, random: &mut Rng) {
+fn oddities(catalog: &mut Catalog, project: &mut ProjectOptions, random: &mut Rng) {
     let mut put = |name: &str, more: &str, top: bool, files: Vec<allegro_registry::FileSpec>| {
         let added = add(catalog, entry(name, "1.2.3", more), top, Format::Zip, files);
         project.extra_packages.push(added);
@@ -161,7 +161,7 @@ fn oddities(catalog: &mut Catalog, project: &mut ProjectOptions, steady: bool, r
         put(
             "odd/links",
             r#"{"autoload": {"psr-4": {"Odd\\Links\\": ["src", "lib"]}}}"#,
-            !steady || random.percent(50),
+            random.percent(50),
             vec![
                 file("src/A.php", "<?php namespace Odd\\Links; class A {}\n"),
                 link("B.php", "src/A.php"),
@@ -187,22 +187,21 @@ fn oddities(catalog: &mut Catalog, project: &mut ProjectOptions, steady: bool, r
         put(
             "odd/only-file",
             "{}",
-            !steady || random.percent(50),
+            random.percent(50),
             vec![file("readme.md", "all there is\n")],
         );
     }
 }
 
-fn steps(newer: &Project, steady: bool, random: &mut Rng) -> Vec<Step> {
+fn steps(newer: &Project, random: &mut Rng) -> Vec<Step> {
     let names: Vec<String> = newer
         .entries()
         .filter(|entry| entry.str_at("type") == Some("library"))
         .filter_map(|entry| entry.str_at("name").map(str::to_owned))
         .collect();
-    let mut umasks = vec![0o022, 0o022, 0o022, 0o002, 0o077];
-    if steady {
-        umasks = vec![*random.pick(&umasks)];
-    }
+    // KNOWN DIFFERENCE: where a directory stays because Composer can't empty it or moves files into it one by one, it
+    // keeps the mode that it had, which shows when the umask is another by then.
+    let umask = *random.pick(&[0o022, 0o022, 0o022, 0o002, 0o077]);
     let mut steps = vec![Step {
         before: if random.percent(60) {
             Before::Older
@@ -210,7 +209,7 @@ fn steps(newer: &Project, steady: bool, random: &mut Rng) -> Vec<Step> {
             Before::Newer
         },
         args: install(random),
-        umask: *random.pick(&umasks),
+        umask,
     }];
     for _ in 0..random.range(1, 3) {
         let before = match random.below(7) {
@@ -229,7 +228,7 @@ fn steps(newer: &Project, steady: bool, random: &mut Rng) -> Vec<Step> {
         steps.push(Step {
             before,
             args,
-            umask: *random.pick(&umasks),
+            umask,
         });
     }
     // After it Composer would download once more what Allegro has in its store by then.
