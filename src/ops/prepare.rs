@@ -296,27 +296,23 @@ impl Run<'_> {
         from: Origin,
         downloaded: u64,
     ) -> Result<Outcome> {
-        let ingested = ingest(
-            self.store,
-            archive,
-            &package.dist,
-            (&package.name, &package.version),
-            self.request.umask,
-            &self.cancel,
-        )?;
+        let ingest = || {
+            ingest(
+                self.store,
+                archive,
+                &package.dist,
+                (&package.name, &package.version),
+                self.request.umask,
+                &self.cancel,
+            )
+        };
+        let ingested = ingest()?;
         let key: ManifestKey = package.dist.key();
         self.store.write_manifest(&key, &ingested.manifest)?;
         let linked = match self.link(package, &ingested.manifest) {
             // Another process took a blob of ours for torn, and has renewed it or is about to.
             Err(TreeError::Incomplete { .. }) => {
-                ingest(
-                    self.store,
-                    archive,
-                    &package.dist,
-                    (&package.name, &package.version),
-                    self.request.umask,
-                    &self.cancel,
-                )?;
+                ingest()?;
                 self.link(package, &ingested.manifest)
             }
             result => result,

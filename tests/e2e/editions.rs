@@ -155,15 +155,7 @@ fn required_or_for_development() {
 #[test]
 fn changed_and_removed_in_a_run() {
     let Some(scene) = nowhere() else { return };
-    let name = scene
-        .server
-        .catalog()
-        .project()
-        .entries()
-        .next()
-        .and_then(|entry| entry.str_at("name"))
-        .expect("a name")
-        .to_owned();
+    let name = scene.some_package();
     let played = editions(
         &scene,
         "changed",

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use allegro_registry::{Catalog, Fault, Format, Json, Rule, Server};
 
+use crate::support::mount::Mount;
 use crate::support::packages::{add, entry, file};
 use crate::support::{
     Engine, Outcome, Scene, SceneOptions, Side, Snapshot, diff, same_tree, skipped,
@@ -326,47 +326,12 @@ fn an_archive_that_wants_out_is_refused_by_name() {
     no_leftovers(&scene.project());
 }
 
-/// A mounted tmpfs, unmounted when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// `None`, and a line that says why, where nothing can be mounted.
-    fn tmpfs(dir: PathBuf, options: &str) -> Option<Self> {
-        fs::create_dir_all(&dir).expect("a mount point");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&dir)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if mounted {
-            Some(Self(dir))
-        } else {
-            skipped("no tmpfs can be mounted (not root?)")
-        }
-    }
-
-    fn remount(&self, options: &str) {
-        let status = Command::new("mount")
-            .args(["-o", &format!("remount,{options}")])
-            .arg(&self.0)
-            .status()
-            .expect("mount starts");
-        assert!(status.success(), "remounting with {options}");
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_below_the_project_is_said_and_healed() {
     let Some(scene) = Scene::small() else { return };
     let healthy = scene.fresh(Side::Plain, &["install"]);
     let dir = scene.dir().join("small-disk");
-    let Some(mount) = Mount::tmpfs(dir.clone(), "size=500k,mode=0755") else {
+    let Some(mount) = Mount::tmpfs(&dir, 500) else {
         return;
     };
     let state = scene.server.catalog();
@@ -385,7 +350,7 @@ fn a_full_disk_below_the_project_is_said_and_healed() {
         ours.stderr
     );
     no_leftovers(&dir);
-    mount.remount("size=50m");
+    mount.resize(50 << 10);
     scene.overwrite_state(state.project(), &dir);
     let _ = scene
         .call(Side::Allegro, &["install"])
@@ -400,11 +365,14 @@ fn a_full_disk_below_the_project_is_said_and_healed() {
 fn a_full_or_read_only_store_leaves_the_work_to_composer() {
     let Some(scene) = Scene::small() else { return };
     let plain = scene.fresh(Side::Plain, &["install"]);
-    for options in ["size=300k", "ro"] {
+    for options in ["full", "read-only"] {
         let dir = scene.scratch();
-        let Some(_mount) = Mount::tmpfs(dir.clone(), options) else {
-            return;
+        fs::create_dir_all(&dir).expect("a mount point");
+        let mount = match options {
+            "full" => Mount::tmpfs(&dir, 300),
+            _ => Mount::read_only(&dir),
         };
+        let Some(_mount) = mount else { return };
         scene.write_project();
         let ours = scene.outcome(
             &scene
@@ -423,7 +391,7 @@ fn a_store_elsewhere_means_copies_and_one_notice() {
     let Some(scene) = Scene::small() else { return };
     let plain = scene.fresh(Side::Plain, &["install"]);
     let dir = scene.dir().join("elsewhere");
-    let Some(_mount) = Mount::tmpfs(dir.clone(), "size=100m") else {
+    let Some(_mount) = Mount::tmpfs(&dir, 100 << 10) else {
         return;
     };
     for (round, notices) in [("first", 1), ("second", 0)] {
@@ -452,7 +420,9 @@ fn a_read_only_vendor_is_an_error_as_with_composer() {
     let _ = scene.fresh(Side::Allegro, &["install"]).run.expect(0);
     for engine in [Engine::Helper, Engine::Extension] {
         scene.write_project();
-        let Some(_mount) = Mount::tmpfs(scene.project().join("vendor"), "ro") else {
+        let vendor = scene.project().join("vendor");
+        fs::create_dir_all(&vendor).expect("a mount point");
+        let Some(_mount) = Mount::read_only(&vendor) else {
             return;
         };
         let plain = scene.run(Side::Plain, &["install"]);

@@ -198,15 +198,7 @@ fn mounted_vendor() {
 fn global_commands() {
     let Some(scene) = Scene::small() else { return };
     let home = scene.own_home();
-    let name = scene
-        .server
-        .catalog()
-        .project()
-        .entries()
-        .next()
-        .and_then(|entry| entry.str_at("name"))
-        .expect("a name")
-        .to_owned();
+    let name = scene.some_package();
     let repository = format!(
         r#"{{"type": "composer", "url": "{}"}}"#,
         scene.server.base_url()

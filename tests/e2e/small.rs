@@ -16,9 +16,7 @@ fn three_states(scene: &Scene, args: &[&str], set: impl Fn(Call<'_>) -> Call<'_>
         scene.write_project();
         scene.outcome(&set(scene.call(side, args)))
     };
-    scene.forget_cache(Side::Serial);
-    scene.forget_cache(Side::Allegro);
-    scene.forget_store();
+    scene.forget_all();
     let plain_cold = go(Side::Serial);
     let plain_warm = go(Side::Serial);
     let packages = plain_cold.run.stderr.matches("  - Installing ").count();

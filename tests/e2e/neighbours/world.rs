@@ -328,9 +328,7 @@ impl World {
     /// Both sides, ours in these rounds, of which the first is cold; the store is verified after each.
     pub fn compare(&self, neighbours: &[&str], rounds: &[&str]) -> Vec<(String, Outcome)> {
         let scene = &self.scene;
-        scene.forget_cache(Side::Serial);
-        scene.forget_cache(Side::Allegro);
-        scene.forget_store();
+        scene.forget_all();
         let plain = self.play(neighbours, Side::Serial);
         for (index, round) in rounds.iter().enumerate() {
             let ours = self.play(neighbours, Side::Allegro);

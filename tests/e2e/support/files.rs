@@ -190,9 +190,7 @@ pub fn agree(
     what: &str,
     steps: impl Fn(&Scene, Side) -> Vec<(String, Outcome)>,
 ) -> Vec<(String, Outcome)> {
-    scene.forget_cache(Side::Serial);
-    scene.forget_cache(Side::Allegro);
-    scene.forget_store();
+    scene.forget_all();
     let plain = steps(scene, Side::Serial);
     for ((step, plain), (_, ours)) in plain.iter().zip(&steps(scene, Side::Allegro)) {
         same(&format!("{what}, {step}"), plain, ours);

@@ -267,6 +267,24 @@ impl Scene {
         let _ = fs::remove_dir_all(self.store());
     }
 
+    /// Empties the caches and the store.
+    pub fn forget_all(&self) {
+        self.forget_cache(Side::Plain);
+        self.forget_cache(Side::Allegro);
+        self.forget_store();
+    }
+
+    /// The name of a package of the project, no matter which.
+    pub fn some_package(&self) -> String {
+        self.server
+            .catalog()
+            .project()
+            .entries()
+            .find_map(|entry| entry.str_at("name"))
+            .expect("a package")
+            .to_owned()
+    }
+
     /// Packages by where Allegro says that it took them from: store, Composer's cache, network.
     pub fn origins(run: &Run) -> (usize, usize, usize) {
         let count = |line: &str, word: &str| {
@@ -351,9 +369,7 @@ pub fn compare(
     what: &str,
     steps: impl Fn(&Scene, Side) -> Vec<(String, Outcome)>,
 ) -> Vec<(String, Outcome)> {
-    scene.forget_cache(Side::Serial);
-    scene.forget_cache(Side::Allegro);
-    scene.forget_store();
+    scene.forget_all();
     let plain = steps(scene, Side::Serial);
     for round in ["cold", "warm"] {
         let ours = steps(scene, Side::Allegro);
