@@ -32,6 +32,12 @@ pub enum Error {
         /// Why we leave it to Composer.
         reason: String,
     },
+    /// An archive that can't be opened; Composer says in its own words what is wrong with it.
+    #[error("{reason}")]
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A request that can't be carried out as it is.
     #[error("{0}")]
     Input(String),
@@ -103,7 +109,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             // A store that can't be written costs speed, never the install.
-            Self::Declined { .. } | Self::Store { .. } => ErrorKind::Declined,
+            Self::Declined { .. } | Self::Unreadable { .. } | Self::Store { .. } => {
+                ErrorKind::Declined
+            }
             Self::Input(_) | Self::StoreLayout { .. } => ErrorKind::Input,
             Self::Network(_) => ErrorKind::Network,
             Self::Integrity(_) | Self::Damaged(_) => ErrorKind::Integrity,
@@ -116,7 +124,7 @@ impl Error {
     /// A stable word for tests and support.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Declined { .. } => "declined",
+            Self::Declined { .. } | Self::Unreadable { .. } => "declined",
             Self::Input(_) => "input",
             Self::Network(_) => "network",
             Self::Integrity(_) => "integrity",

@@ -25,6 +25,19 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     result
 }
 
+/// The same, for a directory that need not be there yet.
+pub fn write_atomically_below(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match write_atomically(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            write_atomically(path, bytes)
+        }
+        other => other,
+    }
+}
+
 /// A sibling of `path` that nobody else uses. It starts with a dot, so that class scans and shells skip it.
 pub fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().map_or_else(String::new, |name| {

@@ -2,10 +2,12 @@
 //!
 //! Layers, low to high; a layer uses those above it in this list only:
 //!
-//! * [`error`], [`report`], [`env`], [`settings`], [`fs`]: what everything needs
+//! * [`error`], [`report`], [`env`], [`settings`], [`fs`], [`sealed`], [`memory`]: what everything needs
 //! * [`composer`]: Composer's data
 //! * [`archive`], [`fetch`]: reading zip and tar; HTTP
 //! * [`store`], [`link`]: blobs and manifests; blobs into directories
+//! * [`classmap`]: classes of PHP files, and which of them an autoloader may find
+//! * [`resolve`]: which versions an update would lock
 //! * [`plan`]: which road each package takes
 //! * [`ops`]: the use cases, the only place where stages are joined
 //! * [`wire`], [`helper`]: the boundary to PHP
@@ -14,6 +16,7 @@
 //! then renames each staged package into place inside Composer's own operation.
 
 pub mod archive;
+pub mod classmap;
 pub mod composer;
 pub mod env;
 pub mod error;
@@ -21,9 +24,12 @@ pub mod fetch;
 pub mod fs;
 pub mod helper;
 pub mod link;
+pub mod memory;
 pub mod ops;
 pub mod plan;
 pub mod report;
+pub mod resolve;
+pub mod sealed;
 pub mod settings;
 pub mod store;
 pub mod wire;

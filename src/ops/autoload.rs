@@ -1,0 +1,522 @@
+//! The class map for Composer's dump, and whether a dump would change anything at all.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::lstat;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::attend::attend;
+use super::pool::with_pool;
+use crate::classmap::identity::Moment;
+use crate::classmap::lists::{Lists, Placed};
+use crate::classmap::scan::{Classes, Memory, Survey, join, survey};
+use crate::classmap::trace::{self, Verdict};
+use crate::classmap::walk::{Declined, Found, real_path};
+use crate::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
+use crate::error::{Error, Result, in_store};
+use crate::fs::write_atomically_below;
+use crate::report::Host;
+use crate::sealed;
+use crate::settings::{Overrides, Settings};
+use crate::store::{Store, hex};
+use crate::wire::{
+    DumpedAnswer, DumpedRequest, KnownFile, ScanAnswer, ScanRequest, UnchangedAnswer,
+    UnchangedRequest, UnsureFile,
+};
+
+const BUCKET: &str = "autoload-v1";
+const MAGIC: &[u8; 8] = b"ALDUMP01";
+
+/// More files than this for PHP to read one by one: its own generator is the better road.
+const UNSURE: usize = 2_000;
+
+/// So many files that a dump doesn't cover may stay on record, whatever the size of the project.
+const KEPT: usize = 100_000;
+
+/// What the last dump of a project was made from and gave.
+#[derive(Debug, Serialize, Deserialize)]
+struct Dump {
+    /// Of everything but PHP files; empty until the dump is done.
+    fingerprint: String,
+    said: String,
+    cwd: String,
+    dialect: Dialect,
+    traits: Traits,
+    rules: Vec<Rule>,
+    /// Of the class map.
+    digest: [u8; 32],
+    classes: u64,
+    /// Generated files; `None` for one that there must not be.
+    outputs: Vec<(PathBuf, Option<Output>)>,
+}
+
+/// A generated file as the dump left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Output {
+    identity: Identity,
+    /// Whether any later change must show in the identity.
+    settled: bool,
+    /// SHA-256, in hexadecimal.
+    digest: String,
+}
+
+impl Output {
+    /// Whether the file at `path` is still what was written.
+    fn is_at(&self, path: &Path) -> bool {
+        identity(path).as_ref() == Some(&self.identity)
+            && (self.settled || digest(path).as_deref() == Some(&self.digest))
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn digest(path: &Path) -> Option<String> {
+    fs::read(path)
+        .ok()
+        .map(|bytes| hex(&Sha256::digest(&bytes)))
+}
+
+/// Where a project's records are. Without a store nothing is remembered.
+struct Place {
+    store: Option<Store>,
+    records: PathBuf,
+    trace: PathBuf,
+    dump: PathBuf,
+}
+
+impl Place {
+    fn of(settings: &Settings, vendor_dir: &Path) -> Self {
+        let name = hex(&Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes())[..16]);
+        let bucket = settings.store.join(BUCKET);
+        Self {
+            store: Store::open(&settings.store).ok(),
+            records: bucket.join(format!("{name}.records")),
+            trace: bucket.join(format!("{name}.walk")),
+            dump: bucket.join(format!("{name}.dump")),
+        }
+    }
+
+    fn read(&self, path: &Path) -> Vec<u8> {
+        match self.store {
+            Some(_) => fs::read(path).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        if self.store.is_none() {
+            return Ok(());
+        }
+        write_atomically_below(path, bytes).map_err(in_store("writing", path))
+    }
+}
+
+/// What is known before files are read.
+struct Known<'a> {
+    records: &'a Records<'a>,
+    lists: &'a Lists<'a>,
+    /// Read by PHP in this run, by real path.
+    by_php: HashMap<&'a str, ByPhp>,
+}
+
+/// What PHP has read of a file.
+struct ByPhp {
+    token: Token,
+    classes: Vec<u8>,
+}
+
+/// What a file was before PHP read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Token {
+    identity: Identity,
+    /// Whether a change since then must show.
+    settled: bool,
+}
+
+impl Memory for Known<'_> {
+    fn recall(&self, found: &Found) -> Option<Classes<'_>> {
+        let real = found.real();
+        if let Some(read) = self.by_php.get(&**real) {
+            // Changed since PHP has read it: read it anew.
+            return (read.token.identity == found.identity)
+                .then_some(Cow::Borrowed(read.classes.as_slice()));
+        }
+        self.records
+            .classes(real, &found.identity)
+            .or_else(|| self.lists.recall(found))
+            .map(Cow::Borrowed)
+    }
+}
+
+/// Makes the class map of the request's rules.
+///
+/// # Errors
+/// Only settings and requests that make no sense, and [`Error::Interrupted`]; what can't be done natively is part of the answer.
+pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
+    let settings = Settings::resolve(&Overrides::default())?;
+    stoppable(host, |cancel| {
+        let place = Place::of(&settings, &request.vendor_dir);
+        let clock = Clock::start(&request.vendor_dir);
+        let by_php = known(&request.known)?;
+        let bytes = place.read(&place.records);
+        let answer = with_pool(settings.threads, |pool| {
+            pool.install(|| {
+                let records = Records::decode(&bytes, request.dialect);
+                let placed = placed(request);
+                let lists = match &place.store {
+                    Some(store) if !placed.is_empty() => Lists::of(store, request.dialect, &placed),
+                    _ => Lists::default(),
+                };
+                let known = Known {
+                    records: &records,
+                    lists: &lists,
+                    by_php,
+                };
+                look(request, &known, &place, &clock, cancel)
+            })
+        })?;
+        Ok(
+            answer.unwrap_or_else(|Declined(reason)| ScanAnswer::Declined {
+                reason: reason.to_owned(),
+            }),
+        )
+    })
+}
+
+/// Does work that the host may want to stop: it is told so by the flag, and what it gives then doesn't count.
+fn stoppable<T: Send>(
+    host: &mut dyn Host,
+    work: impl FnOnce(&AtomicBool) -> Result<T> + Send,
+) -> Result<T> {
+    if host.interrupted() {
+        return Err(Error::Interrupted);
+    }
+    let cancel = AtomicBool::new(false);
+    let result = attend(host, &cancel, |_| work(&cancel))?;
+    if cancel.into_inner() {
+        return Err(Error::Interrupted);
+    }
+    result
+}
+
+fn look(
+    request: &ScanRequest,
+    known: &Known<'_>,
+    place: &Place,
+    clock: &Clock,
+    cancel: &AtomicBool,
+) -> Result<ScanAnswer, Declined> {
+    let survey = survey(&request.rules, &request.cwd, request.dialect, known, cancel)?;
+    let read = remember(place, request.dialect, clock, known, &survey);
+    let unsure: Vec<UnsureFile> = survey.unsure().map(|found| ask(found, clock)).collect();
+    if unsure.len() > UNSURE {
+        return Err(Declined("too many files that only PHP can read"));
+    }
+    if !unsure.is_empty() {
+        return Ok(ScanAnswer::Unsure { files: unsure });
+    }
+    let scan = survey.decide(&request.rules, request.traits)?;
+    let digest = scan.digest();
+    keep_trace(place, clock, known, &survey, digest);
+    note(place, request, digest);
+    Ok(ScanAnswer::Scanned {
+        digest: hex(&digest),
+        covered: survey.files.len(),
+        read,
+        scan,
+    })
+}
+
+fn ask(found: &Found, clock: &Clock) -> UnsureFile {
+    let token = Token {
+        identity: found.identity,
+        settled: clock.has_settled(&found.identity),
+    };
+    UnsureFile {
+        path: found.real().to_string(),
+        token: hex(&postcard::to_stdvec(&token).unwrap_or_default()),
+    }
+}
+
+fn known(files: &[KnownFile]) -> Result<HashMap<&str, ByPhp>> {
+    files
+        .iter()
+        .map(|file| {
+            let token = unhex(&file.token)
+                .and_then(|bytes| postcard::from_bytes(&bytes).ok())
+                .ok_or_else(|| Error::Input(format!("a token that isn't ours: {}", file.token)))?;
+            let classes: Vec<Vec<u8>> = file.classes.iter().map(|name| from_wire(name)).collect();
+            let classes = join(&classes);
+            Ok((file.path.as_str(), ByPhp { token, classes }))
+        })
+        .collect()
+}
+
+/// A class name as it crosses the boundary, see [`crate::classmap::Scan::names`].
+fn from_wire(name: &str) -> Vec<u8> {
+    name.strip_prefix('\0')
+        .and_then(unhex)
+        .unwrap_or_else(|| name.as_bytes().to_vec())
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect::<Option<Vec<u8>>>()?;
+    (digits.len() % 2 == 0).then(|| {
+        digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()
+    })
+}
+
+fn placed(request: &ScanRequest) -> Vec<Placed> {
+    request
+        .placed
+        .iter()
+        .filter_map(|package| {
+            Some(Placed {
+                directory: real_path(&package.path).ok()?,
+                key: package.dist.key(),
+                from: Moment::from_nanos(package.made.0),
+                until: Moment::from_nanos(package.made.1),
+            })
+        })
+        .collect()
+}
+
+/// Keeps what was read for the next time; returns how many files were. Failures cost time, nothing else.
+fn remember(
+    place: &Place,
+    dialect: Dialect,
+    clock: &Clock,
+    known: &Known<'_>,
+    survey: &Survey<'_>,
+) -> usize {
+    if place.store.is_none() {
+        return survey.files.len();
+    }
+    let mut read = 0;
+    for file in &survey.files {
+        if let Some(Cow::Owned(classes)) = &file.classes {
+            read += 1;
+            known.lists.learn(&file.found, classes);
+        }
+    }
+    known.lists.save();
+    let recorded = survey
+        .files
+        .iter()
+        .filter(|file| {
+            known
+                .records
+                .classes(file.found.real(), &file.found.identity)
+                .is_some()
+        })
+        .count();
+    if recorded != survey.files.len() {
+        let covered: HashSet<&str> = survey
+            .files
+            .iter()
+            .map(|file| &**file.found.real())
+            .collect();
+        let covers = |real: &str| covered.contains(real);
+        // A plain dump looks at less than an optimized one, and shall not make it forget; but files go for good too.
+        let others: Vec<_> = known.records.others(&covers).collect();
+        let keep = if others.len() > 4 * survey.files.len() + KEPT {
+            &[][..]
+        } else {
+            &others
+        };
+        let unsettled = |real: &str| {
+            known
+                .by_php
+                .get(real)
+                .is_some_and(|read| !read.token.settled)
+        };
+        let files = survey
+            .settled(clock)
+            .filter(|(real, ..)| !unsettled(real))
+            .chain(keep.iter().copied());
+        let _ = place.write(&place.records, &Records::encode(dialect, files));
+    }
+    read
+}
+
+/// Keeps the way that led to a class map.
+fn keep_trace(
+    place: &Place,
+    clock: &Clock,
+    known: &Known<'_>,
+    survey: &Survey<'_>,
+    digest: [u8; 32],
+) {
+    if !known.by_php.values().all(|read| read.token.settled) {
+        return;
+    }
+    let trace = survey
+        .seen
+        .as_ref()
+        .and_then(|seen| trace::encode(digest, seen, clock));
+    if let Some(bytes) = trace {
+        let _ = place.write(&place.trace, &bytes);
+    }
+}
+
+/// Notes what the dump in progress is made from.
+fn note(place: &Place, request: &ScanRequest, digest: [u8; 32]) {
+    let dump = Dump {
+        fingerprint: String::new(),
+        said: String::new(),
+        cwd: request.cwd.clone(),
+        dialect: request.dialect,
+        traits: request.traits,
+        rules: request.rules.clone(),
+        digest,
+        classes: 0,
+        outputs: Vec::new(),
+    };
+    let _ = place.write(&place.dump, &sealed::encode(MAGIC, &dump));
+}
+
+/// Whether a dump with this fingerprint would give what is there already.
+///
+/// # Errors
+/// Only settings that make no sense, and [`Error::Interrupted`].
+pub fn unchanged(request: &UnchangedRequest, host: &mut dyn Host) -> Result<UnchangedAnswer> {
+    let settings = Settings::resolve(&Overrides::default())?;
+    stoppable(host, |cancel| compare(request, &settings, cancel))
+}
+
+fn compare(
+    request: &UnchangedRequest,
+    settings: &Settings,
+    cancel: &AtomicBool,
+) -> Result<UnchangedAnswer> {
+    let place = Place::of(settings, &request.vendor_dir);
+    let bytes = place.read(&place.dump);
+    let Some(dump) = sealed::decode::<Dump>(MAGIC, &bytes) else {
+        return Ok(UnchangedAnswer::default());
+    };
+    if dump.fingerprint.is_empty()
+        || dump.fingerprint != request.fingerprint
+        || !dump.outputs.iter().all(|(path, output)| match output {
+            None => identity(path).is_none(),
+            Some(output) => output.is_at(path),
+        })
+    {
+        return Ok(UnchangedAnswer::default());
+    }
+    let unchanged = UnchangedAnswer {
+        unchanged: true,
+        said: dump.said,
+        classes: dump.classes,
+    };
+    let trace = place.read(&place.trace);
+    let verdict = with_pool(settings.threads, |pool| {
+        pool.install(|| trace::check(&trace, dump.digest, cancel))
+    })?;
+    match verdict {
+        Verdict::Same => return Ok(unchanged),
+        // The dump finds out what that means.
+        Verdict::Changed => return Ok(UnchangedAnswer::default()),
+        Verdict::Unknown => {}
+    }
+    let again = ScanRequest {
+        vendor_dir: request.vendor_dir.clone(),
+        cwd: dump.cwd,
+        dialect: dump.dialect,
+        traits: dump.traits,
+        rules: dump.rules,
+        known: Vec::new(),
+        placed: Vec::new(),
+    };
+    let clock = Clock::start(&request.vendor_dir);
+    let bytes = place.read(&place.records);
+    let digest = with_pool(settings.threads, |pool| {
+        pool.install(|| {
+            let records = Records::decode(&bytes, again.dialect);
+            let lists = Lists::default();
+            let known = Known {
+                records: &records,
+                lists: &lists,
+                by_php: HashMap::new(),
+            };
+            let survey = survey(&again.rules, &again.cwd, again.dialect, &known, cancel).ok()?;
+            remember(&place, again.dialect, &clock, &known, &survey);
+            let digest = survey.decide(&again.rules, again.traits).ok()?.digest();
+            keep_trace(&place, &clock, &known, &survey, digest);
+            Some(digest)
+        })
+    })?;
+    Ok(if digest == Some(dump.digest) {
+        unchanged
+    } else {
+        UnchangedAnswer::default()
+    })
+}
+
+/// A file's identity, if it is there.
+fn identity(path: &Path) -> Option<Identity> {
+    lstat(path).ok().map(|stat| Identity::from(&stat))
+}
+
+/// Notes what a dump gave. A file that isn't what the dump wrote, because a listener has changed it since, makes the
+/// next dump a full one.
+///
+/// # Errors
+/// Only settings that make no sense, and [`Error::Interrupted`].
+pub fn dumped(request: &DumpedRequest, host: &mut dyn Host) -> Result<DumpedAnswer> {
+    let settings = Settings::resolve(&Overrides::default())?;
+    stoppable(host, |cancel| {
+        note_outputs(request, &settings, cancel).map(|noted| DumpedAnswer { noted })
+    })
+}
+
+fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBool) -> Result<bool> {
+    let place = Place::of(settings, &request.vendor_dir);
+    let bytes = place.read(&place.dump);
+    let Some(mut dump) = sealed::decode::<Dump>(MAGIC, &bytes) else {
+        return Ok(false);
+    };
+    // Another process has made a scan of its own since.
+    if hex(&dump.digest) != request.digest {
+        return Ok(false);
+    }
+    let clock = Clock::start(&request.vendor_dir);
+    let mut outputs = Vec::with_capacity(request.outputs.len());
+    for (path, expected) in &request.outputs {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let output = match (expected, identity(path)) {
+            (None, None) => None,
+            (Some(expected), Some(identity)) if digest(path).as_ref() == Some(expected) => {
+                Some(Output {
+                    settled: clock.has_settled(&identity),
+                    identity,
+                    digest: expected.clone(),
+                })
+            }
+            _ => return Ok(false),
+        };
+        outputs.push((path.clone(), output));
+    }
+    dump.fingerprint.clone_from(&request.fingerprint);
+    dump.said.clone_from(&request.said);
+    dump.classes = request.classes;
+    dump.outputs = outputs;
+    Ok(place
+        .write(&place.dump, &sealed::encode(MAGIC, &dump))
+        .is_ok())
+}
