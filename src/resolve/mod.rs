@@ -1,0 +1,257 @@
+//! Which versions `composer update` would lock.
+//!
+//! The steps are Composer's, and so is their order, because order decides between equals: packages that come into
+//! question ([`Builder`](pool_builder)), those that can make a difference (`optimizer`), rules, decisions. Nothing here
+//! reads files or talks to servers; metadata comes from a [`Provider`].
+//!
+//! Facts are those of Composer's `DependencyResolver` (2.5 to 2.11) and of composer/semver. Where it is not certain that
+//! the answer is Composer's, there is none: [`Stop::Unclear`], and Composer finds it itself.
+
+pub mod constraint;
+mod intervals;
+pub mod metadata;
+mod optimizer;
+pub mod package;
+mod parser;
+mod policy;
+mod pool;
+mod pool_builder;
+pub mod request;
+mod rules;
+mod solver;
+#[cfg(test)]
+mod tests;
+pub mod version;
+
+use std::collections::{HashMap, HashSet};
+
+use regex::Regex;
+use serde_json::value::RawValue;
+
+use constraint::{Constraint, ConstraintId, NameId, Op, Terms};
+use optimizer::Fixture;
+use package::{Origin, PackageId, Packages};
+use policy::Policy;
+use pool::Numbered;
+pub use pool_builder::Provider;
+use pool_builder::{Builder, Pool};
+use request::{PlatformFilter, Problem, is_platform};
+use rules::{Generator, Relaxed};
+use solver::Solver;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The requirements can't be met.
+    Unsolvable,
+    /// It is not certain what Composer would do; a sentence why.
+    Unclear(String),
+    /// Somebody wants it to stop.
+    Interrupted,
+}
+
+/// A package that is to be locked.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Its name.
+    pub name: String,
+    /// Normalized version.
+    pub version: String,
+    /// For packages of metadata files: the repository and what it says of the version.
+    pub metadata: Option<(usize, Box<RawValue>)>,
+}
+
+/// What is to be locked.
+#[derive(Debug)]
+pub struct Answer {
+    /// Without aliases, and without what was fixed.
+    pub packages: Vec<Chosen>,
+    /// For each repository the names that it was found to have.
+    pub found: Vec<Vec<String>>,
+    /// Names of the lock that a partial update reaches, in that order.
+    pub unlocked: Vec<String>,
+    /// What `-w` leaves as it is, in the words of Composer's warning.
+    pub kept: Vec<String>,
+    /// Versions that came into question, and how many of them could make a difference.
+    pub versions: (usize, usize),
+    /// Rules of the solver.
+    pub rules: usize,
+}
+
+/// Solves a problem as Composer would.
+pub fn solve(
+    problem: &Problem,
+    provider: &mut dyn Provider,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Answer, Stop> {
+    let mut terms = Terms::new(problem.dialect);
+    let mut packages = Packages::default();
+    let mut pool = Builder::new(problem, &mut terms, &mut packages, provider)?.build()?;
+    let mut requires = Vec::new();
+    for (name, constraint) in &problem.requires {
+        let unclear = || Stop::Unclear("a requirement is not understood".to_owned());
+        requires.push((
+            terms.name(name),
+            constraint.id(&mut terms).ok_or_else(unclear)?,
+        ));
+    }
+    let preferred = problem
+        .preferred
+        .iter()
+        .map(|(name, version)| (terms.name(name), terms.version(version)))
+        .collect();
+    let policy = Policy {
+        prefer_stable: problem.prefer_stable,
+        prefer_lowest: problem.prefer_lowest,
+        dev_over_prerelease: problem.prefer_dev_over_prerelease,
+        preferred,
+    };
+    let list = std::mem::take(&mut pool.packages);
+    let fixture = Fixture {
+        requires: &requires,
+        fixed: &pool.fixed,
+        locked: &pool.locked,
+    };
+    let total = list.len();
+    let list = if problem.optimize {
+        optimizer::optimize(&packages, &mut terms, list, &fixture, &policy)
+    } else {
+        list
+    };
+    let left = list.len();
+    let relaxed = relax(&mut terms, &packages, &list, &requires, &problem.platform)?;
+    let mut numbered = Numbered::new(&packages, &terms, list);
+    for (name, constraint) in &requires {
+        let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
+            continue;
+        };
+        if numbered.what_provides(*name, constraint).is_empty() {
+            return Err(Stop::Unsolvable);
+        }
+    }
+    let rules = Generator::rules_for(&mut numbered, &relaxed, &fixture, &pool.unacceptable);
+    let count = rules.order.len();
+    let fixed: HashSet<u32> = pool
+        .fixed
+        .iter()
+        .filter_map(|id| numbered.number_of(*id))
+        .collect();
+    let installed = Solver::new(&numbered, &policy, rules, fixed, is_cancelled).solve()?;
+    let ids: Vec<PackageId> = installed
+        .into_iter()
+        .map(|number| numbered.id(number))
+        .collect();
+    drop(numbered);
+    Ok(Answer {
+        packages: chosen(&terms, &packages, &pool, &ids)?,
+        found: pool
+            .found
+            .iter()
+            .map(|names| {
+                names
+                    .iter()
+                    .map(|name| terms.name_text(*name).to_owned())
+                    .collect()
+            })
+            .collect(),
+        unlocked: pool
+            .unlocked
+            .iter()
+            .map(|name| terms.name_text(*name).to_owned())
+            .collect(),
+        kept: pool.kept,
+        versions: (total, left),
+        rules: count,
+    })
+}
+
+fn chosen(
+    terms: &Terms,
+    packages: &Packages,
+    pool: &Pool,
+    ids: &[PackageId],
+) -> Result<Vec<Chosen>, Stop> {
+    let fixed: HashSet<PackageId> = pool.fixed.iter().copied().collect();
+    let mut list = Vec::new();
+    for id in ids {
+        let package = &packages[*id];
+        if package.alias_of.is_some() || fixed.contains(id) {
+            continue;
+        }
+        let metadata = match package.origin {
+            Origin::Metadata(repository, file, entry) => {
+                let file = pool.files[repository as usize][file as usize].as_ref();
+                let file =
+                    file.ok_or_else(|| Stop::Unclear("a metadata file is gone".to_owned()))?;
+                let whole = file
+                    .whole(entry as usize)
+                    .map_err(|unclear| Stop::Unclear(unclear.0))?;
+                Some((repository as usize, whole))
+            }
+            Origin::Given(_) | Origin::RootAlias => None,
+        };
+        list.push(Chosen {
+            name: terms.name_text(package.name).to_owned(),
+            version: terms.version_of(package.version).text().to_owned(),
+            metadata,
+        });
+    }
+    Ok(list)
+}
+
+/// Works out which requirements on the platform don't count, or count for less.
+fn relax(
+    terms: &mut Terms,
+    packages: &Packages,
+    list: &[PackageId],
+    requires: &[(NameId, ConstraintId)],
+    filter: &PlatformFilter,
+) -> Result<Relaxed, Stop> {
+    let mut relaxed = Relaxed::default();
+    if !filter.all && filter.names.is_none() && filter.upper_bounds.is_none() {
+        return Ok(relaxed);
+    }
+    let compile = |pattern: &Option<String>| -> Result<Option<Regex>, Stop> {
+        let unclear = |_| Stop::Unclear("the platform filter is not understood".to_owned());
+        pattern
+            .as_deref()
+            .map(Regex::new)
+            .transpose()
+            .map_err(unclear)
+    };
+    let (names, bounds) = (compile(&filter.names)?, compile(&filter.upper_bounds)?);
+    let fits = |pattern: &Option<Regex>, name: &str| {
+        pattern
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(name))
+    };
+    let mut links: HashSet<(NameId, ConstraintId)> = requires.iter().copied().collect();
+    for id in list {
+        let own = &packages[*id].links;
+        links.extend(
+            own.requires
+                .iter()
+                .chain(&own.conflicts)
+                .map(|link| (link.target, link.constraint)),
+        );
+    }
+    let mut known: HashMap<NameId, (bool, bool)> = HashMap::new();
+    for (name, constraint) in links {
+        let (ignored, bounded) = *known.entry(name).or_insert_with(|| {
+            let text = terms.name_text(name);
+            let platform = is_platform(text);
+            (
+                platform && (filter.all || fits(&names, text)),
+                platform && fits(&bounds, text),
+            )
+        });
+        if ignored {
+            relaxed.ignored.insert(name);
+        } else if bounded && let Some(end) = terms.upper_end(constraint) {
+            let above = terms.constraint(Constraint::Single(Op::Ge, end));
+            let widened = terms.multi(false, &[constraint, above]);
+            relaxed.widened.insert((name, constraint), widened);
+        }
+    }
+    Ok(relaxed)
+}

@@ -1,0 +1,288 @@
+//! What must hold, as rules over package numbers: Composer's `RuleSetGenerator` and `RuleSet`. A positive literal is
+//! "installed", a negative one "not installed".
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::constraint::{ConstraintId, NameId};
+use super::optimizer::Fixture;
+use super::package::PackageId;
+use super::pool::{Number, Numbered};
+
+pub(super) type Literal = i32;
+
+/// A package's literal: "installed".
+pub(super) fn installed(number: Number) -> Literal {
+    Literal::try_from(number).expect("fewer than 2^31 packages")
+}
+
+/// The package that a literal speaks of.
+pub(super) fn package_of(literal: Literal) -> Number {
+    literal.unsigned_abs()
+}
+
+/// Shapes that Composer keeps apart: equal rules are kept once within one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    /// One of the literals holds.
+    Generic,
+    /// The same, of two.
+    Pair,
+    /// At most one of the packages is installed.
+    AtMostOne,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Package,
+    Request,
+    Learned,
+}
+
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub literals: Rc<[Literal]>,
+    pub shape: Shape,
+    pub kind: Kind,
+    /// The name that was required, which decides between packages that replace it.
+    pub required: Option<NameId>,
+    pub disabled: bool,
+}
+
+impl Rule {
+    pub fn is_assertion(&self) -> bool {
+        self.literals.len() == 1
+    }
+}
+
+/// Rules by number. `order` has those that Composer lists, in the order in which they were added.
+#[derive(Debug, Default)]
+pub(super) struct RuleSet {
+    pub rules: Vec<Rule>,
+    pub order: Vec<usize>,
+    known: HashSet<(Shape, Rc<[Literal]>)>,
+}
+
+impl RuleSet {
+    /// Adds a rule unless it is there.
+    pub fn add(
+        &mut self,
+        shape: Shape,
+        mut literals: Vec<Literal>,
+        kind: Kind,
+        required: Option<NameId>,
+    ) {
+        literals.sort_unstable();
+        let literals: Rc<[Literal]> = literals.into();
+        if self.known.insert((shape, Rc::clone(&literals))) {
+            self.order.push(self.rules.len());
+            self.rules.push(Rule {
+                literals,
+                shape,
+                kind,
+                required,
+                disabled: false,
+            });
+        }
+    }
+
+    /// Adds what was learned. One that is known is used, but not listed again.
+    pub fn learn(&mut self, mut literals: Vec<Literal>) -> usize {
+        literals.sort_unstable();
+        let literals: Rc<[Literal]> = literals.into();
+        let number = self.rules.len();
+        if self.known.insert((Shape::Generic, Rc::clone(&literals))) {
+            self.order.push(number);
+        }
+        self.rules.push(Rule {
+            literals,
+            shape: Shape::Generic,
+            kind: Kind::Learned,
+            required: None,
+            disabled: false,
+        });
+        number
+    }
+}
+
+pub(super) struct Generator<'a, 'p> {
+    pool: &'a mut Numbered<'p>,
+    relaxed: &'a Relaxed,
+    rules: RuleSet,
+    added: IndexMap<Number, ()>,
+    by_name: IndexMap<NameId, Vec<Number>>,
+}
+
+impl<'a, 'p> Generator<'a, 'p> {
+    /// `RuleSetGenerator::getRulesFor()`.
+    pub fn rules_for(
+        pool: &'a mut Numbered<'p>,
+        relaxed: &'a Relaxed,
+        fixture: &Fixture<'_>,
+        unacceptable: &HashSet<PackageId>,
+    ) -> RuleSet {
+        let mut generator = Self {
+            pool,
+            relaxed,
+            rules: RuleSet::default(),
+            added: IndexMap::new(),
+            by_name: IndexMap::new(),
+        };
+        for id in fixture.fixed {
+            let Some(number) = generator
+                .pool
+                .number_of(*id)
+                .filter(|_| !unacceptable.contains(id))
+            else {
+                continue;
+            };
+            generator.add_package(number);
+            generator
+                .rules
+                .add(Shape::Generic, vec![installed(number)], Kind::Request, None);
+        }
+        for (name, constraint) in fixture.requires {
+            let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
+                continue;
+            };
+            let providers = generator.pool.what_provides(*name, constraint);
+            if providers.is_empty() {
+                continue;
+            }
+            for number in &*providers {
+                generator.add_package(*number);
+            }
+            let literals = providers.iter().map(|number| installed(*number)).collect();
+            generator
+                .rules
+                .add(Shape::Generic, literals, Kind::Request, Some(*name));
+        }
+        for number in generator.pool.numbers() {
+            let package = generator.pool.package(number);
+            let Some(of) = package.alias_of else { continue };
+            let base = generator.pool.number_of(of);
+            let base_added = base.is_some_and(|base| generator.added.contains_key(&base));
+            if !generator.added.contains_key(&number) && (package.root_alias || base_added) {
+                generator.add_package(number);
+            }
+        }
+        generator.add_conflicts();
+        generator.rules
+    }
+
+    /// `createRequireRule()`: nothing if the package meets its requirement itself.
+    fn require(&mut self, package: Number, providers: &[Number], required: Option<NameId>) {
+        if providers.contains(&package) {
+            return;
+        }
+        let mut literals = Vec::with_capacity(providers.len() + 1);
+        literals.push(-installed(package));
+        literals.extend(providers.iter().map(|number| installed(*number)));
+        self.rules
+            .add(Shape::Generic, literals, Kind::Package, required);
+    }
+
+    /// `addRulesForPackage()`: the package and all that it may need.
+    fn add_package(&mut self, first: Number) {
+        let mut queue = VecDeque::from([first]);
+        while let Some(number) = queue.pop_front() {
+            if self.added.insert(number, ()).is_some() {
+                continue;
+            }
+            let package = self.pool.package(number);
+            if let Some(of) = package.alias_of {
+                let Some(base) = self.pool.number_of(of) else {
+                    continue;
+                };
+                queue.push_back(base);
+                self.require(number, &[base], None);
+                self.require(base, &[number], None);
+                if !package.requires_self {
+                    continue;
+                }
+            } else {
+                for name in package.names(false) {
+                    self.by_name.entry(name).or_default().push(number);
+                }
+            }
+            for link in &package.links.requires {
+                let Some(constraint) = self.relaxed.relax(link.target, link.constraint, true)
+                else {
+                    continue;
+                };
+                let providers = self.pool.what_provides(link.target, constraint);
+                self.require(number, &providers, Some(link.target));
+                queue.extend(&*providers);
+            }
+        }
+    }
+
+    /// `addConflictRules()`.
+    fn add_conflicts(&mut self) {
+        for at in 0..self.added.len() {
+            let Some((number, ())) = self.added.get_index(at).map(|(number, ())| (*number, ()))
+            else {
+                continue;
+            };
+            for link in &self.pool.package(number).links.conflicts {
+                if !self.by_name.contains_key(&link.target) {
+                    continue;
+                }
+                let Some(constraint) = self.relaxed.relax(link.target, link.constraint, false)
+                else {
+                    continue;
+                };
+                for other in &*self.pool.what_provides(link.target, constraint) {
+                    let package = self.pool.package(*other);
+                    let counts = package.alias_of.is_none() || package.name == link.target;
+                    if counts && *other != number {
+                        let literals = vec![-installed(number), -installed(*other)];
+                        self.rules.add(Shape::Pair, literals, Kind::Package, None);
+                    }
+                }
+            }
+        }
+        for (_, numbers) in std::mem::take(&mut self.by_name) {
+            let literals: Vec<Literal> = numbers.iter().map(|number| -installed(*number)).collect();
+            match literals.len() {
+                0 | 1 => {}
+                2 => self.rules.add(Shape::Pair, literals, Kind::Package, None),
+                _ => self
+                    .rules
+                    .add(Shape::AtMostOne, literals, Kind::Package, None),
+            }
+        }
+    }
+}
+
+/// As the platform filter says; constraints were worked out before.
+#[derive(Debug, Default)]
+pub(super) struct Relaxed {
+    pub ignored: HashSet<NameId>,
+    pub widened: HashMap<(NameId, ConstraintId), ConstraintId>,
+}
+
+impl Relaxed {
+    /// The constraint that counts; `None`: the requirement doesn't.
+    pub fn relax(
+        &self,
+        name: NameId,
+        constraint: ConstraintId,
+        upper: bool,
+    ) -> Option<ConstraintId> {
+        if self.ignored.contains(&name) {
+            return None;
+        }
+        if !upper {
+            return Some(constraint);
+        }
+        Some(
+            self.widened
+                .get(&(name, constraint))
+                .copied()
+                .unwrap_or(constraint),
+        )
+    }
+}
