@@ -64,6 +64,7 @@
  *     packages: list<PackageAnswer>,
  *     method: 'reflink'|'hardlink'|'copy'|null,
  *     notices: list<string>,
+ *     made: array{int, int},
  * }
  * @phpstan-type Event array{event: 'settled', id: int}
  *     |array{event: 'received', id: int, bytes: int}
@@ -142,6 +143,58 @@ namespace Allegro {
      * @throws \Allegro\Exception\InputException the request makes no sense
      */
     function remove(array $request): mixed
+    {
+    }
+
+    /**
+     * The class map of Composer's rules: `ScanRequest` and `ScanAnswer` of the core.
+     *
+     * @param array<string, mixed> $request
+     *
+     * @throws Exception\AllegroException
+     *
+     * @return array<string, mixed>
+     */
+    function scan(array $request): mixed
+    {
+    }
+
+    /**
+     * Whether a dump would give what is there already: `UnchangedRequest` and `UnchangedAnswer` of the core.
+     *
+     * @param array<string, mixed> $request
+     *
+     * @throws Exception\AllegroException
+     *
+     * @return array<string, mixed>
+     */
+    function unchanged(array $request): mixed
+    {
+    }
+
+    /**
+     * A dump is done: `DumpedRequest` and `DumpedAnswer` of the core.
+     *
+     * @param array<string, mixed> $request
+     *
+     * @throws Exception\AllegroException
+     *
+     * @return array<string, mixed>
+     */
+    function dumped(array $request): mixed
+    {
+    }
+
+    /**
+     * Which versions an update would lock: `ResolveRequest` and `ResolveAnswer` of the core. A signal ends it early.
+     *
+     * @param array<string, mixed> $request
+     *
+     * @throws Exception\AllegroException
+     *
+     * @return array<string, mixed>
+     */
+    function resolve(array $request): mixed
     {
     }
 }

@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 2
+protocol => 4
 store => /somewhere/store
 link method => copy
 bool(true)

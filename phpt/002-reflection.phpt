@@ -20,7 +20,11 @@ Allegro\version(): string
 Allegro\info(): mixed
 Allegro\diagnose(array $request): mixed
 Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
+Allegro\resolve(array $request): mixed
 Allegro\remove(array $request): mixed
+Allegro\scan(array $request): mixed
+Allegro\unchanged(array $request): mixed
+Allegro\dumped(array $request): mixed
 Array
 (
     [0] => Allegro\Exception\AllegroException

@@ -26,14 +26,14 @@ var_dump(Allegro\info()['store']);
 ?>
 --EXPECTF--
 array(4) {
+  ["version"]=>
+  string(%d) "%d.%d.%s"
   ["protocol"]=>
-  int(2)
+  int(4)
   ["store"]=>
   string(16) "/somewhere/store"
   ["strategy"]=>
   string(4) "auto"
-  ["version"]=>
-  string(%d) "%d.%d.%s"
 }
 string(14) "/cache/allegro"
 string(7) "reflink"

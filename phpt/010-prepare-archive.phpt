@@ -59,18 +59,22 @@ var_dump(Allegro\prepare($box->request([['use_store' => false, 'id' => 10] + $pa
 ?>
 --EXPECTF--
 {
-    "method": "hardlink",
-    "notices": [],
     "packages": [
         {
-            "archive": null,
-            "downloaded": 0,
-            "files": 4,
-            "from": "archive",
             "id": 7,
             "outcome": "ready",
-            "stage": "DIR/composer/.allegro-%x-0/7"
+            "stage": "DIR/composer/.allegro-%x-0/7",
+            "from": "archive",
+            "files": 4,
+            "downloaded": 0,
+            "archive": null
         }
+    ],
+    "method": "hardlink",
+    "notices": [],
+    "made": [
+        %d,
+        %d
     ]
 }
 string(2) "{}"

@@ -36,13 +36,13 @@ var_dump(array_values(array_diff(scandir($box->staging()), ['.', '..'])));
 --EXPECTF--
 {"id":0,"outcome":"missing"}
 {"id":1,"outcome":"missing"}
-{"id":2,"loud":false,"outcome":"declined","reason":"its archive is damaged: %s"}
-{"id":3,"loud":false,"outcome":"declined","reason":"its archive is damaged: %s"}
-{"id":4,"loud":false,"outcome":"declined","reason":"its archive is damaged: %s"}
-{"code":"integrity","hint":null,"id":5,"kind":"integrity","message":"the archive of acme/p5 (1.5) was refused: entry \"top/../../evil\": the name leads out of the package through '..'","outcome":"failed"}
-{"code":"integrity","hint":null,"id":6,"kind":"integrity","message":"the archive of acme/p6 (1.6) was refused: entry \"/etc/evil\": the name is an absolute path","outcome":"failed"}
+{"id":2,"outcome":"declined","reason":"its archive is damaged: %s","loud":false}
+{"id":3,"outcome":"declined","reason":"its archive is damaged: %s","loud":false}
+{"id":4,"outcome":"declined","reason":"its archive is damaged: %s","loud":false}
+{"id":5,"outcome":"failed","kind":"integrity","code":"integrity","message":"the archive of acme/p5 (1.5) was refused: entry \"top/../../evil\": the name leads out of the package through '..'","hint":null}
+{"id":6,"outcome":"failed","kind":"integrity","code":"integrity","message":"the archive of acme/p6 (1.6) was refused: entry \"/etc/evil\": the name is an absolute path","hint":null}
 {"id":7,"outcome":"missing"}
-{"archive":null,"downloaded":0,"files":1,"from":"archive","id":8,"outcome":"ready","stage":"DIR/composer/.allegro-%x-0/8"}
+{"id":8,"outcome":"ready","stage":"DIR/composer/.allegro-%x-0/8","from":"archive","files":1,"downloaded":0,"archive":null}
 bool(false)
 bool(false)
 array(1) {

@@ -58,5 +58,5 @@ foreach ($classes as $name => $two) {
 }
 ?>
 --EXPECT--
-5 functions
+9 functions
 7 classes

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::memory::sparing;
 use crate::ops;
 use crate::report::{Event, Host};
 
@@ -53,42 +54,67 @@ pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> s
             }
         };
         let id = call.id;
-        let mut host = Lines {
+        let mut lines = Lines {
             id,
             output: &mut *output,
             closed: &closed,
             failed: None,
         };
-        let result = dispatch(&call.op, call.request, &mut host);
-        if let Some(error) = host.failed {
+        if let Err(error) = dispatch(&call.op, call.request, &mut lines) {
+            lines.line(&json!({"id": id, "error": describe(&error)}));
+        }
+        if let Some(error) = lines.failed {
             return Err(error);
         }
-        let line = match result {
-            Ok(answer) => json!({"id": id, "answer": answer}),
-            Err(error) => json!({"id": id, "error": describe(&error)}),
-        };
-        write_line(output, &line)?;
     }
     Ok(())
 }
 
+/// A host that also takes the answer, in the form that suits it: those of large projects are too large to be made
+/// twice.
+pub trait Caller: Host {
+    /// What it makes of an answer.
+    type Answer;
+    /// Takes the answer of the operation.
+    fn answer(&mut self, answer: &impl Serialize) -> Result<Self::Answer>;
+}
+
 /// Runs one operation by name; requests and answers are the wire types.
-pub fn dispatch(op: &str, request: Value, host: &mut dyn Host) -> Result<Value> {
+pub fn dispatch<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer> {
+    sparing(|| run(op, request, caller))
+}
+
+fn run<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer> {
     match op {
-        "info" => to_value(&ops::info()),
-        "diagnose" => to_value(&ops::diagnose(&from_value(request)?)?),
-        "prepare" => to_value(&ops::prepare(&from_value(request)?, host)?),
-        "remove" => to_value(&ops::remove(&from_value(request)?)),
+        "info" => caller.answer(&ops::info()),
+        "diagnose" => caller.answer(&ops::diagnose(&from_value(request)?)?),
+        "prepare" => {
+            let answer = ops::prepare(&from_value(request)?, caller)?;
+            caller.answer(&answer)
+        }
+        "scan" => {
+            let answer = ops::scan(&from_value(request)?, caller)?;
+            caller.answer(&answer)
+        }
+        "unchanged" => {
+            let answer = ops::unchanged(&from_value(request)?, caller)?;
+            caller.answer(&answer)
+        }
+        "dumped" => {
+            let answer = ops::dumped(&from_value(request)?, caller)?;
+            caller.answer(&answer)
+        }
+        "resolve" => {
+            let answer = ops::resolve(&from_value(request)?, caller)?;
+            caller.answer(&answer)
+        }
+        "remove" => caller.answer(&ops::remove(&from_value(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
 }
 
 fn from_value<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Input(format!("bad request: {error}")))
-}
-
-fn to_value(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// An error as it crosses the boundary.
@@ -101,7 +127,7 @@ pub fn describe(error: &Error) -> Value {
     })
 }
 
-fn write_line(output: &mut impl Write, value: &Value) -> std::io::Result<()> {
+fn write_line(output: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
     serde_json::to_writer(&mut *output, value)?;
     output.write_all(b"\n")?;
     output.flush()
@@ -114,11 +140,32 @@ struct Lines<'a, W: Write> {
     failed: Option<std::io::Error>,
 }
 
+impl<W: Write> Lines<'_, W> {
+    fn line(&mut self, value: &impl Serialize) {
+        if self.failed.is_none() {
+            self.failed = write_line(self.output, value).err();
+        }
+    }
+}
+
+impl<W: Write> Caller for Lines<'_, W> {
+    type Answer = ();
+
+    fn answer(&mut self, answer: &impl Serialize) -> Result<()> {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            id: u64,
+            answer: &'a T,
+        }
+        let id = self.id;
+        self.line(&Answer { id, answer });
+        Ok(())
+    }
+}
+
 impl<W: Write> Host for Lines<'_, W> {
     fn events(&mut self, events: Vec<Event>) {
-        if self.failed.is_none() {
-            self.failed = write_line(self.output, &json!({"id": self.id, "events": events})).err();
-        }
+        self.line(&json!({"id": self.id, "events": events}));
     }
 
     fn alive(&mut self) {

@@ -1,6 +1,6 @@
 //! The `allegro` binary: the helper process of the plugin, and a look at the store.
 
-use std::io::{BufReader, Write, stdin, stdout};
+use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
 
 use allegro::error::Result;
@@ -122,7 +122,9 @@ fn verify() -> Result<(), Failure> {
 fn helper() -> Result<(), Failure> {
     // Composer decides what Ctrl-C means; it ends us by closing our input.
     ignore_terminal_signals();
-    allegro::helper::serve(BufReader::new(stdin()), &mut stdout())?;
+    // As much as a pipe takes; standard output's own buffer would be emptied for each kilobyte.
+    let mut output = BufWriter::with_capacity(1 << 16, stdout());
+    allegro::helper::serve(BufReader::new(stdin()), &mut output)?;
     Ok(())
 }
 

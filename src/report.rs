@@ -11,6 +11,13 @@ pub enum Event {
         /// The package.
         id: usize,
     },
+    /// A dist begins to arrive, and will have this size.
+    Sized {
+        /// The package.
+        id: usize,
+        /// Size of the archive.
+        bytes: u64,
+    },
     /// Bytes of a dist arrived.
     Received {
         /// The package.
@@ -18,7 +25,7 @@ pub enum Event {
         /// How many bytes since the last event of this package.
         bytes: u64,
     },
-    /// A download is tried once more.
+    /// A download is tried once more. What has arrived of it is void.
     Retrying {
         /// The package.
         id: usize,

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::classmap::scan::Scan;
+use crate::classmap::{Dialect, Rule, Traits};
 use crate::composer::Dist;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::{Proxies, Tls};
 use crate::link::Method;
+use crate::resolve::request::Problem;
 use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 4;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -128,6 +131,9 @@ pub struct PrepareAnswer {
     pub method: Option<Method>,
     /// Sentences for the user.
     pub notices: Vec<String>,
+    /// When the files of ready packages were made, first and last moment, in nanoseconds since 1970 by the clock
+    /// that stamps inodes.
+    pub made: (i64, i64),
 }
 
 /// What became of one package.
@@ -216,6 +222,94 @@ impl From<Error> for Outcome {
     }
 }
 
+/// Find out which versions an update would lock.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveRequest {
+    /// What the project overrides.
+    #[serde(default)]
+    pub settings: Overrides,
+    /// How Composer speaks HTTP.
+    #[serde(default)]
+    pub http: HttpOptions,
+    /// Where the metadata of each of the problem's repositories is; `None` for those without metadata files.
+    pub sources: Vec<Option<ResolveSource>>,
+    /// What is to be solved.
+    pub problem: Problem,
+}
+
+/// Where the metadata of a repository is. Holds secrets: not `Debug` by derive.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveSource {
+    /// Address of a file; `%package%` stands for its name.
+    pub url: String,
+    /// Header lines, credentials among them.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// Certificates in place of those that all requests have in common.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// The repository's directory in Composer's cache; `None` where that cache is off.
+    #[serde(default)]
+    pub cache_dir: Option<PathBuf>,
+    /// Composer's cache may be written.
+    #[serde(default)]
+    pub cache_writable: bool,
+}
+
+impl std::fmt::Debug for ResolveSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ResolveSource")
+            .field("url", &crate::fetch::redact(&self.url))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which versions an update would lock.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ResolveAnswer {
+    /// Composer would lock these.
+    Solved {
+        /// Without aliases, the project and the platform.
+        packages: Vec<ChosenPackage>,
+        /// For each repository the names that it was found to have.
+        found: Vec<Vec<String>>,
+        /// Names of the lock that a partial update reaches, in that order.
+        unlocked: Vec<String>,
+        /// What `-w` leaves as it is, because the project requires it itself.
+        kept: Vec<String>,
+        /// Versions that came into question.
+        versions: usize,
+        /// Versions that could make a difference.
+        considered: usize,
+        /// Rules of the solver.
+        rules: usize,
+    },
+    /// The requirements can't be met; Composer says why.
+    Unsolvable,
+    /// It is not certain what Composer would lock.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A package that an update would lock.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ChosenPackage {
+    /// Name, lower case.
+    pub name: String,
+    /// Normalized version.
+    pub version: String,
+    /// The repository whose metadata it comes from.
+    pub repository: Option<usize>,
+    /// What that repository says of it: JSON, as text so that the order of keys survives.
+    pub metadata: Option<String>,
+}
+
 /// Remove directories that were moved out of the way.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -275,6 +369,135 @@ pub struct DiagnoseAnswer {
     pub method: Option<Method>,
     /// Why the store can't be used here.
     pub problem: Option<String>,
+}
+
+/// Which classes do these rules give?
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanRequest {
+    /// The project's vendor directory; what was read is remembered under this name.
+    pub vendor_dir: PathBuf,
+    /// The working directory without links, for rules that are relative.
+    pub cwd: String,
+    /// How files are read.
+    pub dialect: Dialect,
+    /// What counts.
+    pub traits: Traits,
+    /// In Composer's order.
+    pub rules: Vec<Rule>,
+    /// What PHP has read of files that we were not sure of.
+    #[serde(default)]
+    pub known: Vec<KnownFile>,
+    /// Packages that were put in place in this run.
+    #[serde(default)]
+    pub placed: Vec<PlacedPackage>,
+}
+
+/// A file that PHP has read.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownFile {
+    /// Its path without links.
+    pub path: String,
+    /// As in [`UnsureFile`].
+    pub token: String,
+    /// Its classes.
+    pub classes: Vec<String>,
+}
+
+/// A package that was put in place by renaming what [`PrepareAnswer`] had made ready.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacedPackage {
+    /// Its directory.
+    pub path: String,
+    /// Its identity.
+    pub dist: Dist,
+    /// As in [`PrepareAnswer::made`].
+    pub made: (i64, i64),
+}
+
+/// The class map, or why there is none.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ScanAnswer {
+    /// All files are read.
+    Scanned {
+        /// What they declare.
+        #[serde(flatten)]
+        scan: Scan,
+        /// A digest of the scan, for [`DumpedRequest`].
+        digest: String,
+        /// Files that the rules cover.
+        covered: usize,
+        /// Files that had to be read for it.
+        read: usize,
+    },
+    /// PHP must read these; then ask again.
+    Unsure {
+        /// The files.
+        files: Vec<UnsureFile>,
+    },
+    /// Composer's own generator shall do it.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A file that only PHP can read for sure.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct UnsureFile {
+    /// Its path without links.
+    pub path: String,
+    /// What the file was when it was looked at; goes back with the classes.
+    pub token: String,
+}
+
+/// Would a dump give what is there already?
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnchangedRequest {
+    /// The project's vendor directory.
+    pub vendor_dir: PathBuf,
+    /// Everything that a dump depends on apart from PHP files, as a digest.
+    pub fingerprint: String,
+}
+
+/// Whether a dump would give what is there already.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct UnchangedAnswer {
+    /// It would.
+    pub unchanged: bool,
+    /// What the last dump said, as the plugin gave it.
+    pub said: String,
+    /// Classes in the map.
+    pub classes: u64,
+}
+
+/// A dump is done; the next one may be the same.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DumpedRequest {
+    /// The project's vendor directory.
+    pub vendor_dir: PathBuf,
+    /// As in [`UnchangedRequest`].
+    pub fingerprint: String,
+    /// Of the scan that the dump was made from.
+    pub digest: String,
+    /// What the dump said.
+    pub said: String,
+    /// Classes in the map that it returned.
+    pub classes: u64,
+    /// The files that it generates, with the SHA-256 of what it wrote; `None` for one that there must not be.
+    pub outputs: Vec<(PathBuf, Option<String>)>,
+}
+
+/// Whether the next dump can be compared with this one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct DumpedAnswer {
+    /// It can.
+    pub noted: bool,
 }
 
 /// Facts about this native part.

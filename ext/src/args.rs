@@ -1,7 +1,6 @@
-//! PHP values ↔ JSON values. The wire types do the checking.
+//! PHP values → JSON values. The wire types do the checking.
 
 use allegro::error::{Error, Result};
-use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::{Map, Number, Value};
 
@@ -67,43 +66,4 @@ fn value_to_json(value: &Zval, depth: usize) -> Result<Value> {
         "a request can't hold a value of type {}",
         value.get_type()
     )))
-}
-
-/// A JSON value as PHP has it: objects become arrays with text keys.
-pub fn to_zval(value: &Value) -> Result<Zval> {
-    let mut zval = Zval::new();
-    match value {
-        Value::Null => zval.set_null(),
-        Value::Bool(flag) => zval.set_bool(*flag),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => zval.set_long(number),
-            None => zval.set_double(number.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => zval.set_string(text, false).map_err(engine)?,
-        Value::Array(values) => {
-            let mut array = table(values.len());
-            for value in values {
-                array.push(to_zval(value)?).map_err(engine)?;
-            }
-            zval.set_hashtable(array);
-        }
-        Value::Object(map) => {
-            let mut array = table(map.len());
-            for (key, value) in map {
-                array
-                    .insert(key.as_str(), to_zval(value)?)
-                    .map_err(engine)?;
-            }
-            zval.set_hashtable(array);
-        }
-    }
-    Ok(zval)
-}
-
-fn table(len: usize) -> ZBox<ZendHashTable> {
-    ZendHashTable::with_capacity(u32::try_from(len).unwrap_or(u32::MAX))
-}
-
-fn engine(error: ext_php_rs::error::Error) -> Error {
-    Error::Internal(error.to_string())
 }

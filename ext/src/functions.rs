@@ -1,12 +1,11 @@
 //! What PHP sees: one function per stage.
 
 use allegro::helper::dispatch;
-use allegro::report::Silent;
 use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use serde_json::Value;
 
-use crate::args::{to_json, to_zval};
+use crate::args::to_json;
 use crate::boundary::boundary;
 use crate::host::PhpHost;
 
@@ -21,7 +20,7 @@ pub fn version() -> &'static str {
 #[php_function]
 #[php(name = "Allegro\\info")]
 pub fn info() -> PhpResult<Zval> {
-    boundary(|| to_zval(&dispatch("info", Value::Null, &mut Silent)?))
+    boundary(|| dispatch("info", Value::Null, &mut PhpHost::new(None)))
 }
 
 /// Makes packages ready in staging; see `PrepareRequest` and `PrepareAnswer` of the core for the shapes.
@@ -30,23 +29,56 @@ pub fn info() -> PhpResult<Zval> {
 #[php(name = "Allegro\\prepare")]
 pub fn prepare(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpResult<Zval> {
     let mut host = PhpHost::new(on_events);
-    let result = boundary(|| to_zval(&dispatch("prepare", to_json(request)?, &mut host)?));
+    let result = boundary(|| dispatch("prepare", to_json(request)?, &mut host));
     host.finish();
     result
+}
+
+/// Which versions an update would lock; see `ResolveRequest` and `ResolveAnswer` of the core.
+#[php_function]
+#[php(name = "Allegro\\resolve")]
+pub fn resolve(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("resolve", request)
 }
 
 /// Removes directories that were moved out of the way.
 #[php_function]
 #[php(name = "Allegro\\remove")]
 pub fn remove(request: &ZendHashTable) -> PhpResult<Zval> {
-    boundary(|| to_zval(&dispatch("remove", to_json(request)?, &mut Silent)?))
+    call("remove", request)
 }
 
 /// What an install would use, found out by trying; see `DiagnoseRequest` and `DiagnoseAnswer` of the core.
 #[php_function]
 #[php(name = "Allegro\\diagnose")]
 pub fn diagnose(request: &ZendHashTable) -> PhpResult<Zval> {
-    boundary(|| to_zval(&dispatch("diagnose", to_json(request)?, &mut Silent)?))
+    call("diagnose", request)
+}
+
+/// The class map of Composer's rules; see `ScanRequest` and `ScanAnswer` of the core.
+#[php_function]
+#[php(name = "Allegro\\scan")]
+pub fn scan(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("scan", request)
+}
+
+/// Whether a dump would give what is there already; see `UnchangedRequest` and `UnchangedAnswer` of the core.
+#[php_function]
+#[php(name = "Allegro\\unchanged")]
+pub fn unchanged(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("unchanged", request)
+}
+
+/// A dump is done; see `DumpedRequest` of the core.
+#[php_function]
+#[php(name = "Allegro\\dumped")]
+pub fn dumped(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("dumped", request)
+}
+
+/// An operation without events.
+fn call(op: &str, request: &ZendHashTable) -> PhpResult<Zval> {
+    boundary(|| dispatch(op, to_json(request)?, &mut PhpHost::new(None)))
 }
 
 /// Adds the functions to the module.
@@ -56,5 +88,9 @@ pub fn register(module: ModuleBuilder) -> ModuleBuilder {
         .function(wrap_function!(info))
         .function(wrap_function!(diagnose))
         .function(wrap_function!(prepare))
+        .function(wrap_function!(resolve))
         .function(wrap_function!(remove))
+        .function(wrap_function!(scan))
+        .function(wrap_function!(unchanged))
+        .function(wrap_function!(dumped))
 }

@@ -2,11 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 
+use allegro::error::Result;
+use allegro::helper::Caller;
 use allegro::report::{Event, Host};
 use ext_php_rs::types::{ZendCallable, Zval};
 use ext_php_rs::zend::{CatchError, ExecutorGlobals, bailout, try_catch};
+use serde::Serialize;
 
-use crate::args::to_zval;
+use crate::answer::to_zval;
 
 /// Calls PHP only from PHP's own thread, between two waits of the core.
 pub struct PhpHost<'a> {
@@ -46,10 +49,7 @@ impl Host for PhpHost<'_> {
         if self.stopped || signal_pending() {
             return;
         }
-        let list: Option<Zval> = serde_json::to_value(&events)
-            .ok()
-            .and_then(|events| to_zval(&events).ok());
-        if let Some(list) = list {
+        if let Ok(list) = to_zval(&events) {
             // The long jump must not skip the frames that wait for our threads.
             let outcome = try_catch(AssertUnwindSafe(|| callback.try_call(vec![&list])));
             self.fatal = matches!(outcome, Err(CatchError::Bailout));
@@ -57,8 +57,20 @@ impl Host for PhpHost<'_> {
         }
     }
 
+    fn alive(&mut self) {
+        self.events(Vec::new());
+    }
+
     fn interrupted(&mut self) -> bool {
         self.stopped || signal_pending()
+    }
+}
+
+impl Caller for PhpHost<'_> {
+    type Answer = Zval;
+
+    fn answer(&mut self, answer: &impl Serialize) -> Result<Zval> {
+        to_zval(answer)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The PHP extension `allegro`: a thin face of the core library.
 //!
-//! `functions.rs` lists what PHP sees, `args.rs` converts values, `boundary.rs` is the one place where errors
+//! `functions.rs` lists what PHP sees, `args.rs` and `answer.rs` convert values, `boundary.rs` is the one place where errors
 //! and panics become exceptions, `host.rs` looks after events and interrupts on PHP's thread.
 
 #![cfg_attr(windows, feature(abi_vectorcall))]
 
+mod answer;
 mod args;
 mod boundary;
 mod exception;

@@ -273,12 +273,26 @@ impl EntryList {
 /// The index of the folder that Composer strips, if there is one.
 ///
 /// Top-level names except `.DS_Store` count; a single one that is a directory is stripped
-/// (`ArchiveDownloader::install`). Composer's `is_dir` follows links, so a lone link is left to it.
+/// (`ArchiveDownloader::install`). Composer's `is_dir` follows links, so a lone link is left to it, and so is what
+/// depends on its version: since 2.11 other names of metadata don't count either.
 pub(super) fn find_top(entries: &[Entry]) -> Result<Option<usize>> {
-    let mut tops = entries
-        .iter()
-        .enumerate()
-        .filter(|(_, e)| !e.path.contains('/') && e.path != ".DS_Store");
+    let tops = || {
+        entries
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| !e.path.contains('/') && e.path != ".DS_Store")
+    };
+    let content = |(_, e): &(usize, &Entry)| !is_metadata(&e.path);
+    if let Some((_, metadata)) = tops().find(|top| !content(top))
+        && (tops().count() == 1 || tops().filter(content).count() == 1)
+        && tops().any(|(_, e)| !matches!(e.kind, EntryKind::File))
+    {
+        return Err(ArchiveError::declined(
+            "versions of Composer differ about metadata at the top",
+        )
+        .at(&metadata.path));
+    }
+    let mut tops = tops();
     let (Some((index, only)), None) = (tops.next(), tops.next()) else {
         return Ok(None);
     };
@@ -290,6 +304,22 @@ pub(super) fn find_top(entries: &[Entry]) -> Result<Option<usize>> {
         )
         .at(&only.path)),
     }
+}
+
+/// Names that operating systems leave in archives, as Composer knows them since 2.11 (`METADATA_NAME_REGEX`).
+fn is_metadata(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        ".DS_Store",
+        "__MACOSX",
+        ".AppleDouble",
+        ".fseventsd",
+        ".Spotlight-V100",
+        ".Trashes",
+    ];
+    name.starts_with("._")
+        || NAMES.contains(&name)
+        || name.eq_ignore_ascii_case("thumbs.db")
+        || name.eq_ignore_ascii_case("desktop.ini")
 }
 
 #[cfg(test)]

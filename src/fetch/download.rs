@@ -35,7 +35,7 @@ pub(super) struct Received {
 }
 
 /// A failed try.
-struct Failure {
+pub(super) struct Failure {
     error: FetchError,
     /// What the server asked for.
     retry_after: Option<Duration>,
@@ -59,10 +59,22 @@ pub(super) async fn transfer(
     request: &Request,
 ) -> Result<Received, FetchError> {
     let headers = headers_of(request)?;
+    tries(shared, request.id, async || {
+        try_once(shared, request, &headers).await
+    })
+    .await
+}
+
+/// Tries as often as the options allow.
+pub(super) async fn tries<T>(
+    shared: &Shared<'_>,
+    id: usize,
+    try_once: impl AsyncFn() -> Result<T, Failure>,
+) -> Result<T, FetchError> {
     let mut attempt = 0;
     let mut refusals = 0;
     loop {
-        let failure = match try_once(shared, request, &headers).await {
+        let failure = match try_once().await {
             Ok(received) => return Ok(received),
             Err(failure) => failure,
         };
@@ -87,7 +99,7 @@ pub(super) async fn transfer(
         }
         let wait = retry::backoff(shared.options.backoff_base, attempt).max(asked);
         (shared.on_event)(FetchEvent::Retrying {
-            id: request.id,
+            id,
             attempt,
             wait,
             reason: failure.error.to_string(),
@@ -97,7 +109,7 @@ pub(super) async fn transfer(
 }
 
 /// The request's own headers, all marked as secret.
-fn headers_of(request: &Request) -> Result<HeaderMap, FetchError> {
+pub(super) fn headers_of(request: &Request) -> Result<HeaderMap, FetchError> {
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
     for (index, (name, value)) in request.headers.iter().enumerate() {
         let bad = |name: String| FetchError::BadHeader {
@@ -120,35 +132,50 @@ async fn try_once(
     request: &Request,
     headers: &HeaderMap,
 ) -> Result<Received, Failure> {
+    let (target, response) = ask(shared, request, headers).await?;
+    if response.status().is_success() {
+        receive(shared, request, &target, response).await
+    } else {
+        Err(refusal(&target, &response))
+    }
+}
+
+/// An answer that isn't what was wanted.
+pub(super) fn refusal(target: &Target, response: &Response) -> Failure {
+    Failure {
+        error: FetchError::Status {
+            url: target.shown(),
+            code: response.status().as_u16(),
+        },
+        retry_after: retry::retry_after(response.headers()),
+        host: None,
+    }
+}
+
+/// The head of the answer that stands at the end of all redirects, and where that is.
+pub(super) async fn ask(
+    shared: &Shared<'_>,
+    request: &Request,
+    headers: &HeaderMap,
+) -> Result<(Target, Response), Failure> {
     let mut target = Target::parse(&request.url)?;
     let mut followed = 0;
     loop {
         let response = send(shared, request, &target, headers).await?;
         // Bodies of other answers are not read: a dropped response gives its connection back if
         // the rest of it has come already.
-        let status = response.status();
-        if let Some(location) = location(&response) {
-            if followed == shared.options.max_redirects {
-                return Err(FetchError::TooManyRedirects {
-                    url: redact(&request.url),
-                    limit: followed,
-                }
-                .into());
+        let Some(location) = location(&response) else {
+            return Ok((target, response));
+        };
+        if followed == shared.options.max_redirects {
+            return Err(FetchError::TooManyRedirects {
+                url: redact(&request.url),
+                limit: followed,
             }
-            followed += 1;
-            target = target.follow(&location, shared.options.secure_http)?;
-        } else if status.is_success() {
-            return receive(shared, request, &target, response).await;
-        } else {
-            return Err(Failure {
-                error: FetchError::Status {
-                    url: target.shown(),
-                    code: status.as_u16(),
-                },
-                retry_after: retry::retry_after(response.headers()),
-                host: None,
-            });
+            .into());
         }
+        followed += 1;
+        target = target.follow(&location, shared.options.secure_http)?;
     }
 }
 
@@ -186,7 +213,9 @@ async fn send(
     } else {
         HeaderMap::new()
     };
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers
+        .entry(ACCEPT_ENCODING)
+        .or_insert(HeaderValue::from_static("identity"));
     headers
         .entry(ACCEPT)
         .or_insert(HeaderValue::from_static("*/*"));
@@ -222,6 +251,12 @@ async fn receive(
 ) -> Result<Received, Failure> {
     let expected = response.content_length();
     let version = version_name(response.version());
+    if let Some(bytes) = expected {
+        (shared.on_event)(FetchEvent::Sized {
+            id: request.id,
+            bytes,
+        });
+    }
     let mut sink = Sink::create(&request.dest, request.shasum().is_some())?;
     let mut told = 0;
     let mut tell = |bytes: u64, step: u64| {
@@ -292,7 +327,7 @@ fn truncated(target: &Target, expected: u64, got: u64) -> FetchError {
     }
 }
 
-fn silence(target: &Target, waited: Duration) -> FetchError {
+pub(super) fn silence(target: &Target, waited: Duration) -> FetchError {
     FetchError::Transport {
         url: target.shown(),
         reason: format!("no data for {} s", waited.as_secs_f64()),

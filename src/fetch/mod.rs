@@ -8,12 +8,14 @@
 //!
 //! - `target`: one hop of a request, what may be sent where, redirects
 //! - `download`: tries, redirects and the body of one request
+//! - `document`: small files that are kept in memory, asked for on condition
 //! - `retry`: waits between tries, hosts given up
 //! - `client`, `tls`, `proxy`: connections, trust, ways
 //! - `sink`: temporary file, SHA-1, rename
 //! - `redact`, `error`: what may be shown
 
 mod client;
+mod document;
 mod download;
 mod error;
 mod proxy;
@@ -40,6 +42,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use client::Clients;
+pub use document::{Document, DocumentRequest};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
 pub use proxy::Proxies;
@@ -164,14 +167,21 @@ pub struct Fetched {
     pub http_version: String,
 }
 
-/// What happens to a request, in this order: `Started`, any of `Progress` and `Retrying`, then
-/// one `Done` or `Failed`. A request that is cancelled before its start has `Failed` only.
+/// What happens to a request, in this order: `Started`, any of `Sized`, `Progress` and `Retrying`,
+/// then one `Done` or `Failed`. A request that is cancelled before its start has `Failed` only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchEvent {
     /// A worker has taken it.
     Started {
         /// Of the request.
         id: usize,
+    },
+    /// The server says how large the body is; it begins to come.
+    Sized {
+        /// Of the request.
+        id: usize,
+        /// Size of the archive.
+        bytes: u64,
     },
     /// More of the body has come.
     Progress {

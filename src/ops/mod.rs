@@ -1,12 +1,17 @@
 //! Use cases: the only place where stages are joined.
 
+mod attend;
+mod autoload;
 mod diagnose;
 mod info;
 mod pool;
 mod prepare;
 mod remove;
+mod resolve;
 
+pub use autoload::{dumped, scan, unchanged};
 pub use diagnose::diagnose;
 pub use info::info;
 pub use prepare::prepare;
 pub use remove::remove;
+pub use resolve::resolve;

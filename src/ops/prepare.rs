@@ -5,14 +5,16 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use sha1::{Digest as _, Sha1};
 
+use super::attend::attend;
 use super::pool::with_pool;
 use crate::archive::utf8_locale;
+use crate::classmap::identity::Moment;
 use crate::composer::ManifestKey;
 use crate::error::{Error, Result, at};
 use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
@@ -22,16 +24,12 @@ use crate::plan::{Road, plan};
 use crate::report::{Event, Host};
 use crate::settings::Settings;
 use crate::store::{ItemKind, Manifest, Store, ingest};
-use crate::wire::{Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest};
+use crate::wire::{
+    HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+};
 
 /// What staging directories are called: this, then [`crate::fs::unique`].
 const STAGING_PREFIX: &str = ".allegro-";
-
-/// How often the calling thread looks for events and for a reason to stop.
-const TICK: Duration = Duration::from_millis(40);
-
-/// How long nothing may be heard of work that goes on. The plugin waits many times as long.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// Makes all packages of the request ready in staging.
 ///
@@ -48,11 +46,16 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         Err(error) => return Err(error),
     };
     store.sweep();
+    // Whoever asked may be gone by now: nothing is begun then that another run is already sweeping.
+    if host.interrupted() {
+        let _ = fs::remove_dir(&request.staging);
+        return Err(Error::Interrupted);
+    }
     sweep_staging(&request.staging);
     fs::create_dir_all(&request.staging).map_err(at("creating", &request.staging))?;
 
-    let (events, inbox) = crossbeam_channel::unbounded();
     let run = Run {
+        started: Moment::now(),
         linker: Linker::new(settings.strategy),
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
         method: Mutex::new(None),
@@ -62,51 +65,28 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         settings: &settings,
         store: &store,
     };
-    let result = std::thread::scope(|scope| {
-        let run = &run;
-        // The channel ends with the worker.
-        let worker = scope.spawn(move || run.work(&events));
-        // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
-        // would feel.
-        let mut batch = Vec::new();
-        let mut last: Option<Instant> = None;
-        let mut last_sign = Instant::now();
-        loop {
-            match inbox.recv_timeout(TICK) {
-                Ok(event) => batch.push(event),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if last.is_none_or(|last| last.elapsed() >= TICK) {
-                last = Some(Instant::now());
-                if !batch.is_empty() {
-                    last_sign = Instant::now();
-                    host.events(std::mem::take(&mut batch));
-                } else if last_sign.elapsed() >= SIGN_OF_LIFE {
-                    last_sign = Instant::now();
-                    host.alive();
-                }
-                if host.interrupted() {
-                    run.cancel.store(true, Ordering::Relaxed);
-                }
-            }
-        }
-        if !batch.is_empty() {
-            host.events(batch);
-        }
-        if host.interrupted() {
-            run.cancel.store(true, Ordering::Relaxed);
-        }
-        worker
-            .join()
-            .unwrap_or_else(|_| Err(Error::Internal("a worker panicked".to_owned())))
-    });
-    result?;
+    attend(host, &run.cancel, |events| run.work(&events))??;
+    if host.interrupted() {
+        run.cancel.store(true, Ordering::Relaxed);
+    }
     if run.cancel.load(Ordering::Relaxed) {
-        let _ = remove_all(&request.staging);
+        run.unstage();
         return Err(Error::Interrupted);
     }
     Ok(run.answer())
+}
+
+/// How the project's HTTP requests are made.
+pub(super) fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOptions {
+    FetchOptions {
+        workers: settings.workers,
+        user_agent: http.user_agent.clone(),
+        ca_file: http.ca_file.clone(),
+        ca_dir: http.ca_dir.clone(),
+        secure_http: http.secure_http,
+        idle_timeout: settings.idle_timeout,
+        ..FetchOptions::default()
+    }
 }
 
 /// The store can't be used at all: Composer does the run, and says once why it is slow.
@@ -136,6 +116,7 @@ fn decline_all(request: &PrepareRequest, error: Error) -> PrepareAnswer {
             .collect(),
         method: None,
         notices,
+        made: (0, 0),
     }
 }
 
@@ -164,6 +145,7 @@ struct Run<'a> {
     request: &'a PrepareRequest,
     settings: &'a Settings,
     store: &'a Store,
+    started: Moment,
     linker: Linker,
     answers: Mutex<HashMap<usize, Outcome>>,
     method: Mutex<Option<Method>>,
@@ -211,11 +193,25 @@ impl Run<'_> {
         self.request.staging.join(package.id.to_string())
     }
 
+    /// Removes what this call has put into staging. What an earlier one made ready there is still wanted: after a
+    /// signal that doesn't end the process, the plugin asks again for the packages of this call only.
+    fn unstage(&self) {
+        for package in &self.request.packages {
+            let _ = remove_all(&self.stage(package));
+            let _ = remove_all(&self.staged_archive(package));
+        }
+        let _ = fs::remove_dir(&self.request.staging);
+    }
+
+    fn staged_archive(&self, package: &PackageRequest) -> PathBuf {
+        self.request.staging.join(format!("{}.archive", package.id))
+    }
+
     /// Where a download goes: Composer's cache, or staging where that can't be written.
     fn download_path(&self, package: &PackageRequest) -> PathBuf {
         match &package.archive {
             Some(path) if package.archive_writable => path.clone(),
-            _ => self.request.staging.join(format!("{}.archive", package.id)),
+            _ => self.staged_archive(package),
         }
     }
 
@@ -431,7 +427,7 @@ impl Run<'_> {
         for request in &requests {
             sweep_downloads(&request.dest);
         }
-        let fetcher = match Fetcher::new(self.fetch_options()) {
+        let fetcher = match Fetcher::new(fetch_options(self.settings, &self.request.http)) {
             Ok(fetcher) => fetcher,
             Err(error) => {
                 for package in by_id.into_values() {
@@ -442,6 +438,7 @@ impl Run<'_> {
         };
         let on_event = |event| {
             let event = match event {
+                FetchEvent::Sized { id, bytes } => Event::Sized { id, bytes },
                 FetchEvent::Progress { id, bytes_delta } => Event::Received {
                     id,
                     bytes: bytes_delta,
@@ -472,7 +469,8 @@ impl Run<'_> {
                     let outcome = self
                         .unpack(package, &path, Origin::Download, fetched.bytes)
                         .unwrap_or_else(|error| {
-                            if matches!(error, Error::Damaged(_)) {
+                            // Composer, since 2.11, keeps no archive that can't be opened: it shall try again.
+                            if matches!(error, Error::Damaged(_) | Error::Unreadable { .. }) {
                                 let _ = fs::remove_file(&path);
                             }
                             error.into()
@@ -487,19 +485,6 @@ impl Run<'_> {
             }
         };
         fetcher.run(requests, &self.cancel, &on_event, &on_done);
-    }
-
-    fn fetch_options(&self) -> FetchOptions {
-        let http = &self.request.http;
-        FetchOptions {
-            workers: self.settings.workers,
-            user_agent: http.user_agent.clone(),
-            ca_file: http.ca_file.clone(),
-            ca_dir: http.ca_dir.clone(),
-            secure_http: http.secure_http,
-            idle_timeout: self.settings.idle_timeout,
-            ..FetchOptions::default()
-        }
     }
 
     fn answer(self) -> PrepareAnswer {
@@ -540,6 +525,7 @@ impl Run<'_> {
             packages,
             method,
             notices,
+            made: (self.started.as_nanos(), Moment::now().as_nanos()),
         }
     }
 }

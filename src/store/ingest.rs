@@ -25,8 +25,8 @@ pub struct Ingested {
 /// Reads a dist archive and puts its files into the store, with the modes that `umask` gives them.
 ///
 /// # Errors
-/// [`Error::Declined`] where Composer's own extraction might give something else, or fails in its own words
-/// (what can't be opened at all); [`Error::Damaged`] for content that doesn't match its checksum;
+/// [`Error::Declined`] where Composer's own extraction might give something else; [`Error::Unreadable`] for what
+/// can't be opened at all; [`Error::Damaged`] for content that doesn't match its checksum;
 /// [`Error::Integrity`] for archives made to do harm; [`Error::Store`] if the store
 /// can't be written; [`Error::Interrupted`] when `cancel` is set.
 pub fn ingest(
@@ -121,7 +121,7 @@ fn explain(error: ArchiveError, name: &str, version: &str) -> Error {
             entry_of(entry.as_deref())
         )),
         // Composer's own code tries again, says in its own words what is wrong and drops its cache entry.
-        ArchiveError::Corrupt { entry, reason } => Error::Declined {
+        ArchiveError::Corrupt { entry, reason } => Error::Unreadable {
             reason: format!(
                 "its archive is damaged: {}{reason}",
                 entry_of(entry.as_deref())

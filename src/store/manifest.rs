@@ -1,22 +1,20 @@
 //! One package: an ordered list of what its archive holds.
 //!
-//! On disk: `ALMANI01`, the postcard encoding of [`Manifest`], and the first eight bytes of the SHA-256 over
-//! both. A file that doesn't end so is torn and counts as absent.
+//! On disk: [`Manifest`], sealed (see [`crate::sealed`]) with the magic word `ALMANI01`.
 
 use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{Digest, Store};
 use crate::archive::Mode;
 use crate::composer::ManifestKey;
 use crate::error::{Result, in_store};
-use crate::fs::write_atomically;
+use crate::fs::write_atomically_below;
+use crate::sealed;
 
 const MAGIC: &[u8; 8] = b"ALMANI01";
-const SEAL: usize = 8;
 
 /// What a package's archive holds, in the archive's order.
 ///
@@ -94,22 +92,11 @@ impl Manifest {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let body = bytes.len().checked_sub(SEAL)?;
-        let (content, seal) = bytes.split_at(body);
-        let payload = content.strip_prefix(MAGIC)?;
-        if Sha256::digest(content)[..SEAL] != *seal {
-            return None;
-        }
-        postcard::from_bytes(payload).ok()
+        sealed::decode(MAGIC, bytes)
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        // Encoding into memory can't fail for this type: no unsized sequences, no custom serializers.
-        bytes.extend(postcard::to_stdvec(self).unwrap_or_default());
-        let seal = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&seal[..SEAL]);
-        bytes
+        sealed::encode(MAGIC, self)
     }
 }
 
@@ -127,17 +114,7 @@ impl Store {
     /// Writes a manifest; its blobs must be there already.
     pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
         let path = self.manifest_path(key);
-        let bytes = manifest.encode();
-        match write_atomically(&path, &bytes) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if let Some(shard) = path.parent() {
-                    fs::create_dir_all(shard).map_err(in_store("creating", shard))?;
-                }
-                write_atomically(&path, &bytes)
-            }
-            other => other,
-        }
-        .map_err(in_store("writing", &path))
+        write_atomically_below(&path, &manifest.encode()).map_err(in_store("writing", &path))
     }
 }
 

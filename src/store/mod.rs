@@ -7,6 +7,8 @@
 //! <root>/blobs-v1/ab/<62 hex>-644  one file's content with one mode, see `blob.rs`
 //! <root>/manifests-v1/ab/<62 hex>  one package, see `manifest.rs`
 //! <root>/roots-v1/                 which project has linked what, see `roots.rs`
+//! <root>/autoload-v1/              what projects' dumps have read, see `ops/autoload.rs`
+//! <root>/classes-v1/               classes of packages' files, see `classmap/lists.rs`
 //! <root>/quarantine/               blobs that were changed in place, kept for a look
 //! <root>/tmp/                      swept when the owner is gone
 //! ```

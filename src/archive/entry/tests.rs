@@ -50,13 +50,23 @@ fn strip_rule_is_composers() {
     assert_eq!(top(&["src/"]).as_deref(), Some("src"));
     assert_eq!(top(&["p/a", ".DS_Store"]).as_deref(), Some("p"));
     assert_eq!(top(&["p/a", ".DS_Store/x"]).as_deref(), Some("p"));
-    assert_eq!(top(&["p/a", "__MACOSX/x"]), None);
+    assert_eq!(top(&["p/a", "q/a", "__MACOSX/x"]), None);
+    assert_eq!(top(&["a", "Thumbs.db"]), None);
+    assert_eq!(top(&["._a"]), None);
     assert_eq!(top(&["p/a", "q/a"]), None);
     assert_eq!(top(&["p/a", "b"]), None);
     assert_eq!(top(&["a"]), None);
     assert_eq!(top(&[]), None);
     assert_eq!(top(&[".DS_Store"]), None);
     assert_eq!(top(&["p@", "q"]), None);
+    for spec in [
+        &["p/a", "__MACOSX/x"],
+        &["p/a", "THUMBS.DB"],
+        &["__MACOSX/x", ".DS_Store"],
+    ] {
+        let error = find_top(&entries(spec)).unwrap_err();
+        assert_eq!(class(&error).0, "declined", "{spec:?}");
+    }
     let lone = entries(&["p@", ".DS_Store"]);
     assert_eq!(
         class(&find_top(&lone).unwrap_err()),

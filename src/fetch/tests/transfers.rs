@@ -211,6 +211,13 @@ fn events_tell_the_story_in_order() {
             bytes: 1_000_000
         })
     );
+    assert_eq!(
+        events.next(),
+        Some(&FetchEvent::Sized {
+            id: 0,
+            bytes: 1_000_000
+        })
+    );
     let mut total = 0;
     for event in events {
         match event {

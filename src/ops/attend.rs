@@ -1,0 +1,98 @@
+//! The calling thread during long work: hands events to the host and passes on its wish to stop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, Sender};
+
+use crate::error::{Error, Result};
+use crate::report::{Event, Host};
+
+/// How often the calling thread looks for events and for a reason to stop.
+const TICK: Duration = Duration::from_millis(40);
+
+/// How long nothing may be heard of work that goes on. The plugin waits many times as long.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// Does the work on a thread of its own and returns when it has ended. `cancel` is set once the host wants it to stop.
+pub fn attend<T: Send>(
+    host: &mut dyn Host,
+    cancel: &AtomicBool,
+    work: impl FnOnce(Sender<Event>) -> T + Send,
+) -> Result<T> {
+    let (events, inbox) = crossbeam_channel::unbounded();
+    std::thread::scope(|scope| {
+        // The channel ends with the work.
+        let worker = scope.spawn(move || work(events));
+        // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
+        // would feel.
+        let mut batch = Vec::new();
+        let mut last: Option<Instant> = None;
+        let mut last_sign = Instant::now();
+        loop {
+            match inbox.recv_timeout(TICK) {
+                Ok(event) => batch.push(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if last.is_none_or(|last| last.elapsed() >= TICK) {
+                last = Some(Instant::now());
+                if !batch.is_empty() {
+                    last_sign = Instant::now();
+                    host.events(std::mem::take(&mut batch));
+                } else if last_sign.elapsed() >= SIGN_OF_LIFE {
+                    last_sign = Instant::now();
+                    host.alive();
+                }
+                if host.interrupted() {
+                    cancel.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        if !batch.is_empty() {
+            host.events(batch);
+        }
+        worker
+            .join()
+            .map_err(|_| Error::Internal("a worker panicked".to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wants to stop when it is asked for the third time.
+    struct Impatient(u32);
+
+    impl Host for Impatient {
+        fn events(&mut self, _events: Vec<Event>) {}
+
+        fn interrupted(&mut self) -> bool {
+            self.0 += 1;
+            self.0 > 2
+        }
+    }
+
+    #[test]
+    fn work_without_events_is_told_to_stop() {
+        let cancel = AtomicBool::new(false);
+        let mut host = Impatient(0);
+        let turns = attend(&mut host, &cancel, |_events| {
+            // Some two minutes, if nobody says anything.
+            (0..60_000).find(|_| {
+                std::thread::sleep(Duration::from_millis(2));
+                cancel.load(Ordering::Relaxed)
+            })
+        });
+        assert!(turns.expect("it ends").is_some());
+        assert!(host.0 > 2);
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let cancel = AtomicBool::new(false);
+        let result: Result<()> = attend(&mut Impatient(0), &cancel, |_| panic!("mine"));
+        assert_eq!(result.expect_err("an error").code(), "internal");
+    }
+}
