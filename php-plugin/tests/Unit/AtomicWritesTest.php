@@ -26,6 +26,39 @@ final class AtomicWritesTest extends TestCase
         self::assertSame(['file'], self::names($this->dir));
     }
 
+    public function testAnEndInTheMiddleLeavesNothing(): void
+    {
+        $script = sprintf(
+            'require "%s"; %s::beside(%s, "new"); echo count(scandir(%s)); exit(130);',
+            __DIR__.'/../bootstrap.php',
+            '\\'.AtomicFilesystem::class,
+            var_export($this->dir.'/file', true),
+            var_export($this->dir, true)
+        );
+        exec(escapeshellarg(PHP_BINARY).' -r '.escapeshellarg($script), $output, $exit);
+        self::assertSame([['3'], 130], [$output, $exit], 'it was there');
+        self::assertSame([], self::names($this->dir));
+    }
+
+    public function testWhatAKilledProcessLeftIsSwept(): void
+    {
+        exec(escapeshellarg(PHP_BINARY).' -r "echo getmypid();"', $gone);
+        $dead = dechex((int) $gone[0]);
+        $kept = [
+            sprintf('.autoload.php.allegro-%x-0123abcd', getmypid()),
+            sprintf('.autoload.php.allegro-%s-0123abcd.php', $dead),
+            sprintf('autoload.php.allegro-%s-0123abcd', $dead),
+            '.gitignore',
+        ];
+        foreach ([...$kept, sprintf('.autoload.php.allegro-%s-0123abcd', $dead), sprintf('.installed.json.allegro-%s-ffffffff', $dead)] as $name) {
+            touch($this->dir.'/'.$name);
+        }
+        AtomicFilesystem::sweep($this->dir);
+        sort($kept);
+        self::assertSame($kept, self::names($this->dir));
+        AtomicFilesystem::sweep($this->dir.'/none');
+    }
+
     public function testWhatIsTheSameStaysAsItIs(): void
     {
         $path = $this->dir.'/file';

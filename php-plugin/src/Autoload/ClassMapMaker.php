@@ -1,0 +1,246 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Autoload;
+
+use Allegro\Plugin\Native\Engine;
+use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Native\InterruptedException;
+use Composer\ClassMapGenerator\ClassMapGenerator;
+use Composer\ClassMapGenerator\PhpFileParser;
+use Composer\IO\IOInterface;
+
+/**
+ * Has the core make a class map, and puts it into Composer's own objects.
+ *
+ * What differs between versions of class-map-generator is found out by asking the running one, not by its number.
+ */
+final class ClassMapMaker
+{
+    /** Files that only PHP can read are read in so many rounds at most: they may change meanwhile. */
+    private const ROUNDS = 3;
+
+    /** @var array<string, mixed>|null */
+    private ?array $dialect = null;
+
+    /** @var array<string, bool>|null */
+    private ?array $traits = null;
+
+    /** What {@see vendorDir()} has found. */
+    private ?string $resolvedVendorDir = null;
+
+    /** Of the scan that the last class map was made from. */
+    private ?string $digest = null;
+
+    /**
+     * @param \Closure(): list<array<string, mixed>> $placed packages that were put in place in this run
+     */
+    public function __construct(
+        private readonly Engine $engine,
+        private readonly IOInterface $io,
+        private readonly string $vendorDir,
+        private readonly \Closure $placed,
+        private readonly string $probe,
+    ) {
+    }
+
+    /**
+     * The vendor directory without links, as it is when this is asked first: Composer makes it at the start of a dump.
+     */
+    public function vendorDir(): string
+    {
+        return $this->resolvedVendorDir ??= realpath($this->vendorDir) ?: $this->vendorDir;
+    }
+
+    /**
+     * What the result depends on apart from rules and files; null if the core can't do it here.
+     *
+     * @return array{dialect: array<string, mixed>, traits: array<string, bool>}|null
+     */
+    public function manner(): ?array
+    {
+        if ($this->dialect === null) {
+            $encoding = (string) ini_get('zend.script_encoding');
+            if (ini_get('zend.multibyte') === '1' || $encoding !== '') {
+                return null;
+            }
+            $this->dialect = [
+                'php' => PHP_VERSION_ID,
+                'short_open_tag' => (bool) ini_get('short_open_tag'),
+                'backslash_guards' => PhpFileParser::findClasses($this->probe) === ['Probe\Declared'],
+            ];
+            $generator = new ClassMapGenerator(['php', 'inc', 'hh']);
+            $this->traits = [
+                'psr4_prefix' => self::filter($generator, ['Bad\Foo'], '/x/Foo.php', 'App\\', 'psr-4', '/x') === [],
+                'psr0_prefix' => self::filter($generator, ['Bar_Foo'], '/x/Bar/Foo.php', 'App_', 'psr-0', '/x') === [],
+            ];
+        }
+
+        return ['dialect' => $this->dialect, 'traits' => (array) $this->traits];
+    }
+
+    /**
+     * The core's name for the scan that the last class map was made from; null if Composer has made it.
+     */
+    public function digest(): ?string
+    {
+        return $this->digest;
+    }
+
+    /**
+     * Fills the class map of a generator.
+     *
+     * @param list<array<int, mixed>> $calls arguments of scanPaths()
+     *
+     * @return bool false if Composer's generator must do it; it is untouched then
+     */
+    public function make(ClassMapGenerator $generator, array $calls): bool
+    {
+        $this->digest = null;
+        $manner = $this->manner();
+        $cwd = realpath((string) getcwd());
+        $rules = self::rules($calls);
+        if ($manner === null || $cwd === false || $rules === null) {
+            return $this->declined('this PHP or these rules are special');
+        }
+        $request = $manner + [
+            'vendor_dir' => $this->vendorDir(),
+            'cwd' => $cwd,
+            'rules' => $rules,
+            'known' => [],
+            'placed' => ($this->placed)(),
+        ];
+        try {
+            for ($round = 0; $round < self::ROUNDS; ++$round) {
+                $answer = InterruptedException::outlive(fn (): array => $this->engine->scan($request));
+                switch ($answer['outcome'] ?? null) {
+                    case 'scanned':
+                        $this->fill($generator, $answer, $rules);
+                        $this->digest = (string) $answer['digest'];
+                        $this->io->writeError(
+                            sprintf('Allegro: class map of %d files, %d of them read', $answer['covered'], $answer['read']),
+                            true,
+                            IOInterface::VERBOSE
+                        );
+
+                        return true;
+                    case 'unsure':
+                        // Composer's generator says what is wrong with a file that can't be read at all.
+                        foreach ($answer['files'] as $file) {
+                            $request['known'][] = $file + ['classes' => array_map([self::class, 'toWire'], PhpFileParser::findClasses($file['path']))];
+                        }
+                        break;
+                    default:
+                        return $this->declined((string) ($answer['reason'] ?? 'unknown outcome'));
+                }
+            }
+        } catch (EngineException $e) {
+            return $this->declined($e->getMessage());
+        } catch (\RuntimeException $e) {
+            return $this->declined($e->getMessage());
+        }
+
+        return $this->declined('files change faster than they can be read');
+    }
+
+    private function declined(string $reason): bool
+    {
+        $this->io->writeError('Allegro: Composer makes the class map: '.$reason, true, IOInterface::VERBOSE);
+
+        return false;
+    }
+
+    /**
+     * @param list<array<int, mixed>> $calls
+     *
+     * @return list<array<string, mixed>>|null
+     */
+    private static function rules(array $calls): ?array
+    {
+        $rules = [];
+        foreach ($calls as $call) {
+            $path = $call[0] ?? null;
+            $excluded = $call[1] ?? null;
+            $kind = $call[2] ?? 'classmap';
+            $namespace = $call[3] ?? null;
+            if (
+                !is_string($path)
+                || ($excluded !== null && !is_string($excluded))
+                || !in_array($kind, ['classmap', 'psr-0', 'psr-4'], true)
+                || ($kind !== 'classmap' && !is_string($namespace))
+                || ($call[4] ?? []) !== []
+                || preg_match('//u', $path.$excluded.$namespace) !== 1
+            ) {
+                return null;
+            }
+            $rules[] = ['path' => $path, 'kind' => $kind, 'namespace' => (string) $namespace, 'excluded' => $excluded];
+        }
+
+        return $rules;
+    }
+
+    /**
+     * @param array<string, mixed>       $answer
+     * @param list<array<string, mixed>> $rules
+     */
+    private function fill(ClassMapGenerator $generator, array $answer, array $rules): void
+    {
+        $map = $generator->getClassMap();
+        // First, because a class that counts after all takes back what was said of its file.
+        foreach ($answer['rejected'] as $rejected) {
+            $rule = $rules[$rejected['rule']];
+            self::filter($generator, array_map([self::class, 'fromWire'], $rejected['classes']), $rejected['path'], $rule['namespace'], $rule['kind'], $rule['path']);
+        }
+        $files = $answer['files'];
+        foreach ($answer['names'] as $index => $name) {
+            $map->addClass(self::fromWire($name), $files[$answer['at'][$index]]);
+        }
+        foreach ($answer['ambiguous'] as [$class, $file]) {
+            self::addAmbiguous($generator, self::fromWire($class), $files[$file]);
+        }
+    }
+
+    /**
+     * A class name as it crosses the boundary: one that isn't UTF-8 is a NUL and its bytes in hexadecimal.
+     */
+    private static function toWire(string $name): string
+    {
+        return preg_match('//u', $name) === 1 ? $name : "\0".bin2hex($name);
+    }
+
+    private static function fromWire(string $name): string
+    {
+        return $name[0] === "\0" ? (string) hex2bin(substr($name, 1)) : $name;
+    }
+
+    /**
+     * The running generator's own judgement of a file, with its own words for what it rejects.
+     *
+     * @param list<string> $classes
+     *
+     * @return list<string>
+     */
+    private static function filter(ClassMapGenerator $generator, array $classes, string $path, string $namespace, string $kind, string $base): array
+    {
+        $filter = \Closure::bind(
+            static fn () => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
+            null,
+            ClassMapGenerator::class
+        );
+
+        return array_values($filter());
+    }
+
+    /**
+     * Up to 1.3 the generator itself leaves out what looks like a test; later its class map does when it is asked.
+     */
+    private static function addAmbiguous(ClassMapGenerator $generator, string $class, string $path): void
+    {
+        $map = $generator->getClassMap();
+        $filters = (new \ReflectionMethod($map, 'getAmbiguousClasses'))->getNumberOfParameters() === 0;
+        if (!$filters || preg_match('{/(test|fixture|example|stub)s?/}i', $map->getClassPath($class).' '.$path) !== 1) {
+            $map->addAmbiguousClass($class, $path);
+        }
+    }
+}

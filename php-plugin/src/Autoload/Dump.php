@@ -1,0 +1,221 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Autoload;
+
+use Allegro\Plugin\Native\Engine;
+use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Native\InterruptedException;
+use Composer\Composer;
+use Composer\Config;
+use Composer\Package\Link;
+use Composer\Package\PackageInterface;
+use Composer\Package\RootPackageInterface;
+use Composer\Repository\InstalledRepositoryInterface;
+
+/**
+ * One dump: everything that it depends on apart from PHP files, as a fingerprint.
+ */
+final class Dump
+{
+    private ?string $fingerprint = null;
+
+    private bool $checks = true;
+
+    /** @var array<string, array<mixed>> what all packages and the project declare */
+    private array $autoloads = [];
+
+    /**
+     * @param list<mixed> $options arguments of dump() after the installation manager
+     */
+    public function __construct(
+        private readonly Engine $engine,
+        private readonly ClassMapMaker $maker,
+        private readonly DumpMethod $method,
+        private readonly Config $config,
+        private readonly InstalledRepositoryInterface $localRepo,
+        private readonly RootPackageInterface $rootPackage,
+        private readonly array $options,
+    ) {
+    }
+
+    public function withoutCheck(): self
+    {
+        $dump = clone $this;
+        $dump->checks = false;
+
+        return $dump;
+    }
+
+    /**
+     * Whether PSR directories are scanned too.
+     *
+     * @param array<string, mixed> $state what Composer's generator keeps
+     */
+    public function scansPsr(array $state): bool
+    {
+        return ($this->options[1] ?? false) || $state['classMapAuthoritative'] === true;
+    }
+
+    /**
+     * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
+     * @param array<string, mixed>                                     $state      what Composer's generator keeps
+     *
+     * @throws Unchanged if the dump would give what is there already
+     */
+    public function check(array $packageMap, array $state): void
+    {
+        if (!$this->checks) {
+            return;
+        }
+        $this->checks = false;
+        $this->fingerprint = $this->fingerprint($packageMap, $state);
+        if ($this->fingerprint === null) {
+            return;
+        }
+        try {
+            $request = ['vendor_dir' => $this->maker->vendorDir(), 'fingerprint' => $this->fingerprint];
+            $answer = InterruptedException::outlive(fn (): array => $this->engine->unchanged($request));
+        } catch (EngineException $e) {
+            return;
+        }
+        if (($answer['unchanged'] ?? false) === true) {
+            throw new Unchanged((string) $answer['said'], (int) $answer['classes']);
+        }
+    }
+
+    /**
+     * @param array<string, array<mixed>> $autoloads what all packages and the project declare
+     */
+    public function parsed(array $autoloads): void
+    {
+        $this->autoloads = $autoloads;
+    }
+
+    /**
+     * @param array<string, string|null> $outputs SHA-256 of each generated file
+     * @param string|null                $said    null if it was too much to be said again
+     * @param array<string, mixed>       $state   what Composer's generator keeps
+     */
+    public function done(array $outputs, ?string $said, int $classes, array $state): void
+    {
+        $digest = $this->maker->digest();
+        if ($this->fingerprint === null || $digest === null || $said === null || $outputs === []) {
+            return;
+        }
+        if ($this->scansPsr($state)) {
+            $outputs += array_fill_keys($this->absentDirectories(), null);
+        }
+        $list = [];
+        foreach ($outputs as $path => $sum) {
+            $list[] = [$path, $sum];
+        }
+        try {
+            $request = [
+                'vendor_dir' => $this->maker->vendorDir(),
+                'fingerprint' => $this->fingerprint,
+                'digest' => $digest,
+                'said' => $said,
+                'classes' => $classes,
+                'outputs' => $list,
+            ];
+            InterruptedException::outlive(fn () => $this->engine->dumped($request));
+        } catch (EngineException $e) {
+            // The next dump is a full one.
+        }
+    }
+
+    /**
+     * PSR directories that are not there, so that no rule was made for them: once they are, the class map is another.
+     *
+     * @return list<string>
+     */
+    private function absentDirectories(): array
+    {
+        $absent = [];
+        foreach (['psr-0', 'psr-4'] as $type) {
+            foreach ($this->autoloads[$type] ?? [] as $paths) {
+                foreach ((array) $paths as $path) {
+                    $path = str_starts_with($path, '/') ? $path : getcwd().'/'.$path;
+                    if (!is_dir($path)) {
+                        $absent[] = rtrim($path, '/');
+                    }
+                }
+            }
+        }
+
+        return $absent;
+    }
+
+    /**
+     * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
+     * @param array<string, mixed>                                     $state
+     *
+     * @return string|null null for a dump that is never the same twice
+     */
+    private function fingerprint(array $packageMap, array $state): ?string
+    {
+        unset($state['eventDispatcher'], $state['io'], $state['runScripts']);
+        $manner = $this->maker->manner();
+        if ($manner === null || ($state['dryRun'] ?? false) || (($state['apcu'] ?? false) && ($state['apcuPrefix'] ?? null) === null)) {
+            return null;
+        }
+        // Without the locker: only its hash is used, for a suffix where there is no autoloader yet.
+        $options = [$this->options[0] ?? null, $this->scansPsr($state), (string) ($this->options[2] ?? ''), (bool) ($this->options[4] ?? false)];
+        if (array_slice($this->options, 5) !== []) {
+            return null;
+        }
+        $packages = [];
+        foreach ($packageMap as [$package, $path]) {
+            if ($package->getTargetDir() !== null) {
+                // Composer looks for each of its files at two places.
+                return null;
+            }
+            $packages[] = [
+                $package->getName(),
+                $package->getType(),
+                $package->getAutoload(),
+                $package->getIncludePaths(),
+                self::links($package->getRequires()),
+                self::links($package->getReplaces()),
+                self::links($package->getProvides()),
+                $path,
+            ];
+        }
+        try {
+            return hash('sha256', serialize([
+                Composer::getVersion(),
+                $this->method->digest(),
+                $manner,
+                getcwd(),
+                $this->maker->vendorDir(),
+                $this->config->raw()['config'] ?? [],
+                $options,
+                $state,
+                $packages,
+                $this->rootPackage->getDevAutoload(),
+                self::links($this->rootPackage->getDevRequires()),
+                $this->localRepo->getDevPackageNames(),
+            ]));
+        } catch (\Exception $e) {
+            // Something that can't be written as text: not worth more than a full dump.
+            return null;
+        }
+    }
+
+    /**
+     * @param Link[] $links
+     *
+     * @return list<string>
+     */
+    private static function links(array $links): array
+    {
+        $list = [];
+        foreach ($links as $link) {
+            $list[] = $link->getTarget().' '.$link->getConstraint();
+        }
+
+        return $list;
+    }
+}

@@ -1,0 +1,105 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Autoload;
+
+use Composer\Autoload\AutoloadGenerator;
+
+/**
+ * The running Composer's own `AutoloadGenerator::dump()`, with three parts exchanged: what makes the class map, what
+ * writes files, and what removes them. Everything else, the text of each file first of all, is that Composer's.
+ *
+ * The method makes both objects itself and asks nobody for them. So its source is read, `new ClassMapGenerator` and
+ * `new Filesystem` get other names, and the result is evaluated in the scope of the same class; Composer loads updated
+ * plugins in this way. A method in which the parts can't be found exactly is left alone.
+ */
+final class DumpMethod
+{
+    private function __construct(private readonly \Closure $method, private readonly string $digest)
+    {
+    }
+
+    /**
+     * Reads the method; null if it is not of the expected kind (Composer before 2.4 makes class maps elsewhere).
+     */
+    public static function read(): ?self
+    {
+        $reflection = new \ReflectionMethod(AutoloadGenerator::class, 'dump');
+        $file = $reflection->getFileName();
+        $source = $file === false ? false : @file_get_contents($file);
+        if ($source === false) {
+            return null;
+        }
+        $lines = explode("\n", $source);
+        $start = (int) $reflection->getStartLine();
+        $body = implode("\n", array_slice($lines, $start - 1, (int) $reflection->getEndLine() - $start + 1));
+        $body = self::exchange($body, dirname((string) $file));
+        $head = implode("\n", array_slice($lines, 0, (int) $reflection->getDeclaringClass()->getStartLine() - 1));
+        if ($body === null || preg_match_all('{^(?:namespace|use) [^;(]+;}m', $head, $names) < 1) {
+            return null;
+        }
+        $strict = preg_match('{^<\?php\s+declare\(strict_types=1\);}', $head) === 1 ? 'declare(strict_types=1); ' : '';
+        try {
+            $method = eval($strict.implode(' ', $names[0]).' return '.$body.';');
+        } catch (\ParseError $e) {
+            return null;
+        }
+
+        return $method instanceof \Closure ? new self($method, hash('sha256', $source)) : null;
+    }
+
+    /**
+     * Tells one Composer's generator from another's.
+     */
+    public function digest(): string
+    {
+        return $this->digest;
+    }
+
+    /**
+     * @param list<mixed> $arguments those of dump()
+     */
+    public function call(AutoloadGenerator $generator, array $arguments): mixed
+    {
+        $bound = \Closure::bind($this->method, $generator, AutoloadGenerator::class);
+
+        return $bound(...$arguments);
+    }
+
+    /**
+     * The method as a closure, with the parts exchanged.
+     */
+    private static function exchange(string $method, string $dir): ?string
+    {
+        $new = ['ClassMapGenerator' => '\\'.ClassMapRecorder::class, 'Filesystem' => '\\'.DumpFilesystem::class];
+        $seen = ['ClassMapGenerator' => 0, 'Filesystem' => 0];
+        $code = '';
+        $before = null;
+        $named = false;
+        $tokens = \PhpToken::tokenize('<?php '.$method);
+        array_shift($tokens);
+        foreach ($tokens as $index => $token) {
+            $text = $token->text;
+            if (!$named) {
+                // Up to the name: modifiers, doc comments.
+                $named = $token->is(T_STRING) && $text === 'dump' && $before !== null && $before->is(T_FUNCTION);
+                $before = $token->isIgnorable() ? $before : $token;
+                $code = 'function ';
+                continue;
+            }
+            if ($token->is(T_DIR)) {
+                $text = var_export($dir, true);
+            } elseif ($token->is(T_STRING) && $before->is(T_NEW) && isset($new[$text])) {
+                ++$seen[$text];
+                $text = $new[$text];
+            } elseif ($token->is(T_STRING) && $text === 'unlink' && !$before->is([T_OBJECT_OPERATOR, T_DOUBLE_COLON])) {
+                $text = '$filesystem->unlinkAtTheEnd';
+            }
+            $code .= $text;
+            $before = $token->isIgnorable() ? $before : $token;
+        }
+
+        return $named && $seen === ['ClassMapGenerator' => 1, 'Filesystem' => 1] ? $code : null;
+    }
+}
