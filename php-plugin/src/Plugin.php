@@ -7,6 +7,8 @@ namespace Allegro\Plugin;
 use Allegro\Plugin\Command\Commands;
 use Composer\Composer;
 use Composer\EventDispatcher\EventSubscriberInterface;
+use Composer\Installer\InstallerEvent;
+use Composer\Installer\InstallerEvents;
 use Composer\IO\IOInterface;
 use Composer\Plugin\Capability\CommandProvider;
 use Composer\Plugin\Capable;
@@ -60,6 +62,7 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     {
         return [
             PluginEvents::COMMAND => ['onCommand', 0],
+            InstallerEvents::PRE_OPERATIONS_EXEC => ['onOperations', PHP_INT_MAX],
             ScriptEvents::PRE_AUTOLOAD_DUMP => ['onOperationsDone', PHP_INT_MAX],
             ScriptEvents::POST_INSTALL_CMD => ['onOperationsDone', PHP_INT_MAX],
             ScriptEvents::POST_UPDATE_CMD => ['onOperationsDone', PHP_INT_MAX],
@@ -72,7 +75,17 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     public function onCommand($event): void
     {
         if ($this->session !== null) {
-            $this->session->readOptions($event->getInput());
+            $this->session->beginCommand($event->getCommandName(), $event->getInput());
+        }
+    }
+
+    /**
+     * @param InstallerEvent $event
+     */
+    public function onOperations($event): void
+    {
+        if ($this->session !== null && $event->getTransaction() !== null && $event->getTransaction()->getOperations() !== []) {
+            Session::loadAll();
         }
     }
 

@@ -10,6 +10,7 @@ use Allegro\Plugin\Install\AtomicJsonFile;
 use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Install\DeferredJsonFile;
 use Allegro\Plugin\Install\DeferredWrites;
+use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
@@ -17,9 +18,13 @@ use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\EngineFinder;
 use Composer\Cache;
+use Composer\ClassMapGenerator\ClassMap;
+use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
+use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\Package\Locker;
 use Composer\Util\Filesystem;
 use Composer\Util\Platform;
 use Symfony\Component\Console\Input\InputInterface;
@@ -29,14 +34,24 @@ use Symfony\Component\Console\Input\InputInterface;
  */
 final class Session
 {
-    /** Classes that are needed late in a run; loaded now, so that an update of the plugin mixes no versions. */
+    /** Classes that are needed late in a run; loaded before a package changes, so that an update of the plugin mixes no versions. */
     private const CLASSES = [
+        Autoload\AutoloadGenerator::class,
+        Autoload\ClassMapMaker::class,
+        Autoload\ClassMapRecorder::class,
+        Autoload\Dump::class,
+        Autoload\DumpFilesystem::class,
+        Autoload\DumpMethod::class,
+        Autoload\RememberedClassMap::class,
+        Autoload\Unchanged::class,
+        Io\Overheard::class,
         AnnouncedDownload::class,
         AtomicFilesystem::class,
         AtomicJsonFile::class,
         Batch::class,
         DeferredJsonFile::class,
         DeferredWrites::class,
+        IndexedLocker::class,
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
@@ -50,14 +65,25 @@ final class Session
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
+        Io\PassingIO::class,
+        Io\Progress::class,
         Io\SaidOnce::class,
+        Io\Terminal::class,
         Sources::class,
         TarDownloader::class,
         ZipDownloader::class,
     ];
 
+    /** Commands that say so before they change a package. */
+    private const LAZY = ['install', 'dump-autoload'];
+
+    /** Commands that make an autoloader. */
+    private const DUMPING = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
+
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];
+
+    private ?Autoload\AutoloadGenerator $generator = null;
 
     private function __construct(
         private readonly Composer $composer,
@@ -84,15 +110,15 @@ final class Session
 
     public static function open(Composer $composer, IOInterface $io): self
     {
-        foreach (self::CLASSES as $class) {
-            class_exists($class) || interface_exists($class);
-        }
         $report = new Report($io);
         $engines = new EngineFinder(dirname(__DIR__, 2), $io);
         $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), new Sources($composer, $io));
         $session = new self($composer, $io, $engines, $batch, $report);
+        $batch->beforeFirst(static fn () => self::loadAll());
         if ($engines->available()) {
             $session->takeOverDownloaders();
+            $session->takeOverAutoloader();
+            $session->takeOverLocker();
         }
 
         return $session;
@@ -149,10 +175,77 @@ final class Session
         }
     }
 
-    public function readOptions(InputInterface $input): void
+    /**
+     * Puts our generator where Composer's own is; another plugin's stays.
+     */
+    private function takeOverAutoloader(): void
     {
-        if ($input->hasOption('no-progress') && $input->getOption('no-progress') === true) {
-            $this->report->hideProgress();
+        $engine = $this->engines->find();
+        $current = $this->composer->getAutoloadGenerator();
+        $ours = Autoload\AutoloadGenerator::class;
+        if ($engine === null || !class_exists(ClassMapGenerator::class)) {
+            return;
+        }
+        if (get_class($current) !== \Composer\Autoload\AutoloadGenerator::class && !$current instanceof $ours) {
+            $this->io->writeError('Allegro: the autoloader is made by '.get_class($current), true, IOInterface::VERBOSE);
+
+            return;
+        }
+        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch->placedPackages());
+        $this->composer->setAutoloadGenerator($generator);
+        $this->generator = $generator;
+        // In a fresh clone the Installer has taken what it needs before there was a plugin.
+        foreach (debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+            if (($frame['object'] ?? null) instanceof Installer) {
+                $replace = function () use ($current, $generator): void {
+                    if ($this->autoloadGenerator === $current) {
+                        $this->autoloadGenerator = $generator;
+                    }
+                };
+                \Closure::bind($replace, $frame['object'], Installer::class)();
+            }
+        }
+    }
+
+    /**
+     * Puts our locker where Composer's own is; another plugin's stays.
+     */
+    private function takeOverLocker(): void
+    {
+        $current = $this->composer->getLocker();
+        // Before 2.5 Composer doesn't ask its locker what is missing.
+        if (get_class($current) === Locker::class && method_exists($current, 'getMissingRequirementInfo')) {
+            $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
+        }
+    }
+
+    /**
+     * Loads every class of ours. Not at once: a command that changes no package needs a few of them only.
+     */
+    public static function loadAll(): void
+    {
+        // Composer before 2.4 has no class maps of this kind, and a class can't be loaded without its parent.
+        $late = class_exists(ClassMap::class) ? [] : [Autoload\RememberedClassMap::class];
+        foreach (array_diff(self::CLASSES, $late) as $class) {
+            class_exists($class) || interface_exists($class);
+        }
+    }
+
+    public function beginCommand(string $name, InputInterface $input): void
+    {
+        // The others change packages without asking us for them first, or do too little to count.
+        if (!in_array($name, self::LAZY, true)) {
+            self::loadAll();
+        }
+        if (in_array($name, self::DUMPING, true)) {
+            $engine = $this->engines->find();
+            $engine === null || $engine->warmUp();
+        }
+        // With times and memory before everything that is written no line can be written anew.
+        foreach (['no-progress', 'profile'] as $option) {
+            if ($input->hasOption($option) && $input->getOption($option) === true) {
+                $this->report->hideProgress();
+            }
         }
     }
 
@@ -172,6 +265,9 @@ final class Session
             }
         }
         $this->replaced = [];
+        if ($this->generator !== null) {
+            $this->generator->retire();
+        }
         $this->batch->flushRepository();
     }
 }

@@ -16,6 +16,6 @@ final class Commands implements CommandProvider
      */
     public function getCommands(): array
     {
-        return [new DoctorCommand()];
+        return [new DoctorCommand(), new ResolveCommand()];
     }
 }

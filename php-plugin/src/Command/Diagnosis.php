@@ -10,6 +10,7 @@ use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Composer\Composer;
 use Symfony\Component\Console\Formatter\OutputFormatter;
+use Symfony\Component\Process\ExecutableFinder;
 
 /**
  * What Allegro uses in a project.
@@ -186,6 +187,9 @@ final class Diagnosis
             if ($facts['works'] && $who !== 'Allegro') {
                 $advice[] = $type.' archives through the store: they are handled by '.$who;
             }
+        }
+        if ((new ExecutableFinder())->find('unzip') === null) {
+            $advice[] = 'unzip: without it Composer loses modes and links of zips, or unpacks them with 7z, past the store';
         }
         if (extension_loaded('xdebug') && (!function_exists('xdebug_info') || xdebug_info('mode') !== [])) {
             $advice[] = 'Composer without Xdebug (unset COMPOSER_ALLOW_XDEBUG)';

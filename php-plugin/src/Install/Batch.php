@@ -31,8 +31,6 @@ use React\Promise\PromiseInterface;
  */
 final class Batch
 {
-    private const MAX_INTERRUPTIONS = 5;
-
     /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
     private array $wanted = [];
 
@@ -50,6 +48,11 @@ final class Batch
 
     /** @var list<string> directories moved out of the way */
     private array $trash = [];
+
+    /** @var list<array{path: string, dist: array<string, mixed>, made: array{int, int}}> */
+    private array $placed = [];
+
+    private ?\Closure $beforeFirst = null;
 
     private ?DeferredWrites $writes = null;
 
@@ -113,10 +116,22 @@ final class Batch
     }
 
     /**
+     * Says what is to be done before the first package is asked for.
+     */
+    public function beforeFirst(\Closure $do): void
+    {
+        $this->beforeFirst = $do;
+    }
+
+    /**
      * Asks for a package in staging. The promise is settled with the archive's name, as Composer's own is.
      */
     public function want(Ticket $ticket): PromiseInterface
     {
+        if ($this->beforeFirst !== null) {
+            ($this->beforeFirst)();
+            $this->beforeFirst = null;
+        }
         if ($this->wanted === []) {
             $engine = $this->engines->find();
             $engine === null || $engine->warmUp();
@@ -179,7 +194,7 @@ final class Batch
             [$work, $resolve, $reject, $ticket] = array_shift($this->work);
             if ($ticket !== null && $ticket->state === Ticket::ABANDONED) {
                 // As Composer's extractions, which fail when their archives are gone: it says so for each package.
-                $reject(new \RuntimeException('Aborted'));
+                $reject(new \RuntimeException('Failed to extract '.$ticket->package->getName().' as the installation was aborted by another package operation.'));
                 continue;
             }
             try {
@@ -234,7 +249,7 @@ final class Batch
             $open[$id] = $one;
             $packages[$id] = $this->describe($id, $one[0], $listened && !$one[0]->isShown);
         }
-        $this->report->begin(count($packages));
+        $this->report->begin(array_column($packages, 'name', 'id'));
         try {
             // First round: what is nearby. What is missing is announced, as Composer does, and then downloaded.
             $open = $this->round($engine, $packages, $open);
@@ -280,23 +295,16 @@ final class Batch
             'http' => $this->sources->httpOptions(),
             'packages' => array_values($packages),
         ];
-        for ($attempt = 1;; ++$attempt) {
-            $this->report->remaining(count($packages));
-            try {
-                $answer = $engine->prepare(
-                    $request,
-                    $this->report->listens() ? function (array $events): void {
-                        $this->report->events($events);
-                    } : null
-                );
-                break;
-            } catch (InterruptedException $e) {
-                // The signal's handler has run and the process goes on, so it was none that ends it.
-                if ($attempt === self::MAX_INTERRUPTIONS) {
-                    throw new EngineException('signals arrive faster than work gets done', 0, $e);
-                }
-            }
-        }
+        $answer = InterruptedException::outlive(function () use ($engine, $request, $packages): array {
+            $this->report->remaining(array_keys($packages));
+
+            return $engine->prepare(
+                $request,
+                $this->report->listens() ? function (array $events): void {
+                    $this->report->events($events);
+                } : null
+            );
+        });
         $outcomes = is_array($answer['packages'] ?? null) ? array_column($answer['packages'], 'outcome', 'id') : [];
         if (array_diff_key($outcomes, $packages) !== [] || array_diff_key($packages, $outcomes) !== []) {
             throw new EngineException('the native part gave an answer that this plugin does not understand, update both to the same version');
@@ -309,6 +317,8 @@ final class Batch
         foreach ($answer['packages'] as $package) {
             $id = $package['id'];
             [$ticket, $resolve, $reject] = $one = $open[$id];
+            $ticket->dist = $packages[$id]['dist'];
+            $ticket->made = $answer['made'] ?? null;
             if ($package['outcome'] === 'missing' && !isset($packages[$id]['fetch'])) {
                 $missing[$id] = $one;
                 continue;
@@ -416,7 +426,8 @@ final class Batch
             'want_archive' => $wantArchive,
             'private' => $this->privacy->isPrivate($package),
             'bins' => $ticket->bins,
-            'plain_modes' => $package->getDistType() === 'zip' && !$this->sources->hasUnzip(),
+            // It loses modes and links.
+            'plain_modes' => $ticket->unpacker === 'ZipArchive',
         ];
     }
 
@@ -593,10 +604,23 @@ final class Batch
     }
 
     /**
+     * Packages whose directories came from staging in this run.
+     *
+     * @return list<array{path: string, dist: array<string, mixed>, made: array{int, int}}>
+     */
+    public function placedPackages(): array
+    {
+        return $this->placed;
+    }
+
+    /**
      * A package left staging.
      */
-    public function placed(): void
+    public function placed(Ticket $ticket): void
     {
+        if ($ticket->dist !== null && $ticket->made !== null && $ticket->path !== null) {
+            $this->placed[] = ['path' => $ticket->path, 'dist' => $ticket->dist, 'made' => $ticket->made];
+        }
         --$this->ready;
         $this->tidy();
     }
@@ -627,31 +651,31 @@ final class Batch
         if ($this->staging === null) {
             $parent = $this->vendorDir().'/composer';
             $staging = sprintf('%s/.allegro-%x-%s', $parent, getmypid(), bin2hex(random_bytes(4)));
+            // Known before it is there: a signal that arrives meanwhile has its handler called before the next line.
+            $this->staging = $staging;
             if (!is_dir($staging) && !@mkdir($staging, 0777, true) && !is_dir($staging)) {
+                $this->staging = null;
+
                 throw new RefusedException('Allegro: '.$staging.' can not be created; check the permissions of '.$parent);
             }
-            $this->staging = $staging;
         }
 
         return $this->staging;
     }
 
     /**
-     * Removes the staging directory if nothing that is still wanted is in it.
+     * Removes the staging directory with what is in it: the run is over or is being aborted.
      */
     public function sweep(): void
     {
+        $this->report->abort();
         if ($this->staging === null) {
             return;
         }
-        $staging = $this->staging;
+        // Also while it is empty: a helper that was asked to fill it is ended by this first. Forgotten when it is gone:
+        // a signal in the meantime does this once more.
+        $this->remove([$this->staging]);
         $this->staging = null;
-        $left = array_diff(@scandir($staging) ?: [], ['.', '..']);
-        if ($left !== []) {
-            $this->remove([$staging]);
-        } else {
-            @rmdir($staging);
-        }
         $this->ready = 0;
     }
 }

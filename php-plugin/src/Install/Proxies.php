@@ -81,13 +81,16 @@ final class Proxies
         }
     }
 
+    /**
+     * @param mixed $credentials as curl wants them, which is as they are in a URL
+     */
     private static function withCredentials(string $proxy, mixed $credentials): string
     {
         if ($proxy === '' || !is_string($credentials) || $credentials === '') {
             return $proxy;
         }
-        $parts = array_map('rawurlencode', explode(':', $credentials, 2));
+        $start = strpos($proxy, '://');
 
-        return (string) preg_replace('{^([a-z0-9]+://)?}i', '$0'.implode(':', $parts).'@', $proxy, 1);
+        return substr_replace($proxy, $credentials.'@', $start === false ? 0 : $start + 3, 0);
     }
 }

@@ -11,7 +11,6 @@ use Composer\Util\AuthHelper;
 use Composer\Util\Platform;
 use Composer\Util\StreamContextFactory;
 use Composer\Util\Url;
-use Symfony\Component\Process\ExecutableFinder;
 
 /**
  * How Composer would fetch a dist: URL, credentials, proxies, certificates. What can't be told for sure stays with Composer.
@@ -19,8 +18,6 @@ use Symfony\Component\Process\ExecutableFinder;
 final class Sources
 {
     private ?AuthHelper $auth = null;
-
-    private ?bool $unzip = null;
 
     private Proxies $proxies;
 
@@ -30,14 +27,6 @@ final class Sources
     {
         $this->proxies = new Proxies();
         $this->certificates = new Certificates();
-    }
-
-    /**
-     * Whether Composer unpacks zips with `unzip`; otherwise modes and links are lost as ZipArchive loses them.
-     */
-    public function hasUnzip(): bool
-    {
-        return $this->unzip ??= (new ExecutableFinder())->find('unzip') !== null;
     }
 
     /**
@@ -76,7 +65,32 @@ final class Sources
      */
     public function fetchInfo(PackageInterface $package, string $url): array
     {
-        $options = $this->check($package, $url);
+        return $this->accessTo($url, $this->check($package, $url));
+    }
+
+    /**
+     * How Composer would fetch the metadata of a repository.
+     *
+     * @param array<string, mixed> $options the repository's
+     *
+     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     *
+     * @throws DeclinedException Composer must download it
+     */
+    public function metadata(array $options, string $url): array
+    {
+        return $this->accessTo($url, $this->checkOptions($options, $url));
+    }
+
+    /**
+     * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
+     *
+     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     *
+     * @throws DeclinedException
+     */
+    private function accessTo(string $url, array $options): array
+    {
         $config = $this->composer->getConfig();
         try {
             // Throws what Composer would throw; Composer's own download throws it again for the user to see.
@@ -106,6 +120,18 @@ final class Sources
      */
     public function check(PackageInterface $package, string $url): array
     {
+        return $this->checkOptions($package->getTransportOptions(), $url);
+    }
+
+    /**
+     * @param array<string, mixed> $own options of the package or of the repository
+     *
+     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     *
+     * @throws DeclinedException
+     */
+    private function checkOptions(array $own, string $url): array
+    {
         // A listener of PRE_FILE_DOWNLOAD may have put anything there that PHP can open.
         if (preg_match('{^https?://}i', $url) !== 1) {
             throw new DeclinedException('its URL is neither http nor https');
@@ -116,7 +142,7 @@ final class Sources
         if (str_starts_with(strtolower($url), 'https:') && (bool) $this->composer->getConfig()->get('disable-tls')) {
             throw new DeclinedException('TLS is disabled (disable-tls)');
         }
-        $options = array_replace_recursive($this->commonOptions(), $package->getTransportOptions());
+        $options = array_replace_recursive($this->commonOptions(), $own);
         foreach (array_diff_key($options, ['http' => 0, 'ssl' => 0]) as $name => $value) {
             throw new DeclinedException('of its options, '.$name.' is not supported');
         }

@@ -8,10 +8,10 @@ use Allegro\Plugin\Io\SaidOnce;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
 use Composer\DependencyResolver\Operation\UpdateOperation;
-use Composer\Package\Package;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PreFileDownloadEvent;
+use Composer\Util\Platform;
 use React\Promise\PromiseInterface;
 
 /**
@@ -39,6 +39,11 @@ trait StoreDownloads
 
     /** @var string|null the resolved vendor directory, once it exists */
     private $vendorDir;
+
+    /**
+     * What Composer itself would unpack this type of archives with.
+     */
+    abstract private function unpacker(): string;
 
     public function useBatch(Batch $batch): void
     {
@@ -75,6 +80,13 @@ trait StoreDownloads
         if (!isset($urls[0]) || !preg_match('{^https?://}i', $urls[0])) {
             return $fallBack();
         }
+        $unpacker = $this->unpacker();
+        if (!in_array($unpacker, ['unzip', 'ZipArchive', 'PharData'], true)) {
+            // 7-Zip looks at modes and links in its own way, which changes from version to version.
+            $this->batch->report()->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
+
+            return $fallBack();
+        }
 
         $fileName = $this->getFileName($package, $path);
         $this->filesystem->ensureDirectoryExists($path);
@@ -95,7 +107,7 @@ trait StoreDownloads
         if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
             return $this->showCached($package, $archive, $fileName, $fallBack, $url, $customKey, $writable);
         }
-        $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $fallBack);
+        $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
@@ -133,7 +145,7 @@ trait StoreDownloads
 
                 return $inPlace();
             }
-            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $inPlace);
+            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
             $ticket->isShown = true;
             $this->tickets[$package] = $ticket;
 
@@ -294,24 +306,8 @@ trait StoreDownloads
     private function ticket(PackageInterface $package): ?Ticket
     {
         $ticket = $this->tickets[$package] ?? null;
-        if ($ticket !== null && $ticket->state === Ticket::DECLINED) {
-            $this->findTools();
-        }
 
         return $ticket !== null && $ticket->state === Ticket::READY ? $ticket : null;
-    }
-
-    /**
-     * Composer's zip downloader looks for `unzip` when it first downloads, which it didn't where the archive is ours
-     * and a listener changed it. A package without a dist makes it look and goes no further.
-     */
-    private function findTools(): void
-    {
-        try {
-            parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), '');
-        } catch (\InvalidArgumentException $e) {
-            // It has no URL.
-        }
     }
 
     /**
@@ -374,7 +370,7 @@ trait StoreDownloads
         $this->removeCleanupPath($ticket->package, $path);
         if ($placed) {
             $ticket->state = Ticket::PLACED;
-            $this->batch->placed();
+            $this->batch->placed($ticket);
 
             return null;
         }
@@ -388,7 +384,7 @@ trait StoreDownloads
 
         return $promise->then(function () use ($ticket): void {
             $ticket->state = Ticket::PLACED;
-            $this->batch->placed();
+            $this->batch->placed($ticket);
         });
     }
 
@@ -411,7 +407,9 @@ trait StoreDownloads
      */
     private function merge(PackageInterface $package, string $from, string $to): void
     {
-        foreach (array_diff(scandir($from) ?: [], ['.', '..', '.DS_Store']) as $name) {
+        // Since 2.11 Composer leaves nothing out here.
+        $leftOut = defined(Platform::class.'::METADATA_NAME_REGEX') ? ['.', '..'] : ['.', '..', '.DS_Store'];
+        foreach (array_diff(scandir($from) ?: [], $leftOut) as $name) {
             if (!is_dir($to.'/'.$name)) {
                 $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
             } elseif (is_dir($from.'/'.$name)) {

@@ -11,4 +11,9 @@ namespace Allegro\Plugin\Install;
 final class TarDownloader extends \Composer\Downloader\TarDownloader
 {
     use StoreDownloads;
+
+    private function unpacker(): string
+    {
+        return 'PharData';
+    }
 }

@@ -27,6 +27,12 @@ final class Ticket
     /** Where the package was placed. */
     public ?string $path = null;
 
+    /** @var array<string, mixed>|null its identity, as the core was told */
+    public ?array $dist = null;
+
+    /** @var array{int, int}|null when the core made its files */
+    public ?array $made = null;
+
     /** @var list<string> the programs as they were known when the files were linked */
     public array $bins = [];
 
@@ -44,6 +50,7 @@ final class Ticket
      * @param string|null          $customKey   a plugin's own cache key
      * @param string|null          $archive     its place in Composer's cache
      * @param string               $fileName    where Composer would put the archive
+     * @param string               $unpacker    what Composer would unpack it with
      * @param \Closure(bool): \React\Promise\PromiseInterface $fallBack  Composer's own download of it; true: the
      *                                                                   user was told already
      */
@@ -54,6 +61,7 @@ final class Ticket
         public readonly ?string $archive,
         public readonly bool $archiveWritable,
         public readonly string $fileName,
+        public readonly string $unpacker,
         public readonly \Closure $fallBack,
     ) {
     }

@@ -13,19 +13,15 @@ use Composer\Util\Platform;
  */
 final class Report
 {
-    private int $total = 0;
+    private ?Progress $progress = null;
 
-    private int $settled = 0;
+    private bool $isHidden = false;
 
-    private int $received = 0;
-
-    private float $began = 0.0;
-
+    /** When the line was written last. */
     private float $shown = 0.0;
 
-    private bool $lineOpen = false;
-
-    private bool $progress = true;
+    /** The line that stands there, without an end. */
+    private string $line = '';
 
     /** @var array<string, int> packages by where they came from */
     private array $from = ['store' => 0, 'archive' => 0, 'download' => 0];
@@ -38,23 +34,24 @@ final class Report
 
     private ?string $method = null;
 
-    public function __construct(private readonly IOInterface $io)
+    public function __construct(private readonly IOInterface $io, private readonly Terminal $terminal = new Terminal())
     {
     }
 
     public function hideProgress(): void
     {
-        $this->progress = false;
+        $this->isHidden = true;
     }
 
-    public function begin(int $packages): void
+    /**
+     * @param array<int, string> $packages names by id
+     */
+    public function begin(array $packages): void
     {
-        $this->total = $packages;
-        $this->settled = 0;
-        $this->received = 0;
-        $this->began = microtime(true);
+        $now = microtime(true);
+        $this->progress = new Progress($packages, $now);
         // A run that is over at once shows no progress at all.
-        $this->shown = $this->began + 0.2;
+        $this->shown = $now + 0.2;
     }
 
     /**
@@ -63,96 +60,103 @@ final class Report
      */
     public function listens(): bool
     {
-        return ($this->progress && $this->onTerminal()) || $this->io->isVerbose();
+        return $this->showsProgress() || $this->io->isVerbose();
     }
 
     /**
      * What is still to come: a package that was only looked for is not done.
+     *
+     * @param list<int> $ids
      */
-    public function remaining(int $packages): void
+    public function remaining(array $ids): void
     {
-        $this->settled = $this->total - $packages;
+        $this->progress?->remaining($ids, microtime(true));
     }
 
     /**
-     * @param list<array<string, mixed>> $events
+     * @param list<array<string, mixed>> $events none as a sign of life
      */
     public function events(array $events): void
     {
         foreach ($events as $event) {
             switch ($event['event'] ?? null) {
                 case 'settled':
-                    ++$this->settled;
+                    $this->progress?->settled($event['id']);
+                    break;
+                case 'sized':
+                    $this->progress?->sized($event['id'], $event['bytes']);
                     break;
                 case 'received':
-                    $this->received += $event['bytes'];
+                    $this->progress?->received($event['id'], $event['bytes']);
                     break;
                 case 'retrying':
-                    $this->clear();
-                    $this->io->writeError(
-                        sprintf('    Allegro: trying again in %.1f s: %s', $event['wait_ms'] / 1000, $event['reason']),
-                        true,
-                        IOInterface::VERBOSE
-                    );
+                    $this->progress?->retrying($event['id']);
+                    if ($this->io->isVerbose()) {
+                        $this->clear();
+                        $this->io->writeError(sprintf('    Allegro: trying again in %.1f s: %s', $event['wait_ms'] / 1000, $event['reason']));
+                    }
                     break;
             }
         }
         $now = microtime(true);
-        if ($this->progress && $now - $this->shown >= 0.1 && $this->onTerminal()) {
+        if ($this->progress !== null && $now - $this->shown >= 0.1 && $this->showsProgress()) {
             $this->shown = $now;
-            $this->show($now - $this->began);
-        }
-    }
-
-    private function show(float $seconds): void
-    {
-        $line = sprintf('    %d/%d packages', min($this->settled, $this->total), $this->total);
-        if ($this->received > 0) {
-            $line .= sprintf(', %s, %s/s', self::bytes($this->received), self::bytes((int) ($this->received / max($seconds, 0.001))));
-        }
-        $left = $this->secondsLeft($seconds);
-        if ($left !== null) {
-            $line .= sprintf(', %d s left', $left);
-        }
-        if ($this->lineOpen) {
-            $this->io->overwriteError($line, false);
-        } else {
-            $this->io->writeError($line, false);
-            $this->lineOpen = true;
+            // The last column stays free: a terminal may go on to the next line as soon as it is written.
+            $this->show($this->progress->line($now, $this->terminal->width() - 1));
         }
     }
 
     /**
-     * Guessed from the packages that are done, as nobody tells how large the others are.
+     * In one piece each time, so that nothing flickers and an end in between leaves the terminal as it was.
      */
-    private function secondsLeft(float $seconds): ?int
+    private function show(string $line): void
     {
-        if ($seconds < 1.0 || $this->settled === 0 || $this->settled >= $this->total) {
-            return null;
+        if ($line === $this->line) {
+            return;
         }
-
-        return (int) ceil($seconds * ($this->total - $this->settled) / $this->settled);
+        // First of all: a signal's handler may want to clear the line as soon as it is written.
+        $length = strlen($this->line);
+        $this->line = $line;
+        if ($this->io->isDecorated()) {
+            // A terminal that has become narrower may have broken the line: the cursor waits at its beginning, from
+            // where all of it is erased. For the same reason nothing wraps meanwhile.
+            $this->io->writeErrorRaw("\r\e[?7l".$line."\e[J\e[?7h\r", false);
+        } else {
+            $this->io->writeErrorRaw("\r".str_pad($line, $length)."\r", false);
+        }
     }
 
     private function clear(): void
     {
-        if ($this->lineOpen) {
-            $this->io->overwriteError('', false);
-            $this->lineOpen = false;
+        if ($this->line !== '') {
+            $this->io->writeErrorRaw($this->io->isDecorated() ? "\r\e[J" : "\r".str_repeat(' ', strlen($this->line))."\r", false);
+            $this->line = '';
         }
     }
 
-    private function onTerminal(): bool
+    private function showsProgress(): bool
     {
-        return $this->io instanceof ConsoleIO
-            && $this->io->isDecorated()
+        return !$this->isHidden
+            && $this->io instanceof ConsoleIO
+            && $this->terminal->isThere()
+            // Who wants no colours can do with a line that changes; `--no-ansi` asks for neither.
+            && ($this->io->isDecorated() || (bool) Platform::getEnv('NO_COLOR'))
             && !$this->io->isDebug()
             && (bool) Platform::getEnv('CI') === false;
+    }
+
+    /**
+     * The batch ends before it is done: by Ctrl-C, say.
+     */
+    public function abort(): void
+    {
+        $this->clear();
     }
 
     public function end(float $seconds): void
     {
         $this->clear();
+        $this->progress = null;
         $this->seconds += $seconds;
     }
 
@@ -170,8 +174,10 @@ final class Report
     public function declined(string $name, string $reason): void
     {
         ++$this->declined;
-        $this->clear();
-        $this->io->writeError('    Allegro: Composer installs '.$name.' by itself: '.$reason, true, IOInterface::VERBOSE);
+        if ($this->io->isVerbose()) {
+            $this->clear();
+            $this->io->writeError('    Allegro: Composer installs '.$name.' by itself: '.$reason);
+        }
     }
 
     public function notice(string $message): void
@@ -226,7 +232,10 @@ final class Report
         $this->seconds = 0.0;
     }
 
-    private static function bytes(int $bytes): string
+    /**
+     * "1.4 MiB".
+     */
+    public static function bytes(int $bytes): string
     {
         if ($bytes < 1024) {
             return $bytes.' B';

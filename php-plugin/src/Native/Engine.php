@@ -10,7 +10,7 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 2;
+    public const PROTOCOL = 4;
 
     /**
      * Work is about to come: what takes time to start may start now.
@@ -26,7 +26,7 @@ interface Engine
      * @throws EngineException      if the native part fails as a whole
      * @throws InterruptedException if a signal arrived; its handler has run when this is caught
      *
-     * @return array{packages: list<array<string, mixed>>, method: string|null, notices: list<string>}
+     * @return array{packages: list<array<string, mixed>>, method: string|null, notices: list<string>, made: array{int, int}}
      */
     public function prepare(array $request, ?callable $onEvents): array;
 
@@ -49,6 +49,51 @@ interface Engine
      * @return array<string, mixed> `DiagnoseAnswer` of the core
      */
     public function diagnose(string $vendorDir): array;
+
+    /**
+     * The class map of Composer's rules.
+     *
+     * @param array<string, mixed> $request `ScanRequest` of the core
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return array<string, mixed> `ScanAnswer` of the core
+     */
+    public function scan(array $request): array;
+
+    /**
+     * Whether a dump would give what is there already.
+     *
+     * @param array<string, mixed> $request `UnchangedRequest` of the core
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return array<string, mixed> `UnchangedAnswer` of the core
+     */
+    public function unchanged(array $request): array;
+
+    /**
+     * A dump is done.
+     *
+     * @param array<string, mixed> $request `DumpedRequest` of the core
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     */
+    public function dumped(array $request): void;
+
+    /**
+     * Which versions an update would lock.
+     *
+     * @param array<string, mixed> $request `ResolveRequest` of the core
+     *
+     * @throws EngineException
+     *
+     * @return array<string, mixed> `ResolveAnswer` of the core
+     */
+    public function resolve(array $request): array;
 
     /**
      * Ends what runs beside us.

@@ -28,6 +28,26 @@ final class ExtensionEngine implements Engine
         return $this->call(static fn () => \Allegro\diagnose(['vendor_dir' => $vendorDir]));
     }
 
+    public function scan(array $request): array
+    {
+        return $this->call(static fn () => \Allegro\scan($request));
+    }
+
+    public function unchanged(array $request): array
+    {
+        return $this->call(static fn () => \Allegro\unchanged($request));
+    }
+
+    public function dumped(array $request): void
+    {
+        $this->call(static fn () => \Allegro\dumped($request));
+    }
+
+    public function resolve(array $request): array
+    {
+        return $this->call(static fn () => \Allegro\resolve($request));
+    }
+
     public function close(): void
     {
     }

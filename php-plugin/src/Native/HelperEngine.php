@@ -81,6 +81,44 @@ final class HelperEngine implements Engine
         return $this->call('diagnose', ['vendor_dir' => $vendorDir], null, $this->patience);
     }
 
+    public function scan(array $request): array
+    {
+        $answer = $this->call('scan', $request, null, $this->patience);
+        $lists = ['scanned' => ['files', 'names', 'at', 'ambiguous', 'rejected'], 'unsure' => ['files'], 'declined' => []];
+        $wanted = $lists[$answer['outcome'] ?? ''] ?? null;
+        foreach ($wanted ?? [''] as $list) {
+            if (!is_array($answer[$list] ?? null)) {
+                throw $this->misfit();
+            }
+        }
+
+        return $answer;
+    }
+
+    public function unchanged(array $request): array
+    {
+        return $this->call('unchanged', $request, null, $this->patience);
+    }
+
+    public function dumped(array $request): void
+    {
+        $this->call('dumped', $request, null, $this->patience);
+    }
+
+    public function resolve(array $request): array
+    {
+        $answer = $this->call('resolve', $request, static function (): void {
+        }, $this->patience);
+        $lists = ['solved' => ['packages', 'found', 'kept', 'unlocked'], 'unsolvable' => [], 'declined' => []];
+        foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
+            if (!is_array($answer[$list] ?? null)) {
+                throw $this->misfit();
+            }
+        }
+
+        return $answer;
+    }
+
     public function kind(): string
     {
         return 'helper';
@@ -258,6 +296,11 @@ final class HelperEngine implements Engine
         }
         $line = substr($this->buffer, $this->taken, $end - $this->taken);
         $this->taken = $end + 1;
+        if ($this->taken === strlen($this->buffer)) {
+            // A class map has megabytes, and what comes after it needs as many.
+            $this->buffer = '';
+            $this->taken = 0;
+        }
         $answer = json_decode($line, true);
         if (!is_array($answer)) {
             throw $this->misfit('gave an answer that is not JSON');

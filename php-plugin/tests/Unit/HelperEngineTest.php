@@ -224,6 +224,15 @@ final class HelperEngineTest extends TestCase
         self::assertLessThan(10.0, microtime(true) - $started);
     }
 
+    public function testAnAnswerIsNotKept(): void
+    {
+        $engine = $this->engine('request(); say(["id" => 1, "answer" => ["unchanged" => false, "said" => str_repeat("x", 4_000_000)]]); request();');
+        $before = memory_get_usage();
+        $size = strlen($engine->unchanged([])['said']);
+        self::assertSame(4_000_000, $size);
+        self::assertLessThan($before + 1_000_000, memory_get_usage());
+    }
+
     public function testALongRequestArrivesWhole(): void
     {
         $engine = $this->engine('$r = request(); $a = ready(1); $a["answer"]["notices"] = [sha1($r["request"]["text"])]; say($a); request();');

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Tests\Unit;
 
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Io\Terminal;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\IO\BufferIO;
 use Composer\IO\ConsoleIO;
@@ -19,7 +20,7 @@ final class ReportTest extends TestCase
     {
         $io = new BufferIO();
         $report = new Report($io);
-        $report->begin(5);
+        $report->begin(['acme/a', 'acme/b', 'acme/c', 'acme/d', 'acme/x']);
         $report->ready('store', 0);
         $report->ready('store', 0);
         $report->ready('archive', 0);
@@ -55,7 +56,7 @@ final class ReportTest extends TestCase
         $io = new BufferIO();
         $report = new Report($io);
         $report->summarize();
-        $report->begin(1);
+        $report->begin(['acme/x']);
         $report->declined('acme/x', 'it is odd');
         $report->end(1.0);
         $report->summarize();
@@ -91,40 +92,45 @@ final class ReportTest extends TestCase
     }
 
     /**
-     * @return iterable<string, array{bool, string|null, bool, int, bool}>
+     * @return iterable<string, array{bool, array<string, string>, bool, int, bool, bool}>
      */
     public function terminals(): iterable
     {
-        yield 'a terminal' => [true, null, false, StreamOutput::VERBOSITY_NORMAL, true];
-        yield 'not decorated' => [false, null, false, StreamOutput::VERBOSITY_NORMAL, false];
-        yield 'CI' => [true, 'true', false, StreamOutput::VERBOSITY_NORMAL, false];
-        yield '--no-progress' => [true, null, true, StreamOutput::VERBOSITY_NORMAL, false];
-        yield '-vvv' => [true, null, false, StreamOutput::VERBOSITY_DEBUG, false];
-        yield '-q' => [true, null, false, StreamOutput::VERBOSITY_QUIET, false];
+        $normal = StreamOutput::VERBOSITY_NORMAL;
+        yield 'a terminal' => [true, [], false, $normal, true, true];
+        yield '-v' => [true, [], false, StreamOutput::VERBOSITY_VERBOSE, true, true];
+        yield 'a pipe' => [false, [], false, $normal, false, false];
+        yield 'a pipe, --ansi' => [true, [], false, $normal, false, false];
+        yield '--no-ansi' => [false, [], false, $normal, true, false];
+        yield 'NO_COLOR' => [false, ['NO_COLOR' => '1'], false, $normal, true, true];
+        yield 'NO_COLOR in a pipe' => [false, ['NO_COLOR' => '1'], false, $normal, false, false];
+        yield 'CI' => [true, ['CI' => 'true'], false, $normal, true, false];
+        yield '--no-progress' => [true, [], true, $normal, true, false];
+        yield '-vvv' => [true, [], false, StreamOutput::VERBOSITY_DEBUG, true, false];
+        yield '-q' => [true, [], false, StreamOutput::VERBOSITY_QUIET, true, false];
     }
 
     /**
      * @dataProvider terminals
+     *
+     * @param array<string, string> $env
      */
-    public function testProgress(bool $decorated, ?string $ci, bool $hidden, int $verbosity, bool $expected): void
+    public function testProgress(bool $decorated, array $env, bool $hidden, int $verbosity, bool $isTerminal, bool $expected): void
     {
-        $this->env('CI', $ci ?? '');
-        $stream = fopen('php://memory', 'w+');
-        $output = new ConsoleOutput($verbosity, $decorated);
-        $output->setErrorOutput(new StreamOutput($stream, $verbosity, $decorated));
-        $report = new Report(new ConsoleIO(new ArrayInput([]), $output, new HelperSet()));
+        foreach ($env + ['CI' => '', 'NO_COLOR' => ''] as $name => $value) {
+            $this->env($name, $value);
+        }
+        [$report, $written] = $this->report($decorated, $verbosity, $isTerminal);
         if ($hidden) {
             $report->hideProgress();
         }
-        $report->begin(3);
+        $report->begin(['acme/a', 'acme/b', 'acme/c']);
         $report->events([['event' => 'settled', 'id' => 0]]);
-        rewind($stream);
-        self::assertSame('', stream_get_contents($stream), 'a run that is over at once shows none');
+        self::assertSame('', $written(), 'a run that is over at once shows none');
         usleep(320_000);
         $report->events([['event' => 'settled', 'id' => 1], ['event' => 'received', 'id' => 2, 'bytes' => 2048]]);
         $report->events([['event' => 'received', 'id' => 2, 'bytes' => 1]]);
-        rewind($stream);
-        $text = (string) stream_get_contents($stream);
+        $text = $written();
         self::assertSame($expected, str_contains($text, '2/3 packages, 2.0 KiB'), $text);
         if (!$expected) {
             self::assertSame('', $text);
@@ -132,28 +138,121 @@ final class ReportTest extends TestCase
             return;
         }
         self::assertSame(1, substr_count($text, 'packages'), 'at most ten lines a second');
+        self::assertSame($decorated, str_contains($text, "\e"), 'escape sequences only where they are wanted');
         $report->end(1.0);
-        rewind($stream);
-        $text = (string) stream_get_contents($stream);
-        // The line is wiped: backspaces, spaces, backspaces.
-        self::assertStringEndsWith("\x08", $text);
+        $width = strlen($text) - 2;
+        self::assertSame($decorated ? "\r\e[J" : "\r".str_repeat(' ', $width)."\r", substr($written(), strlen($text)));
     }
 
-    public function testTimeLeftIsToldOnceItCanBeGuessed(): void
+    /**
+     * A line is replaced in one piece, and what stands behind a shorter one goes.
+     */
+    public function testALineIsWrittenOver(): void
     {
         $this->env('CI', '');
+        $this->env('NO_COLOR', '1');
+        foreach ([true, false] as $decorated) {
+            [$report, $written] = $this->report($decorated);
+            $report->begin(['acme/long-name', 'acme/b']);
+            usleep(320_000);
+            $report->events([['event' => 'settled', 'id' => 1]]);
+            $first = $written();
+            self::assertStringContainsString('    1/2 packages, acme/long-name', $first);
+            usleep(120_000);
+            $report->events([]);
+            self::assertSame($first, $written(), 'the same line is not written again');
+            usleep(120_000);
+            $report->events([['event' => 'settled', 'id' => 0]]);
+            self::assertSame(
+                $decorated ? "\r\e[?7l    2/2 packages\e[J\e[?7h\r" : "\r    2/2 packages                \r",
+                substr($written(), strlen($first))
+            );
+        }
+    }
+
+    /**
+     * Ctrl-C: the batch never ends.
+     */
+    public function testNothingStaysWhenTheBatchIsAborted(): void
+    {
+        $this->env('CI', '');
+        [$report, $written] = $this->report(true);
+        $report->begin(['acme/a', 'acme/b']);
+        $report->abort();
+        self::assertSame('', $written());
+        usleep(320_000);
+        $report->events([]);
+        $report->abort();
+        $report->abort();
+        self::assertStringEndsWith("packages\e[J\e[?7h\r\r\e[J", $written());
+    }
+
+    public function testWhatIsOnlySaidInDetailLeavesTheLineAlone(): void
+    {
+        $this->env('CI', '');
+        [$report, $written] = $this->report(true);
+        $report->begin(['acme/a', 'acme/b']);
+        usleep(320_000);
+        $report->events([]);
+        $text = $written();
+        $report->declined('acme/b', 'it is odd');
+        $report->events([['event' => 'retrying', 'id' => 0, 'reason' => 'status 503', 'wait_ms' => 1500]]);
+        self::assertSame($text, $written());
+    }
+
+    public function testALineFitsIntoTheTerminal(): void
+    {
+        $this->env('CI', '');
+        [$report, $written] = $this->report(true, StreamOutput::VERBOSITY_NORMAL, true, 26);
+        $report->begin(['acme/a', 'acme/b']);
+        usleep(320_000);
+        $report->events([['event' => 'received', 'id' => 0, 'bytes' => 10]]);
+        self::assertSame("\r\e[?7l    0/2 packages, 10 B\e[J\e[?7h\r", $written());
+    }
+
+    public function testTheWidthIsWhatTheConsoleFound(): void
+    {
+        $this->env('COLUMNS', '123');
+        self::assertSame(123, (new Terminal())->width());
+        $this->env('COLUMNS', '');
+        self::assertSame(80, (new Terminal())->width());
+        $this->env('TERM', 'dumb');
+        self::assertFalse((new Terminal())->isThere());
+    }
+
+    /**
+     * @return array{Report, \Closure(): string} and what it has written
+     */
+    private function report(
+        bool $decorated,
+        int $verbosity = StreamOutput::VERBOSITY_NORMAL,
+        bool $isTerminal = true,
+        int $width = 80
+    ): array {
         $stream = fopen('php://memory', 'w+');
-        $output = new ConsoleOutput(StreamOutput::VERBOSITY_NORMAL, true);
-        $output->setErrorOutput(new StreamOutput($stream, StreamOutput::VERBOSITY_NORMAL, true));
-        $report = new Report(new ConsoleIO(new ArrayInput([]), $output, new HelperSet()));
-        $report->begin(4);
-        usleep(350_000);
-        $report->events([['event' => 'settled', 'id' => 0]]);
-        rewind($stream);
-        self::assertStringNotContainsString('left', (string) stream_get_contents($stream));
-        usleep(750_000);
-        $report->events([['event' => 'settled', 'id' => 1]]);
-        rewind($stream);
-        self::assertMatchesRegularExpression('{2/4 packages, [1-9]\d* s left}', (string) stream_get_contents($stream));
+        $output = new ConsoleOutput($verbosity, $decorated);
+        $output->setErrorOutput(new StreamOutput($stream, $verbosity, $decorated));
+        $terminal = new class ($isTerminal, $width) extends Terminal {
+            public function __construct(private readonly bool $isThere, private readonly int $width)
+            {
+            }
+
+            public function isThere(): bool
+            {
+                return $this->isThere;
+            }
+
+            public function width(): int
+            {
+                return $this->width;
+            }
+        };
+
+        return [
+            new Report(new ConsoleIO(new ArrayInput([]), $output, new HelperSet()), $terminal),
+            static function () use ($stream): string {
+                return (string) stream_get_contents($stream, -1, 0);
+            },
+        ];
     }
 }

@@ -234,11 +234,4 @@ final class SourcesTest extends TestCase
         self::assertSame(['/ca.pem', '/ca'], [$options['ca_file'], $options['ca_dir']]);
         self::assertStringStartsWith('Composer/', $options['user_agent']);
     }
-
-    public function testUnzip(): void
-    {
-        self::assertTrue($this->sources()[0]->hasUnzip());
-        $this->env('PATH', $this->dir);
-        self::assertFalse($this->sources()[0]->hasUnzip());
-    }
 }

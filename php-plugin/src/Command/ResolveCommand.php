@@ -1,0 +1,67 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Command;
+
+use Allegro\Plugin\Install\Sources;
+use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Resolve\DifferentChoice;
+use Allegro\Plugin\Resolve\Resolution;
+use Allegro\Plugin\Session;
+use Composer\Command\UpdateCommand;
+use Composer\Installer;
+use Symfony\Component\Console\Input\InputInterface;
+use Symfony\Component\Console\Input\InputOption;
+use Symfony\Component\Console\Output\OutputInterface;
+
+/**
+ * `composer update --no-install`, whose versions the native part chooses. Options are those of the running Composer's
+ * update; the lock is written by its Locker.
+ */
+final class ResolveCommand extends UpdateCommand
+{
+    protected function configure(): void
+    {
+        parent::configure();
+        $this->setName('resolve')
+            ->setAliases([])
+            ->setDescription('Updates composer.lock like `composer update`, in the time of an install; installs nothing')
+            ->addOption('install', null, InputOption::VALUE_NONE, 'Goes on with the installation, as `composer update` does.')
+            ->setHelp(
+                "<info>resolve</info> writes the composer.lock that <info>composer update</info> would write, and takes its options.\n"
+                ."Packages are neither downloaded nor installed, unless <info>--install</info> is given.\n\n"
+                ."Where it is not certain that the result is Composer's (a plugin that changes the pool, an unusual kind of\n"
+                .'repository), Composer resolves by itself; <info>-v</info> says why.'
+            );
+    }
+
+    protected function execute(InputInterface $input, OutputInterface $output): int
+    {
+        if ($input->getOption('install') !== true) {
+            $input->setOption('no-install', true);
+        }
+        $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true);
+        $io = $this->getIO();
+        $engine = Session::wanted($composer) ? (new EngineFinder(dirname(__DIR__, 3), $io))->find() : null;
+        if ($engine === null) {
+            return (int) parent::execute($input, $output);
+        }
+        $resolution = new Resolution($composer, $io, $engine, new Sources($composer, $io));
+        $resolution->takeOver();
+        try {
+            $exit = (int) parent::execute($input, $output);
+            if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || !$resolution->wasUsed()) {
+                return $exit;
+            }
+            $reason = 'with the chosen versions there is no solution';
+        } catch (DifferentChoice $e) {
+            $reason = $e->getMessage();
+        } finally {
+            $engine->close();
+        }
+        $resolution->retire($reason);
+
+        return (int) parent::execute($input, $output);
+    }
+}

@@ -1,0 +1,116 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Allegro\Plugin\Install\DeclinedException;
+use Composer\Package\AliasPackage;
+use Composer\Package\Link;
+use Composer\Package\PackageInterface;
+use Composer\Repository\PlatformRepository;
+use Composer\Repository\RootPackageRepository;
+use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Constraint\ConstraintInterface;
+use Composer\Semver\Constraint\MatchAllConstraint;
+use Composer\Semver\Constraint\MatchNoneConstraint;
+use Composer\Semver\Constraint\MultiConstraint;
+
+/**
+ * Composer's objects as the core reads them: `GivenPackage` and `GivenConstraint` in `src/resolve/package.rs`.
+ */
+final class Snapshot
+{
+    /**
+     * @param PackageInterface[] $packages     in their order
+     * @param list<string>        $ignoredTypes
+     * @param list<string>|null   $allowedTypes
+     *
+     * @return list<array<string, mixed>>
+     *
+     * @throws DeclinedException
+     */
+    public static function packages(array $packages, array $ignoredTypes = [], ?array $allowedTypes = null): array
+    {
+        $packages = array_values($packages);
+        $places = [];
+        foreach ($packages as $place => $package) {
+            $places[spl_object_id($package)] = $place;
+        }
+        $list = [];
+        foreach ($packages as $package) {
+            $entry = ['name' => $package->getName(), 'version' => $package->getVersion()];
+            $selfRequires = false;
+            if ($package instanceof AliasPackage) {
+                $of = $places[spl_object_id($package->getAliasOf())] ?? null;
+                if ($of === null) {
+                    throw new DeclinedException($package->getName().' is an alias of a package that is not there');
+                }
+                $selfRequires = $package->hasSelfVersionRequires();
+                $entry += ['alias_of' => $of, 'root_alias' => $package->isRootPackageAlias()];
+            }
+            $links = [
+                'requires' => $package->getRequires(),
+                'conflicts' => $package->getConflicts(),
+                'replaces' => $package->getReplaces(),
+                'provides' => $package->getProvides(),
+            ];
+            foreach ($links as $kind => $list2) {
+                if ($list2 !== []) {
+                    $entry[$kind] = self::links($list2, $kind === 'requires' && $selfRequires);
+                }
+            }
+            $repository = $package->getRepository();
+            if ($repository instanceof PlatformRepository || $repository instanceof RootPackageRepository) {
+                $entry['always'] = true;
+            }
+            if ($package->getDistType() === 'path' && ($package->getTransportOptions()['symlink'] ?? null) !== false) {
+                $entry['linked_path'] = true;
+            }
+            if (in_array($package->getType(), $ignoredTypes, true) || ($allowedTypes !== null && !in_array($package->getType(), $allowedTypes, true))) {
+                $entry['ignored'] = true;
+            }
+            $list[] = $entry;
+        }
+
+        return $list;
+    }
+
+    /**
+     * @param Link[] $links
+     *
+     * @return list<array{string, mixed, bool}>
+     *
+     * @throws DeclinedException
+     */
+    private static function links(array $links, bool $ofSelf): array
+    {
+        $list = [];
+        foreach ($links as $link) {
+            $list[] = [$link->getTarget(), self::constraint($link->getConstraint()), $ofSelf || $link->getPrettyConstraint() === 'self.version'];
+        }
+
+        return $list;
+    }
+
+    /**
+     * @return array<mixed>|bool
+     *
+     * @throws DeclinedException
+     */
+    public static function constraint(ConstraintInterface $constraint)
+    {
+        switch (get_class($constraint)) {
+            case Constraint::class:
+                return [$constraint->getOperator(), $constraint->getVersion()];
+            case MultiConstraint::class:
+                return [$constraint->isConjunctive() ? 'and' : 'or' => array_map([self::class, 'constraint'], $constraint->getConstraints())];
+            case MatchAllConstraint::class:
+                return true;
+            case MatchNoneConstraint::class:
+                return false;
+        }
+
+        throw new DeclinedException('a constraint is a '.get_class($constraint));
+    }
+}
