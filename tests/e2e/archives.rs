@@ -1,7 +1,6 @@
 //! Dist types and URLs.
 
 use std::fs;
-use std::process::Command;
 
 use allegro_registry::{Format, Mode};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use crate::support::files::{
     Files, archive, bare, manifest, package, rewrite, runs, said, sound, write,
 };
 use crate::support::packages::{dir, file, file_with};
+use crate::support::tools::output_of;
 use crate::support::{Call, Outcome, Scene, Side, Snapshot, diff, same, same_tree, skipped};
 
 /// A small zip that holds a file of this name.
@@ -24,27 +24,6 @@ pub fn zip(word: &str) -> Vec<u8> {
             file(&format!("{word}.txt"), word),
         ],
     )
-}
-
-/// Output of a tool, which the test needs.
-fn tool(command: &str, input: &[u8]) -> Option<Vec<u8>> {
-    use std::io::Write as _;
-    let mut child = Command::new("sh")
-        .args(["-c", command])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("a shell");
-    let mut stdin = child.stdin.take().expect("its input");
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    if output.status.success() && !output.stdout.is_empty() {
-        Some(output.stdout)
-    } else {
-        skipped(&format!("`{command}` doesn't work here"))
-    }
 }
 
 /// Each type that Composer has a downloader for: ours or Composer's, with the same result.
@@ -67,8 +46,8 @@ fn dist_types() {
             "tar.gz",
             Some(archive(Format::TarGz, true, content())),
         ),
-        ("xz", "tar.xz", tool("xz -c", &tar)),
-        ("gzip", "txt.gz", tool("gzip -nc", b"unpacked\n")),
+        ("xz", "tar.xz", output_of("xz -c", &tar)),
+        ("gzip", "txt.gz", output_of("gzip -nc", b"unpacked\n")),
         (
             "file",
             "php",
@@ -80,7 +59,7 @@ fn dist_types() {
         "php -d phar.readonly=0 -r '$p = new Phar(\"{0}\"); $p[\"a.txt\"] = \"a\"; $p[\"src/B.php\"] = \"<?php\";' && cat {0}",
         phar.display()
     );
-    bodies.push(("phar", "phar", tool(&make, b"")));
+    bodies.push(("phar", "phar", output_of(&make, b"")));
     let mut packages = Vec::new();
     for (kind, end, body) in bodies {
         let Some(body) = body else { continue };
@@ -138,7 +117,7 @@ fn dist_types() {
 #[test]
 fn dist_types_that_fail() {
     let Some((scene, files)) = bare() else { return };
-    for kind in ["rar", "nonsense", "zip", "tar", "gzip"] {
+    for kind in ["rar", "7z", "nonsense", "zip", "tar", "gzip"] {
         let url = files.put(&format!("bad/it.{kind}"), b"no archive at all\n");
         let good = package(
             "e2e/good",

@@ -4,7 +4,9 @@ use std::fs;
 
 use allegro_registry::{Catalog, FileSpec, Format, Mode, ProjectOptions};
 
+use crate::support::home::composer_version;
 use crate::support::packages::{add, dir, entry, file, file_with, link};
+use crate::support::tools::path_with;
 use crate::support::{Outcome, Scene, SceneOptions, Side, Snapshot, diff, same, same_tree};
 
 /// A scene whose project requires exactly these packages.
@@ -46,10 +48,16 @@ impl Traps {
     }
 
     pub fn scene(self) -> Option<Scene> {
+        self.scene_with(false)
+    }
+
+    /// `required`: the project itself requires Allegro.
+    pub fn scene_with(self, required: bool) -> Option<Scene> {
         Scene::with(
             self.catalog,
             SceneOptions {
                 project: self.project,
+                required,
                 ..SceneOptions::default()
             },
         )
@@ -82,9 +90,24 @@ fn compare_under_umasks(scene: &Scene, umasks: &[u32]) -> Outcome {
     last.expect("an outcome")
 }
 
+fn repeating(dense: bool) -> String {
+    (0..40_000)
+        .map(|line: u32| {
+            let word = if dense {
+                line.wrapping_mul(0x9e37_79b9)
+            } else {
+                0x1234_5678
+            };
+            format!("{word:08x} some text that repeats\n")
+        })
+        .collect::<Vec<_>>()
+        .concat()
+}
+
 const BIN: &str = "#!/usr/bin/env php\n<?php echo 'bin', PHP_EOL;\n";
 
-fn zips() -> Traps {
+/// `dense`: without files that are compressed to less than a hundredth.
+fn zips(dense: bool) -> Traps {
     let mut traps = Traps::new();
     let zip = Format::Zip;
     traps.package(
@@ -263,11 +286,8 @@ fn zips() -> Traps {
         zip,
         vec![
             file("stored", "a"),
-            file("zeros", &"\0".repeat(300_000)),
-            file(
-                "large.txt",
-                &"0123456789 some text that repeats\n".repeat(40_000),
-            ),
+            file("zeros", &"\0".repeat(if dense { 300 } else { 300_000 })),
+            file("large.txt", &repeating(dense)),
         ],
     );
     traps.package(
@@ -291,14 +311,22 @@ fn zips() -> Traps {
 
 #[test]
 fn zip_traps() {
-    let Some(scene) = zips().scene() else { return };
+    let Some(scene) = zips(false).scene() else {
+        return;
+    };
     let plain = compare_under_umasks(&scene, &[0o022, 0o002, 0o077]);
     // What the traps are about really is there.
     let tree = &plain.tree;
+    // Since 2.11 metadata at the top doesn't keep Composer from taking the content of the folder beside it.
+    let macosx = if composer_version() >= (2, 11) {
+        "vendor/trap/macosx/x.txt"
+    } else {
+        "vendor/trap/macosx/__MACOSX/._x.txt"
+    };
     for path in [
+        macosx,
         "vendor/trap/links/dangling",
         "vendor/trap/dirs/deep/er/empty",
-        "vendor/trap/macosx/__MACOSX/._x.txt",
         "vendor/Trap/CapitalLetters/src/H.php",
         "vendor/trap/target/Some/Where/I.php",
     ] {
@@ -314,43 +342,41 @@ fn zip_traps() {
     }
 }
 
-/// Without `unzip`, Composer unpacks with PHP's `ZipArchive`: modes and links are lost.
+/// What Composer says about tools that are missing.
+fn warnings(outcome: &Outcome) -> Vec<String> {
+    let mut lines = outcome.run.lines();
+    lines.retain(|line| line.contains("unzip"));
+    lines
+}
+
+/// Without `unzip` and `7z`, Composer unpacks with PHP's `ZipArchive`: modes and links are lost.
 #[test]
 fn zip_traps_without_unzip() {
-    let Some(scene) = zips().scene() else { return };
-    let tools = scene.dir().join("tools");
-    fs::create_dir(&tools).expect("a directory");
-    for tool in [
-        "php", "sh", "git", "mv", "rm", "cp", "env", "stty", "which", "hostname", "uname",
-    ] {
-        if let Ok(output) = std::process::Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output()
-        {
-            let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            if !path.is_empty() {
-                std::os::unix::fs::symlink(path, tools.join(tool)).expect("a link");
-            }
-        }
-    }
+    // KNOWN DIFFERENCE: Composer 2.2.24 and 2.7.7 to 2.8.8 look at five files of a zip, chosen by chance, and refuse it as
+    // a bomb if one of them is compressed to less than half a hundredth.
+    let by_chance = matches!(composer_version(), (2, 2 | 7..=8));
+    let Some(scene) = zips(by_chance).scene() else {
+        return;
+    };
+    let tools = path_with(&scene, &[]);
     for umask in [0o022, 0o077] {
         let go = |side| {
             scene.write_project();
-            scene.outcome(
-                &scene
-                    .call(side, &["install"])
-                    .env("PATH", &tools)
-                    .umask(umask),
-            )
+            let call = scene.call(side, &["install"]);
+            scene.outcome(&call.env("PATH", &tools).umask(umask))
         };
         let plain = go(Side::Serial);
         assert_eq!(plain.run.exit, 0, "{}", plain.run.stderr);
+        assert!(plain.run.stderr.contains("Installing 'unzip'"));
         for round in ["cold", "warm"] {
-            same_tree(
-                &format!("without unzip, umask {umask:03o}, {round}"),
-                &plain,
-                &go(Side::Allegro),
-            );
+            let what = format!("without unzip, umask {umask:03o}, {round}");
+            let ours = go(Side::Allegro);
+            if round == "cold" && umask == 0o022 {
+                same(&what, &plain, &ours);
+            } else {
+                same_tree(&what, &plain, &ours);
+                assert_eq!(warnings(&plain), warnings(&ours), "{what}");
+            }
         }
     }
     // The store that was filled without unzip serves a run with it.

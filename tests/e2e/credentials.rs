@@ -8,6 +8,7 @@ use allegro_registry::{
     Credentials, Fault, ForwardProxy, Json, LogEntry, ProxyOptions, Redirect, Rule, ServerOptions,
 };
 
+use crate::support::home::composer_version;
 use crate::support::network::{
     PACKAGES, auth_json, both, certificate_files, demand, fetched_natively, host, is_native, json,
     move_dists, play, scene, scene_of, single, transport_options, trust_registry,
@@ -34,6 +35,7 @@ fn header(name: &str, value: &str) -> Credentials {
 
 /// What `auth.json` may hold, what a server wants then, and how the request log calls it.
 fn kinds() -> Vec<(&'static str, &'static str, Credentials, &'static str)> {
+    let as_job = composer_version() >= (2, 11);
     vec![
         (
             "http-basic",
@@ -74,8 +76,12 @@ fn kinds() -> Vec<(&'static str, &'static str, Credentials, &'static str)> {
         (
             "gitlab-token of a job",
             r#"{"gitlab-token": {"HOST": {"username": "gitlab-ci-token", "token": "job-1"}}}"#,
-            basic("gitlab-ci-token", "job-1"),
-            "basic",
+            if as_job {
+                header("job-token", "job-1")
+            } else {
+                basic("gitlab-ci-token", "job-1")
+            },
+            if as_job { "job-token" } else { "basic" },
         ),
     ]
 }
@@ -129,23 +135,6 @@ fn what_differs_between_composers_is_as_this_one_has_it() {
             "{what}"
         );
     }
-}
-
-fn composer_version() -> (u32, u32) {
-    let output = Command::new(home::php())
-        .arg(home::composer().expect("composer"))
-        .args(["--version", "--no-ansi", "--no-plugins"])
-        .env("COMPOSER_ALLOW_SUPERUSER", "1")
-        .output()
-        .expect("composer starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut numbers = text
-        .split([' ', '.'])
-        .filter_map(|word| word.parse::<u32>().ok());
-    (
-        numbers.next().expect("a version"),
-        numbers.next().expect("a version"),
-    )
 }
 
 #[test]

@@ -15,6 +15,7 @@
 mod support;
 
 mod archives;
+mod autoload;
 mod changes;
 mod content;
 mod crash;
@@ -31,8 +32,11 @@ mod observers;
 mod random;
 mod real_code;
 mod repositories;
+mod resolve;
 mod secrets;
 mod situations;
 mod small;
 mod store;
+mod terminal;
 mod trouble;
+mod unpackers;

@@ -20,6 +20,7 @@ pub struct Files {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
+    in_order: Arc<AtomicBool>,
 }
 
 impl Files {
@@ -32,19 +33,31 @@ impl Files {
             address,
             asked: Arc::default(),
             stop: Arc::default(),
+            in_order: Arc::default(),
         };
         let (dir, asked, stop) = (dir.to_owned(), files.asked.clone(), files.stop.clone());
+        let in_order = files.in_order.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
                 let (dir, asked) = (dir.clone(), asked.clone());
+                let work = move || answer(&stream, &dir, &asked).ok();
                 // A client that goes away is no matter.
-                std::thread::spawn(move || answer(&stream, &dir, &asked).ok());
+                if in_order.load(Ordering::Relaxed) {
+                    work();
+                } else {
+                    std::thread::spawn(work);
+                }
             }
         });
         files
+    }
+
+    /// One request after the other, in the order in which they come.
+    pub fn answer_in_order(&self) {
+        self.in_order.store(true, Ordering::Relaxed);
     }
 
     /// Puts a file there, and gives its URL.

@@ -19,9 +19,12 @@ pub mod home;
 pub mod mount;
 pub mod network;
 pub mod packages;
+pub mod rar;
 pub mod run;
 pub mod scene;
+pub mod screen;
 pub mod snapshot;
+pub mod tools;
 
 pub use home::{extension, package_dir, repository_root, shared};
 pub use run::{Call, Engine, Run};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::skipped;
+use super::{copy_tree, skipped};
 
 /// Something mounted for a test; unmounted when dropped.
 #[derive(Debug)]
@@ -37,11 +37,15 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// The directory over itself, not to be written.
+    /// The directory's content in a file system that can't be written: as such, not by its mount, because a PHP in a
+    /// chroot sees another mount of it.
     pub fn read_only(at: &Path) -> Option<Self> {
-        Self::run(&["--bind", at.to_str()?], at)?;
-        let mount = Self(at.to_owned());
-        Self::run(&["-o", "remount,ro,bind"], at)?;
+        let kept = at.with_extension("kept");
+        copy_tree(at, &kept);
+        let mount = Self::tmpfs(at, 64 << 10)?;
+        copy_tree(&kept.join("."), at);
+        fs::remove_dir_all(&kept).expect("the copy is removed");
+        Self::run(&["-o", "remount,ro"], at)?;
         Some(mount)
     }
 

@@ -109,9 +109,26 @@ fn after_bar(line: &str) -> &str {
         .split_once("]  ")
         .and_then(|(_, rest)| rest.split_once('%'))
     {
-        Some((_, rest)) if rest.starts_with("    ") => rest,
-        _ => line,
+        // With `-v` the time comes between, padded: `    1 s`, ` 2 secs`, `< 1 sec`.
+        Some((_, rest)) => {
+            let rest = after_time(rest);
+            rest.find("    ").map_or(line, |text| &rest[text..])
+        }
+        None => line,
     }
+}
+
+/// What stands behind a time, if there is one.
+fn after_time(text: &str) -> &str {
+    let time = text.trim_start().trim_start_matches("< ");
+    let Some((count, rest)) = time.split_once(' ') else {
+        return text;
+    };
+    let unit = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let is_time = !count.is_empty()
+        && count.bytes().all(|byte| byte.is_ascii_digit())
+        && ["s", "sec", "secs", "m", "min", "mins"].contains(&&rest[..unit]);
+    if is_time { &rest[unit..] } else { text }
 }
 
 /// A call in the making; see [`Scene::call`].
@@ -219,6 +236,7 @@ impl<'a> Call<'a> {
             "COMPOSER_VENDOR_DIR",
             "COMPOSER_NO_DEV",
             "COLUMNS",
+            "NO_COLOR",
             "ALLEGRO_DISABLE",
         ] {
             command.env_remove(name);

@@ -235,9 +235,11 @@ impl Scene {
         Snapshot::of(&self.project())
     }
 
-    /// Everything that belongs to Allegro's store.
+    /// Allegro's store, but for what it remembers of projects' autoloaders: that changes with the projects.
     pub fn store_snapshot(&self) -> Snapshot {
         Snapshot::of(&self.store())
+            .without("autoload-v1")
+            .without("classes-v1")
     }
 
     /// Writes the project anew, calls Composer, and takes a snapshot.

@@ -1,0 +1,435 @@
+//! `composer resolve` beside `composer update --no-install`: the same lock, the same words, the same exit code.
+
+mod corpus;
+mod made_up;
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::files::{Files, bare};
+use crate::support::home::extension;
+use crate::support::{Engine, Run, Scene, Side};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.trim().parse().ok()
+}
+
+/// A registry of metadata files, and projects that use it.
+struct Registry {
+    scene: Scene,
+    files: Files,
+}
+
+impl Registry {
+    fn new() -> Option<Self> {
+        let (scene, files) = bare()?;
+        // Where nothing else decides, Composer takes what came first.
+        files.answer_in_order();
+        let registry = Self { scene, files };
+        registry.root("", json!({}));
+        Some(registry)
+    }
+
+    /// `packages.json` below a path.
+    fn root(&self, path: &str, more: Value) {
+        let mut root =
+            json!({ "packages": [], "metadata-url": format!("/{path}p2/%package%.json") });
+        crate::support::files::merge(&mut root, more);
+        self.files
+            .put(&format!("{path}packages.json"), root.to_string().as_bytes());
+    }
+
+    /// The versions of a package: tags and branches go to files of their own.
+    fn package(&self, path: &str, name: &str, versions: Vec<Value>) {
+        let (branches, tags): (Vec<Value>, Vec<Value>) =
+            versions.into_iter().partition(|version| {
+                let version = version["version"].as_str().unwrap_or_default();
+                version.starts_with("dev-") || version.ends_with("-dev")
+            });
+        for (file, list) in [(name.to_owned(), tags), (format!("{name}~dev"), branches)] {
+            let body = json!({ "packages": { name: list } });
+            self.files.put(
+                &format!("{path}p2/{file}.json"),
+                body.to_string().as_bytes(),
+            );
+        }
+    }
+
+    fn forget(&self) {
+        let _ = fs::remove_dir_all(self.scene.dir().join("served"));
+        for side in [Side::Serial, Side::Allegro] {
+            self.scene.forget_cache(side);
+        }
+    }
+
+    fn project(&self, manifest: &Value, lock: Option<&str>) {
+        fs::create_dir_all(self.scene.project()).expect("the project");
+        fs::write(
+            self.scene.project().join("composer.json"),
+            manifest.to_string(),
+        )
+        .expect("composer.json");
+        let path = self.scene.project().join("composer.lock");
+        let _ = fs::remove_file(&path);
+        if let Some(lock) = lock {
+            fs::write(path, lock).expect("composer.lock");
+        }
+    }
+
+    fn play(
+        &self,
+        side: Side,
+        manifest: &Value,
+        lock: Option<&str>,
+        args: &[&str],
+    ) -> (Run, Option<String>) {
+        self.project(manifest, lock);
+        let command = match side {
+            Side::Allegro => vec!["resolve"],
+            _ => vec!["update", "--no-install"],
+        };
+        let run = self.scene.run(side, &[&command, args].concat());
+        (
+            run,
+            fs::read_to_string(self.scene.project().join("composer.lock")).ok(),
+        )
+    }
+
+    /// Both sides come to the same; whether the native part has chosen, and the lock.
+    fn agree(
+        &self,
+        what: &str,
+        manifest: &Value,
+        lock: Option<&str>,
+        args: &[&str],
+    ) -> (bool, Option<String>) {
+        let (plain, wanted) = self.play(Side::Serial, manifest, lock, args);
+        let (ours, found) = self.play(Side::Allegro, manifest, lock, args);
+        let context = || {
+            format!(
+                "{what}: {manifest}\nlock: {}\n{args:?}",
+                lock.unwrap_or("none")
+            )
+        };
+        assert_eq!(
+            plain.exit,
+            ours.exit,
+            "{}\n{}\n{}",
+            context(),
+            plain.stderr,
+            ours.stderr
+        );
+        assert!(
+            wanted == found,
+            "{}\n{}",
+            context(),
+            difference(wanted.as_deref(), found.as_deref())
+        );
+        assert_eq!(said(&plain), said(&ours), "{}", context());
+        let (ours, again) = self.play(Side::Allegro, manifest, lock, &[args, &["-v"]].concat());
+        assert!(
+            found == again,
+            "{}\n{}",
+            context(),
+            difference(found.as_deref(), again.as_deref())
+        );
+        let is_native = ours.stderr.contains("considered");
+        for line in ours
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("Allegro: "))
+        {
+            println!("{what}: {line}");
+        }
+        (is_native, found)
+    }
+}
+
+/// Without the command's own synopsis, which stands behind exceptions.
+fn said(run: &Run) -> Vec<String> {
+    let synopsis = |line: &String| line.starts_with("update [") || line.starts_with("resolve [");
+    let lines = run.lines().into_iter();
+    lines.filter(|line| !synopsis(line)).collect()
+}
+
+fn difference(wanted: Option<&str>, found: Option<&str>) -> String {
+    let (Some(wanted), Some(found)) = (wanted, found) else {
+        return format!(
+            "Composer: {}, Allegro: {}",
+            wanted.is_some(),
+            found.is_some()
+        );
+    };
+    let mut text = String::new();
+    for line in diff(wanted, found) {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn diff(wanted: &str, found: &str) -> Vec<String> {
+    let versions = |lock: &str| -> Vec<String> {
+        let lock: Value = serde_json::from_str(lock).expect("a lock");
+        let lists = ["packages", "packages-dev"];
+        lists
+            .iter()
+            .flat_map(|list| lock[*list].as_array().cloned().unwrap_or_default())
+            .map(|package| format!("{} {}", package["name"], package["version"]))
+            .collect()
+    };
+    let (left, right) = (versions(wanted), versions(found));
+    let missing = left
+        .iter()
+        .filter(|line| !right.contains(line))
+        .map(|line| format!("Composer {line}"));
+    let more = right
+        .iter()
+        .filter(|line| !left.contains(line))
+        .map(|line| format!("Allegro {line}"));
+    missing.chain(more).collect()
+}
+
+fn manifest(files: &Files, paths: &[&str], more: Value) -> Value {
+    let mut repositories: Vec<Value> = paths
+        .iter()
+        .map(|path| json!({ "type": "composer", "url": files.url(path) }))
+        .collect();
+    repositories.push(json!({ "packagist.org": false }));
+    let mut manifest = json!({ "name": "the/project", "version": "1.0.0", "config": { "secure-http": false, "allow-plugins": true } });
+    manifest["repositories"] = Value::Array(repositories);
+    crate::support::files::merge(&mut manifest, more);
+    manifest
+}
+
+/// A version of a package, with a dist that nobody will fetch.
+fn release(name: &str, version: &str, more: Value) -> Value {
+    let url = format!("http://127.0.0.1:1/{name}/{version}.zip");
+    let mut entry = json!({ "name": name, "version": version, "dist": { "type": "zip", "url": url, "reference": "abc" } });
+    crate::support::files::merge(&mut entry, more);
+    entry
+}
+
+/// `name`, in three versions that require each other's neighbours.
+fn family(registry: &Registry) {
+    for (name, other) in [("a/a", "b/b"), ("b/b", "c/c"), ("c/c", "php")] {
+        let versions = ["2.1.0", "2.0.0", "1.0.0"]
+            .map(|version| release(name, version, json!({ "require": { other: "*" } })));
+        registry.package("", name, versions.to_vec());
+    }
+}
+
+#[test]
+fn kinds_of_repositories() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let dir = registry.scene.dir().join("local");
+    fs::create_dir_all(&dir).expect("a directory");
+    let own = json!({ "name": "the/local", "version": "1.2.0", "require": { "a/a": "^2.0" }, "replace": { "c/c": "2.0.5" } });
+    fs::write(dir.join("composer.json"), own.to_string()).expect("composer.json");
+    let url = registry.files.url("");
+    let composer = |more: Value| {
+        let mut repository = json!({ "type": "composer", "url": url });
+        crate::support::files::merge(&mut repository, more);
+        repository
+    };
+    let path = json!({ "type": "path", "url": dir });
+    let inline = json!({ "type": "package", "package": release("in/line", "3.0.0", json!({ "require": { "b/b": "<2.1" } })) });
+    registry.package("more/", "a/a", vec![release("a/a", "2.5.0", json!({}))]);
+    registry.root("more/", json!({ "available-packages": ["a/a"] }));
+    registry.root(
+        "patterns/",
+        json!({ "available-package-patterns": ["a/*"] }),
+    );
+    registry.package("patterns/", "a/a", vec![release("a/a", "2.6.0", json!({}))]);
+    registry.files.put(
+        "flat/packages.json",
+        json!({ "packages": { "a/a": { "2.7.0": release("a/a", "2.7.0", json!({})) } } })
+            .to_string()
+            .as_bytes(),
+    );
+    let other = |below: &str| json!({ "type": "composer", "url": registry.files.url(below) });
+    let native: [(&str, Value, Value); 8] = [
+        (
+            "a path",
+            json!([path, composer(json!({}))]),
+            json!({ "the/local": "*" }),
+        ),
+        (
+            "inline",
+            json!([inline, composer(json!({}))]),
+            json!({ "in/line": "*", "a/a": "*" }),
+        ),
+        (
+            "only",
+            json!([
+                composer(json!({ "only": ["a/*", "b/b"] })),
+                composer(json!({ "exclude": ["a/a"] }))
+            ]),
+            json!({ "a/a": "*" }),
+        ),
+        (
+            "not canonical",
+            json!([{ "type": "composer", "url": registry.files.url("more/"), "canonical": false }, composer(json!({}))]),
+            json!({ "a/a": "2.1.0" }),
+        ),
+        (
+            "canonical",
+            json!([other("more/"), composer(json!({}))]),
+            json!({ "a/a": "*" }),
+        ),
+        (
+            "a list of names",
+            json!([other("more/"), composer(json!({}))]),
+            json!({ "a/a": "*", "b/b": "*" }),
+        ),
+        (
+            "patterns of names",
+            json!([other("patterns/"), composer(json!({}))]),
+            json!({ "a/a": "*", "b/b": "*" }),
+        ),
+        (
+            "all in packages.json",
+            json!([other("flat/"), composer(json!({}))]),
+            json!({ "a/a": "*", "b/b": "*" }),
+        ),
+    ];
+    for (what, repositories, require) in native {
+        let mut project = manifest(&registry.files, &[], json!({ "require": require }));
+        let mut list = repositories.as_array().cloned().expect("a list");
+        list.push(json!({ "packagist.org": false }));
+        project["repositories"] = Value::Array(list);
+        let (is_native, lock) = registry.agree(what, &project, None, &[]);
+        assert!(is_native, "{what} is left to Composer");
+        assert!(lock.is_some(), "{what}");
+        if extension().is_some() {
+            registry.project(&project, None);
+            let call = registry.scene.call(Side::Allegro, &["resolve", "-v"]);
+            let run = call.engine(Engine::Extension).run().expect(0);
+            assert!(run.stderr.contains("considered"), "{what}: {}", run.stderr);
+            let found = fs::read_to_string(registry.scene.project().join("composer.lock")).ok();
+            assert!(found == lock, "{what}, with the extension");
+        }
+    }
+}
+
+#[test]
+fn flags_of_update() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let old = manifest(
+        &registry.files,
+        &[""],
+        json!({ "require": { "a/a": "1.0.0", "b/b": "1.0.0", "ext-none": "*" }, "require-dev": { "c/c": "1.0.0" } }),
+    );
+    let (_, lock) = registry.agree("at first", &old, None, &["--ignore-platform-reqs"]);
+    let lock = lock.expect("a lock");
+    let new = manifest(
+        &registry.files,
+        &[""],
+        json!({ "require": { "a/a": "*", "b/b": "*", "ext-none": "*" }, "require-dev": { "c/c": "*" } }),
+    );
+    let all = "--ignore-platform-reqs";
+    for args in [
+        vec![all],
+        vec!["--ignore-platform-req=ext-*"],
+        vec![
+            "--ignore-platform-req=ext-none",
+            "--ignore-platform-req=php+",
+        ],
+        vec![all, "--prefer-lowest"],
+        vec![all, "--prefer-stable", "--no-dev"],
+        vec![all, "--with", "a/a:2.0.*", "--with=c/c:1.0.0"],
+        vec![all, "a/a"],
+        vec![all, "a/a", "--with-dependencies"],
+        vec![all, "a/a", "--with-all-dependencies"],
+        vec![all, "a/a:2.0.0", "b/*"],
+        vec![all, "nobody/nothing"],
+        vec![all, "--lock"],
+        vec![all, "--dry-run"],
+        vec![all, "--root-reqs"],
+        vec![all, "-q"],
+    ] {
+        registry.agree("flags", &new, Some(&lock), &args);
+    }
+    if crate::support::home::composer_version() >= (2, 8) {
+        for args in [
+            vec![all, "--minimal-changes"],
+            vec![all, "--patch-only"],
+            vec![all, "--bump-after-update"],
+        ] {
+            registry.agree("newer flags", &new, Some(&lock), &args);
+        }
+    }
+}
+
+/// What is wrong is said by Composer, and the lock stays as it was.
+#[test]
+fn trouble_is_composers() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let fine = manifest(
+        &registry.files,
+        &[""],
+        json!({ "require": { "a/a": "1.*" } }),
+    );
+    let (_, lock) = registry.agree("at first", &fine, None, &[]);
+    let lock = lock.expect("a lock");
+    let project = |require: Value| manifest(&registry.files, &[""], json!({ "require": require }));
+    for (what, require) in [
+        ("a missing package", json!({ "a/aa": "*" })),
+        ("a version that isn't there", json!({ "a/a": "^7" })),
+        ("a conflict", json!({ "a/a": "*", "b/b": "^3" })),
+        ("a constraint that is none", json!({ "a/a": "=> 1" })),
+        ("an extension", json!({ "a/a": "*", "ext-none": "*" })),
+    ] {
+        let (is_native, _) = registry.agree(what, &project(require), Some(&lock), &[]);
+        assert!(!is_native, "{what}");
+    }
+    for (what, body) in [
+        ("torn", "{\"packages\": {\"b/b\": [{\"version\""),
+        ("not JSON", "<html>Please log in</html>"),
+        (
+            "an odd version",
+            r#"{"packages": {"b/b": [{"name": "b/b", "version": "what"}]}}"#,
+        ),
+        (
+            "an odd constraint",
+            r#"{"packages": {"b/b": [{"name": "b/b", "version": "1.0", "require": {"c/c": "=> 1"}}]}}"#,
+        ),
+        (
+            "another name",
+            r#"{"packages": {"x/x": [{"name": "x/x", "version": "1.0"}]}}"#,
+        ),
+    ] {
+        registry.files.put("p2/b/b.json", body.as_bytes());
+        for side in [Side::Serial, Side::Allegro] {
+            registry.scene.forget_cache(side);
+        }
+        let (plain, wanted) = registry.play(Side::Serial, &fine, Some(&lock), &[]);
+        let (ours, found) = registry.play(Side::Allegro, &fine, Some(&lock), &[]);
+        assert_eq!(
+            (plain.exit, said(&plain)),
+            (ours.exit, said(&ours)),
+            "{what}"
+        );
+        assert_eq!(wanted, found, "{what}");
+    }
+}
+
+#[test]
+fn with_install_it_goes_on() {
+    let Some(scene) = Scene::small() else { return };
+    for round in ["cold", "warm"] {
+        let plain = scene.fresh(Side::Serial, &["update"]);
+        let ours = scene.fresh(Side::Allegro, &["resolve", "--install"]);
+        crate::support::same(round, &plain, &ours);
+    }
+}

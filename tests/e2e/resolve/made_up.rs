@@ -1,0 +1,225 @@
+//! Registries and projects made up from a seed.
+
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+use super::{Registry, manifest, number};
+use crate::support::files::merge;
+
+/// How many made-up registries a plain test run plays.
+const ROUNDS: u64 = 25;
+
+fn pick<'a>(random: &mut Rng, list: &[&'a str]) -> &'a str {
+    list[random.usize(..list.len())]
+}
+
+fn name(random: &mut Rng) -> String {
+    format!(
+        "{}/{}",
+        pick(random, &["a", "b"]),
+        pick(random, &["one", "two", "three", "four", "five", "six"])
+    )
+}
+
+fn version(random: &mut Rng) -> String {
+    match random.u32(..12) {
+        0 => pick(random, &["dev-main", "dev-fix", "1.x-dev", "2.0.x-dev"]).to_owned(),
+        1 => format!(
+            "{}.{}.0{}",
+            random.u32(1..4),
+            random.u32(..3),
+            pick(random, &["-alpha1", "-beta2", "-RC1"])
+        ),
+        2 => format!("v{}.{}", random.u32(1..4), random.u32(..3)),
+        _ => format!(
+            "{}.{}.{}",
+            random.u32(1..4),
+            random.u32(..3),
+            random.u32(..2)
+        ),
+    }
+}
+
+fn constraint(random: &mut Rng) -> String {
+    let one = |random: &mut Rng| match random.u32(..16) {
+        0..=4 => "*".to_owned(),
+        5 => pick(
+            random,
+            &[
+                "dev-main",
+                "1.x-dev",
+                "dev-fix",
+                "*@dev",
+                "^2.0@beta",
+                "*@beta",
+            ],
+        )
+        .to_owned(),
+        6..=8 => format!("^1.0 || ^{}.{}", random.u32(2..4), random.u32(..2)),
+        9 => format!("^{}.{}", random.u32(1..4), random.u32(..2)),
+        10 => format!("~{}.{}", random.u32(1..4), random.u32(..3)),
+        11 => format!(">={}", random.u32(1..3)),
+        12 => format!("<{}", random.u32(2..5)),
+        13 => format!("!={}.0.0", random.u32(1..4)),
+        _ => format!("{}.*", random.u32(1..4)),
+    };
+    let first = one(random);
+    match random.u32(..5) {
+        0 => format!("{first} || {}", one(random)),
+        _ => first,
+    }
+}
+
+fn links(random: &mut Rng, most: u32, own: &str, with: impl Fn(&mut Rng) -> String) -> Value {
+    let mut list = Map::new();
+    for _ in 0..random.u32(..=most) {
+        let target = match random.u32(..24) {
+            0 => "virtual/thing".to_owned(),
+            1 => "virtual/other".to_owned(),
+            _ => name(random),
+        };
+        if target != own {
+            list.insert(target, Value::String(with(random)));
+        }
+    }
+    Value::Object(list)
+}
+
+fn versions(random: &mut Rng, name: &str) -> Vec<Value> {
+    let mut list: Vec<Value> = Vec::new();
+    let mut last = json!({});
+    for _ in 0..random.u32(3..12) {
+        let version = version(random);
+        if list.iter().any(|known| known["version"] == version) {
+            continue;
+        }
+        let mut entry = json!({
+            "name": name, "version": version, "type": "library",
+            "dist": { "type": "zip", "url": format!("http://127.0.0.1:1/{name}/{version}.zip"), "reference": "abc" },
+        });
+        // Neighbours are alike more often than not.
+        if random.u32(..3) > 0 || last == json!({}) {
+            last = json!({ "require": links(random, 2, name, constraint) });
+            if random.u32(..5) == 0 {
+                last["conflict"] = links(random, 1, name, constraint);
+            }
+            if random.u32(..7) == 0 {
+                last["replace"] = links(random, 1, name, |random| {
+                    pick(random, &["self.version", "1.0.0", "*", "^2.0"]).to_owned()
+                });
+            }
+            if random.u32(..6) == 0 {
+                let thing = pick(random, &["virtual/thing", "virtual/other", "a/one"]);
+                last["provide"] =
+                    json!({ thing: pick(random, &["1.0.0", "self.version", "2.0 || 3.0"]) });
+            }
+        }
+        merge(&mut entry, last.clone());
+        if version.contains("dev") {
+            match random.u32(..3) {
+                0 => {
+                    entry["extra"] = json!({ "branch-alias": { &version: pick(random, &["1.x-dev", "2.0.x-dev", "3.1.x-dev"]) } })
+                }
+                1 if version == "dev-main" => entry["default-branch"] = json!(true),
+                _ => {}
+            }
+        }
+        list.push(entry);
+    }
+    list
+}
+
+fn requirements(random: &mut Rng, most: u32) -> Value {
+    let mut list = links(random, most, "", constraint);
+    let aliased = json!(format!("dev-main as {}.0.0", random.u32(1..4)));
+    if let Some(list) = list.as_object_mut().filter(|_| random.u32(..6) == 0) {
+        list.insert(name(random), aliased);
+    }
+    list
+}
+
+#[test]
+fn made_up_registries() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let first = number("ALLEGRO_TEST_SEED").unwrap_or(1);
+    let rounds = number("ALLEGRO_TEST_RESOLVE_ROUNDS").unwrap_or(ROUNDS);
+    let (mut native, mut solved) = (0, 0);
+    for seed in first..first + rounds {
+        println!("resolve: ALLEGRO_TEST_SEED={seed} ALLEGRO_TEST_RESOLVE_ROUNDS=1");
+        let mut random = Rng::with_seed(seed);
+        registry.forget();
+        registry.root("", json!({}));
+        let paths: &[&str] = if random.u32(..5) == 0 {
+            &["", "more/"]
+        } else {
+            &[""]
+        };
+        for path in paths {
+            registry.root(path, json!({}));
+            for vendor in ["a", "b"] {
+                for word in ["one", "two", "three", "four", "five", "six"] {
+                    if random.u32(..16) > 0 {
+                        let name = format!("{vendor}/{word}");
+                        registry.package(path, &name, versions(&mut random, &name));
+                    }
+                }
+            }
+        }
+        let mut more = json!({ "require": requirements(&mut random, 4) });
+        if random.bool() {
+            more["require-dev"] = requirements(&mut random, 2);
+        }
+        match random.u32(..4) {
+            0 => more["minimum-stability"] = json!(pick(&mut random, &["dev", "beta", "RC"])),
+            1 => more["minimum-stability"] = json!("dev"),
+            _ => {}
+        }
+        if random.u32(..3) == 0 {
+            more["prefer-stable"] = json!(true);
+        }
+        let mut project = manifest(&registry.files, paths, more);
+        let flags: &[&str] = match random.u32(..6) {
+            0 => &["--prefer-lowest"],
+            1 => &["--prefer-stable"],
+            2 => &["--no-dev"],
+            _ => &[],
+        };
+        let (is_native, lock) = registry.agree(&format!("seed {seed}"), &project, None, flags);
+        native += u32::from(is_native);
+        let Some(lock) = lock else { continue };
+        solved += 1;
+        // The registry moves on, and a part is updated.
+        for _ in 0..random.u32(1..4) {
+            let name = name(&mut random);
+            registry.package("", &name, versions(&mut random, &name));
+        }
+        if random.u32(..3) == 0 {
+            project["require"][name(&mut random)] = json!(constraint(&mut random));
+        }
+        let one = name(&mut random);
+        let with = format!("{}:{}", name(&mut random), constraint(&mut random));
+        let choices: [&[&str]; 9] = [
+            &[&one],
+            &[&one, "-w"],
+            &[&one, "-W"],
+            &["a/*"],
+            &["b/*", "-W"],
+            &["--lock"],
+            &["--with", &with],
+            &[],
+            &[&one, "-W", "--dry-run"],
+        ];
+        let args = choices[random.usize(..choices.len())];
+        let (is_native, _) =
+            registry.agree(&format!("seed {seed}, then"), &project, Some(&lock), args);
+        native += u32::from(is_native);
+    }
+    println!(
+        "resolve: {rounds} rounds, {solved} solved at first, {native} choices of the native part"
+    );
+    if rounds >= ROUNDS {
+        assert!(native > 5, "only {native} choices of the native part");
+    }
+}
