@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
 
-.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix lint format bench clean
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer lint format bench clean
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,13 @@ test-e2e: package ## installs by the real Composer, with and without Allegro, co
 
 test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)
 	@scripts/test-matrix
+
+# What depends on what Composer says and does, and on how PHP unpacks.
+NEWER := archives:: autoload:: changes:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
+	observers:: random:: repositories:: resolve:: situations:: small:: terminal:: unpackers::
+
+test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
+	@scripts/test-matrix trixie -- $(NEWER)
 
 lint: setup ## format check and lints of all languages
 	@scripts/lint

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, Project};
-use crate::command::{Seat, Side, composer};
+use crate::command::{INSTALL, Seat, Side, composer};
 use crate::error::{Result, at};
 use crate::progress;
 use crate::tree;
@@ -76,6 +76,7 @@ impl<'a> Bed<'a> {
     pub fn seat(&self, side: Side) -> Seat {
         Seat {
             side,
+            job: INSTALL,
             project: self.dir.join(side.name()),
             cache: self.dir.join("cache"),
             store: self.dir.join(if side == Side::Archives {
@@ -89,6 +90,7 @@ impl<'a> Bed<'a> {
     /// The same, with cache and store of its own.
     pub fn cold_seat(&self, side: Side) -> Seat {
         Seat {
+            job: INSTALL,
             cache: self.dir.join(format!("{}-cold-cache", side.name())),
             store: self.dir.join(format!("{}-cold-store", side.name())),
             project: self.dir.join(format!("{}-cold", side.name())),

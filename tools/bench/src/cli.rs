@@ -110,6 +110,12 @@ pub enum Scenario {
     Archives,
     /// Everything is installed
     NoOp,
+    /// The autoloader again, nothing changed
+    Dump,
+    /// The optimized autoloader again, nothing changed
+    DumpOptimized,
+    /// The optimized autoloader for the first time, no file read before
+    FirstScan,
     /// Nothing is cached, answers come late
     Cold,
     /// Ten installs of one project
@@ -135,7 +141,9 @@ impl Cli {
         let sensible = match scenario {
             Scenario::Cold => matches!(project, Project::Koel | Project::Symfony),
             Scenario::Disk => project == Project::Koel,
-            Scenario::Archives => project != Project::KoelClassmap,
+            Scenario::Archives | Scenario::Dump | Scenario::DumpOptimized | Scenario::FirstScan => {
+                project != Project::KoelClassmap
+            }
             Scenario::Warm | Scenario::NoOp => true,
         };
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))

@@ -63,7 +63,12 @@ pub struct Seat {
     pub cache: PathBuf,
     /// Allegro's store.
     pub store: PathBuf,
+    /// What Composer is asked to do.
+    pub job: &'static [&'static str],
 }
+
+/// The job of most scenarios.
+pub const INSTALL: &[&str] = &["install", "--no-progress"];
 
 impl Seat {
     /// The tree that is compared.
@@ -84,7 +89,7 @@ impl Seat {
         let log = File::create(self.log()).map_err(at(&self.log()))?;
         let mut command = match self.side {
             Side::Copy => self.copy(&bed.seat(Side::Composer).vendor()),
-            _ => self.install(bed),
+            _ => self.composer(bed),
         };
         command
             .stdin(Stdio::null())
@@ -117,7 +122,7 @@ impl Seat {
             .find_map(|line| line.strip_prefix("Allegro: ").map(str::to_owned))
     }
 
-    fn install(&self, bed: &Bed<'_>) -> Command {
+    fn composer(&self, bed: &Bed<'_>) -> Command {
         let mut command = composer(bed, &bed.home(self.side), &self.project);
         command
             .env("COMPOSER_CACHE_DIR", &self.cache)
@@ -125,12 +130,10 @@ impl Seat {
         if self.side == Side::Extension {
             command.args(["-d", &format!("extension={}", bed.extension.display())]);
         }
-        command.arg(&bed.composer).args([
-            "install",
-            "--no-interaction",
-            "--no-progress",
-            "--ignore-platform-reqs",
-        ]);
+        command
+            .arg(&bed.composer)
+            .args(self.job)
+            .args(["--no-interaction", "--ignore-platform-reqs"]);
         command
     }
 

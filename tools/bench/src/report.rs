@@ -194,6 +194,9 @@ fn job(finding: &Finding, side: Side) -> String {
         Scenario::Warm => "warm",
         Scenario::Archives => "archives",
         Scenario::NoOp => "no-op",
+        Scenario::Dump => "dump",
+        Scenario::DumpOptimized => "dump -o",
+        Scenario::FirstScan => "dump -o, first",
         Scenario::Cold => "cold",
         Scenario::Disk => "disk",
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bed::Bed;
 use crate::cli::{Cli, Project, Scenario};
-use crate::command::{Seat, Side};
+use crate::command::{INSTALL, Seat, Side};
 use crate::disk::{self, Disk};
 use crate::error::Result;
 use crate::measure::Run;
@@ -87,6 +87,9 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
         Scenario::Warm,
         Scenario::Archives,
         Scenario::NoOp,
+        Scenario::Dump,
+        Scenario::DumpOptimized,
+        Scenario::FirstScan,
         Scenario::Disk,
     ]
     .into_iter()
@@ -106,7 +109,16 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
         bed.seat(Side::Helper).run(bed)?;
         findings.extend(with_full_caches(cli, bed)?);
         if wants(Scenario::NoOp) {
-            findings.push(no_op(cli, bed)?);
+            findings.push(again(cli, bed, Scenario::NoOp, INSTALL)?);
+        }
+        for (scenario, job) in [
+            (Scenario::Dump, &["dump-autoload"][..]),
+            (Scenario::FirstScan, &["dump-autoload", "-o"]),
+            (Scenario::DumpOptimized, &["dump-autoload", "-o"]),
+        ] {
+            if wants(scenario) {
+                findings.push(again(cli, bed, scenario, job)?);
+            }
         }
         if wants(Scenario::Disk) {
             findings.push(disk::measure(bed)?);
@@ -193,22 +205,32 @@ fn with_full_caches(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn no_op(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {
+/// A job in a project in which everything is installed.
+fn again(
+    cli: &Cli,
+    bed: &Bed<'_>,
+    scenario: Scenario,
+    job: &'static [&'static str],
+) -> Result<Finding> {
     let sides = [Side::Composer, Side::Helper, Side::Extension];
-    let mut turns = Turns::new(
-        cli,
-        bed,
-        "nothing to do",
-        sides.map(|side| bed.seat(side)).to_vec(),
-    );
+    let mut turns = Turns::new(cli, bed, job[0], sides.map(|side| bed.seat(side)).to_vec());
     turns.slow = false;
-    for seat in &turns.seats {
+    for seat in &mut turns.seats {
         if !seat.vendor().exists() {
             seat.run(bed)?;
         }
+        seat.job = job;
+        // Packages are in the order of their installation until they are loaded from disk.
+        seat.run(bed)?;
     }
-    turns.take(|_| Ok(()))?;
-    Ok(finding(bed, Scenario::NoOp, turns.entries()?))
+    turns.take(|seat| {
+        if scenario == Scenario::FirstScan {
+            tree::remove(&seat.store.join("autoload-v1"))?;
+            tree::remove(&seat.store.join("classes-v1"))?;
+        }
+        Ok(())
+    })?;
+    Ok(finding(bed, scenario, turns.entries()?))
 }
 
 fn cold(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {

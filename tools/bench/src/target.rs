@@ -21,13 +21,17 @@ impl Target {
     /// How many times as fast a scenario has to be.
     pub fn of(scenario: Scenario, project: Project) -> Option<Self> {
         let times = match (scenario, project) {
-            (Scenario::Warm, Project::Koel) => 6.0,
-            (Scenario::Warm, Project::Symfony) => 4.0,
-            (Scenario::Warm, Project::Suite) => 40.0,
+            (Scenario::Warm, Project::Koel | Project::KoelClassmap)
+            | (Scenario::DumpOptimized, Project::Symfony) => 12.0,
+            (Scenario::Warm, Project::Symfony) => 8.0,
+            (Scenario::Warm, Project::Suite) => 60.0,
+            (Scenario::DumpOptimized, Project::Koel) => 5.0,
+            (Scenario::DumpOptimized, Project::Suite) => 15.0,
+            (Scenario::FirstScan, _) => 4.0,
+            (Scenario::Dump, _) => 3.0,
             (Scenario::Archives, Project::Suite) => 20.0,
-            (Scenario::Archives, Project::Koel) | (Scenario::Cold, _) => 2.0,
-            (Scenario::NoOp, _) => 1.0,
-            (Scenario::Warm | Scenario::Archives | Scenario::Disk, _) => return None,
+            (Scenario::Archives, Project::Koel) | (Scenario::Cold | Scenario::NoOp, _) => 2.0,
+            (Scenario::Archives | Scenario::Disk | Scenario::DumpOptimized, _) => return None,
         };
         Some(Self::AtLeast(times))
     }
