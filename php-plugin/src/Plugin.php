@@ -48,6 +48,14 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
+     * What Allegro has in this Composer instance; null where it doesn't take part.
+     */
+    public function session(): ?Session
+    {
+        return $this->session;
+    }
+
+    /**
      * @return array<class-string, class-string>
      */
     public function getCapabilities(): array

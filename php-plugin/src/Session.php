@@ -17,6 +17,7 @@ use Allegro\Plugin\Install\TarDownloader;
 use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
 use Composer\ClassMapGenerator\ClassMap;
 use Composer\ClassMapGenerator\ClassMapGenerator;
@@ -52,6 +53,7 @@ final class Session
         DeferredJsonFile::class,
         DeferredWrites::class,
         IndexedLocker::class,
+        Internals::class,
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
@@ -77,8 +79,8 @@ final class Session
     /** Commands that say so before they change a package. */
     private const LAZY = ['install', 'dump-autoload'];
 
-    /** Commands that make an autoloader. */
-    private const DUMPING = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
+    /** Commands that have something for the native part to do, whatever comes. */
+    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload', 'resolve'];
 
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];
@@ -91,6 +93,7 @@ final class Session
         private readonly EngineFinder $engines,
         private readonly Batch $batch,
         private readonly Report $report,
+        private readonly Sources $sources,
     ) {
     }
 
@@ -112,8 +115,9 @@ final class Session
     {
         $report = new Report($io);
         $engines = new EngineFinder(dirname(__DIR__, 2), $io);
-        $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), new Sources($composer, $io));
-        $session = new self($composer, $io, $engines, $batch, $report);
+        $sources = new Sources($composer, $io);
+        $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), $sources);
+        $session = new self($composer, $io, $engines, $batch, $report, $sources);
         $batch->beforeFirst(static fn () => self::loadAll());
         if ($engines->available()) {
             $session->takeOverDownloaders();
@@ -197,12 +201,10 @@ final class Session
         // In a fresh clone the Installer has taken what it needs before there was a plugin.
         foreach (debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
             if (($frame['object'] ?? null) instanceof Installer) {
-                $replace = function () use ($current, $generator): void {
-                    if ($this->autoloadGenerator === $current) {
-                        $this->autoloadGenerator = $generator;
-                    }
-                };
-                \Closure::bind($replace, $frame['object'], Installer::class)();
+                $installer = $frame['object'];
+                if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
+                    Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
+                }
             }
         }
     }
@@ -237,7 +239,7 @@ final class Session
         if (!in_array($name, self::LAZY, true)) {
             self::loadAll();
         }
-        if (in_array($name, self::DUMPING, true)) {
+        if (in_array($name, self::NATIVE, true)) {
             $engine = $this->engines->find();
             $engine === null || $engine->warmUp();
         }
@@ -247,6 +249,16 @@ final class Session
                 $this->report->hideProgress();
             }
         }
+    }
+
+    /**
+     * An update of this Composer instance whose versions the native part chooses; null where it can't.
+     */
+    public function resolution(Composer $composer): ?Resolution
+    {
+        $engine = $composer === $this->composer ? $this->engines->find() : null;
+
+        return $engine === null ? null : new Resolution($composer, $this->io, $engine, $this->sources);
     }
 
     public function summarize(): void

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Autoload;
 
 use Allegro\Plugin\Install\AtomicFilesystem;
+use Allegro\Plugin\Internals;
 use Allegro\Plugin\Io\Overheard;
 use Allegro\Plugin\Native\Engine;
 use Composer\Autoload\AutoloadGenerator as ComposerGenerator;
@@ -51,14 +52,8 @@ final class AutoloadGenerator extends ComposerGenerator
         $generator = new self($composer->getEventDispatcher(), $io);
         $generator->engine = $engine;
         $generator->placed = $placed;
-        $copy = static function () use ($other, $generator): void {
-            foreach (get_object_vars($other) as $name => $value) {
-                $generator->$name = $value;
-            }
-        };
-        \Closure::bind($copy, null, ComposerGenerator::class)();
 
-        return $generator;
+        return Internals::inherit($generator, $other, ComposerGenerator::class);
     }
 
     /**
@@ -263,16 +258,11 @@ final class AutoloadGenerator extends ComposerGenerator
      */
     private function valuesOfParent(): array
     {
-        $read = fn (): array => get_object_vars($this);
-
-        return \Closure::bind($read, $this, ComposerGenerator::class)();
+        return Internals::of($this, ComposerGenerator::class);
     }
 
     private function setInParent(string $name, mixed $value): void
     {
-        $set = function () use ($name, $value): void {
-            $this->$name = $value;
-        };
-        \Closure::bind($set, $this, ComposerGenerator::class)();
+        Internals::set($this, ComposerGenerator::class, $name, $value);
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Internals;
 use Composer\ClassMapGenerator\ClassMap;
 
 /**
@@ -36,14 +37,9 @@ final class RememberedClassMap extends ClassMap
     public function &__get(string $name): mixed
     {
         if ($this->loaded === null) {
-            $read = static fn (ClassMap $map): array => get_object_vars($map);
-            $this->loaded = \Closure::bind($read, null, ClassMap::class)(($this->load)());
-            $fill = static function (ClassMap $map, array $values): void {
-                foreach ($values as $property => $value) {
-                    $map->$property = $value;
-                }
-            };
-            \Closure::bind($fill, null, ClassMap::class)($this, $this->loaded);
+            $loaded = ($this->load)();
+            $this->loaded = Internals::of($loaded, ClassMap::class);
+            Internals::inherit($this, $loaded, ClassMap::class);
         }
         $reference = static function &(ClassMap $map, string $property): mixed {
             return $map->$property;

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Plugin;
 use Composer\Plugin\Capability\CommandProvider;
 
 /**
@@ -11,11 +12,22 @@ use Composer\Plugin\Capability\CommandProvider;
  */
 final class Commands implements CommandProvider
 {
+    /** @var Plugin no type: when the plugin is updated in a run, its class is evaluated anew under another name */
+    private readonly object $plugin;
+
+    /**
+     * @param array{plugin: Plugin} $arguments what Composer gives each capability
+     */
+    public function __construct(array $arguments)
+    {
+        $this->plugin = $arguments['plugin'];
+    }
+
     /**
      * {@inheritDoc}
      */
     public function getCommands(): array
     {
-        return [new DoctorCommand(), new ResolveCommand()];
+        return [new DoctorCommand(), new ResolveCommand($this->plugin)];
     }
 }

@@ -4,11 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
-use Allegro\Plugin\Install\Sources;
-use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\DifferentChoice;
-use Allegro\Plugin\Resolve\Resolution;
-use Allegro\Plugin\Session;
 use Composer\Command\UpdateCommand;
 use Composer\Installer;
 use Symfony\Component\Console\Input\InputInterface;
@@ -21,6 +18,14 @@ use Symfony\Component\Console\Output\OutputInterface;
  */
 final class ResolveCommand extends UpdateCommand
 {
+    /**
+     * @param Plugin $plugin
+     */
+    public function __construct(private readonly object $plugin)
+    {
+        parent::__construct();
+    }
+
     protected function configure(): void
     {
         parent::configure();
@@ -42,12 +47,11 @@ final class ResolveCommand extends UpdateCommand
             $input->setOption('no-install', true);
         }
         $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true);
-        $io = $this->getIO();
-        $engine = Session::wanted($composer) ? (new EngineFinder(dirname(__DIR__, 3), $io))->find() : null;
-        if ($engine === null) {
+        $session = $this->plugin->session();
+        $resolution = $session === null ? null : $session->resolution($composer);
+        if ($resolution === null) {
             return (int) parent::execute($input, $output);
         }
-        $resolution = new Resolution($composer, $io, $engine, new Sources($composer, $io));
         $resolution->takeOver();
         try {
             $exit = (int) parent::execute($input, $output);
@@ -57,8 +61,6 @@ final class ResolveCommand extends UpdateCommand
             $reason = 'with the chosen versions there is no solution';
         } catch (DifferentChoice $e) {
             $reason = $e->getMessage();
-        } finally {
-            $engine->close();
         }
         $resolution->retire($reason);
 

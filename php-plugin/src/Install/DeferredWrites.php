@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Internals;
 use Composer\Composer;
 use Composer\EventDispatcher\Event;
 use Composer\Installer\InstallationManager;
@@ -30,12 +31,6 @@ final class DeferredWrites
     /** Properties of Composer's repository that are looked at. */
     private const INTERNALS = ['file', 'filesystem', 'dumpVersions', 'packages', 'packageMap'];
 
-    /** @var \Closure(string): mixed */
-    private \Closure $get;
-
-    /** @var \Closure(string, mixed): void */
-    private \Closure $set;
-
     /** What a write that was put off would have been called with: the dev mode. */
     private ?bool $pending = null;
 
@@ -55,11 +50,6 @@ final class DeferredWrites
         private readonly Composer $composer,
         private Batch $batch,
     ) {
-        $scope = FilesystemRepository::class;
-        $this->get = \Closure::bind(static fn (string $name) => $repository->$name, null, $scope);
-        $this->set = \Closure::bind(static function (string $name, $value) use ($repository): void {
-            $repository->$name = $value;
-        }, null, $scope);
     }
 
     /**
@@ -77,22 +67,32 @@ final class DeferredWrites
             }
         }
         $writes = new self($repository, $composer, $batch);
-        $file = ($writes->get)('file');
+        $file = $writes->get('file');
         if ($file instanceof DeferredJsonFile) {
             // The plugin was updated in this run: what the former instance put in place goes on with us.
             $file->writes()->batch = $batch;
 
             return $file->writes();
         }
-        if (!$file instanceof JsonFile || get_class($file) !== JsonFile::class || ($writes->get)('dumpVersions') !== true) {
+        if (!$file instanceof JsonFile || get_class($file) !== JsonFile::class || $writes->get('dumpVersions') !== true) {
             return null;
         }
         // Read before the file is replaced.
         $repository->getPackages();
-        ($writes->set)('file', new DeferredJsonFile($file->getPath(), $writes, $io));
-        ($writes->set)('filesystem', new AtomicFilesystem());
+        $writes->set('file', new DeferredJsonFile($file->getPath(), $writes, $io));
+        $writes->set('filesystem', new AtomicFilesystem());
 
         return $writes;
+    }
+
+    private function get(string $name): mixed
+    {
+        return Internals::of($this->repository, FilesystemRepository::class)[$name] ?? null;
+    }
+
+    private function set(string $name, mixed $value): void
+    {
+        Internals::set($this->repository, FilesystemRepository::class, $name, $value);
     }
 
     /**
@@ -110,7 +110,7 @@ final class DeferredWrites
      */
     public function prime(): void
     {
-        $packages = ($this->get)('packages');
+        $packages = $this->get('packages');
         if (!is_array($packages) || !array_is_list($packages)) {
             return;
         }
@@ -126,7 +126,7 @@ final class DeferredWrites
             // A name that no package has: the last one seen. Packages are only ever appended.
             $this->index[''] = $package;
         }
-        ($this->set)('packageMap', $this->index);
+        $this->set('packageMap', $this->index);
     }
 
     /**
@@ -142,10 +142,10 @@ final class DeferredWrites
         $perOperation = ($trace[1]['class'] ?? '') === InstallationManager::class
             && str_contains($trace[1]['function'] ?? '', '{closure');
         $defer = $perOperation && ($this->batch->hasWork() || !$this->isWatched());
-        ($this->set)('dumpVersions', !$defer);
+        $this->set('dumpVersions', !$defer);
         if ($defer) {
-            $this->hidden = ($this->get)('packages');
-            ($this->set)('packages', []);
+            $this->hidden = $this->get('packages');
+            $this->set('packages', []);
         }
     }
 
@@ -163,7 +163,7 @@ final class DeferredWrites
 
             return false;
         }
-        ($this->set)('packages', $this->hidden);
+        $this->set('packages', $this->hidden);
         $this->last = $this->hidden;
         $this->hidden = null;
         $this->pending = ($data['dev'] ?? false) === true;
@@ -179,10 +179,10 @@ final class DeferredWrites
         if ($this->pending === null) {
             return;
         }
-        $packages = ($this->get)('packages');
-        ($this->set)('packages', $this->last);
+        $packages = $this->get('packages');
+        $this->set('packages', $this->last);
         $this->flush();
-        ($this->set)('packages', $packages);
+        $this->set('packages', $packages);
     }
 
     /**

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Internals;
 use Composer\Package\Link;
 use Composer\Package\Locker;
 use Composer\Package\RootPackageInterface;
@@ -28,15 +29,7 @@ final class IndexedLocker extends Locker
      */
     public static function inPlaceOf(Locker $other): self
     {
-        $locker = (new \ReflectionClass(self::class))->newInstanceWithoutConstructor();
-        $copy = static function () use ($other, $locker): void {
-            foreach (get_object_vars($other) as $name => $value) {
-                $locker->$name = $value;
-            }
-        };
-        \Closure::bind($copy, null, Locker::class)();
-
-        return $locker;
+        return Internals::inherit((new \ReflectionClass(self::class))->newInstanceWithoutConstructor(), $other, Locker::class);
     }
 
     /**

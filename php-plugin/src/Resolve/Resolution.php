@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Sources;
+use Allegro\Plugin\Internals;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
@@ -76,28 +77,17 @@ final class Resolution
             $this->check($packages);
         });
         $manager = $this->composer->getRepositoryManager();
-        $resolution = $this;
-        $replace = function () use ($resolution): void {
-            foreach ($this->repositories as $index => $repository) {
-                $this->repositories[$index] = $resolution->inPlaceOf($repository);
-            }
-        };
-        \Closure::bind($replace, $manager, RepositoryManager::class)();
+        Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
     }
 
-    /**
-     * @internal
-     */
-    public function inPlaceOf(object $repository): object
+    private function inPlaceOf(object $repository): object
     {
         if (get_class($repository) === ComposerRepository::class) {
             return ResolvedRepository::inPlaceOf($repository, $this);
         }
         if (get_class($repository) === FilterRepository::class) {
             $inner = $this->inPlaceOf($repository->getRepository());
-            \Closure::bind(function () use ($inner): void {
-                $this->repo = $inner;
-            }, $repository, FilterRepository::class)();
+            Internals::set($repository, FilterRepository::class, 'repo', $inner);
         }
 
         return $repository;
@@ -182,7 +172,7 @@ final class Resolution
                 throw new DeclinedException('somebody listens to '.$event);
             }
         }
-        $state = self::valuesOf($builder, PoolBuilder::class);
+        $state = Internals::of($builder, PoolBuilder::class);
         $ignoredTypes = array_values($state['ignoredTypes'] ?? []);
         $allowedTypes = $state['allowedTypes'] ?? null;
         if ($request->getUpdateAllowList() !== [] && $request->getLockedRepository() === null) {
@@ -247,9 +237,7 @@ final class Resolution
         $this->warn($builder, $answer['kept']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
         // It has done its work: of the chosen versions it would take away those that only others asked for by name.
-        \Closure::bind(function (): void {
-            $this->poolOptimizer = null;
-        }, $builder, PoolBuilder::class)();
+        Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
     }
 
     /**
@@ -302,9 +290,8 @@ final class Resolution
         foreach ($kept as $name) {
             $this->io->writeError('<warning>Dependency '.$name.' is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>');
         }
-        \Closure::bind(function () use ($kept): void {
-            $this->updateAllowWarned += array_fill_keys($kept, true);
-        }, $builder, PoolBuilder::class)();
+        $warned = Internals::of($builder, PoolBuilder::class)['updateAllowWarned'];
+        Internals::set($builder, PoolBuilder::class, 'updateAllowWarned', $warned + array_fill_keys($kept, true));
     }
 
     /**
@@ -340,7 +327,7 @@ final class Resolution
             return [['kind' => 'fixed'], null, null];
         }
         if (get_class($repository) === FilterRepository::class) {
-            $values = self::valuesOf($repository, FilterRepository::class);
+            $values = Internals::of($repository, FilterRepository::class);
             [$inner, $source, $metadata] = $this->repository($repository->getRepository(), $request, $ignoredTypes, $allowedTypes);
             $filters = ['canonical' => $values['canonical']];
             foreach (['only', 'exclude'] as $filter) {
@@ -387,11 +374,11 @@ final class Resolution
         if ($optimizer === null) {
             throw new DeclinedException('the pool optimizer is off');
         }
-        $policy = self::valuesOf($optimizer, PoolOptimizer::class)['policy'];
+        $policy = Internals::of($optimizer, PoolOptimizer::class)['policy'];
         if (get_class($policy) !== DefaultPolicy::class) {
             throw new DeclinedException('the policy is a '.get_class($policy));
         }
-        $values = self::valuesOf($policy, DefaultPolicy::class);
+        $values = Internals::of($policy, DefaultPolicy::class);
 
         return [
             'prefer_stable' => (bool) $values['preferStable'],
@@ -408,14 +395,14 @@ final class Resolution
      */
     private function platformFilter(Installer $installer): array
     {
-        $filter = self::valuesOf($installer, Installer::class)['platformRequirementFilter'] ?? null;
+        $filter = Internals::of($installer, Installer::class)['platformRequirementFilter'] ?? null;
         switch ($filter === null ? '' : get_class($filter)) {
             case IgnoreNothingPlatformRequirementFilter::class:
                 return ['all' => false];
             case IgnoreAllPlatformRequirementFilter::class:
                 return ['all' => true];
             case IgnoreListPlatformRequirementFilter::class:
-                $values = self::valuesOf($filter, IgnoreListPlatformRequirementFilter::class);
+                $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class);
 
                 return [
                     'names' => self::expression($values['ignoreRegex']),
@@ -509,15 +496,5 @@ final class Resolution
     {
         $this->reason = $reason;
         $this->io->writeError('Allegro: Composer resolves by itself, '.$reason, true, IOInterface::VERBOSE);
-    }
-
-    /**
-     * @param class-string $class
-     *
-     * @return array<string, mixed>
-     */
-    private static function valuesOf(object $object, string $class): array
-    {
-        return \Closure::bind(fn (): array => get_object_vars($this), $object, $class)();
     }
 }

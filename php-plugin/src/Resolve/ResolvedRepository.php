@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Internals;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Repository\ComposerRepository;
@@ -24,12 +25,7 @@ final class ResolvedRepository extends ComposerRepository
     public static function inPlaceOf(ComposerRepository $other, Resolution $resolution): self
     {
         $repository = (new \ReflectionClass(self::class))->newInstanceWithoutConstructor();
-        $copy = static function () use ($other, $repository): void {
-            foreach (get_object_vars($other) as $name => $value) {
-                $repository->$name = $value;
-            }
-        };
-        \Closure::bind($copy, null, ComposerRepository::class)();
+        Internals::inherit($repository, $other, ComposerRepository::class);
         $repository->resolution = $resolution;
 
         return $repository;

@@ -55,9 +55,9 @@ final class Snapshot
                 'replaces' => $package->getReplaces(),
                 'provides' => $package->getProvides(),
             ];
-            foreach ($links as $kind => $list2) {
-                if ($list2 !== []) {
-                    $entry[$kind] = self::links($list2, $kind === 'requires' && $selfRequires);
+            foreach ($links as $kind => $ofKind) {
+                if ($ofKind !== []) {
+                    $entry[$kind] = self::links($ofKind, $kind === 'requires' && $selfRequires);
                 }
             }
             $repository = $package->getRepository();
