@@ -9,6 +9,7 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -88,32 +89,27 @@ fn run<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer>
     match op {
         "info" => caller.answer(&ops::info()),
         "diagnose" => caller.answer(&ops::diagnose(&from_value(request)?)?),
-        "prepare" => {
-            let answer = ops::prepare(&from_value(request)?, caller)?;
-            caller.answer(&answer)
-        }
-        "scan" => {
-            let answer = ops::scan(&from_value(request)?, caller)?;
-            caller.answer(&answer)
-        }
-        "unchanged" => {
-            let answer = ops::unchanged(&from_value(request)?, caller)?;
-            caller.answer(&answer)
-        }
-        "dumped" => {
-            let answer = ops::dumped(&from_value(request)?, caller)?;
-            caller.answer(&answer)
-        }
-        "resolve" => {
-            let answer = ops::resolve(&from_value(request)?, caller)?;
-            caller.answer(&answer)
-        }
+        "prepare" => answered(request, caller, ops::prepare),
+        "scan" => answered(request, caller, ops::scan),
+        "unchanged" => answered(request, caller, ops::unchanged),
+        "dumped" => answered(request, caller, ops::dumped),
+        "resolve" => answered(request, caller, ops::resolve),
         "remove" => caller.answer(&ops::remove(&from_value(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
 }
 
-fn from_value<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T> {
+/// An operation that talks to its caller while it works.
+fn answered<C: Caller, Q: DeserializeOwned, A: Serialize>(
+    request: Value,
+    caller: &mut C,
+    operation: impl FnOnce(&Q, &mut dyn Host) -> Result<A>,
+) -> Result<C::Answer> {
+    let answer = operation(&from_value(request)?, caller)?;
+    caller.answer(&answer)
+}
+
+fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| Error::Input(format!("bad request: {error}")))
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use flate2::read::MultiGzDecoder;
 use parking_lot::Mutex;
@@ -16,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::client::Clients;
+use super::crew;
 use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries};
 use super::retry::Hosts;
 use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact, runtime};
@@ -66,12 +65,7 @@ impl Fetcher {
         }
         let runtime = match runtime(workers) {
             Ok(runtime) => runtime,
-            Err(error) => {
-                let failed = || FetchError::Setup {
-                    reason: error.to_string(),
-                };
-                return requests.iter().map(|_| Err(failed())).collect();
-            }
+            Err(error) => return requests.iter().map(|_| Err(setup(&error))).collect(),
         };
         let shared = Shared {
             options: &self.options,
@@ -84,41 +78,32 @@ impl Fetcher {
         let results: Mutex<Vec<Option<Result<Document, FetchError>>>> =
             Mutex::new((0..count).map(|_| None).collect());
         let (stop, stopped) = watch::channel(false);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..workers)
-                .map(|_| {
-                    let mut stopped = stopped.clone();
-                    let (queue, results, shared, runtime) = (&queue, &results, &shared, &runtime);
-                    scope.spawn(move || {
-                        while !*stopped.borrow() {
-                            let Some((at, request)) = queue.lock().pop_front() else {
-                                return;
-                            };
-                            let result = runtime.block_on(async {
-                                tokio::select! {
-                                    biased;
-                                    _ = stopped.wait_for(|stop| *stop) => Err(FetchError::Cancelled),
-                                    document = get(shared, &request) => document,
-                                }
-                            });
-                            results.lock()[at] = Some(result);
-                        }
-                    })
-                })
-                .collect();
-            while workers.iter().any(|worker| !worker.is_finished()) {
-                if is_cancelled.load(Ordering::Relaxed) {
-                    stop.send_replace(true);
-                }
-                // A worker that ends would have to wake us; a short sleep is simpler.
-                thread::sleep(Duration::from_millis(1));
+        let error = crew::run(workers, &stop, is_cancelled, || {
+            let mut stopped = stopped.clone();
+            while !*stopped.borrow() {
+                let Some((at, request)) = queue.lock().pop_front() else {
+                    return;
+                };
+                let result = runtime.block_on(async {
+                    tokio::select! {
+                        biased;
+                        _ = stopped.wait_for(|stop| *stop) => Err(FetchError::Cancelled),
+                        document = get(&shared, &request) => document,
+                    }
+                });
+                results.lock()[at] = Some(result);
             }
-        });
+        })
+        .err();
         drop(shared);
         drop(runtime);
+        let unanswered = || match &error {
+            Some(error) => setup(error),
+            None => FetchError::Cancelled,
+        };
         let results = results.into_inner().into_iter();
         results
-            .map(|result| result.unwrap_or(Err(FetchError::Cancelled)))
+            .map(|result| result.unwrap_or_else(|| Err(unanswered())))
             .collect()
     }
 }
@@ -195,6 +180,12 @@ async fn get_once(
         text,
         last_modified,
     })
+}
+
+fn setup(error: &std::io::Error) -> FetchError {
+    FetchError::Setup {
+        reason: error.to_string(),
+    }
 }
 
 fn too_large(request: &Request) -> FetchError {

@@ -15,6 +15,7 @@
 //! - `redact`, `error`: what may be shown
 
 mod client;
+mod crew;
 mod document;
 mod download;
 mod error;
@@ -29,11 +30,8 @@ mod tls;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -51,9 +49,6 @@ use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;
 pub use tls::{ClientCertificate, Tls};
-
-/// How often the caller's wish to stop is looked at.
-const CANCEL_POLL: Duration = Duration::from_millis(20);
 /// Most downloads at once, whatever the options say.
 const MOST_WORKERS: usize = 32;
 
@@ -275,7 +270,7 @@ impl Fetcher {
         };
         let setup = match runtime(workers) {
             Ok(runtime) => {
-                let result = run.work(&runtime, workers, &stop, cancel);
+                let result = crew::run(workers, &stop, cancel, || run.worker(&runtime));
                 // Clients keep tasks of the runtime alive, so it is not dropped before them.
                 let leftover = run.into_leftover();
                 drop(runtime);
@@ -306,47 +301,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Starts the workers and waits for them. The error: not even one could be started.
-    fn work(
-        &self,
-        runtime: &Runtime,
-        workers: usize,
-        stop: &watch::Sender<bool>,
-        cancel: &AtomicBool,
-    ) -> std::io::Result<()> {
-        thread::scope(|scope| {
-            // Closed when the last worker ends, be it by a panic.
-            let (alive, ended) = channel::<()>();
-            let mut threads = Vec::with_capacity(workers);
-            for _ in 0..workers {
-                let alive = alive.clone();
-                let started = thread::Builder::new()
-                    .name("allegro-fetch".to_owned())
-                    .spawn_scoped(scope, move || {
-                        let _alive = alive;
-                        self.worker(runtime);
-                    });
-                match started {
-                    Ok(thread) => threads.push(thread),
-                    Err(error) if threads.is_empty() => return Err(error),
-                    // Fewer workers do it as well.
-                    Err(_) => break,
-                }
-            }
-            drop(alive);
-            while ended.recv_timeout(CANCEL_POLL) == Err(RecvTimeoutError::Timeout) {
-                if cancel.load(Ordering::Relaxed) {
-                    stop.send_replace(true);
-                }
-            }
-            let mut panic = None;
-            for thread in threads {
-                panic = thread.join().err().or(panic);
-            }
-            panic.map_or(Ok(()), |panic| resume_unwind(panic))
-        })
-    }
-
     /// Takes requests until there are none left or the run is stopped.
     fn worker(&self, runtime: &Runtime) {
         while !*self.stopped.borrow() {

@@ -150,11 +150,6 @@ impl Terms {
         id
     }
 
-    /// How many names there are.
-    pub fn name_count(&self) -> usize {
-        self.names.len()
-    }
-
     /// The name of a number.
     pub fn name_text(&self, id: NameId) -> &str {
         &self.names[id.0 as usize]

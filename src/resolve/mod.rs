@@ -87,14 +87,6 @@ pub fn solve(
     let mut terms = Terms::new(problem.dialect);
     let mut packages = Packages::default();
     let mut pool = Builder::new(problem, &mut terms, &mut packages, provider)?.build()?;
-    let mut requires = Vec::new();
-    for (name, constraint) in &problem.requires {
-        let unclear = || Stop::Unclear("a requirement is not understood".to_owned());
-        requires.push((
-            terms.name(name),
-            constraint.id(&mut terms).ok_or_else(unclear)?,
-        ));
-    }
     let preferred = problem
         .preferred
         .iter()
@@ -108,7 +100,7 @@ pub fn solve(
     };
     let list = std::mem::take(&mut pool.packages);
     let fixture = Fixture {
-        requires: &requires,
+        requires: &pool.requires,
         fixed: &pool.fixed,
         locked: &pool.locked,
     };
@@ -119,9 +111,15 @@ pub fn solve(
         list
     };
     let left = list.len();
-    let relaxed = relax(&mut terms, &packages, &list, &requires, &problem.platform)?;
+    let relaxed = relax(
+        &mut terms,
+        &packages,
+        &list,
+        &pool.requires,
+        &problem.platform,
+    )?;
     let mut numbered = Numbered::new(&packages, &terms, list);
-    for (name, constraint) in &requires {
+    for (name, constraint) in &pool.requires {
         let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
             continue;
         };

@@ -68,7 +68,7 @@ pub struct Package {
     pub links: Rc<Links>,
     /// Where it comes from.
     pub origin: Origin,
-    /// Package type (`library`), where somebody asks for it.
+    /// Of a package type that is left out.
     pub ignored: bool,
 }
 

@@ -30,6 +30,8 @@ pub trait Provider {
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub packages: Vec<PackageId>,
+    /// What the project requires.
+    pub requires: Vec<(NameId, ConstraintId)>,
     /// Locked or fixed packages that are left out for their stability.
     pub unacceptable: HashSet<PackageId>,
     /// Packages that keep the version of the lock.
@@ -198,6 +200,12 @@ impl<'a> Builder<'a> {
             provider,
             sources,
             filters,
+            pool: Pool {
+                requires: requires.iter().map(|(name, id)| (*name, *id)).collect(),
+                found: vec![HashSet::new(); count],
+                files: (0..count).map(|_| Vec::new()).collect(),
+                ..Pool::default()
+            },
             requires,
             flags,
             root_aliases,
@@ -216,11 +224,6 @@ impl<'a> Builder<'a> {
             skipped: HashMap::new(),
             path_unlocked: HashSet::new(),
             max_extended: HashSet::new(),
-            pool: Pool {
-                found: vec![HashSet::new(); count],
-                files: (0..count).map(|_| Vec::new()).collect(),
-                ..Pool::default()
-            },
             file_ids: HashMap::new(),
         })
     }
@@ -252,7 +255,7 @@ impl<'a> Builder<'a> {
                 self.pool.unacceptable.insert(id);
             }
         }
-        for (name, constraint) in self.requires.clone() {
+        for (name, constraint) in self.pool.requires.clone() {
             if !self.loaded.contains_key(&name) {
                 self.to_load.insert(name, constraint);
                 self.max_extended.insert(name);

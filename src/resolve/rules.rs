@@ -48,7 +48,6 @@ pub(super) struct Rule {
     pub kind: Kind,
     /// The name that was required, which decides between packages that replace it.
     pub required: Option<NameId>,
-    pub disabled: bool,
 }
 
 impl Rule {
@@ -83,7 +82,6 @@ impl RuleSet {
                 shape,
                 kind,
                 required,
-                disabled: false,
             });
         }
     }
@@ -101,7 +99,6 @@ impl RuleSet {
             shape: Shape::Generic,
             kind: Kind::Learned,
             required: None,
-            disabled: false,
         });
         number
     }

@@ -141,7 +141,7 @@ impl WatchGraph {
                 } else {
                     watch.first
                 };
-                if !rule.disabled && !decisions.satisfies(other) {
+                if !decisions.satisfies(other) {
                     let alternative =
                         rule.literals.iter().copied().find(|one| {
                             *one != literal && *one != other && !decisions.conflicts(*one)
@@ -523,9 +523,6 @@ impl<'a, 'p> Solver<'a, 'p> {
             at += 1;
             round += 1;
             let rule = &self.rules.rules[number];
-            if rule.disabled {
-                continue;
-            }
             queue.clear();
             let mut open = true;
             for literal in &*rule.literals {

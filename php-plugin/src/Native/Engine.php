@@ -90,6 +90,7 @@ interface Engine
      * @param array<string, mixed> $request `ResolveRequest` of the core
      *
      * @throws EngineException
+     * @throws InterruptedException as above
      *
      * @return array<string, mixed> `ResolveAnswer` of the core
      */
