@@ -16,6 +16,7 @@ use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
 use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
@@ -59,7 +60,7 @@ final class Session
         Install\DeclinedException::class,
         Install\Proxies::class,
         Install\Ticket::class,
-        Native\Engine::class,
+        Engine::class,
         Native\EngineException::class,
         Native\ExtensionEngine::class,
         Native\HelperEngine::class,
@@ -119,9 +120,13 @@ final class Session
         $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), $sources);
         $session = new self($composer, $io, $engines, $batch, $report, $sources);
         $batch->beforeFirst(static fn () => self::loadAll());
-        if ($engines->available()) {
+        $engine = $engines->find();
+        if ($engine !== null) {
+            $installers = self::runningInstallers();
+            // Nobody is going to tell us which command it is: it starts while our classes are loaded.
+            $installers === [] || $engine->warmUp();
             $session->takeOverDownloaders();
-            $session->takeOverAutoloader();
+            $session->takeOverAutoloader($engine, $installers);
             $session->takeOverLocker();
         }
 
@@ -181,13 +186,14 @@ final class Session
 
     /**
      * Puts our generator where Composer's own is; another plugin's stays.
+     *
+     * @param list<Installer> $installers
      */
-    private function takeOverAutoloader(): void
+    private function takeOverAutoloader(Engine $engine, array $installers): void
     {
-        $engine = $this->engines->find();
         $current = $this->composer->getAutoloadGenerator();
         $ours = Autoload\AutoloadGenerator::class;
-        if ($engine === null || !class_exists(ClassMapGenerator::class)) {
+        if (!class_exists(ClassMapGenerator::class)) {
             return;
         }
         if (get_class($current) !== \Composer\Autoload\AutoloadGenerator::class && !$current instanceof $ours) {
@@ -198,15 +204,23 @@ final class Session
         $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch->placedPackages());
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
-        // In a fresh clone the Installer has taken what it needs before there was a plugin.
-        foreach (debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
-            if (($frame['object'] ?? null) instanceof Installer) {
-                $installer = $frame['object'];
-                if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
-                    Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
-                }
+        foreach ($installers as $installer) {
+            if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
+                Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
             }
         }
+    }
+
+    /**
+     * Runs that have begun before there was a plugin, as in a fresh clone: they have taken what they need already.
+     *
+     * @return list<Installer>
+     */
+    private static function runningInstallers(): array
+    {
+        $objects = array_column(debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS), 'object');
+
+        return array_values(array_filter($objects, static fn (object $object): bool => $object instanceof Installer));
     }
 
     /**

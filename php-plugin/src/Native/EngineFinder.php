@@ -26,13 +26,8 @@ final class EngineFinder
     }
 
     /**
-     * Whether there is an engine; says once why not.
+     * The engine, if there is one; says once why not.
      */
-    public function available(): bool
-    {
-        return $this->find() !== null;
-    }
-
     public function find(): ?Engine
     {
         if ($this->searched) {

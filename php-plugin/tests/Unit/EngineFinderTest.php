@@ -25,7 +25,7 @@ final class EngineFinderTest extends TestCase
     public function testNothingThereIsOneWarning(): void
     {
         $finder = new EngineFinder($this->dir, $this->io);
-        self::assertFalse($finder->available());
+        self::assertNull($finder->find());
         self::assertNull($finder->find());
         self::assertNull($finder->find());
         $output = $this->io->getOutput();
@@ -37,7 +37,7 @@ final class EngineFinderTest extends TestCase
     public function testADirectoryInItsPlaceIsNothing(): void
     {
         mkdir($this->dir.'/native/'.self::platform().'/allegro', 0777, true);
-        self::assertFalse((new EngineFinder($this->dir, $this->io))->available());
+        self::assertNull((new EngineFinder($this->dir, $this->io))->find());
     }
 
     public function testALostModeIsRepaired(): void
@@ -60,17 +60,17 @@ final class EngineFinderTest extends TestCase
         $dir = $this->dir.'/native/'.self::platform();
         mkdir($dir, 0777, true);
         symlink('/proc/version', $dir.'/allegro');
-        self::assertFalse((new EngineFinder($this->dir, $this->io))->available());
+        self::assertNull((new EngineFinder($this->dir, $this->io))->find());
         self::assertStringContainsString('is not executable', $this->io->getOutput());
     }
 
     public function testGivingUpIsForTheRestOfTheRunAndSaidOnce(): void
     {
         $finder = new EngineFinder($this->packageWithScript(''), $this->io);
-        self::assertTrue($finder->available());
+        self::assertNotNull($finder->find());
         $finder->giveUp('it is tired');
         $finder->giveUp('it is tired');
-        self::assertFalse($finder->available());
+        self::assertNull($finder->find());
         self::assertNull($finder->find());
         self::assertSame("Allegro: it is tired; Composer goes on by itself.\n", preg_replace('{<[^>]*>}', '', $this->io->getOutput()));
     }

@@ -84,7 +84,51 @@ impl<'a> Bed<'a> {
             } else {
                 "store"
             }),
+            is_fresh: false,
         }
+    }
+
+    /// The same, in a clone of a project that requires the plugin.
+    pub fn fresh_seat(&self, side: Side) -> Seat {
+        Seat {
+            project: self.dir.join(format!("{}-fresh", side.name())),
+            is_fresh: true,
+            ..self.seat(side)
+        }
+    }
+
+    /// Writes a project that requires the plugin, as an archive from a repository, into such seats.
+    pub fn require_plugin(&self, seats: &[Seat]) -> Result<()> {
+        let archives = self.dir.join("plugin");
+        fs::create_dir_all(&archives).map_err(at(&archives))?;
+        let package = &self.cli.package;
+        let mut zip = Command::new("zip");
+        zip.args(["-qr", "-FS"])
+            .arg(archives.join("plugin.zip"))
+            .arg(".")
+            .current_dir(package);
+        checked("the plugin's archive", &mut zip)?;
+        let project = self.dir.join("fresh");
+        tree::remove(&project)?;
+        tree::copy(&self.template(0), &project)?;
+        let mut manifest = read_json(&project.join("composer.json"))?;
+        add_repository(&mut manifest, json!({"type": "artifact", "url": archives}));
+        manifest["config"]["allow-plugins"]["allegro/plugin"] = json!(true);
+        write_json(&project.join("composer.json"), &manifest)?;
+        let mut require = composer(self, &self.home(Side::Composer), &project);
+        require
+            .env("ALLEGRO_DISABLE", "1")
+            .env("COMPOSER_CACHE_DIR", self.dir.join("cache"))
+            .arg(&self.composer)
+            .args(["require", "--dev", "allegro/plugin:*", "--no-install"])
+            .args(["--no-scripts", "--no-interaction", "--no-progress"])
+            .arg("--ignore-platform-reqs");
+        checked("the project that requires the plugin", &mut require)?;
+        for seat in seats {
+            tree::remove(&seat.project)?;
+            tree::copy(&project, &seat.project)?;
+        }
+        Ok(())
     }
 
     /// The same, with cache and store of its own.
@@ -95,6 +139,7 @@ impl<'a> Bed<'a> {
             store: self.dir.join(format!("{}-cold-store", side.name())),
             project: self.dir.join(format!("{}-cold", side.name())),
             side,
+            is_fresh: false,
         }
     }
 
@@ -135,20 +180,43 @@ impl<'a> Bed<'a> {
             "config": {"allow-plugins": {"allegro/plugin": true}},
         });
         write_json(&home.join("composer.json"), &manifest)?;
-        let output = composer(self, &home, &home)
+        let mut update = composer(self, &home, &home);
+        update
             .env("ALLEGRO_DISABLE", "1")
             .arg(&self.composer)
-            .args(["update", "--no-interaction", "--no-progress"])
-            .output()
-            .map_err(at(&self.php))?;
-        if output.status.success() {
-            return Ok(());
+            .args(["update", "--no-interaction", "--no-progress"]);
+        checked("the plugin", &mut update)
+    }
+}
+
+/// Runs what has to succeed before anything can be measured.
+fn checked(what: &str, command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .map_err(at(Path::new(command.get_program())))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} cannot be made:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    )
+    .into())
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = fs::read(path).map_err(at(path))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Manifests list repositories, or name them.
+fn add_repository(manifest: &mut Value, repository: Value) {
+    match &mut manifest["repositories"] {
+        Value::Object(named) => {
+            named.insert("allegro".to_owned(), repository);
         }
-        Err(format!(
-            "the plugin cannot be installed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into())
+        Value::Array(list) => list.push(repository),
+        none => *none = json!([repository]),
     }
 }
 

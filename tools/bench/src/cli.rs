@@ -108,6 +108,8 @@ pub enum Scenario {
     Warm,
     /// Composer's archive cache full, store empty, vendor absent
     Archives,
+    /// Caches full, vendor absent, and the plugin is a requirement of the project: it comes in the same run
+    FreshClone,
     /// Everything is installed
     NoOp,
     /// The autoloader again, nothing changed
@@ -144,7 +146,7 @@ impl Cli {
             Scenario::Archives | Scenario::Dump | Scenario::DumpOptimized | Scenario::FirstScan => {
                 project != Project::KoelClassmap
             }
-            Scenario::Warm | Scenario::NoOp => true,
+            Scenario::Warm | Scenario::FreshClone | Scenario::NoOp => true,
         };
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
     }

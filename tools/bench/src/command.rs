@@ -65,6 +65,8 @@ pub struct Seat {
     pub store: PathBuf,
     /// What Composer is asked to do.
     pub job: &'static [&'static str],
+    /// Whether the project itself requires the plugin, which nobody else has then.
+    pub is_fresh: bool,
 }
 
 /// The job of most scenarios.
@@ -123,7 +125,15 @@ impl Seat {
     }
 
     fn composer(&self, bed: &Bed<'_>) -> Command {
-        let mut command = composer(bed, &bed.home(self.side), &self.project);
+        let home = bed.home(if self.is_fresh {
+            Side::Composer
+        } else {
+            self.side
+        });
+        let mut command = composer(bed, &home, &self.project);
+        if self.is_fresh && !self.side.is_allegro() {
+            command.env("ALLEGRO_DISABLE", "1");
+        }
         command
             .env("COMPOSER_CACHE_DIR", &self.cache)
             .env("ALLEGRO_STORE", &self.store);

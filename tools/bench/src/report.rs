@@ -193,6 +193,7 @@ fn job(finding: &Finding, side: Side) -> String {
     let scenario = match finding.scenario {
         Scenario::Warm => "warm",
         Scenario::Archives => "archives",
+        Scenario::FreshClone => "fresh clone",
         Scenario::NoOp => "no-op",
         Scenario::Dump => "dump",
         Scenario::DumpOptimized => "dump -o",

@@ -86,6 +86,7 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     if [
         Scenario::Warm,
         Scenario::Archives,
+        Scenario::FreshClone,
         Scenario::NoOp,
         Scenario::Dump,
         Scenario::DumpOptimized,
@@ -108,6 +109,9 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
         progress(&format!("{}: filling the caches", bed.project.name()));
         bed.seat(Side::Helper).run(bed)?;
         findings.extend(with_full_caches(cli, bed)?);
+        if wants(Scenario::FreshClone) {
+            findings.push(fresh_clone(cli, bed)?);
+        }
         if wants(Scenario::NoOp) {
             findings.push(again(cli, bed, Scenario::NoOp, INSTALL)?);
         }
@@ -231,6 +235,19 @@ fn again(
         Ok(())
     })?;
     Ok(finding(bed, scenario, turns.entries()?))
+}
+
+fn fresh_clone(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {
+    let seats = [Side::Composer, Side::Helper].map(|side| bed.fresh_seat(side));
+    bed.require_plugin(&seats)?;
+    let mut turns = Turns::new(cli, bed, "fresh clone", seats.to_vec());
+    turns.take(|seat| tree::remove(&seat.vendor()))?;
+    turns.expect(Side::Helper, "from the store")?;
+    let entries = turns.entries()?;
+    for seat in &seats {
+        tree::remove(&seat.project)?;
+    }
+    Ok(finding(bed, Scenario::FreshClone, entries))
 }
 
 fn cold(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {

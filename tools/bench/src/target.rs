@@ -25,13 +25,21 @@ impl Target {
             | (Scenario::DumpOptimized, Project::Symfony) => 12.0,
             (Scenario::Warm, Project::Symfony) => 8.0,
             (Scenario::Warm, Project::Suite) => 60.0,
+            (Scenario::FreshClone, Project::Koel | Project::KoelClassmap) => 6.0,
+            (Scenario::FreshClone, Project::Suite) => 45.0,
             (Scenario::DumpOptimized, Project::Koel) => 5.0,
             (Scenario::DumpOptimized, Project::Suite) => 15.0,
             (Scenario::FirstScan, _) => 4.0,
             (Scenario::Dump, _) => 3.0,
             (Scenario::Archives, Project::Suite) => 20.0,
             (Scenario::Archives, Project::Koel) | (Scenario::Cold | Scenario::NoOp, _) => 2.0,
-            (Scenario::Archives | Scenario::Disk | Scenario::DumpOptimized, _) => return None,
+            (
+                Scenario::Archives
+                | Scenario::Disk
+                | Scenario::DumpOptimized
+                | Scenario::FreshClone,
+                _,
+            ) => return None,
         };
         Some(Self::AtLeast(times))
     }
