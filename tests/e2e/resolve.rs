@@ -433,3 +433,110 @@ fn with_install_it_goes_on() {
         crate::support::same(round, &plain, &ours);
     }
 }
+
+/// What is printed beside Composer's messages goes to standard output, where programs read it.
+#[test]
+fn what_changes_and_why() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let source = |name: &str, version: &str, more: Value| {
+        let commit = version.replace('.', "0").repeat(8);
+        let mut entry = release(name, version, more);
+        entry["source"] = json!({ "type": "git", "url": format!("https://github.com/{name}.git"), "reference": commit });
+        entry
+    };
+    registry.package(
+        "",
+        "a/a",
+        vec![
+            source("a/a", "4.0.0-beta1", json!({})),
+            source("a/a", "3.0.0", json!({ "require": { "php": ">=99" } })),
+            source("a/a", "2.2.0", json!({ "conflict": { "b/b": "1.0.0" } })),
+            source("a/a", "2.1.0", json!({ "require": { "b/b": "^2" } })),
+            source("a/a", "2.0.0", json!({ "require": { "c/c": "*" } })),
+            source("a/a", "1.0.0", json!({})),
+        ],
+    );
+    registry.package(
+        "",
+        "b/b",
+        vec![
+            source("b/b", "2.0.0", json!({})),
+            source("b/b", "1.0.0", json!({})),
+        ],
+    );
+    registry.package(
+        "",
+        "c/c",
+        vec![source(
+            "c/c",
+            "1.0.0",
+            json!({ "replace": { "r/r": "self.version" } }),
+        )],
+    );
+    let project = |a: &str| {
+        let require = json!({ "a/a": a, "b/b": "1.0.0" });
+        manifest(&registry.files, &[""], json!({ "require": require }))
+    };
+    let (_, lock) = registry.agree("at first", &project("1.0.0"), None, &[]);
+    let lock = lock.expect("a lock");
+    let play = |args: &[&str]| registry.play(Side::Allegro, &project("*"), Some(&lock), args);
+
+    let expected = "1 upgraded, 1 added\n  \
+        upgraded   a/a  1.0.0 → 2.0.0  https://github.com/a/a/compare/1000010000...2000020000\n  \
+        added      c/c  1.0.0\n";
+    let (run, changed) = play(&["--diff"]);
+    assert_eq!(run.expect(0).stdout, expected);
+    let (run, same) = play(&["--diff=text", "--dry-run"]);
+    assert_eq!(run.expect(0).stdout, expected);
+    assert_eq!(
+        same.as_deref(),
+        Some(lock.as_str()),
+        "a dry run writes nothing"
+    );
+    let (run, _) = play(&["--diff=md"]);
+    let line = "| a/a | upgraded | 1.0.0 → 2.0.0 | [compare](https://github.com/a/a/compare/1000010000...2000020000) |";
+    assert!(run.expect(0).stdout.lines().any(|found| found == line));
+    let (run, _) = play(&["--diff=json"]);
+    let found: Value = serde_json::from_str(&run.expect(0).stdout).expect("JSON");
+    assert_eq!(
+        found["changes"][1],
+        json!({ "name": "c/c", "change": "added", "from": null, "to": "1.0.0", "dev": false, "compare": null })
+    );
+    let (run, _) = registry.play(
+        Side::Allegro,
+        &project("*"),
+        changed.as_deref(),
+        &["--diff"],
+    );
+    assert_eq!(run.expect(0).stdout, "Nothing changes in the lock.\n");
+    let (run, unchanged) = play(&["--diff=xml"]);
+    assert!(run.stderr.contains("--diff=md"), "{}", run.stderr);
+    assert_eq!(
+        (run.exit == 0, unchanged.as_deref()),
+        (false, Some(lock.as_str()))
+    );
+
+    let (run, _) = play(&["--explain=a/a", "--explain", "R/r", "--explain=x/x"]);
+    let run = run.expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let php = lines[3]
+        .split("and there is ")
+        .nth(1)
+        .expect("PHP's version");
+    assert_eq!(
+        lines,
+        [
+            "a/a 2.0.0",
+            "  the project requires *",
+            "  not 4.0.0-beta1: it is beta, and the project takes stable",
+            &format!("  not 3.0.0: it requires php >=99, and there is {php}"),
+            "  not 2.2.0: it conflicts with b/b 1.0.0, and there is 1.0.0",
+            "  not 2.1.0: it requires b/b ^2, and there is 1.0.0",
+            "r/r is not locked: nothing that is locked requires it",
+            "  c/c 1.0.0 replaces it (self.version)",
+            "x/x is not locked: nothing that is locked requires it",
+        ]
+    );
+}

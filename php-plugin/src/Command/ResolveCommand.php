@@ -6,7 +6,10 @@ namespace Allegro\Plugin\Command;
 
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\DifferentChoice;
+use Allegro\Plugin\Resolve\Explanation;
+use Allegro\Plugin\Resolve\LockDiff;
 use Composer\Command\UpdateCommand;
+use Composer\Composer;
 use Composer\Installer;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
@@ -33,6 +36,8 @@ final class ResolveCommand extends UpdateCommand
             ->setAliases([])
             ->setDescription('Updates composer.lock like `composer update`, in the time of an install; installs nothing')
             ->addOption('install', null, InputOption::VALUE_NONE, 'Goes on with the installation, as `composer update` does.')
+            ->addOption('diff', null, InputOption::VALUE_OPTIONAL, 'Prints what changes in the lock: text (default), md or json.', false)
+            ->addOption('explain', null, InputOption::VALUE_REQUIRED | InputOption::VALUE_IS_ARRAY, 'Says why a package has its version, and what speaks against newer ones.')
             ->setHelp(
                 "<info>resolve</info> writes the composer.lock that <info>composer update</info> would write, and takes its options.\n"
                 ."Packages are neither downloaded nor installed, unless <info>--install</info> is given.\n\n"
@@ -46,7 +51,33 @@ final class ResolveCommand extends UpdateCommand
         if ($input->getOption('install') !== true) {
             $input->setOption('no-install', true);
         }
+        $diff = $input->getOption('diff') ?? LockDiff::FORMATS[0];
+        if ($diff !== false && !in_array($diff, LockDiff::FORMATS, true)) {
+            throw new \InvalidArgumentException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
+        }
         $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true);
+        $locker = $composer->getLocker();
+        $before = $diff !== false && $locker->isLocked() ? $locker->getLockData() : null;
+        $exit = $this->resolve($composer, $input, $output);
+        if ($exit !== 0 || !$locker->isLocked()) {
+            return $exit;
+        }
+        if ($diff !== false) {
+            $changes = LockDiff::between($before, $locker->getLockData(), $composer->getConfig()->get('gitlab-domains'));
+            $output->writeln($changes->render($diff), OutputInterface::OUTPUT_RAW);
+        }
+        if ($input->getOption('explain') !== []) {
+            $explanation = new Explanation($composer, $locker->getLockedRepository(isset($locker->getLockData()['packages-dev']))->getPackages());
+            foreach ($input->getOption('explain') as $name) {
+                $output->writeln($explanation->of($name), OutputInterface::OUTPUT_RAW);
+            }
+        }
+
+        return $exit;
+    }
+
+    private function resolve(Composer $composer, InputInterface $input, OutputInterface $output): int
+    {
         $session = $this->plugin->session();
         $resolution = $session === null ? null : $session->resolution($composer);
         if ($resolution === null) {

@@ -1,0 +1,201 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Composer\Composer;
+use Composer\Package\AliasPackage;
+use Composer\Package\BasePackage;
+use Composer\Package\Link;
+use Composer\Package\PackageInterface;
+use Composer\Package\RootPackageInterface;
+use Composer\Repository\PlatformRepository;
+use Composer\Repository\RepositoryInterface;
+use Composer\Semver\Comparator;
+use Composer\Semver\Constraint\Constraint;
+
+/**
+ * Why a package is locked in the version that it has: who wants it, and what speaks against each newer one.
+ *
+ * It looks at the result, not at the way there: a reason is a requirement or a conflict that a newer version would break
+ * if everything else stayed as it is.
+ */
+final class Explanation
+{
+    /** So many newer versions are looked at, the newest first. */
+    private const MOST = 5;
+
+    /** @var array<string, PackageInterface> what is locked, by name */
+    private array $locked = [];
+
+    private readonly RootPackageInterface $root;
+
+    private readonly RepositoryInterface $platform;
+
+    /**
+     * @param PackageInterface[] $locked
+     */
+    public function __construct(private readonly Composer $composer, array $locked)
+    {
+        $this->root = $composer->getPackage();
+        $this->platform = new PlatformRepository([], (array) $composer->getConfig()->get('platform'));
+        foreach ($locked as $package) {
+            if (!$package instanceof AliasPackage) {
+                $this->locked[$package->getName()] = $package;
+            }
+        }
+    }
+
+    /**
+     * @return list<string> lines
+     */
+    public function of(string $name): array
+    {
+        $name = strtolower($name);
+        $package = $this->locked[$name] ?? null;
+        if ($package === null) {
+            return $this->ofAbsent($name);
+        }
+        $lines = [sprintf('%s %s', $name, $package->getFullPrettyVersion())];
+        foreach ($this->links('getRequires', $name) as [$by, $link]) {
+            $lines[] = sprintf('  %s requires %s', $by, $link->getPrettyConstraint());
+        }
+        $newer = $this->newer($package);
+        if ($newer === []) {
+            $lines[] = '  it is the newest version that the repositories have';
+        }
+        foreach (array_slice($newer, 0, self::MOST) as $candidate) {
+            $lines[] = sprintf('  not %s: %s', $candidate->getFullPrettyVersion(), $this->reasonAgainst($candidate));
+        }
+        if (count($newer) > self::MOST) {
+            $lines[] = sprintf('  and %d more that are newer', count($newer) - self::MOST);
+        }
+
+        return $lines;
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function ofAbsent(string $name): array
+    {
+        $lines = [];
+        foreach ($this->locked as $package) {
+            foreach (['replaces' => $package->getReplaces(), 'provides' => $package->getProvides()] as $how => $links) {
+                foreach ($links as $link) {
+                    if ($link->getTarget() === $name) {
+                        $lines[] = sprintf('  %s %s %s it (%s)', $package->getName(), $package->getFullPrettyVersion(), $how, $link->getPrettyConstraint());
+                    }
+                }
+            }
+        }
+        $requires = $this->links('getRequires', $name);
+        foreach ($requires as [$by, $link]) {
+            $lines[] = sprintf('  %s requires %s', $by, $link->getPrettyConstraint());
+        }
+
+        return array_merge([$name.' is not locked'.($requires === [] ? ': nothing that is locked requires it' : '')], $lines);
+    }
+
+    /**
+     * Versions above the locked one, the highest first; branches only if a branch is locked.
+     *
+     * @return list<PackageInterface>
+     */
+    private function newer(PackageInterface $package): array
+    {
+        $newer = [];
+        foreach ($this->composer->getRepositoryManager()->findPackages($package->getName(), '*') as $candidate) {
+            if (
+                !$candidate instanceof AliasPackage
+                && $candidate->getName() === $package->getName()
+                && ($package->isDev() || !$candidate->isDev())
+                && Comparator::greaterThan($candidate->getVersion(), $package->getVersion())
+            ) {
+                $newer[$candidate->getVersion()] = $candidate;
+            }
+        }
+        usort($newer, static fn (PackageInterface $a, PackageInterface $b): int => Comparator::greaterThan($a->getVersion(), $b->getVersion()) ? -1 : 1);
+
+        return $newer;
+    }
+
+    private function reasonAgainst(PackageInterface $candidate): string
+    {
+        $name = $candidate->getName();
+        $flag = $this->root->getStabilityFlags()[$name] ?? null;
+        $lowest = $flag ?? BasePackage::$stabilities[$this->root->getMinimumStability()];
+        if (BasePackage::$stabilities[$candidate->getStability()] > $lowest) {
+            return sprintf('it is %s, and the project takes %s', $candidate->getStability(), (string) array_search($lowest, BasePackage::$stabilities, true));
+        }
+        $version = new Constraint('==', $candidate->getVersion());
+        foreach ($this->links('getRequires', $name) as [$by, $link]) {
+            if (!$link->getConstraint()->matches($version)) {
+                return sprintf('%s requires %s', $by, $link->getPrettyConstraint());
+            }
+        }
+        foreach ($this->links('getConflicts', $name) as [$by, $link]) {
+            if ($link->getConstraint()->matches($version)) {
+                return sprintf('%s conflicts with %s', $by, $link->getPrettyConstraint());
+            }
+        }
+        foreach ($candidate->getRequires() as $link) {
+            $has = $this->has($link);
+            if ($has !== null) {
+                return sprintf('it requires %s %s, and there is %s', $link->getTarget(), $link->getPrettyConstraint(), $has);
+            }
+        }
+        foreach ($candidate->getConflicts() as $link) {
+            $other = $this->locked[$link->getTarget()] ?? null;
+            if ($other !== null && $link->getConstraint()->matches(new Constraint('==', $other->getVersion()))) {
+                return sprintf('it conflicts with %s %s, and there is %s', $link->getTarget(), $link->getPrettyConstraint(), $other->getFullPrettyVersion());
+            }
+        }
+
+        return 'nothing that is locked speaks against it alone; it was not asked for, or packages that it needs can not be had (composer why-not '.$name.' '.$candidate->getPrettyVersion().')';
+    }
+
+    /**
+     * What is there instead of what a requirement wants; null if it is met, or may be met by a package that isn't there.
+     */
+    private function has(Link $link): ?string
+    {
+        $target = $link->getTarget();
+        $found = PlatformRepository::isPlatformPackage($target)
+            ? $this->platform->findPackage($target, '*')
+            : $this->locked[$target] ?? null;
+        if ($found === null) {
+            return PlatformRepository::isPlatformPackage($target) ? 'none' : null;
+        }
+
+        return $link->getConstraint()->matches(new Constraint('==', $found->getVersion())) ? null : $found->getPrettyVersion();
+    }
+
+    /**
+     * Links of the project and of everything that is locked to a package.
+     *
+     * @param 'getRequires'|'getConflicts' $kind
+     *
+     * @return list<array{string, Link}> with who has it
+     */
+    private function links(string $kind, string $name): array
+    {
+        $found = [];
+        $add = static function (string $by, array $links) use (&$found, $name): void {
+            foreach ($links as $link) {
+                if ($link->getTarget() === $name) {
+                    $found[] = [$by, $link];
+                }
+            }
+        };
+        $add('the project', $kind === 'getRequires'
+            ? array_merge(array_values($this->root->getRequires()), array_values($this->root->getDevRequires()))
+            : $this->root->getConflicts());
+        foreach ($this->locked as $package) {
+            $add($package->getName().' '.$package->getFullPrettyVersion(), $package->$kind());
+        }
+
+        return $found;
+    }
+}
