@@ -363,6 +363,61 @@ fn interrupted_in_a_download() {
     }
 }
 
+/// Ctrl-C while metadata doesn't come: over at once, with Composer's exit code, and the lock stays as it was.
+#[test]
+fn interrupted_in_a_resolution() {
+    let Some(scene) = Scene::small() else { return };
+    let mut exits = Vec::new();
+    for (side, command, engine) in [
+        (
+            Side::Plain,
+            ["update", "--no-install"].as_slice(),
+            Engine::Helper,
+        ),
+        (Side::Allegro, &["resolve"], Engine::Helper),
+        (Side::Allegro, &["resolve"], Engine::Extension),
+    ] {
+        let what = format!("{side:?}, {engine:?}");
+        scene.forget_cache(side);
+        scene.write_project();
+        let lock = || fs::read_to_string(scene.project().join("composer.lock")).expect("a lock");
+        let before = lock();
+        scene
+            .server
+            .set_faults(vec![Rule::always("/p2/*", Fault::Hang(0))]);
+        scene.server.clear_log();
+        let (mut child, log) = start(&scene.call(side, command).engine(engine), &scene);
+        let began = Instant::now();
+        while !scene
+            .server
+            .log()
+            .iter()
+            .any(|entry| entry.path.contains("/p2/"))
+        {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "{what}: no metadata is asked for"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let helpers = descendants(child.id());
+        kill_process_group(pid(child.id()), Signal::INT).expect("signalled");
+        exits.push(ends_within(&mut child, Duration::from_secs(3)));
+        processes_go(&what, &helpers, Duration::from_secs(3));
+        let said = fs::read_to_string(&log).expect("stderr");
+        assert!(
+            !said.contains("by itself") && !said.contains("Exception"),
+            "{what}: {said}"
+        );
+        assert_eq!(lock(), before, "{what}");
+    }
+    assert!(
+        exits.iter().all(|&exit| exit == exits[0] && exit != 0),
+        "{exits:?}"
+    );
+}
+
 /// Ctrl-C while files are put in place.
 #[test]
 fn interrupted_at_work() {

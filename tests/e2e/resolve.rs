@@ -6,10 +6,12 @@ mod made_up;
 use std::fmt::Write as _;
 use std::fs;
 
+use allegro_registry::{AuthRule, Credentials, Fault, Rule, ServerOptions};
 use serde_json::{Value, json};
 
 use crate::support::files::{Files, bare};
 use crate::support::home::extension;
+use crate::support::network;
 use crate::support::{Engine, Run, Scene, Side};
 
 fn number(name: &str) -> Option<u64> {
@@ -431,6 +433,131 @@ fn with_install_it_goes_on() {
         let plain = scene.fresh(Side::Serial, &["update"]);
         let ours = scene.fresh(Side::Allegro, &["resolve", "--install"]);
         crate::support::same(round, &plain, &ours);
+    }
+}
+
+/// Servers that fail, for good or for a moment, and those that ask who we are.
+#[test]
+fn repositories_in_trouble() {
+    let Some(scene) = network::scene(ServerOptions::default()) else {
+        return;
+    };
+    let name = scene.server.catalog().packages()[1].spec.name.clone();
+    // Whose answer is the first to fail is chance, in Composer too.
+    let anyone = |lines: Vec<String>| -> Vec<String> {
+        let packages = scene.server.catalog().packages();
+        let mask = |line: String| {
+            packages.iter().fold(line, |line, package| {
+                line.replace(&package.spec.name, "any/body")
+            })
+        };
+        lines.into_iter().map(mask).collect()
+    };
+    let all = "/p2/*".to_owned();
+    let status = |code| Fault::Status {
+        code,
+        retry_after: None,
+    };
+    let own = |path: &str| {
+        AuthRule::new(
+            path,
+            Credentials::Basic {
+                user: "me".to_owned(),
+                password: "s3cr3t-basic".to_owned(),
+            },
+        )
+    };
+    let right = r#"{"http-basic": {"HOST": {"username": "me", "password": "s3cr3t-basic"}}}"#;
+    let wrong = r#"{"http-basic": {"HOST": {"username": "me", "password": "s3cr3t-wrong"}}}"#;
+    let none = Vec::new;
+    for (what, faults, auth, said_auth, works) in [
+        (
+            "forbidden",
+            vec![Rule::always(&all, status(403))],
+            None,
+            "{}",
+            false,
+        ),
+        (
+            "one is forbidden",
+            vec![Rule::always(format!("/p2/{name}.json"), status(403))],
+            None,
+            "{}",
+            false,
+        ),
+        (
+            "broken",
+            vec![Rule::always(&all, status(500))],
+            None,
+            "{}",
+            false,
+        ),
+        (
+            "a web page",
+            vec![Rule::always(&all, Fault::Html)],
+            None,
+            "{}",
+            false,
+        ),
+        (
+            "torn",
+            vec![Rule::always(&all, Fault::Shorten(60))],
+            None,
+            "{}",
+            false,
+        ),
+        (
+            "broken for a moment",
+            vec![Rule::times(&all, status(503), 1)],
+            None,
+            "{}",
+            true,
+        ),
+        ("credentials", none(), Some(own("*")), right, true),
+        ("no credentials", none(), Some(own("*")), "{}", false),
+        ("wrong credentials", none(), Some(own("*")), wrong, false),
+        (
+            "wrong credentials for metadata",
+            none(),
+            Some(own("/p2/*")),
+            wrong,
+            false,
+        ),
+    ] {
+        let play = |side, command: &[&str]| {
+            scene.forget_cache(side);
+            scene.write_project();
+            network::auth_json(&scene, said_auth);
+            scene.server.set_faults(faults.clone());
+            scene.server.set_auth(auth.clone().into_iter().collect());
+            let run = scene.run(side, command);
+            let lock = fs::read_to_string(scene.project().join("composer.lock")).expect("a lock");
+            (run, lock)
+        };
+        let (plain, wanted) = play(Side::Serial, &["update", "--no-install"]);
+        let (ours, found) = play(Side::Allegro, &["resolve"]);
+        assert_eq!(plain.exit == 0, works, "{what}: {}", plain.stderr);
+        assert_eq!(
+            (plain.exit, anyone(said(&plain))),
+            (ours.exit, anyone(said(&ours))),
+            "{what}"
+        );
+        assert_eq!(wanted, found, "{what}");
+        let (loud, _) = play(Side::Allegro, &["resolve", "-vvv"]);
+        assert_eq!(plain.exit, loud.exit, "{what}: {}", loud.stderr);
+        let text = [&*loud.stderr, &loud.stdout].concat();
+        assert_eq!(works, text.contains("considered"), "{what}: {text}");
+        for secret in ["s3cr3t", "bWU6czNjcjN0"] {
+            assert!(!text.contains(secret), "{what}: {text}");
+        }
+        let secrets = ["s3cr3t".to_owned(), "bWU6czNjcjN0".to_owned()];
+        for place in [scene.store(), scene.cache(Side::Allegro)] {
+            assert_eq!(
+                network::grep(&place, &secrets),
+                Vec::<std::path::PathBuf>::new(),
+                "{what}"
+            );
+        }
     }
 }
 
