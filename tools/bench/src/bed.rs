@@ -204,7 +204,8 @@ fn checked(what: &str, command: &mut Command) -> Result<()> {
     .into())
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+/// Reads a JSON file.
+pub fn read_json(path: &Path) -> Result<Value> {
     let text = fs::read(path).map_err(at(path))?;
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
@@ -220,7 +221,8 @@ fn add_repository(manifest: &mut Value, repository: Value) {
     }
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+/// Writes a JSON file.
+pub fn write_json(path: &Path, value: &Value) -> Result<()> {
     fs::write(path, format!("{value:#}\n")).map_err(at(path))
 }
 

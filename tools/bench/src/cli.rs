@@ -122,11 +122,16 @@ pub enum Scenario {
     Cold,
     /// Ten installs of one project
     Disk,
+    /// `composer resolve` of real manifests; has projects of its own
+    Resolve,
 }
 
 impl Cli {
     /// The projects in order of size.
     pub fn projects(&self) -> Vec<Project> {
+        if self.scenario == [Scenario::Resolve] {
+            return Vec::new();
+        }
         let all = [
             Project::Koel,
             Project::KoelClassmap,
@@ -146,9 +151,19 @@ impl Cli {
             Scenario::Archives | Scenario::Dump | Scenario::DumpOptimized | Scenario::FirstScan => {
                 project != Project::KoelClassmap
             }
+            Scenario::Resolve => false,
             Scenario::Warm | Scenario::FreshClone | Scenario::NoOp => true,
         };
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
+    }
+
+    /// Whether resolving is to be measured.
+    pub fn wants_resolve(&self) -> bool {
+        if self.scenario.is_empty() {
+            self.only.is_empty()
+        } else {
+            self.scenario.contains(&Scenario::Resolve)
+        }
     }
 
     /// Measured runs of a side.

@@ -15,6 +15,7 @@ mod machine;
 mod measure;
 mod parity;
 mod report;
+mod resolve;
 mod scenario;
 mod stats;
 mod target;
@@ -51,15 +52,22 @@ fn bench(cli: &Cli) -> Result<bool> {
         let bed = bed::Bed::new(cli, work.path(), project)?;
         findings.extend(scenario::all(cli, &bed)?);
     }
+    let resolutions = if cli.wants_resolve() {
+        resolve::all(cli, work.path())?
+    } else {
+        Vec::new()
+    };
     let report = report::Report {
         machine: &machine,
         cli,
         findings: &findings,
+        resolutions: &resolutions,
     };
     report.write_json(&cli.json)?;
     let _ = writeln!(std::io::stdout(), "{}", report.markdown());
     progress(&format!("figures of every run: {}", cli.json.display()));
-    Ok(findings.iter().all(scenario::Finding::equal))
+    let equal = |finding: &resolve::Finding| finding.equal;
+    Ok(findings.iter().all(scenario::Finding::equal) && resolutions.iter().all(equal))
 }
 
 /// A line for whoever watches.

@@ -10,6 +10,7 @@ use crate::cli::{Cli, Scenario};
 use crate::command::Side;
 use crate::error::{Result, at};
 use crate::machine::Machine;
+use crate::resolve::{self, Known, Who};
 use crate::scenario::{Entry, Finding};
 use crate::target::{self, Target};
 
@@ -21,6 +22,8 @@ pub struct Report<'a> {
     pub cli: &'a Cli,
     /// What.
     pub findings: &'a [Finding],
+    /// What was found out about resolving.
+    pub resolutions: &'a [resolve::Finding],
 }
 
 /// One line of the table.
@@ -41,7 +44,8 @@ impl Report<'_> {
             "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
              |---|---|---:|---:|---:|---:|---|---|\n",
         );
-        for row in self.findings.iter().flat_map(rows) {
+        let resolving = self.resolutions.iter().flat_map(rows_of_resolving);
+        for row in self.findings.iter().flat_map(rows).chain(resolving) {
             let verdict = match row.target {
                 Some(target) if target.reached(row.ratio) => "reached",
                 Some(_) => "MISSED",
@@ -80,6 +84,14 @@ impl Report<'_> {
             format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency),
             "peak: largest single process; disk: blocks in use, store included".to_owned(),
         ];
+        if !self.resolutions.is_empty() {
+            lines.push("resolve: manifests of real projects, the repository as it stood then, from a static server on the loopback device; update --no-install, resolve, install --dry-run of the lock".to_owned());
+            let unequal = self.resolutions.iter().filter(|finding| !finding.equal);
+            lines.push(match unequal.count() {
+                0 => "locks compared byte by byte: equal".to_owned(),
+                count => format!("locks DIFFER in {count} resolutions"),
+            });
+        }
         let mut sources: Vec<String> = self
             .findings
             .iter()
@@ -120,6 +132,7 @@ impl Report<'_> {
             "machine": self.machine,
             "conditions": self.conditions(),
             "findings": findings,
+            "resolutions": self.resolutions.iter().map(value_of_resolving).collect::<Vec<_>>(),
         });
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(at(parent))?;
@@ -189,6 +202,76 @@ fn rows(finding: &Finding) -> Vec<Row> {
     rows
 }
 
+fn rows_of_resolving(finding: &resolve::Finding) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let is_warm = finding.known == Known::Metadata;
+    let mut compare = |job: String, who: Who, with: Who, target: Option<Target>| {
+        let (Some(ours), Some(other)) = (finding.entry(who), finding.entry(with)) else {
+            return;
+        };
+        if let (Some(after), Some(before)) = (ours.wall(), other.wall()) {
+            rows.push(Row {
+                project: finding.case,
+                job,
+                composer: seconds(before.median),
+                allegro: seconds(after.median),
+                ratio: before.median / after.median,
+                target,
+                note: format!("{} → {}", mebi(other.peak()), mebi(ours.peak())),
+            });
+        }
+    };
+    for who in [Who::Helper, Who::Extension] {
+        let name = format!("resolve, {}, {}", finding.known.name(), who.name());
+        let target = is_warm.then(|| Target::of_resolving(finding.case));
+        compare(name.clone(), who, Who::Update, target);
+        if is_warm {
+            let target = finding.case.starts_with("suite-");
+            let target = target.then_some(target::DRY_RUN);
+            compare(
+                format!("{name}, against install --dry-run"),
+                who,
+                Who::DryRun,
+                target,
+            );
+        }
+    }
+    if let (true, Some(ours), Some(dry)) = (
+        is_warm,
+        finding.entry(Who::Helper),
+        finding.entry(Who::DryRun),
+    ) {
+        rows.push(Row {
+            project: finding.case,
+            job: "peak memory, resolve against install --dry-run".to_owned(),
+            composer: mebi(dry.peak()),
+            allegro: mebi(ours.peak()),
+            ratio: ratio(ours.peak(), dry.peak()),
+            target: Some(target::MEMORY),
+            note: String::new(),
+        });
+    }
+    rows
+}
+
+fn value_of_resolving(finding: &resolve::Finding) -> Value {
+    let entries = finding.entries.iter().map(|entry| {
+        json!({
+            "who": entry.who.name(),
+            "wall": entry.wall(),
+            "peak": entry.peak(),
+            "runs": entry.runs,
+        })
+    });
+    json!({
+        "case": finding.case,
+        "packages": finding.packages,
+        "known": finding.known.name(),
+        "equal": finding.equal,
+        "entries": entries.collect::<Vec<_>>(),
+    })
+}
+
 fn job(finding: &Finding, side: Side) -> String {
     let scenario = match finding.scenario {
         Scenario::Warm => "warm",
@@ -200,6 +283,7 @@ fn job(finding: &Finding, side: Side) -> String {
         Scenario::FirstScan => "dump -o, first",
         Scenario::Cold => "cold",
         Scenario::Disk => "disk",
+        Scenario::Resolve => "resolve",
     };
     match side {
         Side::Extension => format!("{scenario}, extension"),

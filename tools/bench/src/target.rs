@@ -14,6 +14,9 @@ pub enum Target {
 /// Allegro's largest process may be as large as Composer's.
 pub const MEMORY: Target = Target::AtMost(1.0);
 
+/// Resolving may take as long as a dry install of the lock.
+pub const DRY_RUN: Target = Target::AtLeast(1.0);
+
 /// What ten installs may take of what one takes.
 pub const DISK: Target = Target::AtMost(1.3);
 
@@ -37,11 +40,21 @@ impl Target {
                 Scenario::Archives
                 | Scenario::Disk
                 | Scenario::DumpOptimized
-                | Scenario::FreshClone,
+                | Scenario::FreshClone
+                | Scenario::Resolve,
                 _,
             ) => return None,
         };
         Some(Self::AtLeast(times))
+    }
+
+    /// How many times as fast as `composer update` resolving has to be, with metadata in the cache.
+    pub fn of_resolving(case: &str) -> Self {
+        Self::AtLeast(if case.starts_with("suite-") {
+            10.0
+        } else {
+            5.0
+        })
     }
 
     /// Whether a ratio is good enough.

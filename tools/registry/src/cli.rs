@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use allegro_registry::{
-    Catalog, Error, Format, GenSpec, Json, LockOptions, OlderOptions, Profile, Project,
+    Catalog, Error, Format, GenSpec, History, Json, LockOptions, OlderOptions, Profile, Project,
     ProjectOptions, Result, Shapes, TreeOptions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +27,8 @@ enum Command {
     Project(Box<ProjectCommand>),
     /// Write the dist of one package to a file
     Archive(Box<ArchiveCommand>),
+    /// Write metadata files of a repository as it stood at a moment, for `serve --files`
+    History(HistoryCommand),
     /// Count packages, files, directories and bytes, as JSON
     Stats(Box<CatalogArgs>),
 }
@@ -151,6 +153,18 @@ struct ArchiveCommand {
     output: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct HistoryCommand {
+    /// All packages with all that they released (packages.jsonl.gz)
+    history: PathBuf,
+    /// The composer.json whose packages are wanted
+    manifest: PathBuf,
+    /// The moment, such as 2025-10-20T10:46:15Z
+    moment: String,
+    /// Directory to write to
+    dir: PathBuf,
+}
+
 /// Runs the chosen subcommand.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
@@ -163,6 +177,7 @@ pub fn run(cli: Cli) -> Result<()> {
             writer.write(&catalog, &command.dir, &command.base_url)
         }
         Command::Archive(command) => archive(&command),
+        Command::History(command) => history(&command),
         Command::Stats(args) => {
             let started = std::time::Instant::now();
             let stats = args.catalog()?.stats()?;
@@ -192,6 +207,19 @@ fn archive(command: &ArchiveCommand) -> Result<()> {
         PathBuf::from(format!("{last}.{format}"))
     });
     std::fs::write(&file, archive.bytes()?).map_err(Error::io(&file))
+}
+
+fn history(command: &HistoryCommand) -> Result<()> {
+    let path = &command.manifest;
+    let text = std::fs::read(path).map_err(Error::io(path))?;
+    let manifest = serde_json::from_slice(&text).map_err(|source| Error::Json {
+        what: path.display().to_string(),
+        source,
+    })?;
+    let packages =
+        History::open(&command.history)?.write(&manifest, &command.moment, &command.dir)?;
+    say(&serde_json::json!({ "packages": packages }).to_string());
+    Ok(())
 }
 
 impl CatalogArgs {

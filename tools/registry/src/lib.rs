@@ -17,6 +17,7 @@ mod catalog;
 mod content_hash;
 mod error;
 mod glob;
+mod history;
 mod json;
 mod project;
 mod render;
@@ -31,6 +32,7 @@ pub use catalog::{
 };
 pub use content_hash::content_hash;
 pub use error::{Error, Result};
+pub use history::{History, Released};
 pub use json::Json;
 pub use project::{Project, ProjectOptions, dist_url};
 pub use render::{PluginKind, content as file_content, function_name};

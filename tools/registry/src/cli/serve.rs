@@ -65,6 +65,9 @@ pub(super) struct ServeArgs {
     /// Make archives when they are asked for, not before
     #[arg(long)]
     no_warm: bool,
+    /// Serve the files of this directory too, before anything else
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// Threads that serve
     #[arg(long, value_name = "N", default_value_t = 2)]
     threads: usize,
@@ -88,6 +91,7 @@ pub(super) fn run(args: ServeArgs) -> Result<()> {
         faults: args.fault,
         auth: args.auth,
         keep_source: args.options.keep_source,
+        files: args.files,
         log_file: args.log,
         threads: args.threads,
     };

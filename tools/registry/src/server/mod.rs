@@ -57,6 +57,8 @@ pub struct ServerOptions {
     pub auth: Vec<AuthRule>,
     /// Name the packages' `source` in the metadata, so `composer update` puts it into locks.
     pub keep_source: bool,
+    /// A directory whose files are served before anything else is looked at.
+    pub files: Option<PathBuf>,
     /// Write the log to this file as well, one JSON object a line.
     pub log_file: Option<PathBuf>,
     /// Threads that serve.
@@ -76,6 +78,7 @@ impl Default for ServerOptions {
             faults: Vec::new(),
             auth: Vec::new(),
             keep_source: false,
+            files: None,
             log_file: None,
             threads: 2,
         }
@@ -89,6 +92,7 @@ struct State {
     other_url: String,
     latency: Duration,
     keep_source: bool,
+    files: Option<PathBuf>,
     connection_bandwidth: Option<u64>,
     total: Option<Arc<Limiter>>,
     rules: RwLock<Rules>,
@@ -159,6 +163,7 @@ impl Server {
             other_url: format!("{scheme}://localhost:{}", other.port()),
             latency: options.latency,
             keep_source: options.keep_source,
+            files: options.files,
             connection_bandwidth: options.connection_bandwidth,
             total: options
                 .total_bandwidth

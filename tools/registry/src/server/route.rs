@@ -276,8 +276,11 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
             Err(_) => return Reply::text(404, "not a redirect"),
         }
     }
+    if let Some(text) = file(state, path) {
+        return dated(request, text);
+    }
     if path == "/packages.json" {
-        return metadata(request, &root(state));
+        return dated(request, root(state).to_line());
     }
     if let Some(name) = path
         .strip_prefix("/p2/")
@@ -287,7 +290,7 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
             .strip_suffix("~dev")
             .map_or((name, false), |name| (name, true));
         return match package_metadata(state, &name.to_lowercase(), dev) {
-            Some(json) => metadata(request, &json),
+            Some(json) => dated(request, json.to_line()),
             None => Reply::text(404, "no such package"),
         };
     }
@@ -297,12 +300,22 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
     Reply::text(404, "no such page")
 }
 
-fn metadata(request: &Request<Incoming>, json: &Json) -> Reply {
+/// A file of the directory that is served as it is.
+fn file(state: &State, path: &str) -> Option<Vec<u8>> {
+    let below = path.strip_prefix('/')?;
+    let is_plain = below
+        .split('/')
+        .all(|part| !matches!(part, "" | "." | ".."));
+    let dir = state.files.as_deref().filter(|_| is_plain)?;
+    std::fs::read(dir.join(below)).ok()
+}
+
+fn dated(request: &Request<Incoming>, text: impl Into<Bytes>) -> Reply {
     let since = request.headers().get(header::IF_MODIFIED_SINCE);
     let mut reply = if since.is_some_and(|since| since == LAST_MODIFIED) {
         Reply::new(304, "application/json", Bytes::new())
     } else {
-        Reply::new(200, "application/json", json.to_line())
+        Reply::new(200, "application/json", text)
     };
     reply
         .headers

@@ -1,0 +1,343 @@
+//! `composer resolve` against `composer update --no-install`: real manifests over a repository as it stood.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bed::{self, Bed};
+use crate::cli::{Cli, Project};
+use crate::command::{self, Side};
+use crate::error::{Result, at};
+use crate::measure::{self, Run};
+use crate::stats::Spread;
+use crate::{progress, tree};
+
+/// Manifests of the corpus.
+const CASES: [&str; 5] = [
+    "koel-20260822",
+    "sylius-20201117",
+    "mautic-20240916",
+    "b2b-20250704",
+    "suite-20251020",
+];
+
+/// What is known before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// All metadata is in Composer's cache
+    Metadata,
+    /// Nothing
+    Nothing,
+    /// Nothing, and each answer comes late, over https
+    NothingAndLate,
+}
+
+impl Known {
+    /// As it stands in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "warm",
+            Self::Nothing => "cold",
+            Self::NothingAndLate => "cold, late answers",
+        }
+    }
+}
+
+/// Who works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// `composer update --no-install`
+    Update,
+    /// `composer resolve` with the helper
+    Helper,
+    /// `composer resolve` with the extension
+    Extension,
+    /// `composer install --dry-run` of the lock: what an install would need
+    DryRun,
+}
+
+impl Who {
+    /// As it stands in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Helper => "helper",
+            Self::Extension => "extension",
+            Self::DryRun => "install --dry-run",
+        }
+    }
+}
+
+/// What somebody took.
+#[derive(Debug)]
+pub struct Entry {
+    /// Who.
+    pub who: Who,
+    /// Every measured run.
+    pub runs: Vec<Run>,
+}
+
+impl Entry {
+    /// Seconds.
+    pub fn wall(&self) -> Option<Spread> {
+        Spread::of(self.runs.iter().map(|run| run.wall))
+    }
+
+    /// Bytes of the largest process of all runs.
+    pub fn peak(&self) -> u64 {
+        self.runs.iter().map(|run| run.peak).max().unwrap_or(0)
+    }
+}
+
+/// What was found out about a manifest.
+#[derive(Debug)]
+pub struct Finding {
+    /// Its name in the corpus.
+    pub case: &'static str,
+    /// How many packages the repository had.
+    pub packages: u64,
+    /// What was known before.
+    pub known: Known,
+    /// Everybody.
+    pub entries: Vec<Entry>,
+    /// Whether all locks were equal.
+    pub equal: bool,
+}
+
+impl Finding {
+    /// What somebody took.
+    pub fn entry(&self, who: Who) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.who == who)
+    }
+}
+
+/// Measures every manifest; without the corpus none.
+pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
+    let corpus = cli.shared.join("corpus");
+    let history = corpus.join("packages.jsonl.gz");
+    if !history.exists() {
+        progress("resolve: left out, there is no corpus of metadata");
+        return Ok(Vec::new());
+    }
+    // For its homes.
+    let bed = Bed::new(cli, &work.join("resolve"), Project::Koel)?;
+    let mut findings = Vec::new();
+    for case in CASES {
+        let dir = corpus.join("cases").join(case);
+        let manifest = bed::read_json(&dir.join("composer.json"))?;
+        let facts = bed::read_json(&dir.join("case.json"))?;
+        let files = bed.dir.join("files");
+        tree::remove(&files)?;
+        let moment = facts["cutoff"].as_str().unwrap_or_default();
+        let packages = publish(cli, &history, &dir.join("composer.json"), moment, &files)?;
+        for known in [Known::Metadata, Known::Nothing, Known::NothingAndLate] {
+            let task = Task {
+                cli,
+                bed: &bed,
+                case,
+                known,
+            };
+            let (entries, equal) = task.measure(&manifest, &files)?;
+            findings.push(Finding {
+                case,
+                packages,
+                known,
+                entries,
+                equal,
+            });
+        }
+    }
+    Ok(findings)
+}
+
+/// Writes the repository as it stood. A process of its own does it: memory that this one had counts as its children's.
+fn publish(cli: &Cli, history: &Path, manifest: &Path, moment: &str, to: &Path) -> Result<u64> {
+    let output = Command::new(&cli.registry)
+        .arg("history")
+        .args([history, manifest])
+        .arg(moment)
+        .arg(to)
+        .output()
+        .map_err(at(&cli.registry))?;
+    let said: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(said["packages"].as_u64().unwrap_or(0))
+}
+
+struct Task<'a> {
+    cli: &'a Cli,
+    bed: &'a Bed<'a>,
+    case: &'static str,
+    known: Known,
+}
+
+impl Task<'_> {
+    fn measure(&self, manifest: &Value, files: &Path) -> Result<(Vec<Entry>, bool)> {
+        let server = Server::start(self.cli, self.bed, files, self.known)?;
+        let mut manifest = manifest.clone();
+        manifest["repositories"] =
+            json!([{ "type": "composer", "url": server.url }, { "packagist.org": false }]);
+        manifest["config"]["secure-http"] = json!(false);
+        manifest["config"]["allow-plugins"] = json!(true);
+        if let Some(file) = &server.ca_file {
+            manifest["config"]["cafile"] = json!(file);
+        }
+        let all = [Who::Update, Who::Helper, Who::Extension, Who::DryRun];
+        let mut entries: Vec<Entry> = all
+            .map(|who| Entry {
+                who,
+                runs: Vec::new(),
+            })
+            .into();
+        for who in all {
+            let project = self.project(who);
+            fs::create_dir_all(&project).map_err(at(&project))?;
+            bed::write_json(&project.join("composer.json"), &manifest)?;
+        }
+        let mut equal = true;
+        for round in 0..=self.cli.runs() {
+            let mut lock: Option<Vec<u8>> = None;
+            for entry in &mut entries {
+                let path = self.project(entry.who).join("composer.lock");
+                if entry.who == Who::DryRun {
+                    fs::write(&path, lock.as_deref().unwrap_or_default()).map_err(at(&path))?;
+                } else {
+                    let _ = fs::remove_file(&path);
+                    if self.known != Known::Metadata {
+                        tree::remove(&self.cache(entry.who))?;
+                    }
+                }
+                tree::settle(Duration::from_millis(self.cli.settle));
+                let run = self.run(entry.who)?;
+                let found = fs::read(&path).map_err(at(&path))?;
+                equal &= *lock.get_or_insert_with(|| found.clone()) == found;
+                if round > 0 {
+                    progress(&format!(
+                        "{}, {}: {:18} {round}: {:7.3} s",
+                        self.case,
+                        self.known.name(),
+                        entry.who.name(),
+                        run.wall
+                    ));
+                    entry.runs.push(run);
+                }
+            }
+        }
+        Ok((entries, equal))
+    }
+
+    fn project(&self, who: Who) -> PathBuf {
+        self.bed.dir.join(format!("project-{}", who.name()))
+    }
+
+    fn cache(&self, who: Who) -> PathBuf {
+        self.bed.dir.join(format!("cache-{}", who.name()))
+    }
+
+    fn run(&self, who: Who) -> Result<Run> {
+        let (side, job): (Side, &[&str]) = match who {
+            Who::Update => (Side::Composer, &["update", "--no-install", "--no-audit"]),
+            Who::Helper => (Side::Helper, &["resolve", "--no-audit"]),
+            Who::Extension => (Side::Extension, &["resolve", "--no-audit"]),
+            Who::DryRun => (Side::Composer, &["install", "--dry-run"]),
+        };
+        let project = self.project(who);
+        let mut command = command::composer(self.bed, &self.bed.home(side), &project);
+        command.env("COMPOSER_CACHE_DIR", self.cache(who));
+        if side == Side::Extension {
+            command.args(["-d", &format!("extension={}", self.bed.extension.display())]);
+        }
+        let log = project.with_extension("log");
+        let output = fs::File::create(&log).map_err(at(&log))?;
+        command
+            .args(["-d", "memory_limit=-1"])
+            .arg(&self.bed.composer)
+            .args(job)
+            .args(["--no-scripts", "--no-interaction", "--no-progress"]);
+        for name in [
+            "ext-*",
+            "lib-*",
+            "composer-plugin-api",
+            "composer-runtime-api",
+        ] {
+            command.arg(format!("--ignore-platform-req={name}"));
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().map_err(at(&log))?)
+            .stderr(output);
+        let (run, success) = measure::run(command)?;
+        if success {
+            return Ok(run);
+        }
+        Err(format!(
+            "{} failed with {}, see {}",
+            who.name(),
+            self.case,
+            log.display()
+        )
+        .into())
+    }
+}
+
+/// The repository; dropping it stops it.
+struct Server {
+    child: Child,
+    url: String,
+    ca_file: Option<PathBuf>,
+}
+
+impl Server {
+    fn start(cli: &Cli, bed: &Bed<'_>, files: &Path, known: Known) -> Result<Self> {
+        let ready = bed.dir.join("ready.json");
+        let _ = fs::remove_file(&ready);
+        let mut command = Command::new(&cli.registry);
+        command
+            .args(["serve", "--packages", "1", "--files"])
+            .arg(files)
+            .arg("--ready-file")
+            .arg(&ready)
+            .args(["--parent-pid", &std::process::id().to_string()]);
+        let ca_file = (known == Known::NothingAndLate).then(|| bed.dir.join("ca.pem"));
+        if let Some(file) = &ca_file {
+            let latency = cli.latency.to_string();
+            command
+                .args(["--latency-ms", &latency, "--tls", "--ca-file"])
+                .arg(file);
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(at(&cli.registry))?;
+        let mut server = Self {
+            child,
+            url: String::new(),
+            ca_file,
+        };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !ready.exists() {
+            if Instant::now() > deadline || server.child.try_wait().is_ok_and(|end| end.is_some()) {
+                return Err("the repository does not start".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let said = bed::read_json(&ready)?;
+        said["base_url"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut server.url);
+        Ok(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
