@@ -13,6 +13,9 @@ use Composer\Util\Platform;
  */
 final class Report
 {
+    /** Microseconds after which a terminal has thrown away what it does at Ctrl-C. */
+    private const UNTIL_FLUSHED = 2000;
+
     private ?Progress $progress = null;
 
     private bool $isHidden = false;
@@ -150,7 +153,15 @@ final class Report
      */
     public function abort(): void
     {
+        $line = $this->line;
         $this->clear();
+        if ($line !== '') {
+            // A terminal sends the signal first and then throws away what it hasn't shown yet, see isig() in Linux'
+            // n_tty.c: on another core what we have just written may be part of that.
+            usleep(self::UNTIL_FLUSHED);
+            $this->line = $line;
+            $this->clear();
+        }
     }
 
     public function end(float $seconds): void
