@@ -81,7 +81,7 @@ final class Session
     private const LAZY = ['install', 'dump-autoload'];
 
     /** Commands that have something for the native part to do, whatever comes. */
-    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload', 'resolve'];
+    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
 
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];

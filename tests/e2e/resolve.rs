@@ -578,6 +578,11 @@ fn what_changes_and_why() {
         "a/a",
         vec![
             source("a/a", "4.0.0-beta1", json!({})),
+            source(
+                "a/a",
+                "3.1.0",
+                json!({ "require": { "ext-offered": "*", "ext-none": "*" } }),
+            ),
             source("a/a", "3.0.0", json!({ "require": { "php": ">=99" } })),
             source("a/a", "2.2.0", json!({ "conflict": { "b/b": "1.0.0" } })),
             source("a/a", "2.1.0", json!({ "require": { "b/b": "^2" } })),
@@ -599,13 +604,20 @@ fn what_changes_and_why() {
         vec![source(
             "c/c",
             "1.0.0",
-            json!({ "replace": { "r/r": "self.version" } }),
+            json!({ "replace": { "r/r": "self.version" }, "provide": { "ext-offered": "*" } }),
         )],
     );
     let project = |a: &str| {
         let require = json!({ "a/a": a, "b/b": "1.0.0" });
-        manifest(&registry.files, &[""], json!({ "require": require }))
+        manifest(
+            &registry.files,
+            &["", "more/"],
+            json!({ "require": require }),
+        )
     };
+    // Nobody asks the second repository for what the first one has.
+    registry.root("more/", json!({}));
+    registry.package("more/", "a/a", vec![release("a/a", "99.0.0", json!({}))]);
     let (_, lock) = registry.agree("at first", &project("1.0.0"), None, &[]);
     let lock = lock.expect("a lock");
     let play = |args: &[&str]| registry.play(Side::Allegro, &project("*"), Some(&lock), args);
@@ -625,8 +637,13 @@ fn what_changes_and_why() {
     let (run, _) = play(&["--diff=md"]);
     let line = "| a/a | upgraded | 1.0.0 → 2.0.0 | [compare](https://github.com/a/a/compare/1000010000...2000020000) |";
     assert!(run.expect(0).stdout.lines().any(|found| found == line));
-    let (run, _) = play(&["--diff=json"]);
-    let found: Value = serde_json::from_str(&run.expect(0).stdout).expect("JSON");
+    registry.project(&project("*"), Some(&lock));
+    let call = registry
+        .scene
+        .call(Side::Allegro, &["resolve", "--diff=json"]);
+    // New Composers tell the result of the audit on standard output.
+    let run = call.env_remove("COMPOSER_NO_AUDIT").run().expect(0);
+    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(
         found["changes"][1],
         json!({ "name": "c/c", "change": "added", "from": null, "to": "1.0.0", "dev": false, "compare": null })
@@ -638,17 +655,23 @@ fn what_changes_and_why() {
         &["--diff"],
     );
     assert_eq!(run.expect(0).stdout, "Nothing changes in the lock.\n");
-    let (run, unchanged) = play(&["--diff=xml"]);
-    assert!(run.stderr.contains("--diff=md"), "{}", run.stderr);
-    assert_eq!(
-        (run.exit == 0, unchanged.as_deref()),
-        (false, Some(lock.as_str()))
-    );
+    for args in [&["--diff=xml"][..], &["--diff=json", "--explain=a/a"]] {
+        let (run, unchanged) = play(args);
+        assert!(run.stderr.contains("--diff="), "{}", run.stderr);
+        assert_eq!(
+            (run.exit == 0, unchanged.as_deref()),
+            (false, Some(lock.as_str()))
+        );
+    }
+    // Composer writes another lock then.
+    let torn = format!("<<<<<<< ours\n{lock}");
+    let (run, _) = registry.play(Side::Allegro, &project("*"), Some(&torn), &["--diff"]);
+    assert!(run.expect(0).stdout.starts_with("3 added\n"));
 
     let (run, _) = play(&["--explain=a/a", "--explain", "R/r", "--explain=x/x"]);
     let run = run.expect(0);
     let lines: Vec<&str> = run.stdout.lines().collect();
-    let php = lines[3]
+    let php = lines[4]
         .split("and there is ")
         .nth(1)
         .expect("PHP's version");
@@ -658,6 +681,7 @@ fn what_changes_and_why() {
             "a/a 2.0.0",
             "  the project requires *",
             "  not 4.0.0-beta1: it is beta, and the project takes stable",
+            "  not 3.1.0: it requires ext-none *, and there is none",
             &format!("  not 3.0.0: it requires php >=99, and there is {php}"),
             "  not 2.2.0: it conflicts with b/b 1.0.0, and there is 1.0.0",
             "  not 2.1.0: it requires b/b ^2, and there is 1.0.0",
@@ -665,5 +689,11 @@ fn what_changes_and_why() {
             "  c/c 1.0.0 replaces it (self.version)",
             "x/x is not locked: nothing that is locked requires it",
         ]
+    );
+    let (run, _) = play(&["--explain=a/a", "--ignore-platform-req=php"]);
+    assert_eq!(
+        run.expect(0).stdout.lines().next(),
+        Some("a/a 3.0.0"),
+        "what is ignored is no reason"
     );
 }

@@ -10,7 +10,9 @@ use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
 use Composer\Command\UpdateCommand;
 use Composer\Composer;
+use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
+use Seld\JsonLint\ParsingException;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
@@ -51,29 +53,64 @@ final class ResolveCommand extends UpdateCommand
         if ($input->getOption('install') !== true) {
             $input->setOption('no-install', true);
         }
-        $diff = $input->getOption('diff') ?? LockDiff::FORMATS[0];
-        if ($diff !== false && !in_array($diff, LockDiff::FORMATS, true)) {
-            throw new \InvalidArgumentException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
-        }
+        $diff = $this->format($input);
+        $names = $input->getOption('explain');
+        // Loaded before a package changes, so that an update of the plugin mixes no versions.
+        $names === [] || class_exists(Explanation::class);
         $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true);
         $locker = $composer->getLocker();
-        $before = $diff !== false && $locker->isLocked() ? $locker->getLockData() : null;
+        $before = null;
+        try {
+            $before = $diff !== null && $locker->isLocked() ? $locker->getLockData() : null;
+        } catch (ParsingException $e) {
+            // Composer writes another.
+        }
         $exit = $this->resolve($composer, $input, $output);
         if ($exit !== 0 || !$locker->isLocked()) {
             return $exit;
         }
-        if ($diff !== false) {
+        if ($diff !== null) {
             $changes = LockDiff::between($before, $locker->getLockData(), $composer->getConfig()->get('gitlab-domains'));
             $output->writeln($changes->render($diff), OutputInterface::OUTPUT_RAW);
         }
-        if ($input->getOption('explain') !== []) {
-            $explanation = new Explanation($composer, $locker->getLockedRepository(isset($locker->getLockData()['packages-dev']))->getPackages());
-            foreach ($input->getOption('explain') as $name) {
+        if ($names !== []) {
+            $ignored = $input->getOption('ignore-platform-reqs') === true ?: ($input->getOption('ignore-platform-req') ?: false);
+            $explanation = new Explanation(
+                $composer,
+                $locker->getLockedRepository(isset($locker->getLockData()['packages-dev']))->getPackages(),
+                PlatformRequirementFilterFactory::fromBoolOrList($ignored)
+            );
+            foreach ($names as $name) {
                 $output->writeln($explanation->of($name), OutputInterface::OUTPUT_RAW);
             }
         }
 
         return $exit;
+    }
+
+    /**
+     * How the difference is to be shown, if it is.
+     */
+    private function format(InputInterface $input): ?string
+    {
+        $diff = $input->getOption('diff');
+        if ($diff === false && !$input->hasParameterOption('--diff')) {
+            return null;
+        }
+        // Without a value it is null, or with the consoles of older Composers what it is by default.
+        $diff = is_string($diff) ? $diff : LockDiff::FORMATS[0];
+        if (!in_array($diff, LockDiff::FORMATS, true)) {
+            throw new \InvalidArgumentException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
+        }
+        if ($diff !== LockDiff::FORMATS[0]) {
+            if ($input->getOption('explain') !== []) {
+                throw new \InvalidArgumentException('--explain is text: it can not be had together with --diff='.$diff);
+            }
+            // New Composers tell the result of the audit on standard output, where a program reads ours.
+            $input->hasOption('no-audit') && $input->setOption('no-audit', true);
+        }
+
+        return $diff;
     }
 
     private function resolve(Composer $composer, InputInterface $input, OutputInterface $output): int

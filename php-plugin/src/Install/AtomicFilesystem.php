@@ -113,11 +113,11 @@ final class AtomicFilesystem extends Filesystem
      */
     private static function isRunning(int $pid): bool
     {
-        if (is_dir('/proc/self')) {
-            return is_dir('/proc/'.$pid);
+        if (function_exists('posix_kill')) {
+            return posix_kill($pid, 0) || posix_get_last_error() === self::NOT_PERMITTED;
         }
 
-        return !function_exists('posix_kill') || posix_kill($pid, 0) || posix_get_last_error() === self::NOT_PERMITTED;
+        return !is_dir('/proc/self') || is_dir('/proc/'.$pid);
     }
 
     private static function fail(string $temporary, string $path): never

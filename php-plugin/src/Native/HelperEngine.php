@@ -47,7 +47,11 @@ final class HelperEngine implements Engine
 
     public function warmUp(): void
     {
-        $this->start();
+        try {
+            $this->start();
+        } catch (EngineException $e) {
+            // Whoever asks it for something is told, and goes on without it.
+        }
     }
 
     public function prepare(array $request, ?callable $onEvents): array
@@ -243,6 +247,9 @@ final class HelperEngine implements Engine
     {
         if ($this->process !== null) {
             return;
+        }
+        if (!function_exists('proc_open')) {
+            throw EngineException::gone('can not be started: proc_open is switched off');
         }
         $pipes = [];
         $process = @proc_open(

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Resolve;
 
 use Composer\Composer;
+use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterInterface;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Package\Link;
@@ -12,8 +13,10 @@ use Composer\Package\PackageInterface;
 use Composer\Package\RootPackageInterface;
 use Composer\Repository\PlatformRepository;
 use Composer\Repository\RepositoryInterface;
+use Composer\Repository\RepositorySet;
 use Composer\Semver\Comparator;
 use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Constraint\ConstraintInterface;
 
 /**
  * Why a package is locked in the version that it has: who wants it, and what speaks against each newer one.
@@ -29,6 +32,9 @@ final class Explanation
     /** @var array<string, PackageInterface> what is locked, by name */
     private array $locked = [];
 
+    /** @var list<AliasPackage> other versions that locked packages count as */
+    private array $aliases = [];
+
     private readonly RootPackageInterface $root;
 
     private readonly RepositoryInterface $platform;
@@ -36,12 +42,17 @@ final class Explanation
     /**
      * @param PackageInterface[] $locked
      */
-    public function __construct(private readonly Composer $composer, array $locked)
-    {
+    public function __construct(
+        private readonly Composer $composer,
+        array $locked,
+        private readonly PlatformRequirementFilterInterface $ignored,
+    ) {
         $this->root = $composer->getPackage();
         $this->platform = new PlatformRepository([], (array) $composer->getConfig()->get('platform'));
         foreach ($locked as $package) {
-            if (!$package instanceof AliasPackage) {
+            if ($package instanceof AliasPackage) {
+                $this->aliases[] = $package;
+            } else {
                 $this->locked[$package->getName()] = $package;
             }
         }
@@ -106,7 +117,12 @@ final class Explanation
     private function newer(PackageInterface $package): array
     {
         $newer = [];
-        foreach ($this->composer->getRepositoryManager()->findPackages($package->getName(), '*') as $candidate) {
+        // As in an update: the first repository that has the name is the only one that is asked.
+        $repositories = new RepositorySet();
+        foreach ($this->composer->getRepositoryManager()->getRepositories() as $repository) {
+            $repositories->addRepository($repository);
+        }
+        foreach ($repositories->findPackages($package->getName(), null, RepositorySet::ALLOW_UNACCEPTABLE_STABILITIES) as $candidate) {
             if (
                 !$candidate instanceof AliasPackage
                 && $candidate->getName() === $package->getName()
@@ -147,13 +163,18 @@ final class Explanation
             }
         }
         foreach ($candidate->getConflicts() as $link) {
-            $other = $this->locked[$link->getTarget()] ?? null;
-            if ($other !== null && $link->getConstraint()->matches(new Constraint('==', $other->getVersion()))) {
-                return sprintf('it conflicts with %s %s, and there is %s', $link->getTarget(), $link->getPrettyConstraint(), $other->getFullPrettyVersion());
+            foreach ($this->offers($link->getTarget()) as $label => $offer) {
+                if ($link->getConstraint()->matches($offer)) {
+                    return sprintf('it conflicts with %s %s, and there is %s', $link->getTarget(), $link->getPrettyConstraint(), $label);
+                }
             }
         }
 
-        return 'nothing that is locked speaks against it alone; it was not asked for, or packages that it needs can not be had (composer why-not '.$name.' '.$candidate->getPrettyVersion().')';
+        return sprintf(
+            'nothing that is locked speaks against it alone: an option or a policy of this run leaves it out, it was not to be updated, or what it needs can not be had (composer why-not %s %s)',
+            $name,
+            $candidate->getPrettyVersion()
+        );
     }
 
     /**
@@ -162,14 +183,51 @@ final class Explanation
     private function has(Link $link): ?string
     {
         $target = $link->getTarget();
-        $found = PlatformRepository::isPlatformPackage($target)
-            ? $this->platform->findPackage($target, '*')
-            : $this->locked[$target] ?? null;
-        if ($found === null) {
-            return PlatformRepository::isPlatformPackage($target) ? 'none' : null;
+        $isPlatform = PlatformRepository::isPlatformPackage($target);
+        if ($isPlatform && $this->ignored->isIgnored($target)) {
+            return null;
+        }
+        $offers = $this->offers($target);
+        foreach ($offers as $offer) {
+            if ($link->getConstraint()->matches($offer)) {
+                return null;
+            }
         }
 
-        return $link->getConstraint()->matches(new Constraint('==', $found->getVersion())) ? null : $found->getPrettyVersion();
+        if ($offers === []) {
+            return $isPlatform ? 'none' : null;
+        }
+
+        // A version such as "1" is a number as a key.
+        return (string) array_key_first($offers);
+    }
+
+    /**
+     * What answers to a name: packages of the platform and of the lock, their aliases, and what they replace or provide.
+     *
+     * @return array<string, ConstraintInterface> versions by what people call them
+     */
+    private function offers(string $target): array
+    {
+        $offers = [];
+        $found = PlatformRepository::isPlatformPackage($target) ? $this->platform->findPackage($target, '*') : $this->locked[$target] ?? null;
+        if ($found !== null) {
+            $offers[$found->getPrettyVersion()] = new Constraint('==', $found->getVersion());
+        }
+        foreach ($this->aliases as $alias) {
+            if ($alias->getName() === $target) {
+                $offers[$alias->getPrettyVersion()] = new Constraint('==', $alias->getVersion());
+            }
+        }
+        foreach (array_merge(array_values($this->locked), $this->aliases) as $package) {
+            foreach (array_merge(array_values($package->getReplaces()), array_values($package->getProvides())) as $link) {
+                if ($link->getTarget() === $target) {
+                    $offers[$link->getPrettyConstraint().' of '.$package->getName().' '.$package->getPrettyVersion()] = $link->getConstraint();
+                }
+            }
+        }
+
+        return $offers;
     }
 
     /**

@@ -166,8 +166,8 @@ final class LockDiff
         $parser = new VersionParser();
         [$old, $new] = array_map(static fn (array $package): string => $parser->normalize($package['version']), [$from, $to]);
 
-        if (str_starts_with($old, 'dev-') || str_starts_with($new, 'dev-')) {
-            // Names of branches have no order.
+        if ($old === $new || str_starts_with($old, 'dev-') || str_starts_with($new, 'dev-')) {
+            // Names of branches have no order, and "1.0" is "v1.0.0".
             return 'changed';
         }
 

@@ -33,6 +33,7 @@ final class LockDiffTest extends TestCase
         yield 'a branch that went on' => [self::package('a/a', 'dev-main'), self::package('a/a', 'dev-main', self::NEW), 'changed', 'dev-main#0123456789 → dev-main#fedcba9876'];
         yield 'a tag that was moved' => [self::package('a/a', '1.0'), self::package('a/a', '1.0', self::NEW), 'changed', '1.0#0123456789 → 1.0#fedcba9876'];
         yield 'from a branch to a version' => [self::package('a/a', 'dev-main'), self::package('a/a', '1.0', self::NEW), 'changed', 'dev-main#0123456789 → 1.0'];
+        yield 'the same by another name' => [self::package('a/a', '1.0'), self::package('a/a', 'v1.0.0'), 'changed', '1.0 → v1.0.0'];
         yield 'numbered branches have an order' => [self::package('a/a', '1.x-dev'), self::package('a/a', '2.x-dev', self::NEW), 'upgraded', '1.x-dev#0123456789 → 2.x-dev#fedcba9876'];
     }
 

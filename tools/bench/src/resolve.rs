@@ -211,7 +211,7 @@ impl Task<'_> {
                     }
                 }
                 tree::settle(Duration::from_millis(self.cli.settle));
-                let run = self.run(entry.who)?;
+                let run = self.run(entry.who, round == 0)?;
                 let found = fs::read(&path).map_err(at(&path))?;
                 equal &= *lock.get_or_insert_with(|| found.clone()) == found;
                 if round > 0 {
@@ -237,7 +237,8 @@ impl Task<'_> {
         self.bed.dir.join(format!("cache-{}", who.name()))
     }
 
-    fn run(&self, who: Who) -> Result<Run> {
+    /// Runs somebody once; if `check`, also makes sure that Allegro did what it is measured for.
+    fn run(&self, who: Who, check: bool) -> Result<Run> {
         let (side, job): (Side, &[&str]) = match who {
             Who::Update => (Side::Composer, &["update", "--no-install", "--no-audit"]),
             Who::Helper => (Side::Helper, &["resolve", "--no-audit"]),
@@ -265,19 +266,28 @@ impl Task<'_> {
         ] {
             command.arg(format!("--ignore-platform-req={name}"));
         }
+        if check {
+            command.arg("-v");
+        }
         command
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(at(&log))?)
             .stderr(output);
         let (run, success) = measure::run(command)?;
-        if success {
+        let said = fs::read(&log).map_err(at(&log))?;
+        let said = String::from_utf8_lossy(&said);
+        let took_part = !side.is_allegro()
+            || (said.contains("of them considered") && !said.contains("load dynamic library"));
+        if success && (took_part || !check) {
             return Ok(run);
         }
+        let lines: Vec<&str> = said.lines().collect();
         Err(format!(
-            "{} failed with {}, see {}",
+            "{} with {} {}:\n{}",
             who.name(),
             self.case,
-            log.display()
+            if success { "is not ours" } else { "failed" },
+            lines[lines.len().saturating_sub(15)..].join("\n")
         )
         .into())
     }
