@@ -26,7 +26,7 @@ use Composer\Semver\Constraint\ConstraintInterface;
  */
 final class Explanation
 {
-    /** So many newer versions are looked at, the newest first. */
+    /** So many reasons are told, those against the newest versions first. */
     private const MOST = 5;
 
     /** @var array<string, PackageInterface> what is locked, by name */
@@ -76,14 +76,40 @@ final class Explanation
         if ($newer === []) {
             $lines[] = '  it is the newest version that the repositories have';
         }
-        foreach (array_slice($newer, 0, self::MOST) as $candidate) {
-            $lines[] = sprintf('  not %s: %s', $candidate->getFullPrettyVersion(), $this->reasonAgainst($candidate));
-        }
-        if (count($newer) > self::MOST) {
-            $lines[] = sprintf('  and %d more that are newer', count($newer) - self::MOST);
-        }
 
-        return $lines;
+        return array_merge($lines, $this->reasonsAgainst($newer));
+    }
+
+    /**
+     * One line for neighbours against which the same speaks.
+     *
+     * @param list<PackageInterface> $newer
+     *
+     * @return list<string>
+     */
+    private function reasonsAgainst(array $newer): array
+    {
+        $reasons = [];
+        foreach ($newer as $place => $candidate) {
+            $reason = $this->reasonAgainst($candidate);
+            $last = count($reasons) - 1;
+            if ($last >= 0 && $reasons[$last]['reason'] === $reason) {
+                $reasons[$last]['to'] = $candidate;
+                continue;
+            }
+            if (count($reasons) === self::MOST) {
+                $rest = count($newer) - $place;
+                break;
+            }
+            $reasons[] = ['reason' => $reason, 'from' => $candidate, 'to' => $candidate];
+        }
+        $lines = array_map(static fn (array $one): string => sprintf(
+            '  not %s: %s',
+            implode(' to ', array_unique([$one['from']->getFullPrettyVersion(), $one['to']->getFullPrettyVersion()])),
+            $one['reason']
+        ), $reasons);
+
+        return isset($rest) ? array_merge($lines, [sprintf('  and %d more that are newer', $rest)]) : $lines;
     }
 
     /**
