@@ -1,5 +1,10 @@
 //! Removing trees that the plugin moved out of the way.
 
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
 use rayon::prelude::*;
 
 use super::pool::with_pool;
@@ -13,7 +18,7 @@ pub fn remove(request: &RemoveRequest) -> RemoveAnswer {
             .paths
             .par_iter()
             .filter_map(|path| {
-                remove_all(path)
+                remove_for_good(path)
                     .err()
                     .map(|error| format!("{} can't be removed: {error}", path.display()))
             })
@@ -26,9 +31,68 @@ pub fn remove(request: &RemoveRequest) -> RemoveAnswer {
     }
 }
 
+/// So often, and after so long a rest, what others still write into is removed again.
+const TRIES: u32 = 200;
+const REST: Duration = Duration::from_millis(5);
+
+/// Removes a tree, also one that is still being written: after Ctrl-C in a process that has the extension, its handler
+/// clears away what threads of the interrupted call are at. It gets another name then, so that they begin nothing more.
+fn remove_for_good(path: &Path) -> io::Result<()> {
+    let is_written = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound
+        )
+    };
+    match remove_all(path) {
+        Err(error) if is_written(&error) => {}
+        result => return result,
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("-gone");
+    let moved = path.with_file_name(name);
+    let path = if std::fs::rename(path, &moved).is_ok() {
+        &moved
+    } else {
+        path
+    };
+    for _ in 1..TRIES {
+        match remove_all(path) {
+            Err(error) if is_written(&error) => thread::sleep(REST),
+            result => return result,
+        }
+    }
+    remove_all(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_still_being_written_goes_too() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let tree = dir.path().join("a");
+            let inner = tree.join("b");
+            std::fs::create_dir_all(&inner).expect("tree");
+            let answer = thread::scope(|scope| {
+                scope.spawn(|| {
+                    for number in 0..20_000 {
+                        if std::fs::write(inner.join(number.to_string()), "").is_err() {
+                            break;
+                        }
+                    }
+                });
+                thread::sleep(Duration::from_millis(2));
+                remove(&RemoveRequest {
+                    paths: vec![tree.clone()],
+                })
+            });
+            assert_eq!(answer.failures, Vec::<String>::new());
+            assert_eq!(std::fs::read_dir(dir.path()).expect("list").count(), 0);
+        }
+    }
 
     #[test]
     fn what_is_there_goes_and_what_is_not_is_fine() {
