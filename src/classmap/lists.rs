@@ -229,12 +229,6 @@ mod tests {
     use rustix::fs::{AtFlags, CWD, lstat, utimensat};
     use std::path::Path;
 
-    const DIALECT: Dialect = Dialect {
-        php: 80_200,
-        short_open_tag: false,
-        backslash_guards: false,
-    };
-
     fn found(path: &Path) -> Found {
         Found {
             path: path.to_str().expect("UTF-8").into(),
@@ -289,18 +283,18 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (first, file) = placed(&store, &dir.path().join("one/vendor/a/b"));
-        let lists = Lists::of(&store, DIALECT, &[first]);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &[first]);
         assert_eq!(lists.recall(&found(&file)), None);
         lists.learn(&found(&file), b"A\0B");
         lists.save();
 
         let (second, file) = placed(&store, &dir.path().join("two/vendor/a/b"));
-        let lists = Lists::of(&store, DIALECT, std::slice::from_ref(&second));
+        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&second));
         assert_eq!(lists.recall(&found(&file)), Some(&b"A\0B"[..]));
         // Another dialect may read it in another way.
         let other = Dialect {
             backslash_guards: true,
-            ..DIALECT
+            ..Dialect::PHP_8_2
         };
         let lists = Lists::of(&store, other, std::slice::from_ref(&second));
         assert_eq!(lists.recall(&found(&file)), None);
@@ -313,7 +307,7 @@ mod tests {
         let vendor = dir.path().join("vendor");
         let (met, file) = placed(&store, &vendor.join("a/met"));
         let (other, _) = placed(&store, &vendor.join("a/other"));
-        let lists = Lists::of(&store, DIALECT, &[met.clone(), other.clone()]);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &[met.clone(), other.clone()]);
         lists.learn(&found(&file), b"A");
         let is_read = |directory: &str| lists.packages[directory].content.get().is_some();
         assert!(is_read(&met.directory));
@@ -325,10 +319,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (placed, file) = placed(&store, &dir.path().join("vendor/a/b"));
-        let lists = Lists::of(&store, DIALECT, std::slice::from_ref(&placed));
+        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&placed));
         lists.learn(&found(&file), b"A");
         lists.save();
-        let lists = Lists::of(&store, DIALECT, std::slice::from_ref(&placed));
+        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&placed));
         assert!(lists.recall(&found(&file)).is_some());
         // Same size, and the time put back.
         fs::write(&file, "<?PHP").expect("edited");
@@ -336,7 +330,7 @@ mod tests {
         assert_eq!(lists.recall(&found(&file)), None);
         lists.learn(&found(&file), b"B");
         lists.save();
-        let lists = Lists::of(&store, DIALECT, &[placed]);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &[placed]);
         assert_eq!(lists.recall(&found(&file)), None);
     }
 }

@@ -113,12 +113,6 @@ impl<'a> Records<'a> {
 mod tests {
     use super::*;
 
-    const DIALECT: Dialect = Dialect {
-        php: 80_200,
-        short_open_tag: false,
-        backslash_guards: false,
-    };
-
     fn identity(inode: u64) -> Identity {
         Identity {
             device: 1,
@@ -136,8 +130,8 @@ mod tests {
             ("/b.php", identity(2), b""),
             ("/c.php", identity(3), b"C\0D"),
         ];
-        let bytes = Records::encode(DIALECT, files.into_iter());
-        let records = Records::decode(&bytes, DIALECT);
+        let bytes = Records::encode(Dialect::PHP_8_2, files.into_iter());
+        let records = Records::decode(&bytes, Dialect::PHP_8_2);
         for (real, identity, classes) in files {
             assert_eq!(records.classes(real, &identity), Some(classes));
         }
@@ -151,14 +145,14 @@ mod tests {
     #[test]
     fn foreign_and_torn_records_are_none() {
         let file = ("/a.php", identity(1), &b"A"[..]);
-        let bytes = Records::encode(DIALECT, [file].into_iter());
+        let bytes = Records::encode(Dialect::PHP_8_2, [file].into_iter());
         let other = Dialect {
             php: 80_300,
-            ..DIALECT
+            ..Dialect::PHP_8_2
         };
         assert_eq!(Records::decode(&bytes, other).others(&|_| false).count(), 0);
         for length in 0..bytes.len() {
-            let records = Records::decode(&bytes[..length], DIALECT);
+            let records = Records::decode(&bytes[..length], Dialect::PHP_8_2);
             assert_eq!(records.classes(file.0, &file.1), None);
         }
     }

@@ -486,12 +486,6 @@ mod tests {
     use super::*;
     use std::fs;
 
-    const DIALECT: Dialect = Dialect {
-        php: 80_200,
-        short_open_tag: false,
-        backslash_guards: false,
-    };
-
     struct Nothing;
 
     impl Memory for Nothing {
@@ -531,7 +525,7 @@ mod tests {
             })
             .collect();
         let cancel = AtomicBool::new(false);
-        let survey = survey(&rules, cwd, DIALECT, &Nothing, &cancel).expect("a survey");
+        let survey = survey(&rules, cwd, Dialect::PHP_8_2, &Nothing, &cancel).expect("a survey");
         let scan = survey.decide(&rules, traits).expect("a scan");
         let mut lines: Vec<String> = scan
             .names
@@ -614,7 +608,7 @@ mod tests {
         for path in ["src/*", "phar://x", "src\\x", "nowhere", "/"] {
             let rules = [rule(path, Kind::Classmap, "")];
             let cancel = AtomicBool::new(false);
-            let survey = survey(&rules, "/tmp", DIALECT, &Nothing, &cancel);
+            let survey = survey(&rules, "/tmp", Dialect::PHP_8_2, &Nothing, &cancel);
             assert!(survey.is_err(), "{path}");
         }
     }

@@ -297,6 +297,24 @@ fn fastrand_like(seed: u64) -> impl FnMut() -> u64 {
     }
 }
 
+/// Waits until the server is asked for a path that contains this.
+#[track_caller]
+fn until_asked(what: &str, scene: &Scene, path: &str) {
+    let began = Instant::now();
+    while !scene
+        .server
+        .log()
+        .iter()
+        .any(|entry| entry.path.contains(path))
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{what}: {path} is never asked for"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Ctrl-C while a download hangs: over at once, with Composer's exit code, and the next run heals.
 #[test]
 fn interrupted_in_a_download() {
@@ -319,21 +337,7 @@ fn interrupted_in_a_download() {
             scene.forget_store();
             scene.write_project();
             let (mut child, log) = start(&scene.call(side, &["install"]).engine(engine), &scene);
-            let began = Instant::now();
-            let asked = |text: &str| {
-                scene
-                    .server
-                    .log()
-                    .iter()
-                    .any(|entry| entry.path.contains(text))
-            };
-            while !asked(path.trim_end_matches('*')) {
-                assert!(
-                    began.elapsed() < Duration::from_secs(60),
-                    "{what}: the dist is never asked for"
-                );
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            until_asked(&what, &scene, path.trim_end_matches('*'));
             std::thread::sleep(Duration::from_millis(300));
             let helpers = descendants(child.id());
             kill_process_group(pid(child.id()), signal).expect("signalled");
@@ -387,19 +391,7 @@ fn interrupted_in_a_resolution() {
             .set_faults(vec![Rule::always("/p2/*", Fault::Hang(0))]);
         scene.server.clear_log();
         let (mut child, log) = start(&scene.call(side, command).engine(engine), &scene);
-        let began = Instant::now();
-        while !scene
-            .server
-            .log()
-            .iter()
-            .any(|entry| entry.path.contains("/p2/"))
-        {
-            assert!(
-                began.elapsed() < Duration::from_secs(60),
-                "{what}: no metadata is asked for"
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_asked(&what, &scene, "/p2/");
         std::thread::sleep(Duration::from_millis(100));
         let helpers = descendants(child.id());
         kill_process_group(pid(child.id()), Signal::INT).expect("signalled");

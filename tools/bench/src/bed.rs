@@ -270,13 +270,7 @@ impl Registry {
             .arg(bed.dir.join("registry"))
             .arg("--project")
             .arg(template)
-            .arg("--ready-file")
-            .arg(&ready)
-            .args(["--parent-pid", &std::process::id().to_string()])
-            .args(["--latency-ms", &latency.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .args(["--latency-ms", &latency.to_string()]);
         if latency > 0 {
             // Real registries are asked over https.
             command
@@ -289,19 +283,7 @@ impl Registry {
             bed.project.name(),
             bed.source
         ));
-        let mut registry = Self {
-            child: command.spawn().map_err(at(&bed.cli.registry))?,
-        };
-        let deadline = Instant::now() + Duration::from_mins(3);
-        while !ready.exists() {
-            if let Some(status) = registry.child.try_wait().map_err(at(&bed.cli.registry))? {
-                return Err(format!("{} ended: {status}", bed.cli.registry.display()).into());
-            }
-            if Instant::now() > deadline {
-                return Err("the registry did not get ready in time".into());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let registry = Self::run(command, &ready)?;
         if bed.project == Project::Koel {
             // Its own manifest asks for a class map, which is another project here.
             let manifest = template.join("composer.json");
@@ -311,6 +293,33 @@ impl Registry {
                 "\"optimize-autoloader\": false",
             );
             fs::write(&manifest, text).map_err(at(&manifest))?;
+        }
+        Ok(registry)
+    }
+
+    /// Starts `allegro-registry serve` with these arguments, and waits until it says in a file that it is ready.
+    pub fn run(mut command: Command, ready: &Path) -> Result<Self> {
+        let program = PathBuf::from(command.get_program());
+        let _ = fs::remove_file(ready);
+        command
+            .arg("--ready-file")
+            .arg(ready)
+            .args(["--parent-pid", &std::process::id().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut registry = Self {
+            child: command.spawn().map_err(at(&program))?,
+        };
+        let deadline = Instant::now() + Duration::from_mins(3);
+        while !ready.exists() {
+            if let Some(status) = registry.child.try_wait().map_err(at(&program))? {
+                return Err(format!("{} ended: {status}", program.display()).into());
+            }
+            if Instant::now() > deadline {
+                return Err("the registry did not get ready in time".into());
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
         Ok(registry)
     }

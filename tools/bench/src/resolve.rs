@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bed::{self, Bed};
+use crate::bed::{self, Bed, Registry};
 use crate::cli::{Cli, Project};
 use crate::command::{self, Side};
 use crate::error::{Result, at};
@@ -293,9 +293,9 @@ impl Task<'_> {
     }
 }
 
-/// The repository; dropping it stops it.
+/// The repository, as long as it is served.
 struct Server {
-    child: Child,
+    _process: Registry,
     url: String,
     ca_file: Option<PathBuf>,
 }
@@ -303,14 +303,10 @@ struct Server {
 impl Server {
     fn start(cli: &Cli, bed: &Bed<'_>, files: &Path, known: Known) -> Result<Self> {
         let ready = bed.dir.join("ready.json");
-        let _ = fs::remove_file(&ready);
         let mut command = Command::new(&cli.registry);
         command
             .args(["serve", "--packages", "1", "--files"])
-            .arg(files)
-            .arg("--ready-file")
-            .arg(&ready)
-            .args(["--parent-pid", &std::process::id().to_string()]);
+            .arg(files);
         let ca_file = (known == Known::NothingAndLate).then(|| bed.dir.join("ca.pem"));
         if let Some(file) = &ca_file {
             let latency = cli.latency.to_string();
@@ -318,36 +314,12 @@ impl Server {
                 .args(["--latency-ms", &latency, "--tls", "--ca-file"])
                 .arg(file);
         }
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(at(&cli.registry))?;
-        let mut server = Self {
-            child,
-            url: String::new(),
-            ca_file,
-        };
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while !ready.exists() {
-            if Instant::now() > deadline || server.child.try_wait().is_ok_and(|end| end.is_some()) {
-                return Err("the repository does not start".into());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let process = Registry::run(command, &ready)?;
         let said = bed::read_json(&ready)?;
-        said["base_url"]
-            .as_str()
-            .unwrap_or_default()
-            .clone_into(&mut server.url);
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Ok(Self {
+            _process: process,
+            url: said["base_url"].as_str().unwrap_or_default().to_owned(),
+            ca_file,
+        })
     }
 }
