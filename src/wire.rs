@@ -11,11 +11,12 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::{Proxies, Tls};
 use crate::link::Method;
 use crate::resolve::request::Problem;
+use crate::resolve::verdict::Verdict;
 use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -288,8 +289,11 @@ pub enum ResolveAnswer {
         /// Rules of the solver.
         rules: usize,
     },
-    /// The requirements can't be met; Composer says why.
-    Unsolvable,
+    /// The requirements can't be met; Composer says why at length.
+    Unsolvable {
+        /// Why in short, and what helps; `None` where that wasn't asked for or can't be told.
+        verdict: Option<Verdict>,
+    },
     /// It is not certain what Composer would lock.
     Declined {
         /// Why.

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::fetch::{Document, DocumentRequest, Fetcher, Request};
 use crate::fs::write_atomically;
 use crate::report::Host;
-use crate::resolve::{self, Answer, Provider, Stop};
+use crate::resolve::verdict::{self, Outcome};
+use crate::resolve::{Answer, Provider, Stop};
 use crate::settings::Settings;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, ResolveSource};
 
@@ -31,14 +32,15 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
             cancel: &cancel,
             ready: HashMap::new(),
         };
-        resolve::solve(&request.problem, &mut files, &|| {
+        verdict::solve(&request.problem, &mut files, &|| {
             cancel.load(Ordering::Relaxed)
         })
     })?;
     Ok(match result {
-        Ok(answer) => solved(answer),
+        Ok(Outcome::Solved(answer)) => solved(answer),
+        Ok(Outcome::Unsolvable(verdict)) => ResolveAnswer::Unsolvable { verdict },
         Err(Stop::Interrupted) => return Err(Error::Interrupted),
-        Err(Stop::Unsolvable) => ResolveAnswer::Unsolvable,
+        Err(Stop::Unsolvable) => ResolveAnswer::Unsolvable { verdict: None },
         Err(Stop::Unclear(reason)) => ResolveAnswer::Declined { reason },
     })
 }

@@ -243,6 +243,13 @@ impl Metadata {
             .map_err(|error| Unclear(error.to_string()))
     }
 
+    /// A version as it is written.
+    pub fn pretty(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
+        Ok(self
+            .string(entry.fields[VERSION].as_ref())?
+            .unwrap_or_default())
+    }
+
     /// Package type.
     pub fn kind(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
         Ok(self
@@ -271,10 +278,7 @@ impl Metadata {
         {
             return Ok(Rc::clone(links));
         }
-        let pretty = self
-            .string(entry.fields[VERSION].as_ref())?
-            .unwrap_or_default()
-            .into_owned();
+        let pretty = self.pretty(entry)?.into_owned();
         let mut read = |field: usize| -> Result<Vec<Link>, Unclear> {
             let Some(range) = &entry.fields[field] else {
                 return Ok(Vec::new());

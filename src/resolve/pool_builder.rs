@@ -24,6 +24,22 @@ pub trait Provider {
 
     /// A file's text; `None` if the repository doesn't have it. Each file is asked for once.
     fn file(&mut self, repository: usize, file: &str) -> Result<Option<String>, Stop>;
+
+    /// What a file says of a package; `None` if it says nothing.
+    fn metadata(
+        &mut self,
+        terms: &mut Terms,
+        repository: usize,
+        file: &str,
+        name: &str,
+    ) -> Result<Option<Rc<Metadata>>, Stop> {
+        let Some(text) = self.file(repository, file)? else {
+            return Ok(None);
+        };
+        let metadata = Metadata::read(terms, text, name)
+            .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
+        Ok(metadata.map(Rc::new))
+    }
 }
 
 /// The packages in question, in order.

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod made_up;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -10,7 +10,7 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 4;
+    public const PROTOCOL = 5;
 
     /**
      * Work is about to come: what takes time to start may start now.

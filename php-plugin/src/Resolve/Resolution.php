@@ -54,6 +54,9 @@ final class Resolution
 
     private ?string $reason = null;
 
+    /** @var list<string> */
+    private array $verdict = [];
+
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
@@ -109,6 +112,16 @@ final class Resolution
     public function wasUsed(): bool
     {
         return $this->choices !== null;
+    }
+
+    /**
+     * Why the requirements can't be met and what helps, where the native part has found that they can't.
+     *
+     * @return list<string> lines for the console
+     */
+    public function verdict(): array
+    {
+        return $this->verdict;
     }
 
     /**
@@ -203,6 +216,7 @@ final class Resolution
                 $aliases[] = [(string) $name, (string) $version, $alias['alias_normalized']];
             }
         }
+        $judge = new Judge($this->composer, $this->engine);
         $batch = (new \ReflectionClass(PoolBuilder::class))->getConstant('LOAD_BATCH_SIZE');
         $parser = new VersionParser();
         $problem = [
@@ -230,9 +244,12 @@ final class Resolution
             'batch' => is_int($batch) ? $batch : null,
             'temporary_for_all_names' => is_int($batch),
             'replaced_if_required' => method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired'),
+            'written' => self::pairs($judge->written()),
         ] + $this->policy($state['poolOptimizer'] ?? null);
         $question = ['http' => $this->sources->httpOptions(), 'sources' => $sources, 'problem' => $problem];
         $answer = InterruptedException::outlive(fn (): array => $this->engine->resolve($question));
+        $this->verdict = $judge->lines($answer, $question);
+        $this->verdict === [] || $this->io->writeError($this->verdict);
         $this->accept($answer, $places);
         $this->warn($builder, $answer['kept']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
