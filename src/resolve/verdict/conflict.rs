@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::constraint::{ConstraintId, NameId, Terms};
 use super::super::metadata::Metadata;
-use super::super::package::{Origin, Package, PackageId, Packages};
+use super::super::package::{Link, Origin, Package, PackageId, Packages};
 use super::super::pool::{Number, Numbered};
 use super::super::request::Problem;
 use super::super::rules::{Kind, Rule, package_of};
@@ -31,6 +31,8 @@ pub enum What {
     Conflicts,
     /// `replace`
     Replaces,
+    /// `provide`
+    Provides,
     /// It is there whatever happens: part of the platform.
     Is,
 }
@@ -155,7 +157,14 @@ impl Context<'_> {
         let count = told.len();
         // What limits a requirement that nothing meets takes part without a rule of its own.
         let limits = groups.iter().filter(|group| group.providers.is_empty());
-        let limits: Vec<NameId> = limits.map(|group| group.target).collect();
+        let limits: Vec<NameId> = limits
+            .flat_map(|group| {
+                let offer = self
+                    .offer(group.target)
+                    .map(|(id, _, _)| self.packages[id].name);
+                offer.into_iter().chain([group.target])
+            })
+            .collect();
         let own = groups
             .iter()
             .filter(|group| group.by.is_none() && group.what == What::Requires);
@@ -321,8 +330,8 @@ impl Context<'_> {
         let mut list = Vec::new();
         match exclusion {
             Some(Exclusion::Link(by, other, target, constraint)) => {
-                let mut statement = self.link(pool, groups, *by, "conflict", *target, *constraint);
-                statement.what = What::Conflicts;
+                let (id, what) = (pool.id(*by), What::Conflicts);
+                let mut statement = self.says(pool, groups, id, what, *target, *constraint);
                 if self.fixed.contains(&pool.id(*other)) {
                     statement.unmet = Some(self.unmet(*target, *constraint));
                 }
@@ -342,11 +351,9 @@ impl Context<'_> {
                     let replaced = replaces.iter().find(|link| link.target == *name);
                     match replaced.filter(|_| package.name != *name) {
                         Some(link) => {
-                            let constraint = link.constraint;
-                            let mut statement =
-                                self.link(pool, groups, provider, "replace", *name, constraint);
-                            statement.what = What::Replaces;
-                            list.push(statement);
+                            let (id, constraint) = (pool.id(provider), link.constraint);
+                            let what = What::Replaces;
+                            list.push(self.says(pool, groups, id, what, *name, constraint));
                         }
                         None => list.push(self.statement(pool, groups, group)),
                     }
@@ -357,10 +364,33 @@ impl Context<'_> {
                 let target = groups[first].target;
                 if self.required(target) && !is_fixed_name(self, pool, target) {
                     list.push(self.own(target));
+                } else if let Some((id, what, constraint)) = self.offer(target) {
+                    list[0].unmet = None;
+                    list.push(self.says(pool, groups, id, what, target, constraint));
                 }
             }
         }
         list
+    }
+
+    /// The newest package that stands for a name that it hasn't got itself, in versions that nobody wants.
+    fn offer(&self, name: NameId) -> Option<(PackageId, What, ConstraintId)> {
+        if self.is_platform(name) || self.is_found(name) {
+            return None;
+        }
+        let version = |id: PackageId| self.terms.version_of(self.packages[id].version);
+        let own = self.packages.ids();
+        own.filter(|id| self.packages[*id].alias_of.is_none())
+            .filter_map(|id| {
+                let links = &self.packages[id].links;
+                let of = |links: &[Link], what: What| {
+                    let mut links = links.iter();
+                    let link = links.find(|link| link.target == name)?;
+                    Some((id, what, link.constraint))
+                };
+                of(&links.replaces, What::Replaces).or_else(|| of(&links.provides, What::Provides))
+            })
+            .max_by(|(one, ..), (other, ..)| version(*one).compare(version(*other)))
     }
 
     /// A requirement of the project.
@@ -388,7 +418,14 @@ impl Context<'_> {
             }
             return statement;
         };
-        let mut statement = self.link(pool, groups, by, "require", group.target, constraint);
+        let mut statement = self.says(
+            pool,
+            groups,
+            pool.id(by),
+            What::Requires,
+            group.target,
+            constraint,
+        );
         if let Some((_, _, oldest)) = &mut statement.by {
             *oldest = self.version(self.oldest_alike(pool.id(by), group.target, constraint));
         }
@@ -419,24 +456,23 @@ impl Context<'_> {
         older.iter().take_while(says).last().copied().unwrap_or(id)
     }
 
-    fn link(
+    fn says(
         &self,
         pool: &Numbered<'_>,
         groups: &[Group],
-        by: Number,
-        kind: &str,
+        id: PackageId,
+        what: What,
         target: NameId,
         constraint: ConstraintId,
     ) -> Statement {
-        let id = pool.id(by);
         let name = self.packages[id].name;
         let version = self.version(id);
         let is_project = self.fixed.contains(&id) && !self.is_platform(name);
         Statement {
             by: (!is_project).then(|| (self.text(name), version.clone(), version)),
-            what: What::Requires,
+            what,
             target: self.text(target),
-            constraint: self.written(id, kind, target, constraint),
+            constraint: self.written(id, what, target, constraint),
             via: self.via(pool, groups, name),
             unmet: None,
         }
@@ -489,8 +525,12 @@ impl Context<'_> {
                     }
                 }
             }
-            if group.providers.is_empty() && self.required(group.target) {
-                origins.insert(group.target);
+            if group.providers.is_empty() {
+                let offer = self
+                    .offer(group.target)
+                    .map(|(id, _, _)| self.packages[id].name);
+                let limits = [Some(group.target), offer].into_iter().flatten();
+                origins.extend(limits.filter(|name| self.required(*name)));
             }
         }
         origins
@@ -526,17 +566,23 @@ impl Context<'_> {
     fn written(
         &self,
         id: PackageId,
-        kind: &str,
+        what: What,
         target: NameId,
         constraint: ConstraintId,
     ) -> String {
+        let key = match what {
+            What::Conflicts => "conflict",
+            What::Replaces => "replace",
+            What::Provides => "provide",
+            What::Requires | What::Is => "require",
+        };
         let text = self
             .entry(&self.packages[id])
             .and_then(|(metadata, entry)| {
                 let whole: Value = serde_json::from_str(metadata.whole(entry).ok()?.get()).ok()?;
                 let target = self.terms.name_text(target);
                 let (_, text) = whole
-                    .get(kind)?
+                    .get(key)?
                     .as_object()?
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case(target))?;

@@ -284,6 +284,29 @@ fn conflicts_and_replacements() {
     );
     assert_eq!(own.change.len(), 1, "one of them goes: {:?}", own.change);
     assert!(matches!(own.change[0], Change::Remove { .. }));
+    // Nobody has the part alone: what is wanted is another version of what stands for it.
+    let frame =
+        |version: &str| json!({ "version": version, "replace": { "a/part": "self.version" } });
+    let mut files = Files::default()
+        .with("a/frame", &json!([frame("8.0.0"), frame("7.2.0")]))
+        .with(
+            "a/user",
+            &json!([{ "version": "1.0.0", "require": { "a/part": "^8.0" } }]),
+        );
+    let own = verdict(
+        &[("a/frame", "^7.0"), ("a/user", "*")],
+        json!({}),
+        &mut files,
+    );
+    assert_eq!(own.requires, ["a/user", "a/frame"]);
+    assert_eq!(
+        claims(&own),
+        [
+            "a/user 1.0.0..1.0.0 Requires a/part ^8.0",
+            "a/frame 7.2.0..7.2.0 Replaces a/part 7.2.0"
+        ]
+    );
+    assert_eq!(own.change, [require("a/frame", "^8.0")]);
 }
 
 #[test]
