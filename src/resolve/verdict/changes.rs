@@ -7,7 +7,7 @@ use super::super::constraint::{Constraint, ConstraintId, Terms};
 use super::super::package::{GivenConstraint, branch_alias};
 use super::super::request::Problem;
 use super::super::version::{DEFAULT_BRANCH_ALIAS, Stability, stability};
-use super::words;
+use super::{Change, words};
 
 /// Stabilities below the stable one, the next best first, as they are written.
 pub(super) const LOWER: [(u8, &str); 4] = [(5, "RC"), (10, "beta"), (15, "alpha"), (20, "dev")];
@@ -35,6 +35,69 @@ impl Edit {
         Self {
             name: name.to_owned(),
             to,
+        }
+    }
+}
+
+/// Requirements that are changed together; those that no repository has can only be taken out.
+#[derive(Clone, Default)]
+pub(super) struct Unit {
+    pub names: Vec<String>,
+    pub missing: Vec<String>,
+}
+
+impl Unit {
+    pub fn edits(&self, to: impl Fn(&str) -> Option<To>) -> Option<Vec<Edit>> {
+        let names = self.names.iter();
+        let missing = self.missing.iter();
+        let mut edits: Vec<Edit> = missing.map(|name| Edit::new(name, To::Gone)).collect();
+        for name in names {
+            edits.push(Edit::new(name, to(name)?));
+        }
+        Some(edits)
+    }
+
+    pub fn gone(&self) -> Vec<Edit> {
+        let names = self.names.iter().chain(&self.missing);
+        names.map(|name| Edit::new(name, To::Gone)).collect()
+    }
+
+    pub fn with(&self, other: &str) -> Self {
+        let mut unit = self.clone();
+        unit.names.push(other.to_owned());
+        unit
+    }
+
+    pub fn without(&self, other: &str) -> Self {
+        let mut unit = self.clone();
+        unit.missing.push(other.to_owned());
+        unit
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.names
+            .iter()
+            .chain(&self.missing)
+            .any(|own| own == name)
+    }
+}
+
+/// Edits as they are told.
+pub(super) fn changes_of(edits: Option<Vec<Edit>>) -> Vec<Change> {
+    let edits = edits.into_iter().flatten();
+    edits.map(Change::from).collect()
+}
+
+impl From<Edit> for Change {
+    fn from(edit: Edit) -> Self {
+        let name = edit.name;
+        match edit.to {
+            To::Text(constraint, _) => Self::Require { name, constraint },
+            To::Any(_) => Self::Require {
+                name,
+                constraint: "*".to_owned(),
+            },
+            To::Gone => Self::Remove { name },
         }
     }
 }

@@ -5,7 +5,7 @@ use indexmap::IndexSet;
 use super::super::constraint::Terms;
 use super::super::request::{Problem, Reach, is_platform};
 use super::super::{Answer, Stop, attempt};
-use super::changes::{self, Edit, LOWER, To};
+use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
 use super::{Change, Kept};
 
@@ -31,49 +31,6 @@ pub(super) struct Search<'a> {
     /// The project's requirements that took part in a conflict.
     met: IndexSet<String>,
     is_cancelled: &'a dyn Fn() -> bool,
-}
-
-/// Requirements that are changed together; those that no repository has can only be taken out.
-#[derive(Clone, Default)]
-struct Unit {
-    names: Vec<String>,
-    missing: Vec<String>,
-}
-
-impl Unit {
-    fn edits(&self, to: impl Fn(&str) -> Option<To>) -> Option<Vec<Edit>> {
-        let names = self.names.iter();
-        let missing = self.missing.iter();
-        let mut edits: Vec<Edit> = missing.map(|name| Edit::new(name, To::Gone)).collect();
-        for name in names {
-            edits.push(Edit::new(name, to(name)?));
-        }
-        Some(edits)
-    }
-
-    fn gone(&self) -> Vec<Edit> {
-        let names = self.names.iter().chain(&self.missing);
-        names.map(|name| Edit::new(name, To::Gone)).collect()
-    }
-
-    fn with(&self, other: &str) -> Self {
-        let mut unit = self.clone();
-        unit.names.push(other.to_owned());
-        unit
-    }
-
-    fn without(&self, other: &str) -> Self {
-        let mut unit = self.clone();
-        unit.missing.push(other.to_owned());
-        unit
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.names
-            .iter()
-            .chain(&self.missing)
-            .any(|own| own == name)
-    }
 }
 
 impl<'a> Search<'a> {
@@ -133,7 +90,7 @@ impl<'a> Search<'a> {
         if let Some(change) = self.other_run()? {
             return Ok(vec![change]);
         }
-        let units = self.units(conflict);
+        let units = Self::units(conflict);
         let mut found = self.single(&units)?;
         if found.is_none() {
             found = self.added(conflict)?;
@@ -232,7 +189,7 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    fn units(&self, conflict: &Conflict) -> Vec<Unit> {
+    fn units(conflict: &Conflict) -> Vec<Unit> {
         let one = |name: &String| Unit::default().with(name);
         if conflict.lacking.is_empty() {
             return conflict.requires.iter().map(one).collect();
@@ -407,24 +364,5 @@ impl<'a> Search<'a> {
         let version = self.terms.version(&chosen.version);
         let version = self.terms.version_of(version);
         !version.is_branch() && version.compare(self.terms.version_of(end)).is_ge()
-    }
-}
-
-fn changes_of(edits: Option<Vec<Edit>>) -> Vec<Change> {
-    let edits = edits.into_iter().flatten();
-    edits.map(Change::from).collect()
-}
-
-impl From<Edit> for Change {
-    fn from(edit: Edit) -> Self {
-        let name = edit.name;
-        match edit.to {
-            To::Text(constraint, _) => Self::Require { name, constraint },
-            To::Any(_) => Self::Require {
-                name,
-                constraint: "*".to_owned(),
-            },
-            To::Gone => Self::Remove { name },
-        }
     }
 }

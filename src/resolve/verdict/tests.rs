@@ -8,6 +8,10 @@ use super::super::{Chosen, Stop};
 use super::search::MOST_TRIES;
 use super::*;
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it reads better where it is called"
+)]
 /// The verdict on a problem whose requirements are written like this.
 fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict {
     let mut terms = Terms::default();
