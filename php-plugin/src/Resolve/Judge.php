@@ -8,11 +8,13 @@ use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
+use Composer\Repository\PlatformRepository;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
  * Puts what the native part has found out about requirements that can't be met into words. Where nobody has a name, it
- * looks for names that are written much like it, and tries them.
+ * looks for names that are written much like it, and tries them; where `config.platform` stands against it, it tries what
+ * the machine really has.
  */
 final class Judge
 {
@@ -46,7 +48,7 @@ final class Judge
      */
     public function lines(array $answer, array $question): array
     {
-        if ($answer['outcome'] !== 'unsolvable' || $answer['verdict'] === null) {
+        if ($answer['outcome'] !== 'unsolvable' || !is_array($answer['verdict'] ?? null)) {
             return [];
         }
         $platform = array_filter((array) $this->composer->getConfig()->get('platform'), 'is_string');
@@ -55,7 +57,9 @@ final class Judge
         $nearest = $missing === null ? [] : NearestNames::of($missing, self::names($question));
         $instead = $missing === null ? null : $this->firstThatWorks($missing, $nearest, $question);
 
-        return array_map([OutputFormatter::class, 'escape'], $verdict->lines($nearest, $instead));
+        $real = $this->realThatWorks($verdict->overriddenName(), $question);
+
+        return array_map([OutputFormatter::class, 'escape'], $verdict->lines($nearest, $instead, $real));
     }
 
     /**
@@ -85,20 +89,51 @@ final class Judge
      */
     private function firstThatWorks(string $missing, array $names, array $question): ?string
     {
-        // No verdict on these.
-        $question['problem']['written'] = [];
         $requires = $question['problem']['requires'];
         foreach ($names as $name) {
             $question['problem']['requires'] = array_map(
                 static fn (array $require): array => $require[0] === $missing ? [$name, $require[1]] : $require,
                 $requires
             );
-            $answer = InterruptedException::outlive(fn (): array => $this->engine->resolve($question));
-            if ($answer['outcome'] === 'solved') {
+            if ($this->works($question)) {
                 return $name;
             }
         }
 
         return null;
+    }
+
+    /**
+     * The version of a platform package that the machine has, if that would do.
+     *
+     * @param array<string, mixed> $question
+     *
+     * @throws EngineException
+     */
+    private function realThatWorks(?string $name, array $question): ?string
+    {
+        $real = $name === null ? null : (new PlatformRepository())->findPackage($name, '*');
+        if ($real === null) {
+            return null;
+        }
+        $question['problem']['fixed'] = array_map(
+            static fn (array $package): array => $package['name'] === $name ? ['version' => $real->getVersion()] + $package : $package,
+            $question['problem']['fixed']
+        );
+
+        return $this->works($question) ? $real->getPrettyVersion() : null;
+    }
+
+    /**
+     * @param array<string, mixed> $question
+     *
+     * @throws EngineException
+     */
+    private function works(array $question): bool
+    {
+        // Without a verdict of its own.
+        $question['problem']['written'] = [];
+
+        return InterruptedException::outlive(fn (): array => $this->engine->resolve($question))['outcome'] === 'solved';
     }
 }

@@ -31,14 +31,32 @@ final class Verdict
     }
 
     /**
+     * What `config.platform` says of the package that stands against it, where no change of requirements helps.
+     */
+    public function overriddenName(): ?string
+    {
+        if (in_array('require', array_column($this->verdict['change'], 'kind'), true)) {
+            return null;
+        }
+        $names = array_column(array_filter($this->verdict['claims'], static fn (array $claim): bool => ($claim['lack']['kind'] ?? null) === 'platform'), 'target');
+        if (($this->verdict['lack']['kind'] ?? null) === 'platform') {
+            $names[] = $this->verdict['requires'][0];
+        }
+
+        return array_values(array_filter($names, fn (string $name): bool => isset($this->platform[$name])))[0] ?? null;
+    }
+
+    /**
      * @param list<string> $nearest names that are written much like the missing one
      * @param string|null  $instead the one of them with which it was tried and works
+     * @param string|null  $real    what the machine has in place of what `config.platform` says, if that works
      *
      * @return list<string>
      */
-    public function lines(array $nearest = [], ?string $instead = null): array
+    public function lines(array $nearest = [], ?string $instead = null, ?string $real = null): array
     {
-        $lines = array_filter([$this->what(), $this->why($nearest), $this->help($instead)], static fn (string $line): bool => $line !== '');
+        $help = $real === null ? $this->help($instead) : sprintf('tried and works: without "%s" in config.platform (here is %s)', (string) $this->overriddenName(), $real);
+        $lines = array_filter([$this->what(), $this->why($nearest), $help], static fn (string $line): bool => $line !== '');
 
         return array_map(
             static fn (string $line, int $place): string => ($place === 0 ? 'Allegro: ' : '         ').$line,

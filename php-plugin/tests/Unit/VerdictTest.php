@@ -108,6 +108,18 @@ final class VerdictTest extends TestCase
         self::assertSame('         tried and works: without "a/ap" in composer.json', $verdict->lines(['a/app'])[2]);
     }
 
+    public function testWhatTheConfigurationSaysOfThePlatform(): void
+    {
+        $php = ['requires' => ['php'], 'lack' => ['kind' => 'platform', 'has' => '8.1.2']];
+        $claim = ['claims' => [self::claim('a/app', ['target' => 'php', 'lack' => $php['lack']])], 'change' => [['kind' => 'remove', 'name' => 'a/app']]];
+        self::assertSame('php', self::verdict($php)->overriddenName());
+        self::assertSame('php', self::verdict($claim)->overriddenName());
+        self::assertSame('         tried and works: without "php" in config.platform (here is 8.3.1)', self::verdict($claim)->lines([], null, '8.3.1')[2]);
+        self::assertNull(self::verdict($php + ['change' => [['kind' => 'require', 'name' => 'php', 'constraint' => '^8.1']]])->overriddenName(), 'it helps already');
+        self::assertNull(self::verdict(['requires' => ['ext-none'], 'lack' => ['kind' => 'platform', 'has' => null]])->overriddenName(), 'nothing is said of it');
+        self::assertNull(self::verdict([])->overriddenName());
+    }
+
     public function testNearestNames(): void
     {
         $known = ['monolog/monolog', 'symfony/console', 'symfony/consola', 'symfony/consul', 'laravel/framework', 'symfony/consol'];

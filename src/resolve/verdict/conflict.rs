@@ -68,6 +68,8 @@ pub(in super::super) struct Conflict {
     /// Requirements of the project that nothing meets.
     pub lacking: Vec<(String, Unmet)>,
     pub statements: Vec<Statement>,
+    /// Versions that came into question.
+    pub versions: usize,
 }
 
 /// Where the rules come from.
@@ -108,6 +110,7 @@ impl Context<'_> {
             told: lacking.len(),
             lacking,
             statements: Vec::new(),
+            versions: self.packages.len(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Context<'_> {
             told,
             lacking: Vec::new(),
             statements,
+            versions: self.packages.len(),
         }
     }
 

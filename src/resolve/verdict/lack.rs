@@ -93,16 +93,17 @@ pub(super) fn lack(problem: &Problem, terms: &mut Terms, kept: &Kept<'_>, unmet:
             stability: word.map_or("stable", |(_, word)| word).to_owned(),
         };
     }
-    let acceptable: Vec<&Version> = versions
-        .iter()
-        .filter(|version| version.is_acceptable)
-        .collect();
-    let all: Vec<&Version> = versions.iter().collect();
-    let shown = if acceptable.is_empty() {
-        all
-    } else {
-        acceptable
-    };
+    // Those that the project would take, and numbers rather than names of branches, as far as there are any.
+    let mut shown: Vec<&Version> = versions.iter().collect();
+    let preferences: [fn(&Version, &Terms) -> bool; 2] = [
+        |version, _| version.is_acceptable,
+        |version, terms| !terms.version_of(version.id).is_branch(),
+    ];
+    for preferred in preferences {
+        if shown.iter().any(|version| preferred(version, terms)) {
+            shown.retain(|version| preferred(version, terms));
+        }
+    }
     Lack::Version {
         oldest: shown[0].pretty.clone(),
         newest: shown[shown.len() - 1].pretty.clone(),

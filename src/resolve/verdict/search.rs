@@ -9,10 +9,13 @@ use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
 use super::{Change, Kept};
 
-/// So many changes are tried. Each try is a resolution without the reading: 0.01 s for a project of 200 packages, 0.2 s
-/// for the largest that is known (1,700). So a refusal is never held up for more than a few seconds, in the time in which
-/// Composer resolves the same once more. Real conflicts are between two to eight requirements; the first tries decide.
+/// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
 pub(super) const MOST_TRIES: usize = 40;
+
+/// No more is tried when so many versions have come into question in all tries together: a try takes as long as there are
+/// versions to look at. It is what the largest project that is known (1,700 packages, 22,000 versions) needs for ten
+/// tries, in about the time in which Composer comes to its refusal; a project of 200 packages gets to [`MOST_TRIES`].
+const MOST_VERSIONS: usize = 220_000;
 
 /// So many pairs of requirements are tried, so that tries are left for what comes after them.
 const MOST_PAIRS: usize = 6;
@@ -26,6 +29,8 @@ pub(super) struct Search<'a> {
     pub terms: Terms,
     pub kept: Kept<'a>,
     pub tried: usize,
+    /// Versions that came into question in the tries.
+    versions: usize,
     /// What the last try that failed has met.
     pub conflict: Option<Conflict>,
     /// The project's requirements that took part in a conflict.
@@ -40,6 +45,7 @@ impl<'a> Search<'a> {
             terms: Terms::new(problem.dialect),
             kept,
             tried: 0,
+            versions: 0,
             conflict: None,
             met: IndexSet::new(),
             is_cancelled,
@@ -62,17 +68,20 @@ impl<'a> Search<'a> {
         if (self.is_cancelled)() {
             return Err(Stop::Interrupted);
         }
-        if self.tried == MOST_TRIES {
+        if self.tried == MOST_TRIES || self.versions > MOST_VERSIONS {
             return Ok(None);
         }
         self.tried += 1;
         match self.attempt(problem) {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(answer) => {
+                self.versions += answer.versions.0;
+                Ok(Some(answer))
+            }
             Err(Stop::Interrupted) => Err(Stop::Interrupted),
             Err(Stop::Unsolvable | Stop::Unclear(_)) => {
-                let conflict = self.conflict.take();
-                self.met
-                    .extend(conflict.into_iter().flat_map(|conflict| conflict.requires));
+                let conflict = self.conflict.take().unwrap_or_default();
+                self.versions += conflict.versions;
+                self.met.extend(conflict.requires);
                 Ok(None)
             }
         }

@@ -166,8 +166,11 @@ fn what_nobody_has() {
 
 #[test]
 fn a_version_that_is_not_there() {
-    let mut files = through_a_third();
-    let verdict = verdict(&[("a/app", "^7.0")], json!({}), &mut files);
+    let files = through_a_third();
+    let branch = json!([{ "version": "dev-main" }]);
+    let mut files = files.with("a/app~dev", &branch);
+    let dev = json!({ "stability_flags": [["a/app", 20]] });
+    let verdict = verdict(&[("a/app", "^7.0")], dev, &mut files);
     let lack = Lack::Version {
         oldest: "2.0.0".to_owned(),
         newest: "3.1.0".to_owned(),
