@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::Sender;
 
 use super::attend::attend;
 use super::prepare::fetch_options;
 use crate::error::{Error, Result};
-use crate::fetch::{Document, DocumentRequest, Fetcher, Request};
+use crate::fetch::{Document, DocumentRequest, Documents, Errand, Fetcher, Proxies, Request};
 use crate::fs::write_atomically;
-use crate::report::Host;
+use crate::report::{Event, Host};
+use crate::resolve::versions::Versions;
 use crate::resolve::{self, Answer, Provider, Stop};
 use crate::settings::Settings;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, ResolveSource};
@@ -24,11 +28,15 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
     let fetcher = Fetcher::new(fetch_options(&settings, &request.http))
         .map_err(|error| Error::Input(error.to_string()))?;
     let cancel = AtomicBool::new(false);
-    let result = attend(host, &cancel, |_events| {
+    let result = attend(host, &cancel, |events| {
         let mut files = Files {
             request,
-            fetcher: &fetcher,
+            documents: fetcher
+                .documents()
+                .map_err(|error| Stop::Unclear(error.to_string()))?,
             cancel: &cancel,
+            events,
+            settled: 0,
             ready: HashMap::new(),
         };
         resolve::solve(&request.problem, &mut files, &|| {
@@ -51,10 +59,12 @@ fn solved(answer: Answer) -> ResolveAnswer {
             version: package.version,
             repository,
             metadata: metadata.map(|text| text.get().to_owned()),
+            is_dev: package.is_dev,
         }
     });
     ResolveAnswer::Solved {
         packages: packages.collect(),
+        aliases: answer.aliases,
         found: answer.found,
         unlocked: answer.unlocked,
         kept: answer.kept,
@@ -67,9 +77,12 @@ fn solved(answer: Answer) -> ResolveAnswer {
 /// Metadata files, through Composer's cache.
 struct Files<'a> {
     request: &'a ResolveRequest,
-    fetcher: &'a Fetcher,
+    documents: Documents<'a>,
     cancel: &'a AtomicBool,
-    ready: HashMap<(usize, String), Option<String>>,
+    events: Sender<Event>,
+    /// Packages asked for and answered in earlier rounds.
+    settled: usize,
+    ready: HashMap<(usize, String), Option<Arc<Versions>>>,
 }
 
 /// A file of the cache and its validator.
@@ -78,38 +91,58 @@ struct Cached {
     last_modified: Option<String>,
 }
 
-impl Files<'_> {
-    fn source(&self, repository: usize) -> Result<&ResolveSource, Stop> {
-        let source = self
-            .request
-            .sources
-            .get(repository)
-            .and_then(Option::as_ref);
-        source.ok_or_else(|| Stop::Unclear("a repository has no address".to_owned()))
+/// One file: from the cache if the server says that the copy is good.
+struct File {
+    source: Arc<ResolveSource>,
+    name: String,
+    proxies: Proxies,
+    cached: Option<Cached>,
+}
+
+impl Errand for File {
+    type Result = Result<Option<Arc<Versions>>, Stop>;
+
+    fn request(&mut self) -> DocumentRequest {
+        self.cached = cache_path(&self.source, &self.name).and_then(|path| read_cached(&path));
+        let headers = self
+            .source
+            .headers
+            .iter()
+            .filter_map(|line| line.split_once(':'));
+        DocumentRequest {
+            request: Request {
+                url: self.source.url.replace("%package%", &self.name),
+                headers: headers
+                    .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+                    .collect(),
+                proxies: self.proxies.clone(),
+                tls: self.source.tls.clone(),
+                ..Request::default()
+            },
+            since: self
+                .cached
+                .as_ref()
+                .and_then(|known| known.last_modified.clone()),
+        }
     }
 
-    fn take(
-        &mut self,
-        key: (usize, String),
-        document: Document,
-        cached: Option<Cached>,
-    ) -> Result<(), Stop> {
+    fn done(self, document: Document) -> Self::Result {
         let text = match document {
             Document::Missing => None,
-            Document::Unchanged => cached.map(|cached| cached.text),
+            Document::Unchanged => self.cached.map(|cached| cached.text),
             Document::Body {
                 text,
                 last_modified,
             } => {
                 let text = String::from_utf8(text).map_err(|_| {
-                    Stop::Unclear(format!("the metadata of {} is not UTF-8", key.1))
+                    Stop::Unclear(format!("the metadata of {} is not UTF-8", self.name))
                 })?;
                 let text = match last_modified {
                     Some(moment) => with_validator(text, &moment),
                     None => text,
                 };
-                let source = self.source(key.0)?;
-                if let Some(path) = cache_path(source, &key.1).filter(|_| source.cache_writable) {
+                let path = cache_path(&self.source, &self.name);
+                if let Some(path) = path.filter(|_| self.source.cache_writable) {
                     // Only a convenience for the next run; a torn or empty body isn't kept.
                     if text.trim_end().ends_with('}') {
                         let _ = path.parent().map(fs::create_dir_all);
@@ -119,51 +152,56 @@ impl Files<'_> {
                 Some(text)
             }
         };
-        self.ready.insert(key, text);
-        Ok(())
+        let Some(text) = text else { return Ok(None) };
+        let package = self.name.strip_suffix("~dev").unwrap_or(&self.name);
+        let versions = Versions::read(text, package)
+            .map_err(|unclear| Stop::Unclear(format!("{}: {}", self.name, unclear.0)))?;
+        Ok(versions.map(Arc::new))
     }
 }
 
 impl Provider for Files<'_> {
     fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop> {
-        let source = self.source(repository)?;
-        let mut cached = Vec::with_capacity(files.len());
-        let mut requests = Vec::with_capacity(files.len());
-        for (id, file) in files.iter().enumerate() {
-            let known = cache_path(source, file).and_then(|path| read_cached(&path));
-            let headers = source
-                .headers
-                .iter()
-                .filter_map(|line| line.split_once(':'));
-            requests.push(DocumentRequest {
-                request: Request {
-                    id,
-                    url: source.url.replace("%package%", file),
-                    headers: headers
-                        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-                        .collect(),
-                    proxies: self.request.http.proxies.clone(),
-                    tls: source.tls.clone(),
-                    ..Request::default()
-                },
-                since: known.as_ref().and_then(|known| known.last_modified.clone()),
+        let source = self
+            .request
+            .sources
+            .get(repository)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| Stop::Unclear("a repository has no address".to_owned()))?;
+        let source = Arc::new(source.clone());
+        let errands: Vec<File> = files
+            .iter()
+            .map(|file| File {
+                source: Arc::clone(&source),
+                name: file.clone(),
+                proxies: self.request.http.proxies.clone(),
+                cached: None,
+            })
+            .collect();
+        let total = self.settled + files.len();
+        let answers = self.documents.run(errands, self.cancel, &|done| {
+            // The other end may have gone with an interruption.
+            let _ = self.events.send(Event::Metadata {
+                done: self.settled + done,
+                total,
             });
-            cached.push(known);
-        }
-        let documents = self.fetcher.documents(requests, self.cancel);
+        });
+        self.settled = total;
         if self.cancel.load(Ordering::Relaxed) {
             return Err(Stop::Interrupted);
         }
-        for ((file, document), cached) in files.iter().zip(documents).zip(cached) {
-            let document = document.map_err(|error| Stop::Unclear(error.to_string()))?;
-            self.take((repository, file.clone()), document, cached)?;
+        for (file, answer) in files.iter().zip(answers) {
+            let versions = answer.map_err(|error| Stop::Unclear(error.to_string()))??;
+            self.ready.insert((repository, file.clone()), versions);
         }
         Ok(())
     }
 
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<String>, Stop> {
-        let text = self.ready.remove(&(repository, file.to_owned()));
-        text.ok_or_else(|| Stop::Unclear(format!("{file} was not asked for")))
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
+        let versions = self.ready.get(&(repository, file.to_owned()));
+        versions
+            .cloned()
+            .ok_or_else(|| Stop::Unclear(format!("{file} was not asked for")))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Metadata of a package in the form of Composer's repositories (`p2/vendor/name.json`), read only as far as it is needed.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::constraint::{Terms, VersionId};
 use super::package::{Link, Links, branch_alias};
+use super::versions::{Place, Versions};
 
 /// What is read of each version.
 const FIELDS: [&str; 9] = [
@@ -37,10 +38,7 @@ const TYPE: usize = 8;
 /// The versions of one package in one file.
 #[derive(Debug)]
 pub struct Metadata {
-    text: String,
-    /// What each version says, or says otherwise than the one before.
-    said: Vec<Vec<(Box<str>, Range<usize>)>>,
-    minified: bool,
+    versions: Arc<Versions>,
     /// The versions with all that counts, in the file's order.
     pub entries: Vec<Entry>,
 }
@@ -48,7 +46,7 @@ pub struct Metadata {
 /// One version.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    fields: [Option<Range<usize>>; FIELDS.len()],
+    fields: [Option<Place>; FIELDS.len()],
     /// Normalized.
     pub version: VersionId,
     /// The number under which a branch is known too.
@@ -113,86 +111,32 @@ fn object(text: &str) -> Result<Object<'_>, Unclear> {
     serde_json::from_str(text).map_err(|error| Unclear(error.to_string()))
 }
 
-fn value_of<'a>(object: &Object<'a>, key: &str) -> Option<&'a RawValue> {
-    // PHP takes the last of several.
-    object
-        .0
-        .iter()
-        .rev()
-        .find(|(name, _)| name == key)
-        .map(|(_, value)| *value)
-}
-
 impl Metadata {
-    /// Reads the versions of a package; `None` if the file doesn't know it.
-    pub fn read(terms: &mut Terms, text: String, name: &str) -> Result<Option<Self>, Unclear> {
-        let whole = object(&text)?;
-        let Some(packages) = value_of(&whole, "packages") else {
-            return Ok(None);
-        };
-        if packages.get().starts_with('[') {
-            return Ok(None);
-        }
-        let packages = object(packages.get())?;
-        let Some(versions) = value_of(&packages, name).filter(|versions| versions.get() != "null")
-        else {
-            return Ok(None);
-        };
-        let minified =
-            value_of(&whole, "minified").is_some_and(|mark| mark.get() == "\"composer/2.0\"");
-        let versions: Vec<&RawValue> = if versions.get().starts_with('[') {
-            serde_json::from_str(versions.get()).map_err(|error| Unclear(error.to_string()))?
-        } else {
-            object(versions.get())?
-                .0
-                .into_iter()
-                .map(|(_, value)| value)
-                .collect()
-        };
-        let start = text.as_ptr() as usize;
-        let range = |value: &RawValue| {
-            let from = value.get().as_ptr() as usize - start;
-            from..from + value.get().len()
-        };
-        let mut said = Vec::with_capacity(versions.len());
-        for version in versions {
-            let pairs = object(version.get())?.0;
-            said.push(
-                pairs
-                    .into_iter()
-                    .map(|(key, value)| (Box::from(&*key), range(value)))
-                    .collect(),
-            );
-        }
+    /// Finds out what each version says of what counts here: `MetadataMinifier::expand()`.
+    pub fn of(terms: &mut Terms, versions: Arc<Versions>) -> Result<Self, Unclear> {
         let mut metadata = Self {
-            text,
-            said,
-            minified,
+            versions,
             entries: Vec::new(),
         };
-        metadata.expand(terms)?;
-        Ok(Some(metadata))
-    }
-
-    /// `MetadataMinifier::expand()`, for what counts here.
-    fn expand(&mut self, terms: &mut Terms) -> Result<(), Unclear> {
-        let mut fields: [Option<Range<usize>>; FIELDS.len()] = Default::default();
-        let mut extra: Option<(Range<usize>, Rc<Value>)> = None;
-        for said in &self.said {
-            if !self.minified {
+        let mut entries = Vec::with_capacity(metadata.versions.len());
+        let mut fields: [Option<Place>; FIELDS.len()] = Default::default();
+        let mut extra: Option<(Place, Rc<Value>)> = None;
+        let minified = metadata.versions.is_minified();
+        for at in 0..metadata.versions.len() {
+            if !minified {
                 fields = Default::default();
             }
-            for (key, range) in said {
-                let Some(field) = FIELDS.iter().position(|field| **field == **key) else {
+            for (key, place) in metadata.versions.of(at) {
+                let Some(field) = FIELDS.iter().position(|field| *field == key) else {
                     continue;
                 };
-                let unset = self.minified && &self.text[range.clone()] == "\"__unset\"";
-                fields[field] = (!unset).then(|| range.clone());
+                let unset = minified && metadata.text(place) == "\"__unset\"";
+                fields[field] = (!unset).then_some(place);
             }
-            let pretty = self
-                .string(fields[VERSION].as_ref())?
+            let pretty = metadata
+                .string(fields[VERSION])?
                 .ok_or_else(|| Unclear("no version".to_owned()))?;
-            let normalized = self.string(fields[NORMALIZED].as_ref())?;
+            let normalized = metadata.string(fields[NORMALIZED])?;
             let invalid = || Unclear(format!("Invalid version string \"{pretty}\""));
             let version = match normalized.as_deref() {
                 Some(normalized) if normalized != super::version::DEFAULT_BRANCH_ALIAS => {
@@ -201,36 +145,40 @@ impl Metadata {
                 _ => terms.normalized(&pretty).ok_or_else(invalid)?,
             };
             let alias = if pretty.starts_with("dev-") || pretty.ends_with("-dev") {
-                if extra.as_ref().map(|known| &known.0) != fields[EXTRA].as_ref() {
-                    extra = match &fields[EXTRA] {
-                        Some(range) => Some((range.clone(), Rc::new(self.json(range)?))),
+                if extra.as_ref().map(|known| known.0) != fields[EXTRA] {
+                    extra = match fields[EXTRA] {
+                        Some(place) => Some((place, Rc::new(metadata.json(place)?))),
                         None => None,
                     };
                 }
-                let is_default = fields[DEFAULT]
-                    .as_ref()
-                    .is_some_and(|range| &self.text[range.clone()] == "true");
+                let is_default =
+                    fields[DEFAULT].is_some_and(|place| metadata.text(place) == "true");
                 branch_alias(&pretty, extra.as_ref().map(|known| &*known.1), is_default)
             } else {
                 None
             };
             let alias = alias.map(|alias| terms.version(&alias));
-            self.entries.push(Entry {
-                fields: fields.clone(),
+            entries.push(Entry {
+                fields,
                 version,
                 alias,
             });
         }
-        Ok(())
+        metadata.entries = entries;
+        Ok(metadata)
     }
 
-    fn json(&self, range: &Range<usize>) -> Result<Value, Unclear> {
-        serde_json::from_str(&self.text[range.clone()]).map_err(|error| Unclear(error.to_string()))
+    fn text(&self, place: Place) -> &str {
+        self.versions.text(place)
     }
 
-    fn string(&self, range: Option<&Range<usize>>) -> Result<Option<Cow<'_, str>>, Unclear> {
-        let Some(range) = range else { return Ok(None) };
-        let text = &self.text[range.clone()];
+    fn json(&self, place: Place) -> Result<Value, Unclear> {
+        serde_json::from_str(self.text(place)).map_err(|error| Unclear(error.to_string()))
+    }
+
+    fn string(&self, place: Option<Place>) -> Result<Option<Cow<'_, str>>, Unclear> {
+        let Some(place) = place else { return Ok(None) };
+        let text = self.text(place);
         if let Some(plain) = text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
@@ -246,7 +194,7 @@ impl Metadata {
     /// Package type.
     pub fn kind(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
         Ok(self
-            .string(entry.fields[TYPE].as_ref())?
+            .string(entry.fields[TYPE])?
             .unwrap_or(Cow::Borrowed("library")))
     }
 
@@ -272,14 +220,14 @@ impl Metadata {
             return Ok(Rc::clone(links));
         }
         let pretty = self
-            .string(entry.fields[VERSION].as_ref())?
+            .string(entry.fields[VERSION])?
             .unwrap_or_default()
             .into_owned();
         let mut read = |field: usize| -> Result<Vec<Link>, Unclear> {
-            let Some(range) = &entry.fields[field] else {
+            let Some(place) = entry.fields[field] else {
                 return Ok(Vec::new());
             };
-            let text = &self.text[range.clone()];
+            let text = self.text(place);
             if text.starts_with('[') || text == "null" {
                 return Ok(Vec::new());
             }
@@ -324,12 +272,13 @@ impl Metadata {
     /// A version as the repository would give it if it weren't minified.
     pub fn whole(&self, entry: usize) -> Result<Box<RawValue>, Unclear> {
         let mut fields: Vec<(&str, &str)> = Vec::new();
-        let first = if self.minified { 0 } else { entry };
-        for said in &self.said[first..=entry] {
-            for (key, range) in said {
-                let text = &self.text[range.clone()];
-                let known = fields.iter().position(|(name, _)| *name == &**key);
-                match (known, self.minified && text == "\"__unset\"") {
+        let minified = self.versions.is_minified();
+        let first = if minified { 0 } else { entry };
+        for at in first..=entry {
+            for (key, place) in self.versions.of(at) {
+                let text = self.text(place);
+                let known = fields.iter().position(|(name, _)| *name == key);
+                match (known, minified && text == "\"__unset\"") {
                     (Some(at), true) => {
                         fields.remove(at);
                     }

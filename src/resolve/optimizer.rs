@@ -1,13 +1,10 @@
 //! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
 
-use std::collections::{HashMap, HashSet};
-
-use indexmap::IndexMap;
-
 use super::constraint::{Constraint, ConstraintId, NameId, Terms};
 use super::package::{Link, Package, PackageId, Packages};
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
+use super::tables::{HashMap, HashSet, IndexMap};
 
 /// What the optimizer needs to know of the request.
 pub(super) struct Fixture<'a> {
@@ -60,7 +57,7 @@ pub(super) fn optimize(
     fixture: &Fixture<'_>,
     policy: &Policy,
 ) -> Vec<PackageId> {
-    let mut cache = HashMap::new();
+    let mut cache = HashMap::default();
     let (mut required, mut conflicts): (Constraints, Constraints) = Default::default();
     for (name, constraint) in fixture.requires {
         for part in expanded(terms, &mut cache, *constraint) {
@@ -105,7 +102,7 @@ pub(super) fn optimize(
 }
 
 fn aliases_of(pool: &Numbered<'_>) -> HashMap<PackageId, Vec<Number>> {
-    let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::new();
+    let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         if let Some(of) = pool.package(number).alias_of {
             aliases.entry(of).or_default().push(number);
@@ -133,7 +130,7 @@ fn irremovable(
     fixture: &Fixture<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
 ) -> HashSet<Number> {
-    let mut versions: HashMap<NameId, Vec<super::constraint::VersionId>> = HashMap::new();
+    let mut versions: HashMap<NameId, Vec<super::constraint::VersionId>> = HashMap::default();
     for id in fixture.fixed.iter().chain(fixture.locked) {
         let package = &pool.packages[*id];
         versions
@@ -147,7 +144,7 @@ fn irremovable(
             !left.is_branch() && !right.is_branch() && left.compare(right).is_eq()
         }
     };
-    let mut found = HashSet::new();
+    let mut found = HashSet::default();
     for number in pool.numbers() {
         let package = pool.package(number);
         let Some(versions) = versions.get(&package.name) else {
@@ -171,9 +168,9 @@ fn groups(
     conflicts: &Constraints,
 ) -> Vec<Vec<Number>> {
     type Key = (NameId, Vec<ConstraintId>, Vec<ConstraintId>, u32);
-    let mut wants: HashMap<Vec<u32>, u32> = HashMap::new();
-    let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::new();
-    let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::new();
+    let mut wants: HashMap<Vec<u32>, u32> = HashMap::default();
+    let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::default();
+    let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::default();
     for number in pool.numbers() {
         if irremovable.contains(&number) {
             continue;
@@ -235,7 +232,7 @@ fn dependency_key(terms: &Terms, package: &Package) -> Vec<u32> {
         &links.replaces,
         &links.provides,
     ] {
-        let mut unique: IndexMap<NameId, ConstraintId> = IndexMap::new();
+        let mut unique: IndexMap<NameId, ConstraintId> = IndexMap::default();
         for link in list {
             unique.insert(link.target, link.constraint);
         }
@@ -255,11 +252,11 @@ fn impossible(
     aliases: &HashMap<PackageId, Vec<Number>>,
     required: &Constraints,
 ) -> HashSet<Number> {
-    let mut removed = HashSet::new();
+    let mut removed = HashSet::default();
     if fixture.locked.is_empty() {
         return removed;
     }
-    let mut candidates: HashMap<NameId, Vec<Number>> = HashMap::new();
+    let mut candidates: HashMap<NameId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         let (id, package) = (pool.id(number), pool.package(number));
         let left_alone = irremovable.contains(&number)

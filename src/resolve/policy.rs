@@ -1,10 +1,9 @@
 //! Which of several packages is taken: Composer's `DefaultPolicy`.
 
-use std::collections::HashMap;
-
 use super::constraint::{NameId, Op, VersionId};
 use super::package::Package;
 use super::pool::{Number, Numbered};
+use super::tables::HashMap;
 use super::version::Stability;
 
 /// Preferences of the run.
@@ -51,7 +50,7 @@ impl Policy {
         let mut candidates = candidates.to_vec();
         candidates.sort_unstable();
         let mut groups: Vec<(NameId, Vec<Number>)> = Vec::new();
-        let mut places: HashMap<NameId, usize> = HashMap::new();
+        let mut places: HashMap<NameId, usize> = HashMap::default();
         for number in candidates {
             let name = pool.package(number).name;
             let place = *places.entry(name).or_insert_with(|| {

@@ -1,13 +1,13 @@
 //! Decides which packages are installed: Composer's `Solver`, `Decisions` and `RuleWatchGraph`. A rule that can't be met
 //! makes it stop: Composer itself then explains why.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Stop;
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
 use super::rules::{Kind, Literal, Rule, RuleSet, Shape, installed, package_of};
+use super::tables::{HashMap, HashSet};
 
 /// Decisions, by package and in their order. A decision's level tells which choice led to it.
 #[derive(Default)]
@@ -325,7 +325,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         let mut rule = conflict;
         let mut rule_level = 1;
         let (mut here, mut first_level) = (0_i64, 0_i64);
-        let mut seen: HashSet<Number> = HashSet::new();
+        let mut seen: HashSet<Number> = HashSet::default();
         let mut learned = None;
         let mut others: Vec<Literal> = Vec::new();
         let mut at = self.decisions.queue.len();
