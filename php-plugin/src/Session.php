@@ -68,8 +68,10 @@ final class Session
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
+        Io\Interruption::class,
         Io\PassingIO::class,
         Io\Progress::class,
+        Io\Retold::class,
         Io\SaidOnce::class,
         Io\Terminal::class,
         Sources::class,
@@ -272,7 +274,7 @@ final class Session
     {
         $engine = $composer === $this->composer ? $this->engines->find() : null;
 
-        return $engine === null ? null : new Resolution($composer, $this->io, $engine, $this->sources);
+        return $engine === null ? null : new Resolution($composer, $this->io, $engine, $this->sources, $this->report);
     }
 
     public function summarize(): void

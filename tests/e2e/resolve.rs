@@ -138,6 +138,9 @@ impl Registry {
             difference(found.as_deref(), again.as_deref())
         );
         let is_native = ours.stderr.contains("considered");
+        if is_native {
+            assert_no_second_solving(&context(), &ours.stderr);
+        }
         for line in ours
             .stderr
             .lines()
@@ -147,6 +150,20 @@ impl Registry {
         }
         (is_native, found)
     }
+}
+
+/// Composer was given the choice as its solver's result: it speaks of the native part's rules.
+fn assert_no_second_solving(context: &str, stderr: &str) {
+    let ours = stderr.lines().find(|line| line.contains("considered"));
+    let rules = ours
+        .and_then(|line| line.rsplit(", ").next())
+        .map(|rules| rules.replace(',', ""));
+    let rules = rules.expect("the line that counts rules");
+    let said = format!("Analyzed {rules} to resolve dependencies");
+    assert!(
+        stderr.contains(&said) && !stderr.contains("by itself"),
+        "{context}: no \"{said}\" in\n{stderr}"
+    );
 }
 
 /// Without the command's own synopsis, which stands behind exceptions.

@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Io\Retold;
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\DifferentChoice;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
+use Allegro\Plugin\Resolve\SolverClass;
 use Composer\Command\UpdateCommand;
 use Composer\Composer;
 use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
@@ -120,18 +122,23 @@ final class ResolveCommand extends UpdateCommand
         if ($resolution === null) {
             return (int) parent::execute($input, $output);
         }
+        SolverClass::replace();
         $resolution->takeOver();
-        try {
-            $exit = (int) parent::execute($input, $output);
-            if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || !$resolution->wasUsed()) {
-                return $exit;
-            }
-            $reason = 'with the chosen versions there is no solution';
-        } catch (DifferentChoice $e) {
-            $reason = $e->getMessage();
-        }
-        $resolution->retire($reason);
 
-        return (int) parent::execute($input, $output);
+        return Retold::during($output, function (callable $again) use ($resolution, $input, $output): int {
+            try {
+                $exit = (int) parent::execute($input, $output);
+                if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || !$resolution->wasUsed()) {
+                    return $exit;
+                }
+                $reason = 'with the chosen versions there is no solution';
+            } catch (DifferentChoice $e) {
+                $reason = $e->getMessage();
+            }
+            $again();
+            $resolution->retire($reason);
+
+            return (int) parent::execute($input, $output);
+        });
     }
 }
