@@ -26,6 +26,7 @@ use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\IO\NullIO;
 use Composer\Package\Locker;
 use Composer\Util\Filesystem;
 use Composer\Util\Platform;
@@ -267,12 +268,14 @@ final class Session
 
     /**
      * An update of this Composer instance whose versions the native part chooses; null where it can't.
+     *
+     * @param Composer|null $copy what is updated in its stead, in silence
      */
-    public function resolution(Composer $composer): ?Resolution
+    public function resolution(Composer $composer, ?Composer $copy = null): ?Resolution
     {
         $engine = $composer === $this->composer ? $this->engines->find() : null;
 
-        return $engine === null ? null : new Resolution($composer, $this->io, $engine, $this->sources);
+        return $engine === null ? null : new Resolution($copy ?? $composer, $copy === null ? $this->io : new NullIO(), $engine, $this->sources);
     }
 
     public function summarize(): void

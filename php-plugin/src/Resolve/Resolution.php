@@ -63,9 +63,31 @@ final class Resolution
     }
 
     /**
+     * @param callable(): int $update Composer's update, to be called again if the choice turns out not to be Composer's
+     *
+     * @return int its exit code
+     */
+    public function run(callable $update): int
+    {
+        $this->takeOver();
+        try {
+            $exit = $update();
+            if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || $this->choices === null) {
+                return $exit;
+            }
+            $reason = 'with the chosen versions there is no solution';
+        } catch (DifferentChoice $e) {
+            $reason = $e->getMessage();
+        }
+        $this->retire($reason);
+
+        return $update();
+    }
+
+    /**
      * Puts our repositories where Composer's own are.
      */
-    public function takeOver(): void
+    private function takeOver(): void
     {
         $locker = $this->composer->getLocker();
         if (!$locker instanceof IndexedLocker) {
@@ -82,11 +104,12 @@ final class Resolution
 
     private function inPlaceOf(object $repository): object
     {
-        if (get_class($repository) === ComposerRepository::class) {
+        if (get_class($repository) === ComposerRepository::class || $repository instanceof ResolvedRepository) {
             return ResolvedRepository::inPlaceOf($repository, $this);
         }
         if (get_class($repository) === FilterRepository::class) {
             $inner = $this->inPlaceOf($repository->getRepository());
+            $repository = clone $repository;
             Internals::set($repository, FilterRepository::class, 'repo', $inner);
         }
 
@@ -96,19 +119,11 @@ final class Resolution
     /**
      * Composer does the rest of the run alone.
      */
-    public function retire(string $reason): void
+    private function retire(string $reason): void
     {
         $this->decline($reason);
         $this->choices = null;
         $this->expected = null;
-    }
-
-    /**
-     * Whether a choice of the native part has been used.
-     */
-    public function wasUsed(): bool
-    {
-        return $this->choices !== null;
     }
 
     /**

@@ -1,0 +1,31 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Composer\Package\PackageInterface;
+use Composer\Repository\ArrayRepository;
+
+/**
+ * What a parent project has locked. First among the repositories, it leaves no other version of these packages.
+ */
+final class ParentRepository extends ArrayRepository
+{
+    /**
+     * @param array<PackageInterface> $packages
+     * @param string                  $label    where the parent is, for people
+     */
+    public function __construct(array $packages, public readonly string $label)
+    {
+        parent::__construct($packages);
+    }
+
+    /**
+     * How Composer calls it where a requirement can't be met.
+     */
+    public function getRepoName(): string
+    {
+        return 'the lock of the parent project '.$this->label;
+    }
+}
