@@ -175,8 +175,10 @@ final class Advisories
         try {
             return $ask();
         } catch (\RuntimeException | \ErrorException | ParsingException $e) {
+            // Composer's own function knows a URL, and only at the start of a text.
+            $why = (string) preg_replace('{://[^/\s@]+@}', '://***@', Url::sanitize(trim($e->getMessage())));
             throw new SettingException(
-                'The security advisories can not be had: '.Url::sanitize(trim($e->getMessage()))."\nThe lock stays as it is. Try again when the repositories answer.",
+                'The security advisories can not be had: '.$why."\nThe lock stays as it is. Try again when the repositories answer.",
                 0,
                 $e
             );

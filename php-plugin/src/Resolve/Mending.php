@@ -129,6 +129,12 @@ final class Mending
      */
     private function attempt(array $names, int $reach): ?array
     {
+        foreach ($names as $name) {
+            // It had to move for another one, beyond all that would do.
+            if ($this->constraint($name) === null) {
+                return null;
+            }
+        }
         for ($round = 0; $round < self::MOST; ++$round) {
             $lowest = $this->trial->run([
                 'with' => $this->bounds($names, $reach),
@@ -140,8 +146,8 @@ final class Mending
                 return null;
             }
             // What is new gets the version that it always gets; with a branch its commit may have to move along.
-            foreach ([false, true] as $commits) {
-                $plan = $this->pin($names, $lowest, $commits);
+            $result = null;
+            foreach (array_unique([$this->pin($names, $lowest, false), $this->pin($names, $lowest, true)], SORT_REGULAR) as $plan) {
                 $result = $plan[0] === [] ? null : $this->trial->run(['with' => $plan[1]], $plan[0]);
                 if ($result !== null) {
                     break;

@@ -8,6 +8,7 @@ use Composer\Composer;
 use Composer\IO\IOInterface;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
+use Composer\Package\CompleteAliasPackage;
 use Composer\Package\CompletePackage;
 use Composer\Package\Loader\ArrayLoader;
 use Composer\Package\PackageInterface;
@@ -25,6 +26,9 @@ final class ParentProject
     /** @var array<string, array<string, mixed>> entries of its lock by name, as they are to be in ours */
     private array $entries = [];
 
+    /** @var list<array{package: string, version: string, alias: string, alias_normalized: string}> */
+    private array $aliases = [];
+
     /** @var array<string, list<PackageInterface>> packages and their aliases by name */
     private array $packages = [];
 
@@ -36,6 +40,15 @@ final class ParentProject
         }
         foreach (array_merge($lock['packages'], $withDev ? $lock['packages-dev'] : []) as $entry) {
             $this->add($entry);
+        }
+        foreach ($lock['aliases'] ?? [] as $alias) {
+            $base = $this->packages[$alias['package'] ?? ''][0] ?? null;
+            if ($base instanceof CompletePackage) {
+                $package = new CompleteAliasPackage($base, $alias['alias_normalized'], $alias['alias']);
+                $package->setRootPackageAlias(true);
+                $this->packages[$base->getName()][] = $package;
+                $this->aliases[] = $alias;
+            }
         }
     }
 
@@ -115,20 +128,22 @@ final class ParentProject
     }
 
     /**
-     * Versions as which the parent's root requires its packages (`dev-main as 1.0.0`): others of its lock count on them.
+     * Versions as which the parent's root requires its packages (`dev-main as 1.0.0`): others of its lock count on them,
+     * and our lock must name them for an install.
      */
     private function adoptAliases(RootPackageInterface $root): void
     {
-        $aliases = $root->getAliases();
-        $own = array_column($aliases, 'package');
-        foreach ($this->files->lock()['aliases'] ?? [] as $alias) {
-            $name = $alias['package'] ?? '';
-            if (isset($this->packages[$name]) && !in_array($name, $own, true)) {
+        $own = $root->getAliases();
+        $known = array_map(static fn (array $alias): array => [$alias['package'], $alias['alias_normalized']], $own);
+        $adopted = [];
+        foreach ($this->aliases as $alias) {
+            if (!in_array([$alias['package'], $alias['alias_normalized']], $known, true)) {
                 // A lock calls default branches 9999999-dev.
-                $aliases[] = ['version' => $this->packages[$name][0]->getVersion()] + $alias;
+                $adopted[] = ['version' => $this->packages[$alias['package']][0]->getVersion()] + $alias;
             }
         }
-        $root->setAliases($aliases);
+        // Of two for one branch the last counts where Composer makes them; those of the parent are there anyway.
+        $root->setAliases(array_merge($adopted, $own));
     }
 
     /**

@@ -68,7 +68,7 @@ final class SecurityOnly
             }
         }
         if ($elsewhere > 0) {
-            $this->io->writeError('<warning>Allegro: '.self::count($elsewhere).' of the lock affected by security advisories beside those that were named</warning>');
+            $this->io->writeError('<warning>Allegro: beside those that were named, '.self::count($elsewhere).' affected by security advisories</warning>');
         }
         if ($this->affected === []) {
             $this->io->writeError('Allegro: no security advisory affects '.($input->getArgument('packages') === [] ? 'what is locked' : 'the packages that were named').', the lock stays as it is');
@@ -155,7 +155,7 @@ final class SecurityOnly
             return;
         }
         if ($candidates === []) {
-            $parent = $this->parentOf($name);
+            $parent = ParentRepository::labelOf($name, $this->composer->getRepositoryManager()->getRepositories());
             $this->reasons[$name] = $parent === null
                 ? 'the repositories have no newer version that is not affected'
                 : 'its version is that of '.$parent.', mend it there first';
@@ -180,17 +180,6 @@ final class SecurityOnly
             }
         }
         $this->reasons[$name] = sprintf('%1$s would do, but can not be had here (composer why-not %2$s %1$s)', $version->getPrettyVersion(), $name);
-    }
-
-    private function parentOf(string $name): ?string
-    {
-        foreach ($this->composer->getRepositoryManager()->getRepositories() as $repository) {
-            if ($repository instanceof ParentRepository && $repository->findPackages($name) !== []) {
-                return $repository->label;
-            }
-        }
-
-        return null;
     }
 
     /**

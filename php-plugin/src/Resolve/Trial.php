@@ -52,7 +52,7 @@ final class Trial
     public function run(array $options, array $packages = []): ?array
     {
         $input = clone $this->input;
-        foreach (['dry-run' => true, 'no-install' => true, 'no-audit' => true] + $options as $name => $value) {
+        foreach (['dry-run' => true, 'no-install' => true, 'no-audit' => true, 'bump-after-update' => false] + $options as $name => $value) {
             $input->hasOption($name) && $input->setOption($name, $value);
         }
         $input->setArgument('packages', $packages);
@@ -98,6 +98,10 @@ final class Trial
         $copy->setPackage(clone $this->root);
         // A stable version would be preferred to a lower one that is locked.
         $lowest && $copy->getPackage()->setPreferStable(false);
+        // A dry run that would bump something ends with an error.
+        $config = clone $this->composer->getConfig();
+        $config->merge(['config' => ['bump-after-update' => false]]);
+        $copy->setConfig($config);
         $copy->setLocker(clone $this->composer->getLocker());
         $copy->setRepositoryManager(clone $this->composer->getRepositoryManager());
         // There is no further command that anybody needed to hear of.
