@@ -104,7 +104,7 @@ fn unneeded_ones_are_told() {
         ),
         (json!({ "a/a": "^2" }), &["--dry-run"], vec![("a/a", same)]),
         // Here something else keeps versions.
-        (json!({ "a/a": "^2" }), &["--prefer-lowest"], vec![]),
+        (json!({ "a/a": "<3" }), &["--prefer-lowest"], vec![]),
     ] {
         let project = project(&registry, exceptions.clone());
         let (run, lock) = if args.is_empty() {
@@ -129,6 +129,22 @@ fn unneeded_ones_are_told() {
             assert_eq!(unchanged.as_deref(), Some(lock.as_str()));
             assert_eq!(again.ours(), run.ours());
         }
+    }
+}
+
+/// What was tried is forgotten: what is shown and written is the resolution itself.
+#[test]
+fn trials_leave_nothing_behind() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let project = project(&registry, json!({ "b/b": "2.0.0" }));
+    let shown =
+        "3 added\n  added      a/a  2.1.0\n  added      b/b  2.0.0\n  added      c/c  2.1.0\n";
+    for args in [&["--diff"][..], &["--diff", "--dry-run"]] {
+        let (run, _) = resolve(&registry, &project, None, args, None);
+        assert_eq!(run.stdout, shown, "{args:?}: {}", run.stderr);
     }
 }
 

@@ -26,7 +26,12 @@ fn advisory(id: &str, affected: &str) -> Value {
 /// A registry whose advisories are with each package's metadata.
 fn registry() -> Option<Registry> {
     let registry = Registry::new()?;
-    registry.root("", json!({ "security-advisories": { "metadata": true } }));
+    let root = json!({
+        "security-advisories": { "metadata": true },
+        // Newer Composers want to know which packages there are before they ask for the advisories of each.
+        "available-package-patterns": ["*/*"],
+    });
+    registry.root("", root);
     Some(registry)
 }
 
@@ -361,7 +366,9 @@ fn ignored_advisories() {
         let mut project = plain.clone();
         crate::support::files::merge(&mut project["config"], config.clone());
         let (run, found) = resolve(&registry, &project, Some(&lock), &["--security-only"], None);
-        assert_eq!((run.exit, run.ours()), (0, vec![CLEAN]), "{config}");
+        // Of some of these Composer thinks that they change what can be locked.
+        let told = run.ours().pop();
+        assert_eq!((run.exit, told), (0, Some(CLEAN)), "{config}");
         assert_eq!(found.as_deref(), Some(lock.as_str()), "{config}");
     }
     let mut project = plain;
