@@ -9,6 +9,7 @@ use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Io\Retold;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
@@ -27,6 +28,7 @@ use Composer\Repository\ComposerRepository;
 use Composer\Repository\FilterRepository;
 use Composer\Repository\RepositoryManager;
 use Composer\Semver\Constraint\MatchAllConstraint;
+use Symfony\Component\Console\Output\OutputInterface;
 
 /**
  * One update whose versions the native part chooses.
@@ -73,9 +75,37 @@ final class Resolution
     }
 
     /**
+     * @param callable(): int $update Composer's update, to be called again if the choice turns out not to be Composer's
+     * @param OutputInterface $output the update's
+     *
+     * @return int its exit code
+     */
+    public function run(callable $update, OutputInterface $output): int
+    {
+        SolverClass::replace();
+        $this->takeOver();
+
+        return Retold::during($output, function (callable $again) use ($update): int {
+            try {
+                $exit = $update();
+                if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || $this->choices === null) {
+                    return $exit;
+                }
+                $reason = 'with the chosen versions there is no solution';
+            } catch (DifferentChoice $e) {
+                $reason = $e->getMessage();
+            }
+            $again();
+            $this->retire($reason);
+
+            return $update();
+        });
+    }
+
+    /**
      * Puts our repositories where Composer's own are.
      */
-    public function takeOver(): void
+    private function takeOver(): void
     {
         $locker = $this->composer->getLocker();
         if (!$locker instanceof IndexedLocker) {
@@ -92,11 +122,12 @@ final class Resolution
 
     private function inPlaceOf(object $repository): object
     {
-        if (get_class($repository) === ComposerRepository::class) {
+        if (get_class($repository) === ComposerRepository::class || $repository instanceof ResolvedRepository) {
             return ResolvedRepository::inPlaceOf($repository, $this);
         }
         if (get_class($repository) === FilterRepository::class) {
             $inner = $this->inPlaceOf($repository->getRepository());
+            $repository = clone $repository;
             Internals::set($repository, FilterRepository::class, 'repo', $inner);
         }
 
@@ -106,7 +137,7 @@ final class Resolution
     /**
      * Composer does the rest of the run alone.
      */
-    public function retire(string $reason): void
+    private function retire(string $reason): void
     {
         $this->decline($reason);
         $this->choices = null;
@@ -167,14 +198,6 @@ final class Resolution
     public function ruleCount(): int
     {
         return $this->ruleCount;
-    }
-
-    /**
-     * Whether a choice of the native part has been used.
-     */
-    public function wasUsed(): bool
-    {
-        return $this->choices !== null;
     }
 
     /**
