@@ -1,5 +1,7 @@
 //! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
 
+use std::rc::Rc;
+
 use super::constraint::{Constraint, ConstraintId, NameId, Terms};
 use super::package::{Link, Package, PackageId, Packages};
 use super::policy::Policy;
@@ -18,34 +20,34 @@ type Constraints = HashMap<NameId, IndexMap<ConstraintId, ()>>;
 /// A disjunction counts as its parts.
 fn expanded(
     terms: &mut Terms,
-    cache: &mut HashMap<ConstraintId, Vec<ConstraintId>>,
+    cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
     id: ConstraintId,
-) -> Vec<ConstraintId> {
+) -> Rc<[ConstraintId]> {
     if let Some(known) = cache.get(&id) {
-        return known.clone();
+        return Rc::clone(known);
     }
     let compact = terms.compact(id);
     let parts = match terms.constraint_of(compact) {
         Constraint::Multi {
             conjunctive: false,
             parts,
-        } => parts.to_vec(),
-        _ => vec![compact],
+        } => Rc::clone(parts),
+        _ => [compact].into(),
     };
-    cache.insert(id, parts.clone());
+    cache.insert(id, Rc::clone(&parts));
     parts
 }
 
 fn by_name(
     terms: &mut Terms,
-    cache: &mut HashMap<ConstraintId, Vec<ConstraintId>>,
+    cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
     links: &[Link],
     into: &mut Constraints,
 ) {
     for link in links {
-        for part in expanded(terms, cache, link.constraint) {
-            into.entry(link.target).or_default().insert(part, ());
-        }
+        let parts = expanded(terms, cache, link.constraint);
+        let known = into.entry(link.target).or_default();
+        known.extend(parts.iter().map(|part| (*part, ())));
     }
 }
 
@@ -60,23 +62,18 @@ pub(super) fn optimize(
     let mut cache = HashMap::default();
     let (mut required, mut conflicts): (Constraints, Constraints) = Default::default();
     for (name, constraint) in fixture.requires {
-        for part in expanded(terms, &mut cache, *constraint) {
-            required.entry(*name).or_default().insert(part, ());
-        }
+        let parts = expanded(terms, &mut cache, *constraint);
+        let known = required.entry(*name).or_default();
+        known.extend(parts.iter().map(|part| (*part, ())));
     }
+    // Neighbouring versions mostly have the same links.
+    let mut seen = HashSet::default();
     for id in &list {
-        by_name(
-            terms,
-            &mut cache,
-            &packages[*id].links.requires,
-            &mut required,
-        );
-        by_name(
-            terms,
-            &mut cache,
-            &packages[*id].links.conflicts,
-            &mut conflicts,
-        );
+        let links = &packages[*id].links;
+        if seen.insert(Rc::as_ptr(links)) {
+            by_name(terms, &mut cache, &links.requires, &mut required);
+            by_name(terms, &mut cache, &links.conflicts, &mut conflicts);
+        }
     }
     let pool = Numbered::new(packages, terms, list);
     let aliases = aliases_of(&pool);
@@ -160,6 +157,21 @@ fn irremovable(
     found
 }
 
+/// Lists of constraints, each kept once.
+#[derive(Default)]
+struct Lists(HashMap<Box<[ConstraintId]>, u32>);
+
+impl Lists {
+    fn id(&mut self, list: &[ConstraintId]) -> u32 {
+        if let Some(id) = self.0.get(list) {
+            return *id;
+        }
+        let id = u32::try_from(self.0.len()).expect("fewer than 2^32 lists");
+        self.0.insert(list.into(), id);
+        id
+    }
+}
+
 /// Packages of a name that meet the same requirements and conflicts and want the same themselves.
 fn groups(
     pool: &Numbered<'_>,
@@ -167,7 +179,9 @@ fn groups(
     required: &Constraints,
     conflicts: &Constraints,
 ) -> Vec<Vec<Number>> {
-    type Key = (NameId, Vec<ConstraintId>, Vec<ConstraintId>, u32);
+    type Key = (NameId, u32, u32, u32);
+    let mut lists = Lists::default();
+    let (mut parts, mut met): (Vec<ConstraintId>, Vec<ConstraintId>) = Default::default();
     let mut wants: HashMap<Vec<u32>, u32> = HashMap::default();
     let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::default();
     let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::default();
@@ -177,7 +191,7 @@ fn groups(
         }
         let package = pool.package(number);
         let want = *want_of
-            .entry(std::rc::Rc::as_ptr(&package.links))
+            .entry(Rc::as_ptr(&package.links))
             .or_insert_with(|| {
                 let next = u32::try_from(wants.len()).expect("fewer than 2^32 packages");
                 *wants
@@ -195,25 +209,29 @@ fn groups(
             let Some(wanted) = required.get(&name) else {
                 continue;
             };
-            let met: Vec<ConstraintId> = conflicts
-                .get(&name)
-                .into_iter()
-                .flat_map(IndexMap::keys)
-                .copied()
-                .filter(|constraint| pool.terms.fits(*constraint, package.version))
-                .collect();
+            met.clear();
+            met.extend(
+                conflicts
+                    .get(&name)
+                    .into_iter()
+                    .flat_map(IndexMap::keys)
+                    .copied()
+                    .filter(|constraint| pool.terms.fits(*constraint, package.version)),
+            );
+            let met_id = lists.id(&met);
             let mut shared = false;
             for constraint in wanted.keys() {
-                let mut parts = replaced.clone();
+                parts.clear();
                 if pool.terms.fits(*constraint, package.version) {
-                    parts.insert(0, *constraint);
+                    parts.push(*constraint);
                 } else if shared || (replaced.is_empty() && met.is_empty()) {
                     continue;
                 } else {
                     shared = true;
                 }
+                parts.extend(&replaced);
                 groups
-                    .entry((name, parts, met.clone(), want))
+                    .entry((name, lists.id(&parts), met_id, want))
                     .or_default()
                     .push(number);
             }
