@@ -19,6 +19,9 @@ use crate::resolve::{self, Answer, Provider, Stop};
 use crate::settings::Settings;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, ResolveSource};
 
+/// So many files are told of together: what is shown changes a few times a second at most.
+const TOLD_AT_ONCE: usize = 16;
+
 /// Finds out what Composer would lock.
 ///
 /// # Errors
@@ -180,11 +183,13 @@ impl Provider for Files<'_> {
             .collect();
         let total = self.settled + files.len();
         let answers = self.documents.run(errands, self.cancel, &|done| {
-            // The other end may have gone with an interruption.
-            let _ = self.events.send(Event::Metadata {
-                done: self.settled + done,
-                total,
-            });
+            if done % TOLD_AT_ONCE == 0 {
+                // The other end may have gone with an interruption.
+                let _ = self.events.send(Event::Metadata {
+                    done: self.settled + done,
+                    total,
+                });
+            }
         });
         self.settled = total;
         if self.cancel.load(Ordering::Relaxed) {
