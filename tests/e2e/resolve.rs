@@ -3,6 +3,7 @@
 mod choices;
 mod corpus;
 mod made_up;
+mod twice;
 mod unchosen;
 
 use std::fmt::Write as _;

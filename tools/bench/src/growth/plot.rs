@@ -11,12 +11,16 @@ const HEIGHT: f64 = 860.0;
 /// A panel's drawing area.
 const AREA: (f64, f64) = (420.0, 290.0);
 
+const RESOLVE: &str = "composer resolve";
+
+const LINEAR: &str = "stroke=\"#9ca3af\" stroke-dasharray=\"2 4\"";
+
 /// One curve: what it shows, its name, its colour, its dashes.
 type Curve = (Figure, &'static str, &'static str, &'static str);
 
 const SECONDS: [Curve; 3] = [
     (Figure::Update, "composer update", "#b45309", ""),
-    (Figure::Resolve, "composer resolve", "#1d4ed8", ""),
+    (Figure::Resolve, RESOLVE, "#1d4ed8", ""),
     (
         Figure::Choosing,
         "of it choosing versions",
@@ -27,7 +31,7 @@ const SECONDS: [Curve; 3] = [
 
 const MEMORY: [Curve; 2] = [
     (Figure::UpdateMemory, "composer update", "#b45309", ""),
-    (Figure::ResolveMemory, "composer resolve", "#1d4ed8", ""),
+    (Figure::ResolveMemory, RESOLVE, "#1d4ed8", ""),
 ];
 
 /// The picture.
@@ -98,9 +102,100 @@ impl Scale {
     }
 }
 
+/// A panel's place and scales.
+struct Panel {
+    left: f64,
+    top: f64,
+    right: f64,
+    bottom: f64,
+    x: Scale,
+    y: Scale,
+}
+
+impl Panel {
+    /// A place for these points; `None` where there is nothing to show.
+    fn new((left, top): (f64, f64), points: &[(f64, f64)]) -> Option<Self> {
+        let (right, bottom) = (left + AREA.0, top + AREA.1);
+        let scale = |of: fn(&(f64, f64)) -> f64, from, to| Scale {
+            low: points.iter().map(of).fold(f64::INFINITY, f64::min) / 1.25,
+            high: points.iter().map(of).fold(0.0, f64::max) * 1.25,
+            from,
+            to,
+        };
+        let panel = Self {
+            left,
+            top,
+            right,
+            bottom,
+            x: scale(|point| point.0, left, right),
+            y: scale(|point| point.1, bottom, top),
+        };
+        let is_drawable = |scale: &Scale| scale.low > 0.0 && scale.low < scale.high;
+        (is_drawable(&panel.x) && is_drawable(&panel.y)).then_some(panel)
+    }
+
+    fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        (self.x.at(x), self.y.at(y))
+    }
+
+    fn axes(&self, svg: &mut String, mut places: Vec<f64>, title: &str) {
+        for mark in self.y.marks() {
+            let at = self.y.at(mark);
+            line(
+                svg,
+                &[(self.left, at), (self.right, at)],
+                "stroke=\"#e5e7eb\"",
+            );
+            text(
+                svg,
+                (self.left - 8.0, at + 4.0),
+                "end",
+                "",
+                &mark.to_string(),
+            );
+        }
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        for place in places {
+            let at = self.x.at(place);
+            let tick = [(at, self.bottom), (at, self.bottom + 5.0)];
+            line(svg, &tick, "stroke=\"#6b7280\"");
+            text(
+                svg,
+                (at, self.bottom + 20.0),
+                "middle",
+                "",
+                &place.to_string(),
+            );
+        }
+        let frame = [
+            (self.left, self.top),
+            (self.left, self.bottom),
+            (self.right, self.bottom),
+        ];
+        line(svg, &frame, "stroke=\"#6b7280\"");
+        let middle = (self.left + AREA.0 / 2.0, self.bottom + 42.0);
+        text(svg, middle, "middle", "fill=\"#6b7280\"", title);
+    }
+
+    /// What is linear, through the largest size, down to where it leaves the picture.
+    fn linear(&self, svg: &mut String, (size, figure): (f64, f64)) {
+        let start = self.x.low.max(size * self.y.low / figure);
+        let ends = [(start, figure * start / size), (size, figure)];
+        line(svg, &ends.map(|end| self.at(end)), LINEAR);
+    }
+
+    fn legend(&self, svg: &mut String, row: u8, style: &str, name: &str) {
+        let at = self.top + 14.0 + 18.0 * f64::from(row);
+        let sample = [(self.left + 12.0, at - 4.0), (self.left + 40.0, at - 4.0)];
+        line(svg, &sample, style);
+        text(svg, (self.left + 48.0, at), "start", "", name);
+    }
+}
+
 fn panel(
     svg: &mut String,
-    (left, top): (f64, f64),
+    place: (f64, f64),
     sizes: &[Size],
     series: Series,
     unit: &str,
@@ -111,113 +206,43 @@ fn panel(
         .map(|curve| (curve, series.points(sizes, curve.0)))
         .filter(|(_, points)| !points.is_empty())
         .collect();
-    let all = || drawn.iter().flat_map(|(_, points)| points.iter().copied());
-    let ends = |of: fn((f64, f64)) -> f64| {
-        let low = all().map(of).fold(f64::INFINITY, f64::min);
-        let high = all().map(of).fold(0.0, f64::max);
-        (low / 1.25, high * 1.25)
-    };
-    text(
-        svg,
-        (left, top - 12.0),
-        "start",
-        "font-weight=\"bold\"",
-        unit,
-    );
-    let ((x_low, x_high), (y_low, y_high)) = (ends(|point| point.0), ends(|point| point.1));
-    if x_low >= x_high || y_low <= 0.0 {
-        text(svg, (left, top + 20.0), "start", "", "nothing was measured");
-        return;
-    }
-    let (bottom, right) = (top + AREA.1, left + AREA.0);
-    let x = Scale {
-        low: x_low,
-        high: x_high,
-        from: left,
-        to: right,
-    };
-    let y = Scale {
-        low: y_low,
-        high: y_high,
-        from: bottom,
-        to: top,
-    };
-    for mark in y.marks() {
-        let at = y.at(mark);
-        line(svg, &[(left, at), (right, at)], "stroke=\"#e5e7eb\"");
-        text(svg, (left - 8.0, at + 4.0), "end", "", &mark.to_string());
-    }
-    let mut places: Vec<f64> = all().map(|point| point.0).collect();
-    places.sort_by(f64::total_cmp);
-    places.dedup();
-    for place in places {
-        let at = x.at(place);
-        line(
-            svg,
-            &[(at, bottom), (at, bottom + 5.0)],
-            "stroke=\"#6b7280\"",
-        );
-        text(svg, (at, bottom + 20.0), "middle", "", &place.to_string());
-    }
-    line(
-        svg,
-        &[(left, top), (left, bottom), (right, bottom)],
-        "stroke=\"#6b7280\" fill=\"none\"",
-    );
-    text(
-        svg,
-        (left + AREA.0 / 2.0, bottom + 42.0),
-        "middle",
-        "fill=\"#6b7280\"",
-        &series.title(),
-    );
-    if let Some(points) = drawn
+    let all: Vec<(f64, f64)> = drawn
         .iter()
-        .find(|(curve, _)| curve.1 == "composer resolve")
-        && let [.., (from, height)] = points.1[..]
-    {
-        // Through the largest size, down to where it leaves the picture.
-        let start = x_low.max(from * y_low / height);
-        let ends = [(start, height * start / from), (from, height)];
-        line(
+        .flat_map(|(_, points)| points.clone())
+        .collect();
+    let above = (place.0, place.1 - 12.0);
+    text(svg, above, "start", "font-weight=\"bold\"", unit);
+    let Some(panel) = Panel::new(place, &all) else {
+        text(
             svg,
-            &ends.map(|(a, b)| (x.at(a), y.at(b))),
-            "stroke=\"#9ca3af\" stroke-dasharray=\"2 4\"",
+            (place.0, place.1 + 20.0),
+            "start",
+            "",
+            "nothing was measured",
         );
+        return;
+    };
+    let places = all.iter().map(|point| point.0).collect();
+    panel.axes(svg, places, &series.title());
+    let ours = drawn.iter().find(|(curve, _)| curve.1 == RESOLVE);
+    if let Some(largest) = ours.and_then(|(_, points)| points.last()) {
+        panel.linear(svg, *largest);
     }
-    for (row, ((_, name, colour, dashes), points)) in (0_u8..).zip(&drawn) {
-        let style = format!(
-            "stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\" stroke-dasharray=\"{dashes}\""
-        );
-        let places: Vec<(f64, f64)> = points.iter().map(|(a, b)| (x.at(*a), y.at(*b))).collect();
+    let mut row = 0;
+    for ((_, name, colour, dashes), points) in &drawn {
+        let style = format!("stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"");
+        let places: Vec<(f64, f64)> = points.iter().map(|point| panel.at(*point)).collect();
         line(svg, &places, &style);
-        for (a, b) in places {
+        for (x, y) in places {
             let _ = writeln!(
                 svg,
-                "<circle cx=\"{a:.1}\" cy=\"{b:.1}\" r=\"3\" fill=\"{colour}\"/>"
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"
             );
         }
-        let at = top + 14.0 + 18.0 * f64::from(row);
-        line(
-            svg,
-            &[(left + 12.0, at - 4.0), (left + 40.0, at - 4.0)],
-            &style,
-        );
-        text(svg, (left + 48.0, at), "start", "", name);
+        panel.legend(svg, row, &style, name);
+        row += 1;
     }
-    let at = top + 14.0 + 18.0 * f64::from(u8::try_from(drawn.len()).unwrap_or(0));
-    line(
-        svg,
-        &[(left + 12.0, at - 4.0), (left + 40.0, at - 4.0)],
-        "stroke=\"#9ca3af\" stroke-dasharray=\"2 4\"",
-    );
-    text(
-        svg,
-        (left + 48.0, at),
-        "start",
-        "fill=\"#6b7280\"",
-        "linear",
-    );
+    panel.legend(svg, row, LINEAR, "linear");
 }
 
 fn line(svg: &mut String, points: &[(f64, f64)], style: &str) {
@@ -225,14 +250,9 @@ fn line(svg: &mut String, points: &[(f64, f64)], style: &str) {
         .iter()
         .map(|(x, y)| format!("{x:.1},{y:.1}"))
         .collect();
-    let fill = if style.contains("fill=") {
-        ""
-    } else {
-        " fill=\"none\""
-    };
     let _ = writeln!(
         svg,
-        "<polyline points=\"{}\" {style}{fill}/>",
+        "<polyline points=\"{}\" fill=\"none\" {style}/>",
         places.join(" ")
     );
 }
