@@ -1,6 +1,7 @@
 //! `composer resolve` beside `composer update --no-install`: the same lock, the same words, the same exit code.
 
 mod choices;
+mod circles;
 mod corpus;
 mod made_up;
 mod twice;
@@ -206,12 +207,13 @@ fn assert_no_second_solving(context: &str, stderr: &str) {
     );
 }
 
-/// Without the command's own synopsis, which stands behind exceptions, and without what `-v` tells of the solver's work:
-/// Composer's has less of it to do where versions were chosen before.
+/// Without the command's own synopsis and the calls it has come through, which stand behind exceptions, and without what
+/// `-v` tells of the solver's work: Composer's has less of it to do where versions were chosen before.
 fn said(run: &Run) -> Vec<String> {
     let differs = |line: &String| {
         line.starts_with("update [")
             || line.starts_with("resolve [")
+            || line.contains("() at ") && line.ends_with(|last: char| last.is_ascii_digit())
             || line.starts_with("Analyzed ") && line.ends_with(" to resolve dependencies")
             || line.starts_with("Found ") && line.ends_with(" were optimized away.")
     };

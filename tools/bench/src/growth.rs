@@ -309,7 +309,7 @@ pub mod tests {
     #[test]
     fn a_series_has_its_own_sizes() {
         let sizes = [
-            size(1000, 100, 4.0),
+            size(1000, 100, 8.0),
             size(500, 50, 1.0),
             size(1000, 50, 2.0),
             size(250, 50, 0.5),
@@ -319,7 +319,7 @@ pub mod tests {
         let (all, last) = Series::Versions
             .exponents(&sizes, Figure::Resolve)
             .expect("exponents");
-        assert!((all - 1.0).abs() < 1e-9 && (last - 1.0).abs() < 1e-9);
+        assert!((all - 2.0).abs() < 1e-9 && (last - 2.0).abs() < 1e-9);
         assert_eq!(Series::Versions.exponents(&sizes, Figure::Update), None);
     }
 
