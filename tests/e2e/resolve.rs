@@ -33,7 +33,6 @@ struct Registry {
 impl Registry {
     fn new() -> Option<Self> {
         let (scene, files) = bare()?;
-        // Where nothing else decides, Composer takes what came first.
         files.answer_in_order();
         let registry = Self {
             scene,
@@ -103,6 +102,8 @@ impl Registry {
             _ => vec!["update", "--no-install"],
         };
         let mut call = self.scene.call(side, &[&command, args].concat());
+        // Where nothing else decides, Composer takes what came first.
+        call = call.env("COMPOSER_MAX_PARALLEL_HTTP", "1");
         for option in &self.php {
             call = call.php_option(option);
         }

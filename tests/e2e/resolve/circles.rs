@@ -105,7 +105,7 @@ fn what_has_become_needless_stays() {
             plain("a/a", json!({ "replace": { "s/s": "1.0.0" } })),
             release(
                 "b/b",
-                "2.0.0",
+                "2.2.1",
                 json!({ "require": { "d/d": "^1.0 || ^3.1" } }),
             ),
             release("b/b", "2.0.x-dev", json!({})),
