@@ -23,6 +23,7 @@ mod solver;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usort;
 pub mod version;
 pub mod versions;
 

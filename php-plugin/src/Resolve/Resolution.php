@@ -159,7 +159,7 @@ final class Resolution
      */
     public function transaction(Pool $pool, Request $request): ?ChosenTransaction
     {
-        if ($this->expected === null) {
+        if ($this->expected === null || $this->isExtracting && $this->dev === null) {
             return null;
         }
         $expected = $this->isExtracting ? [] : $this->expected;
@@ -190,7 +190,7 @@ final class Resolution
             $missing = array_keys(array_diff_key($expected, $found));
             throw new DifferentChoice($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
         }
-        $this->isExtracting = $this->dev !== null;
+        $this->isExtracting = true;
 
         return ChosenTransaction::of($pool, $request, $packages, $this->dev);
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::{Cli, Scenario};
 use crate::command::Side;
 use crate::error::{Result, at};
+use crate::growth::{self, Size};
 use crate::machine::Machine;
 use crate::resolve::{self, Known, Who};
 use crate::scenario::{Entry, Finding};
@@ -24,6 +25,8 @@ pub struct Report<'a> {
     pub findings: &'a [Finding],
     /// What was found out about resolving.
     pub resolutions: &'a [resolve::Finding],
+    /// What was found out about growing repositories.
+    pub sizes: &'a [Size],
 }
 
 /// One line of the table.
@@ -68,6 +71,9 @@ impl Report<'_> {
         text.push('\n');
         for line in self.machine.lines().into_iter().chain(self.conditions()) {
             let _ = writeln!(text, "- {line}");
+        }
+        if !self.sizes.is_empty() {
+            let _ = write!(text, "\n{}", growth::table::markdown(self.sizes));
         }
         text
     }
@@ -133,12 +139,23 @@ impl Report<'_> {
             "conditions": self.conditions(),
             "findings": findings,
             "resolutions": self.resolutions.iter().map(value_of_resolving).collect::<Vec<_>>(),
+            "growth": growth::table::value(self.sizes),
         });
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(at(parent))?;
-        }
-        fs::write(path, format!("{value:#}\n")).map_err(at(path))
+        write(path, &format!("{value:#}\n"))
     }
+
+    /// Writes the picture of growth.
+    pub fn write_plot(&self, path: &Path) -> Result<()> {
+        let subtitle = self.machine.lines().swap_remove(2);
+        write(path, &growth::plot::svg(self.sizes, &subtitle))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(at(parent))?;
+    }
+    fs::write(path, text).map_err(at(path))
 }
 
 fn rows(finding: &Finding) -> Vec<Row> {
@@ -217,7 +234,12 @@ fn rows_of_resolving(finding: &resolve::Finding) -> Vec<Row> {
                 allegro: seconds(after.median),
                 ratio: before.median / after.median,
                 target,
-                note: format!("{} → {}", mebi(other.peak()), mebi(ours.peak())),
+                note: format!(
+                    "{} → {}{}",
+                    mebi(other.peak()),
+                    mebi(ours.peak()),
+                    ours.chosen()
+                ),
             });
         }
     };
@@ -260,6 +282,8 @@ fn value_of_resolving(finding: &resolve::Finding) -> Value {
             "who": entry.who.name(),
             "wall": entry.wall(),
             "peak": entry.peak(),
+            "choice": entry.choices.first(),
+            "choosing": entry.choosing(),
             "runs": entry.runs,
         })
     });
@@ -284,6 +308,7 @@ fn job(finding: &Finding, side: Side) -> String {
         Scenario::Cold => "cold",
         Scenario::Disk => "disk",
         Scenario::Resolve => "resolve",
+        Scenario::Growth => "growth",
     };
     match side {
         Side::Extension => format!("{scenario}, extension"),
