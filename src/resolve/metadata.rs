@@ -10,21 +10,9 @@ use serde_json::value::RawValue;
 
 use super::constraint::{Terms, VersionId};
 use super::package::{Link, Links, branch_alias};
-use super::versions::{Place, Versions};
+use super::versions::{Fields, Place, UNSET, Versions};
 
-/// What is read of each version.
-const FIELDS: [&str; 9] = [
-    "version",
-    "version_normalized",
-    "require",
-    "conflict",
-    "replace",
-    "provide",
-    "extra",
-    "default-branch",
-    "type",
-];
-
+// Places in `FIELDS`.
 const VERSION: usize = 0;
 const NORMALIZED: usize = 1;
 const REQUIRE: usize = 2;
@@ -46,7 +34,7 @@ pub struct Metadata {
 /// One version.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    fields: [Option<Place>; FIELDS.len()],
+    fields: Fields,
     /// Normalized.
     pub version: VersionId,
     /// The number under which a branch is known too.
@@ -112,27 +100,15 @@ fn object(text: &str) -> Result<Object<'_>, Unclear> {
 }
 
 impl Metadata {
-    /// Finds out what each version says of what counts here: `MetadataMinifier::expand()`.
+    /// Reads the versions of a file.
     pub fn of(terms: &mut Terms, versions: Arc<Versions>) -> Result<Self, Unclear> {
         let mut metadata = Self {
             versions,
             entries: Vec::new(),
         };
         let mut entries = Vec::with_capacity(metadata.versions.len());
-        let mut fields: [Option<Place>; FIELDS.len()] = Default::default();
         let mut extra: Option<(Place, Rc<Value>)> = None;
-        let minified = metadata.versions.is_minified();
-        for at in 0..metadata.versions.len() {
-            if !minified {
-                fields = Default::default();
-            }
-            for (key, place) in metadata.versions.of(at) {
-                let Some(field) = FIELDS.iter().position(|field| *field == key) else {
-                    continue;
-                };
-                let unset = minified && metadata.text(place) == "\"__unset\"";
-                fields[field] = (!unset).then_some(place);
-            }
+        for fields in &metadata.versions.fields {
             let pretty = metadata
                 .string(fields[VERSION])?
                 .ok_or_else(|| Unclear("no version".to_owned()))?;
@@ -159,7 +135,7 @@ impl Metadata {
             };
             let alias = alias.map(|alias| terms.version(&alias));
             entries.push(Entry {
-                fields,
+                fields: *fields,
                 version,
                 alias,
             });
@@ -278,7 +254,7 @@ impl Metadata {
             for (key, place) in self.versions.of(at) {
                 let text = self.text(place);
                 let known = fields.iter().position(|(name, _)| *name == key);
-                match (known, minified && text == "\"__unset\"") {
+                match (known, minified && text == UNSET) {
                     (Some(at), true) => {
                         fields.remove(at);
                     }

@@ -2,6 +2,7 @@
 //! taken apart at once.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -13,9 +14,12 @@ use super::metadata::Unclear;
 /// Each version says what differs from the one before: the format of composer/metadata-minifier.
 const MINIFIED: &str = "composer/2.0";
 
+/// In such a file: the version doesn't have what the one before had.
+pub const UNSET: &str = "\"__unset\"";
+
 /// A part of a file's text: where it begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(u32, u32);
+pub struct Place(u32, NonZeroU32);
 
 /// A key and a value.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,22 @@ struct Said {
     key: Place,
     value: Place,
 }
+
+/// What counts of a version when versions are chosen.
+pub const FIELDS: [&str; 9] = [
+    "version",
+    "version_normalized",
+    "require",
+    "conflict",
+    "replace",
+    "provide",
+    "extra",
+    "default-branch",
+    "type",
+];
+
+/// The values of [`FIELDS`] in one version.
+pub type Fields = [Option<Place>; FIELDS.len()];
 
 /// The versions of one package in one file, each with what it says, or says otherwise than the one before.
 #[derive(Debug)]
@@ -32,6 +52,8 @@ pub struct Versions {
     /// Where each version ends in `said`.
     ends: Vec<u32>,
     minified: bool,
+    /// What counts of each version, in full.
+    pub fields: Vec<Fields>,
 }
 
 impl Versions {
@@ -59,12 +81,34 @@ impl Versions {
             ends,
             ..
         } = parts;
-        Ok(is_known.then_some(Self {
+        let mut versions = Self {
             text,
             said,
             ends,
             minified: is_minified,
-        }))
+            fields: Vec::new(),
+        };
+        versions.expand();
+        Ok(is_known.then_some(versions))
+    }
+
+    /// `MetadataMinifier::expand()`, for what counts.
+    fn expand(&mut self) {
+        let mut expanded = Vec::with_capacity(self.len());
+        let mut fields = Fields::default();
+        for version in 0..self.len() {
+            if !self.minified {
+                fields = Fields::default();
+            }
+            for (key, place) in self.of(version) {
+                if let Some(field) = FIELDS.iter().position(|field| *field == key) {
+                    let is_unset = self.minified && self.text(place) == UNSET;
+                    fields[field] = (!is_unset).then_some(place);
+                }
+            }
+            expanded.push(fields);
+        }
+        self.fields = expanded;
     }
 
     /// Whether a version says only what differs from the one before.
@@ -94,7 +138,7 @@ impl Versions {
 
     /// A part of the text.
     pub fn text(&self, place: Place) -> &str {
-        &self.text[place.0 as usize..place.1 as usize]
+        &self.text[place.0 as usize..place.1.get() as usize]
     }
 }
 
@@ -115,7 +159,8 @@ impl Parts<'_> {
     )]
     fn place(&self, part: &str) -> Place {
         let from = part.as_ptr() as usize - self.start;
-        Place(from as u32, (from + part.len()) as u32)
+        let end = NonZeroU32::new((from + part.len()) as u32);
+        Place(from as u32, end.expect("a brace stands before it"))
     }
 
     /// PHP takes the last of several values of one key.
