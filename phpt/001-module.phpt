@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 4
+protocol => 5
 store => /somewhere/store
 link method => copy
 bool(true)

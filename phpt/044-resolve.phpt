@@ -18,7 +18,10 @@ $answer = Allegro\resolve($request);
 echo $answer['outcome'], ' ', $answer['packages'][0]['name'], ' ', $answer['packages'][0]['version'], ', of ', $answer['versions'], "\n";
 
 $request['problem']['requires'][] = ['b/b', true];
-echo Allegro\resolve($request)['outcome'], "\n";
+$answer = Allegro\resolve($request);
+echo $answer['outcome'], ' ', var_export($answer['verdict'], true), "\n";
+$request['problem']['written'] = [['a/a', '^1.0'], ['b/b', '*']];
+echo json_encode(Allegro\resolve($request)['verdict'], JSON_UNESCAPED_SLASHES), "\n";
 
 $request['problem']['requires'][1] = ['b/b', ['~', '1.0.0.0']];
 echo Allegro\resolve($request)['reason'], "\n";
@@ -35,7 +38,8 @@ try {
 ?>
 --EXPECT--
 solved a/a 1.1.0.0, of 3
-unsolvable
+unsolvable NULL
+{"requires":["b/b"],"more":0,"lack":{"kind":"name"},"claims":[],"change":[{"kind":"remove","name":"b/b"}],"tried":1}
 a requirement is not understood
 a repository has no address
 Allegro\Exception\InputException

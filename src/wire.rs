@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::{Proxies, Tls};
 use crate::link::Method;
 use crate::resolve::request::Problem;
+use crate::resolve::verdict::Verdict;
 use crate::settings::Overrides;
 use crate::store::Usage;
 
@@ -290,8 +291,11 @@ pub enum ResolveAnswer {
         /// Rules of the solver.
         rules: usize,
     },
-    /// The requirements can't be met; Composer says why.
-    Unsolvable,
+    /// The requirements can't be met; Composer says why at length.
+    Unsolvable {
+        /// Why in short, and what helps; `None` where that wasn't asked for or can't be told.
+        verdict: Option<Verdict>,
+    },
     /// It is not certain what Composer would lock.
     Declined {
         /// Why.

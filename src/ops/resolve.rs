@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 use crate::fetch::{Document, DocumentRequest, Documents, Errand, Fetcher, Proxies, Request};
 use crate::fs::write_atomically;
 use crate::report::{Event, Host};
+use crate::resolve::verdict::{self, Outcome};
 use crate::resolve::versions::Versions;
-use crate::resolve::{self, Answer, Provider, Stop};
+use crate::resolve::{Answer, Provider, Stop};
 use crate::settings::Settings;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, ResolveSource};
 
@@ -42,14 +43,15 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
             settled: 0,
             ready: HashMap::new(),
         };
-        resolve::solve(&request.problem, &mut files, &|| {
+        verdict::solve(&request.problem, &mut files, &|| {
             cancel.load(Ordering::Relaxed)
         })
     })?;
     Ok(match result {
-        Ok(answer) => solved(answer),
+        Ok(Outcome::Solved(answer)) => solved(answer),
+        Ok(Outcome::Unsolvable(verdict)) => ResolveAnswer::Unsolvable { verdict },
         Err(Stop::Interrupted) => return Err(Error::Interrupted),
-        Err(Stop::Unsolvable) => ResolveAnswer::Unsolvable,
+        Err(Stop::Unsolvable) => ResolveAnswer::Unsolvable { verdict: None },
         Err(Stop::Unclear(reason)) => ResolveAnswer::Declined { reason },
     })
 }

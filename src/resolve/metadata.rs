@@ -167,6 +167,11 @@ impl Metadata {
             .map_err(|error| Unclear(error.to_string()))
     }
 
+    /// A version as it is written.
+    pub fn pretty(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
+        Ok(self.string(entry.fields[VERSION])?.unwrap_or_default())
+    }
+
     /// Package type.
     pub fn kind(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
         Ok(self
@@ -195,10 +200,7 @@ impl Metadata {
         {
             return Ok(Rc::clone(links));
         }
-        let pretty = self
-            .string(entry.fields[VERSION])?
-            .unwrap_or_default()
-            .into_owned();
+        let pretty = self.pretty(entry)?.into_owned();
         let mut read = |field: usize| -> Result<Vec<Link>, Unclear> {
             let Some(place) = entry.fields[field] else {
                 return Ok(Vec::new());

@@ -24,6 +24,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod usort;
+pub mod verdict;
 pub mod version;
 pub mod versions;
 
@@ -42,6 +43,7 @@ use request::{PlatformFilter, Problem, is_platform};
 use rules::{Generator, Relaxed};
 use solver::Solver;
 use tables::{HashMap, HashSet};
+use verdict::conflict::{Conflict, Context};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +95,19 @@ pub fn solve(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Answer, Stop> {
     let mut terms = Terms::new(problem.dialect);
+    attempt(problem, &mut terms, provider, is_cancelled, &mut None)
+}
+
+/// The same; where there is no solution, `conflict` says what stands against it.
+fn attempt(
+    problem: &Problem,
+    terms: &mut Terms,
+    provider: &mut dyn Provider,
+    is_cancelled: &dyn Fn() -> bool,
+    conflict: &mut Option<Conflict>,
+) -> Result<Answer, Stop> {
     let mut packages = Packages::default();
-    let mut pool = Builder::new(problem, &mut terms, &mut packages, provider)?.build()?;
+    let mut pool = Builder::new(problem, terms, &mut packages, provider)?.build()?;
     let preferred = problem
         .preferred
         .iter()
@@ -114,26 +127,33 @@ pub fn solve(
     };
     let total = list.len();
     let list = if problem.optimize {
-        optimizer::optimize(&packages, &mut terms, list, &fixture, &policy)
+        optimizer::optimize(&packages, terms, list, &fixture, &policy)
     } else {
         list
     };
     let left = list.len();
-    let relaxed = relax(
-        &mut terms,
-        &packages,
-        &list,
-        &pool.requires,
-        &problem.platform,
-    )?;
-    let mut numbered = Numbered::new(&packages, &terms, list);
+    let relaxed = relax(terms, &packages, &list, &pool.requires, &problem.platform)?;
+    let mut numbered = Numbered::new(&packages, terms, list);
+    let context = Context {
+        problem,
+        terms,
+        packages: &packages,
+        found: &pool.found,
+        files: &pool.files,
+        fixed: &pool.fixed,
+    };
+    let mut lacking = Vec::new();
     for (name, constraint) in &pool.requires {
         let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
             continue;
         };
         if numbered.what_provides(*name, constraint).is_empty() {
-            return Err(Stop::Unsolvable);
+            lacking.push((*name, constraint));
         }
+    }
+    if !lacking.is_empty() {
+        *conflict = Some(context.lacking(&lacking));
+        return Err(Stop::Unsolvable);
     }
     let rules = Generator::rules_for(&mut numbered, &relaxed, &fixture, &pool.unacceptable);
     let count = rules.order.len();
@@ -142,7 +162,13 @@ pub fn solve(
         .iter()
         .filter_map(|id| numbered.number_of(*id))
         .collect();
-    let installed = Solver::new(&numbered, &policy, rules, fixed.clone(), is_cancelled).solve()?;
+    let mut solver = Solver::new(&numbered, &policy, rules, fixed.clone(), is_cancelled);
+    let installed = solver.solve().inspect_err(|stop| {
+        if *stop == Stop::Unsolvable {
+            *conflict = Some(context.conflict(&numbered, &solver.blamed()));
+        }
+    })?;
+    drop(solver);
     let needed = pool.requires_without_dev.as_deref().and_then(|requires| {
         Extraction::new(&mut numbered, &relaxed, &installed, &fixed).needed_by(requires)
     });
@@ -152,7 +178,7 @@ pub fn solve(
         .collect();
     drop(numbered);
     Ok(Answer {
-        packages: chosen(&terms, &packages, &pool, &ids, needed.as_ref())?,
+        packages: chosen(terms, &packages, &pool, &ids, needed.as_ref())?,
         aliases: ids
             .iter()
             .map(|id| &packages[*id])

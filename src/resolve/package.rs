@@ -112,6 +112,11 @@ impl Packages {
         id
     }
 
+    /// All of them, in the order in which they were met.
+    pub fn ids(&self) -> impl Iterator<Item = PackageId> + use<> {
+        (0..u32::try_from(self.list.len()).expect("fewer than 2^32 packages")).map(PackageId)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.list.len()

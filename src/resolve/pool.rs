@@ -71,7 +71,8 @@ impl<'a> Numbered<'a> {
         found
     }
 
-    fn offers(&self, number: Number, name: NameId, constraint: ConstraintId) -> bool {
+    /// Whether a package meets a requirement.
+    pub fn offers(&self, number: Number, name: NameId, constraint: ConstraintId) -> bool {
         let package = self.package(number);
         if package.name == name {
             return self.terms.fits(constraint, package.version);

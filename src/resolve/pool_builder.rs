@@ -26,6 +26,21 @@ pub trait Provider {
 
     /// What a file says of its package; `None` if the repository doesn't have it.
     fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop>;
+
+    /// The same, read.
+    fn metadata(
+        &mut self,
+        terms: &mut Terms,
+        repository: usize,
+        file: &str,
+    ) -> Result<Option<Rc<Metadata>>, Stop> {
+        let Some(versions) = self.file(repository, file)? else {
+            return Ok(None);
+        };
+        let metadata = Metadata::of(terms, versions)
+            .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
+        Ok(Some(Rc::new(metadata)))
+    }
 }
 
 /// The packages in question, in order.

@@ -146,6 +146,10 @@ pub struct Problem {
     /// Composer's pool optimizer is on.
     #[serde(default = "yes")]
     pub optimize: bool,
+    /// The project's requirements as they are written, by name: for a verdict if they can't be met. Empty: none is
+    /// wanted.
+    #[serde(default)]
+    pub written: Vec<(String, String)>,
 }
 
 /// A pattern of names as `BasePackage::packageNameToRegexp()` reads it: `*` stands for anything, case doesn't count.

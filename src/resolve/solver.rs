@@ -1,13 +1,15 @@
 //! Decides which packages are installed: Composer's `Solver`, `Decisions` and `RuleWatchGraph`. A rule that can't be met
 //! makes it stop: Composer itself then explains why.
 
+mod unsolvable;
+
 use std::rc::Rc;
 
 use super::Stop;
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
 use super::rules::{Kind, Literal, Rule, RuleSet, Shape, installed, package_of};
-use super::tables::HashSet;
+use super::tables::{HashMap, HashSet};
 
 /// Decisions, by package and in their order. A decision's level tells which choice led to it.
 #[derive(Default)]
@@ -200,6 +202,10 @@ pub(super) struct Solver<'a, 'p> {
     graph: WatchGraph,
     next: usize,
     branches: Vec<Branch>,
+    /// What learned rules were learned from.
+    lessons: HashMap<usize, Vec<usize>>,
+    /// The rules that can't be met together, when that is known.
+    blamed: Vec<usize>,
     is_cancelled: &'a dyn Fn() -> bool,
 }
 
@@ -225,12 +231,14 @@ impl<'a, 'p> Solver<'a, 'p> {
             graph: WatchGraph::new(count),
             next: 0,
             branches: Vec::new(),
+            lessons: HashMap::default(),
+            blamed: Vec::new(),
             is_cancelled,
         }
     }
 
     /// The packages that are installed, in the order in which that was decided.
-    pub fn solve(mut self) -> Result<Vec<Number>, Stop> {
+    pub fn solve(&mut self) -> Result<Vec<Number>, Stop> {
         // As Composer iterates: by kind, then by age.
         for kind in [Kind::Package, Kind::Request] {
             for number in &self.rules.order {
@@ -261,7 +269,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             if self.decisions.undecided(literal) {
                 self.decisions.decide(literal, 1, number)?;
             } else if !self.decisions.satisfies(literal) {
-                return Err(Stop::Unsolvable);
+                return Err(self.unsolvable(number));
             }
         }
         Ok(())
@@ -313,9 +321,10 @@ impl<'a, 'p> Solver<'a, 'p> {
         self.decisions.decide(literal, level, why)?;
         while let Some(conflict) = self.propagate(level)? {
             if level == 1 {
-                return Err(Stop::Unsolvable);
+                return Err(self.unsolvable(conflict));
             }
-            let (learned, new_level, literals) = self.analyze(level, conflict)?;
+            let mut lesson = Vec::new();
+            let (learned, new_level, literals) = self.analyze(level, conflict, &mut lesson)?;
             if new_level <= 0 || new_level >= level {
                 return Err(Stop::Unclear(
                     "the solver would go back to no level".to_owned(),
@@ -324,6 +333,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             level = new_level;
             self.revert(level);
             let number = self.rules.learn(literals);
+            self.lessons.insert(number, lesson);
             self.graph
                 .insert(number, &self.rules.rules[number], Some(&self.decisions));
             self.decisions.decide(learned, level, number)?;
@@ -332,7 +342,13 @@ impl<'a, 'p> Solver<'a, 'p> {
     }
 
     /// What led to a conflict: a literal to be decided otherwise, the level to go back to, and the rule that says so.
-    fn analyze(&self, level: i32, conflict: usize) -> Result<(Literal, i32, Vec<Literal>), Stop> {
+    /// The rules that were looked at go into `lesson`.
+    fn analyze(
+        &self,
+        level: i32,
+        conflict: usize,
+        lesson: &mut Vec<usize>,
+    ) -> Result<(Literal, i32, Vec<Literal>), Stop> {
         let mut rule = conflict;
         let mut rule_level = 1;
         let (mut here, mut first_level) = (0_i64, 0_i64);
@@ -341,6 +357,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         let mut others: Vec<Literal> = Vec::new();
         let mut at = self.decisions.queue.len();
         'rules: loop {
+            lesson.push(rule);
             let current = &self.rules.rules[rule];
             for literal in &*current.literals {
                 if current.shape == Shape::AtMostOne && self.decisions.undecided(*literal) {
@@ -462,8 +479,10 @@ impl<'a, 'p> Solver<'a, 'p> {
         let mut level = 1;
         let mut system_level = 2;
         loop {
-            if level == 1 && self.propagate(level)?.is_some() {
-                return Err(Stop::Unsolvable);
+            if level == 1
+                && let Some(conflict) = self.propagate(level)?
+            {
+                return Err(self.unsolvable(conflict));
             }
             if level < system_level {
                 let more = self.decide_requests(&requests, &mut level)?;

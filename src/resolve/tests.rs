@@ -11,13 +11,13 @@ use super::{Answer, Provider, Stop, solve};
 
 /// Metadata files by name.
 #[derive(Default)]
-struct Files {
+pub(super) struct Files {
     texts: HashMap<String, String>,
-    asked: Vec<String>,
+    pub asked: Vec<String>,
 }
 
 impl Files {
-    fn with(mut self, name: &str, versions: &Value) -> Self {
+    pub fn with(mut self, name: &str, versions: &Value) -> Self {
         let package = name.trim_end_matches("~dev");
         let text = json!({ "packages": { package: versions } }).to_string();
         self.texts.insert(name.to_owned(), text);
@@ -47,7 +47,7 @@ impl Provider for Files {
     clippy::needless_pass_by_value,
     reason = "it reads better where it is called"
 )]
-fn problem(more: Value) -> Problem {
+pub(super) fn problem(more: Value) -> Problem {
     let mut problem = json!({
         "requires": [["a/a", true]],
         "fixed": [{ "name": "php", "version": "8.2.0.0", "always": true }],
@@ -71,7 +71,7 @@ fn versions(answer: Result<Answer, Stop>) -> Vec<String> {
     list
 }
 
-fn never() -> bool {
+pub(super) fn never() -> bool {
     false
 }
 

@@ -6,6 +6,7 @@ mod corpus;
 mod made_up;
 mod twice;
 mod unchosen;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Resolve;
 
 use Composer\DependencyResolver\ComposerSolver;
 use Composer\DependencyResolver\LockTransaction;
+use Composer\DependencyResolver\SolverProblemsException;
 
 /**
  * Composer's solver, which finds the work done where the native part has chosen. See {@see SolverClass} for its parent.
@@ -25,7 +26,15 @@ final class ChosenSolver extends ComposerSolver
         $resolution = Resolution::under($this->policy);
         $transaction = $resolution === null ? null : $resolution->transaction($this->pool, $request);
         if ($transaction === null) {
-            return parent::solve($request, $filter);
+            try {
+                return parent::solve($request, $filter);
+            } catch (SolverProblemsException $e) {
+                // Before Composer's own words, and only where it has come to the same.
+                $verdict = $resolution === null ? [] : $resolution->verdict();
+                $verdict === [] || $this->io->writeError($verdict);
+
+                throw $e;
+            }
         }
         $this->ruleCount = $resolution->ruleCount();
 

@@ -38,7 +38,8 @@ final class Question
     private PolicyInterface $policy;
 
     /**
-     * @param array<object> $repositories
+     * @param array<object>         $repositories
+     * @param array<string, string> $written      the project's requirements as they are written, by name
      *
      * @throws DeclinedException if it can't be put natively
      */
@@ -48,6 +49,7 @@ final class Question
         array $repositories,
         Request $request,
         Installer $installer,
+        array $written,
     ) {
         $state = Internals::of($builder, PoolBuilder::class);
         $ignoredTypes = array_values($state['ignoredTypes'] ?? []);
@@ -94,6 +96,7 @@ final class Question
             'batch' => is_int($batch) ? $batch : null,
             'temporary_for_all_names' => is_int($batch),
             'replaced_if_required' => method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired'),
+            'written' => self::pairs($written),
         ] + $this->preferences($state['poolOptimizer'] ?? null);
         $this->asked = ['http' => $sources->httpOptions(), 'sources' => $addresses, 'problem' => $problem];
     }

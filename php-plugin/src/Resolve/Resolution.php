@@ -62,6 +62,9 @@ final class Resolution
 
     private ?string $reason = null;
 
+    /** @var list<string> */
+    private array $verdict = [];
+
     /** @var \WeakMap<PolicyInterface, self>|null the updates under way; nothing else is common to both of Composer's solvers */
     private static ?\WeakMap $resolutions = null;
 
@@ -201,6 +204,16 @@ final class Resolution
     }
 
     /**
+     * Why the requirements can't be met and what helps, where the native part has found that they can't.
+     *
+     * @return list<string> lines for the console
+     */
+    public function verdict(): array
+    {
+        return $this->verdict;
+    }
+
+    /**
      * What a repository has to show; null: everything, as always.
      *
      * @return array{found: array<string, true>, versions: array<string, array<string, mixed>>}|null
@@ -261,17 +274,19 @@ final class Resolution
                 throw new DeclinedException('somebody listens to '.$event);
             }
         }
-        $question = new Question($this->sources, $builder, $repositories, $request, $installer);
+        $judge = new Judge($this->composer, $this->engine);
+        $question = new Question($this->sources, $builder, $repositories, $request, $installer, $judge->written());
         $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
         $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
         $answer = $this->report->loading($resolve);
+        $this->verdict = $judge->lines($answer, $question->asked());
+        self::$resolutions ??= new \WeakMap();
+        self::$resolutions[$question->policy()] = $this;
         $this->accept($answer, $question->places());
         $this->warn($builder, $answer['kept']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
         // Of the chosen versions it would take away those that only others asked for by name.
         Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
-        self::$resolutions ??= new \WeakMap();
-        self::$resolutions[$question->policy()] = $this;
     }
 
     /**

@@ -276,15 +276,9 @@ impl Builder<'_> {
         if let Some(number) = self.file_ids.get(&(repository, file.to_owned())) {
             return Ok(*number);
         }
-        let metadata = match self.provider.file(repository, file)? {
-            Some(versions) => Some(
-                Metadata::of(self.terms, versions)
-                    .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?,
-            ),
-            None => None,
-        };
+        let metadata = self.provider.metadata(self.terms, repository, file)?;
         let number = self.pool.files[repository].len();
-        self.pool.files[repository].push(metadata.map(Rc::new));
+        self.pool.files[repository].push(metadata);
         self.file_ids.insert((repository, file.to_owned()), number);
         Ok(number)
     }

@@ -35,8 +35,14 @@ pub struct Run {
 impl Run {
     /// What Composer says without our own lines and progress: the lines to compare.
     pub fn lines(&self) -> Vec<String> {
+        let mut goes_on = false;
         self.stderr
             .split(['\n', '\r'])
+            // The lines of a verdict that follow its first.
+            .filter(|line| {
+                goes_on = line.starts_with("Allegro: ") || goes_on && line.starts_with(VERDICT);
+                !goes_on || line.starts_with("Allegro: ")
+            })
             // On a terminal, a bar is erased and the line goes on.
             .map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or(line))
             .map(|line| after_bar(line).trim_end_matches(['\u{8}', ' ']))
@@ -62,6 +68,9 @@ impl Run {
         self
     }
 }
+
+/// What the second and third line of a verdict begin with.
+const VERDICT: &str = "         ";
 
 fn is_ours(line: &str) -> bool {
     let line = uncoloured(line);

@@ -1,0 +1,197 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+/**
+ * Three lines on requirements that can't be met: what can't be had, who stands against it, and what was tried and works.
+ * They say names, constraints and versions only.
+ */
+final class Verdict
+{
+    /**
+     * @param array<string, mixed>  $verdict  `Verdict` of the core
+     * @param array<string, string> $written  the project's requirements as they are written, by name
+     * @param array<string, string> $platform what `config.platform` says, by name
+     */
+    public function __construct(
+        private readonly array $verdict,
+        private readonly array $written,
+        private readonly array $platform = [],
+    ) {
+    }
+
+    /**
+     * The requirement that no repository has, if it is that.
+     */
+    public function missingName(): ?string
+    {
+        return ($this->verdict['lack']['kind'] ?? null) === 'name' ? $this->verdict['requires'][0] : null;
+    }
+
+    /**
+     * What `config.platform` says of the package that stands against it, where no change of requirements helps.
+     */
+    public function overriddenName(): ?string
+    {
+        if (in_array('require', array_column($this->verdict['change'], 'kind'), true)) {
+            return null;
+        }
+        $names = array_column(array_filter($this->verdict['claims'], static fn (array $claim): bool => ($claim['lack']['kind'] ?? null) === 'platform'), 'target');
+        if (($this->verdict['lack']['kind'] ?? null) === 'platform') {
+            $names[] = $this->verdict['requires'][0];
+        }
+
+        return array_values(array_filter($names, fn (string $name): bool => isset($this->platform[$name])))[0] ?? null;
+    }
+
+    /**
+     * @param list<string> $nearest names that are written much like the missing one
+     * @param string|null  $instead the one of them with which it was tried and works
+     * @param string|null  $real    what the machine has in place of what `config.platform` says, if that works
+     *
+     * @return list<string>
+     */
+    public function lines(array $nearest = [], ?string $instead = null, ?string $real = null): array
+    {
+        $help = $real === null ? $this->help($instead) : sprintf('tried and works: without "%s" in config.platform (here is %s)', (string) $this->overriddenName(), $real);
+        $lines = array_filter([$this->what(), $this->why($nearest), $help], static fn (string $line): bool => $line !== '');
+
+        return array_map(
+            static fn (string $line, int $place): string => ($place === 0 ? 'Allegro: ' : '         ').$line,
+            array_values($lines),
+            array_keys(array_values($lines))
+        );
+    }
+
+    private function what(): string
+    {
+        $requires = array_map(fn (string $name): string => $this->requirement($name), $this->verdict['requires']);
+        $more = $this->verdict['more'];
+        if ($this->verdict['lack'] !== null) {
+            $more += count($requires) - 1;
+
+            return $requires[0]." can't be had".($more === 0 ? '' : sprintf(', nor can %d more', $more));
+        }
+        if ($more > 0) {
+            $requires[] = sprintf('%d more', $more);
+        }
+        if (count($requires) < 2) {
+            return implode('', $requires)." can't be had";
+        }
+        $last = array_pop($requires);
+
+        return implode(', ', $requires).' and '.$last." can't be had together";
+    }
+
+    /**
+     * @param list<string> $nearest
+     */
+    private function why(array $nearest): string
+    {
+        if ($this->verdict['lack'] !== null) {
+            $name = $this->verdict['requires'][0];
+            $why = self::lack($this->verdict['lack'], $name, $this->platform);
+
+            return $nearest === [] ? $why : $why.'; much like it: '.implode(', ', $nearest);
+        }
+
+        return implode(', ', array_map(fn (array $claim): string => $this->claim($claim), $this->verdict['claims']));
+    }
+
+    /**
+     * @param array<string, mixed> $claim
+     */
+    private function claim(array $claim): string
+    {
+        $verb = $claim['what'] === 'conflicts' ? 'conflicts with' : $claim['what'];
+        if ($claim['what'] === 'is') {
+            $text = sprintf('there is %s %s%s', $claim['target'], $claim['constraint'], self::configured($claim['target'], $this->platform));
+        } elseif ($claim['by'] === null) {
+            $text = sprintf('you %s %s %s', preg_replace('{s\b}', '', $verb, 1), $claim['target'], $claim['constraint']);
+        } else {
+            $by = $claim['by'].' '.implode(' to ', array_unique([$claim['oldest'], $claim['newest']]));
+            if ($claim['via'] !== null) {
+                $by .= ' (required by '.$claim['via'].')';
+            } elseif (isset($this->written[$claim['by']])) {
+                $by .= ' (required by you: '.$this->written[$claim['by']].')';
+            }
+            $text = sprintf('%s %s %s %s', $by, $verb, $claim['target'], $claim['constraint']);
+        }
+
+        return $claim['lack'] === null ? $text : $text.', and '.self::lack($claim['lack'], $claim['target'], $this->platform);
+    }
+
+    /**
+     * @param array<string, mixed>  $lack
+     * @param array<string, string> $platform
+     */
+    private static function lack(array $lack, string $name, array $platform): string
+    {
+        switch ($lack['kind']) {
+            case 'name':
+                return 'no repository has '.$name;
+            case 'version':
+                return 'there is '.$name.' '.implode(' to ', array_unique([$lack['oldest'], $lack['newest']]));
+            case 'stability':
+                return sprintf('there is %s %s at most, which is %s', $name, $lack['version'], $lack['stability']);
+            case 'platform':
+                return $lack['has'] === null ? 'there is no '.$name : 'there is '.$name.' '.$lack['has'].self::configured($name, $platform);
+            case 'locked':
+                return sprintf('%s %s is locked and not to be updated', $name, $lack['version']);
+        }
+
+        return 'this run leaves the versions out that fit';
+    }
+
+    /**
+     * @param array<string, string> $platform
+     */
+    private static function configured(string $name, array $platform): string
+    {
+        return isset($platform[$name]) ? ' (config.platform)' : '';
+    }
+
+    private function help(?string $instead): string
+    {
+        if ($instead !== null) {
+            $name = (string) $this->missingName();
+
+            return sprintf('tried and works: "%s": "%s" instead of "%s" in composer.json', $instead, $this->written[$name] ?? '*', $name);
+        }
+        $requires = $removes = [];
+        foreach ($this->verdict['change'] as $change) {
+            switch ($change['kind']) {
+                case 'require':
+                    $requires[] = sprintf('"%s": "%s"', $change['name'], $change['constraint']);
+                    break;
+                case 'remove':
+                    $removes[] = sprintf('"%s"', $change['name']);
+                    break;
+                case 'all_dependencies':
+                    return 'tried and works: the same with --with-all-dependencies (-W)';
+                case 'everything':
+                    return 'tried and works: an update of everything, without names of packages';
+                case 'without_temporary':
+                    return 'tried and works: the same without --with';
+            }
+        }
+        if ($requires === [] && $removes === []) {
+            $tried = $this->verdict['tried'];
+
+            return $tried === 0 ? '' : sprintf('tried in vain: %d %s to composer.json', $tried, $tried === 1 ? 'change' : 'changes');
+        }
+        $parts = $requires === [] ? [] : [implode(' and ', $requires).' in composer.json'];
+        if ($removes !== []) {
+            $parts[] = 'without '.implode(' and ', $removes).($requires === [] ? ' in composer.json' : '');
+        }
+
+        return 'tried and works: '.implode(', ', $parts);
+    }
+
+    private function requirement(string $name): string
+    {
+        return isset($this->written[$name]) ? $name.' '.$this->written[$name] : $name;
+    }
+}
