@@ -142,7 +142,7 @@ final class Verdict
                 return sprintf('%s %s is locked and not to be updated', $name, $lack['version']);
         }
 
-        return 'this run leaves the versions out that fit';
+        return sprintf('this run leaves out the versions of %s that fit', $name);
     }
 
     /**

@@ -63,7 +63,7 @@ final class VerdictTest extends TestCase
         yield 'one version' => [['lack' => ['kind' => 'version', 'oldest' => '1.0', 'newest' => '1.0']], '         there is a/app 1.0'];
         yield 'not stable enough' => [['lack' => ['kind' => 'stability', 'version' => '3.0.0-RC1', 'stability' => 'RC']], '         there is a/app 3.0.0-RC1 at most, which is RC'];
         yield 'locked' => [['lack' => ['kind' => 'locked', 'version' => '2.0']], '         a/app 2.0 is locked and not to be updated'];
-        yield 'left out' => [['lack' => ['kind' => 'elsewhere']], '         this run leaves the versions out that fit'];
+        yield 'left out' => [['lack' => ['kind' => 'elsewhere']], '         this run leaves out the versions of a/app that fit'];
         yield 'an extension' => [['requires' => ['ext-none'], 'lack' => ['kind' => 'platform', 'has' => null]], '         there is no ext-none'];
         yield 'the platform of the configuration' => [['requires' => ['php'], 'lack' => ['kind' => 'platform', 'has' => '8.1.2']], '         there is php 8.1.2 (config.platform)'];
         yield 'the platform of a dependency' => [

@@ -1,6 +1,7 @@
 //! What is said first when requirements can't be met, and that what it proposes works when it is really done.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -117,6 +118,14 @@ impl Registry {
     }
 }
 
+fn php_version() -> String {
+    let mut php = Command::new(crate::support::home::php());
+    let run = php.args(["-r", "echo PHP_VERSION;"]).output().expect("php");
+    let version = String::from_utf8_lossy(&run.stdout).into_owned();
+    let end = version.find(['~', '+', '-']).unwrap_or(version.len());
+    version[..end].to_owned()
+}
+
 fn registry() -> Option<Registry> {
     let registry = Registry::new()?;
     let base = |name: &str, version: &str, base: &str| {
@@ -211,7 +220,7 @@ fn registry() -> Option<Registry> {
     for (name, versions) in packages {
         registry.package("", name, versions);
     }
-    for name in ["b/one", "b/two", "b/three"] {
+    for name in ["b/one", "b/two", "b/three", "b/four", "b/five", "b/six"] {
         let versions = vec![release(
             name,
             "1.0.0",
@@ -350,49 +359,78 @@ fn other_ways_to_call_it_and_none() {
     );
     let (_, lock) = registry.agree("at first", &start, None, &[]);
     let lock = lock.expect("a lock");
-    let partial = Case {
-        args: &["a/app"],
-        instead: Some(&["a/app", "-W"]),
-        ..Case::new(
+    let case = |what, require, args, instead, lines: &[&str]| Case {
+        args,
+        instead,
+        ..Case::new(what, require, lines, json!({})).hopeless()
+    };
+    let both = json!({ "a/app": "^3.0", "a/lib": "^3.0" });
+    let old = json!({ "config": { "platform": { "php": "8.0.1" } } });
+    let here = php_version();
+    let cases = [
+        case(
             "a part",
-            json!({ "a/app": "^3.0", "a/lib": "^3.0" }),
-            &[],
-            json!({}),
-        )
-        .hopeless()
-    };
-    let with = Case {
-        args: &["--with", "a/base:1.0.0"],
-        instead: Some(&[]),
-        ..Case::new(
+            json!({ "a/app": "^3.0" }),
+            &["a/app"],
+            Some(&["a/app", "-W"]),
+            &[
+                "Allegro: a/app ^3.0 can't be had",
+                "         a/app 3.0.0 to 3.1.0 (required by you: ^3.0) requires a/base ^2.0, and a/base 1.0.0 is locked and not to be updated",
+                "         tried and works: the same with --with-all-dependencies (-W)",
+            ],
+        ),
+        case(
+            "a smaller part",
+            both.clone(),
+            &["a/app"],
+            Some(&[]),
+            &[
+                "Allegro: a/lib ^3.0 can't be had",
+                "         a/lib 2.1.0 is locked and not to be updated",
+                "         tried and works: an update of everything, without names of packages",
+            ],
+        ),
+        case(
             "--with",
-            json!({ "a/app": "^3.0", "a/lib": "^3.0" }),
+            both,
+            &["--with", "a/base:1.0.0"],
+            Some(&[]),
+            &[
+                "Allegro: a/app ^3.0 can't be had",
+                "         a/app 3.0.0 to 3.1.0 (required by you: ^3.0) requires a/base ^2.0, and this run leaves out the versions of a/base that fit",
+                "         tried and works: the same without --with",
+            ],
+        ),
+        Case {
+            more: old,
+            ..case(
+                "another PHP than the machine's",
+                json!({ "a/needs": "*" }),
+                &[],
+                None,
+                &[
+                    "Allegro: a/needs * can't be had",
+                    "         a/needs 1.0.0 (required by you: *) requires php ^8.1, and there is php 8.0.1 (config.platform)",
+                    &format!(
+                        "         tried and works: without \"php\" in config.platform (here is {here})"
+                    ),
+                ],
+            )
+        },
+        case(
+            "whatever is tried",
+            json!({ "b/one": "*", "b/two": "*", "b/three": "*", "b/four": "*", "b/five": "*", "b/six": "*" }),
             &[],
-            json!({}),
-        )
-        .hopeless()
-    };
-    let platform = Case::new(
-        "another PHP than the machine's",
-        json!({ "a/needs": "*" }),
-        &[],
-        json!({}),
-    )
-    .hopeless();
-    let platform = Case {
-        more: json!({ "config": { "platform": { "php": "8.0.1" } } }),
-        ..platform
-    };
-    let hopeless = Case::new(
-        "whatever is tried",
-        json!({ "b/one": "*", "b/two": "*", "b/three": "*", "a/app": "^3.0", "a/lib": "^2.0" }),
-        &[],
-        json!({}),
-    )
-    .hopeless();
-    for case in [partial, with, platform, hopeless] {
-        println!("{}", case.what);
-        registry.judges(&case, &lock);
+            None,
+            &[
+                "Allegro: b/five * can't be had",
+                "         b/five 1.0.0 (required by you: *) requires ext-none *, and there is no ext-none",
+                "         tried in vain: 17 changes to composer.json",
+            ],
+        ),
+    ];
+    for case in &cases {
+        registry.judges(case, &lock);
     }
 }
 
