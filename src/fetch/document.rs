@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
@@ -82,42 +81,36 @@ impl Fetcher {
 }
 
 impl Documents<'_> {
-    /// Does errands; results are in their order. Once `is_cancelled` says so, the rest ends as
-    /// [`FetchError::Cancelled`]. `on_done` is told how many are done, now and then.
+    /// Does errands and tells each result when it is there, with the errand's place. Once `is_cancelled` says so, the
+    /// rest isn't told any more.
     ///
     /// Up to 32 requests are under way at once, however few downloads the options allow: what counts here is
     /// the round trip.
     pub fn run<E: Errand>(
         &self,
         errands: Vec<E>,
-        is_cancelled: &AtomicBool,
-        on_done: &dyn Fn(usize),
-    ) -> Vec<Result<E::Result, FetchError>> {
-        let mut results: Vec<_> = errands.iter().map(|_| Err(FetchError::Cancelled)).collect();
+        is_cancelled: &dyn Fn() -> bool,
+        mut on_result: impl FnMut(usize, Result<E::Result, FetchError>),
+    ) {
         let mut answers = stream::iter(errands.into_iter().enumerate())
             .map(|(at, errand)| async move { (at, self.run_one(at, errand).await) })
             .buffer_unordered(MOST_WORKERS);
         self.runtime.block_on(async {
-            let mut done = 0;
             let mut look = interval(CANCEL_POLL);
             loop {
                 tokio::select! {
                     answer = answers.next() => {
                         let Some((at, result)) = answer else { return };
-                        results[at] = result;
-                        done += 1;
-                        on_done(done);
+                        on_result(at, result);
                     }
                     _ = look.tick() => {
-                        if is_cancelled.load(Ordering::Relaxed) {
+                        if is_cancelled() {
                             return;
                         }
                     }
                 }
             }
         });
-        drop(answers);
-        results
     }
 
     async fn run_one<E: Errand>(&self, id: usize, errand: E) -> Result<E::Result, FetchError> {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::constraint::{Terms, VersionId};
 use super::package::{Link, Links, branch_alias};
-use super::versions::{Fields, Place, UNSET, Versions};
+use super::versions::{Fields, Place, Text, UNSET, Versions};
 
 // Places in `FIELDS`.
 const VERSION: usize = 0;
@@ -32,9 +32,8 @@ pub struct Metadata {
 }
 
 /// One version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    fields: Fields,
     /// Normalized.
     pub version: VersionId,
     /// The number under which a branch is known too.
@@ -45,58 +44,29 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclear(pub String);
 
-/// An object in the order in which it is written.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// Links: names and constraints in the order in which they are written.
+struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Object<'de>;
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Pairs<'de>;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
+                formatter.write_str("constraints by name")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut pairs = Vec::new();
-                while let Some(key) = map.next_key::<Key<'de>>()? {
-                    pairs.push((key.0, map.next_value()?));
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    pairs.push((name.0, map.next_value::<Text<'de>>()?.0));
                 }
-                Ok(Object(pairs))
+                Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Pairs)
+        deserializer.deserialize_map(Map)
     }
-}
-
-/// A key, copied only where it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
-fn object(text: &str) -> Result<Object<'_>, Unclear> {
-    serde_json::from_str(text).map_err(|error| Unclear(error.to_string()))
 }
 
 impl Metadata {
@@ -134,11 +104,7 @@ impl Metadata {
                 None
             };
             let alias = alias.map(|alias| terms.version(&alias));
-            entries.push(Entry {
-                fields: *fields,
-                version,
-                alias,
-            });
+            entries.push(Entry { version, alias });
         }
         metadata.entries = entries;
         Ok(metadata)
@@ -168,26 +134,31 @@ impl Metadata {
     }
 
     /// A version as it is written.
-    pub fn pretty(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
-        Ok(self.string(entry.fields[VERSION])?.unwrap_or_default())
+    pub fn pretty(&self, entry: usize) -> Result<Cow<'_, str>, Unclear> {
+        let fields = self.fields(entry);
+        Ok(self.string(fields[VERSION])?.unwrap_or_default())
+    }
+
+    fn fields(&self, entry: usize) -> &Fields {
+        &self.versions.fields[entry]
     }
 
     /// Package type.
-    pub fn kind(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
+    pub fn kind(&self, entry: usize) -> Result<Cow<'_, str>, Unclear> {
         Ok(self
-            .string(entry.fields[TYPE])?
+            .string(self.fields(entry)[TYPE])?
             .unwrap_or(Cow::Borrowed("library")))
     }
 
-    /// The links of a version; `last` are those of the version before, which are the same more often than not.
+    /// The links of a version; `last` are those of another, which are the same more often than not.
     pub fn links(
         &self,
         terms: &mut Terms,
-        entry: &Entry,
-        last: &mut Option<(Entry, Rc<Links>)>,
+        entry: usize,
+        last: &mut Option<(usize, Rc<Links>)>,
     ) -> Result<Rc<Links>, Unclear> {
         if let Some((other, links)) = last
-            && other.fields[REQUIRE..=PROVIDE] == entry.fields[REQUIRE..=PROVIDE]
+            && self.fields(*other)[REQUIRE..=PROVIDE] == self.fields(entry)[REQUIRE..=PROVIDE]
             && ![
                 &links.requires,
                 &links.conflicts,
@@ -202,7 +173,7 @@ impl Metadata {
         }
         let pretty = self.pretty(entry)?.into_owned();
         let mut read = |field: usize| -> Result<Vec<Link>, Unclear> {
-            let Some(place) = entry.fields[field] else {
+            let Some(place) = self.fields(entry)[field] else {
                 return Ok(Vec::new());
             };
             let text = self.text(place);
@@ -210,15 +181,9 @@ impl Metadata {
                 return Ok(Vec::new());
             }
             let mut links: Vec<Link> = Vec::new();
-            for (target, constraint) in object(text)?.0 {
-                let constraint: Cow<'_, str> = match constraint.get().strip_prefix('"') {
-                    Some(_) => {
-                        serde_json::from_str::<Text<'_>>(constraint.get())
-                            .map_err(|error| Unclear(error.to_string()))?
-                            .0
-                    }
-                    None => return Err(Unclear(format!("a link to {target} that is no text"))),
-                };
+            let pairs: Pairs<'_> =
+                serde_json::from_str(text).map_err(|error| Unclear(error.to_string()))?;
+            for (target, constraint) in pairs.0 {
                 let of_self = constraint == "self.version";
                 let parsed = terms.parse(if of_self { &pretty } else { &constraint });
                 let parsed = parsed.ok_or_else(|| {
@@ -243,7 +208,7 @@ impl Metadata {
             replaces: read(REPLACE)?,
             provides: read(PROVIDE)?,
         });
-        *last = Some((entry.clone(), Rc::clone(&links)));
+        *last = Some((entry, Rc::clone(&links)));
         Ok(links)
     }
 
@@ -279,7 +244,3 @@ impl Metadata {
         RawValue::from_string(json).map_err(|error| Unclear(error.to_string()))
     }
 }
-
-/// Text, copied only where it is written with escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

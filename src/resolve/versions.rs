@@ -182,7 +182,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(key) = map.next_key::<Key<'de>>()? {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key.0 {
                 "packages" => map.next_value_seed(Packages(self.0))?,
                 "minified" => {
@@ -225,7 +225,7 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(key) = map.next_key::<Key<'de>>()? {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
             if key.0 == self.0.name {
                 map.next_value_seed(List(self.0))?;
             } else {
@@ -295,7 +295,7 @@ impl<'de> Visitor<'de> for One<'_, '_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         let parts = self.0;
-        while let Some(key) = map.next_key::<Key<'de>>()? {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
             // Kept as a place in the text, which has no place for what escapes stand for.
             let Cow::Borrowed(key) = key.0 else {
                 return Err(M::Error::custom("a key of a version with escapes"));
@@ -313,27 +313,27 @@ impl<'de> Visitor<'de> for One<'_, '_> {
     }
 }
 
-/// A key, copied only where it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
+/// A text, copied only where it is written with escapes.
+pub(super) struct Text<'a>(pub Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = Text<'de>;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a key")
+                formatter.write_str("a text")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
+                Ok(Text(Cow::Borrowed(text)))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
+                Ok(Text(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(Words)
     }
 }

@@ -223,21 +223,21 @@ impl Builder<'_> {
         at: usize,
         name: NameId,
         metadata: &Metadata,
-        last: &mut Option<(Entry, Rc<Links>)>,
+        last: &mut Option<(usize, Rc<Links>)>,
         packages: &mut Vec<PackageId>,
     ) -> Result<(), Stop> {
         let entry = &metadata.entries[at];
         let number = |value: usize| u32::try_from(value).expect("fewer than 2^32 of anything");
         let origin = Origin::Metadata(number(repository), number(file), number(at));
         let links = metadata
-            .links(self.terms, entry, last)
+            .links(self.terms, at, last)
             .map_err(|unclear| Stop::Unclear(unclear.0))?;
         let ignored =
             if self.problem.ignored_types.is_empty() && self.problem.allowed_types.is_none() {
                 false
             } else {
                 let kind = metadata
-                    .kind(entry)
+                    .kind(at)
                     .map_err(|unclear| Stop::Unclear(unclear.0))?;
                 self.problem
                     .ignored_types
