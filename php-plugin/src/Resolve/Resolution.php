@@ -22,6 +22,7 @@ use Composer\EventDispatcher\Event;
 use Composer\Installer;
 use Composer\IO\IOInterface;
 use Composer\Package\AliasPackage;
+use Composer\Package\BasePackage;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Repository\ComposerRepository;
@@ -183,7 +184,10 @@ final class Resolution
                 continue;
             }
             if (isset($found[$base->getName()])) {
-                // Several repositories have it.
+                // Several repositories have it: Composer solves, both times.
+                $this->isExtracting = true;
+                $this->dev = null;
+
                 return null;
             }
             $found[$base->getName()] = true;
@@ -194,6 +198,11 @@ final class Resolution
             throw new DifferentChoice($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
         }
         $this->isExtracting = true;
+        // As they were decided, the last one first: where Composer itself looks for what only development needs, it does so
+        // in this order, which decides between equals.
+        $places = array_flip(array_keys($expected));
+        $place = static fn (BasePackage $package): int => $places[($package instanceof AliasPackage ? $package->getAliasOf() : $package)->getName()] ?? -1;
+        usort($packages, static fn (BasePackage $one, BasePackage $other): int => $place($other) <=> $place($one));
 
         return ChosenTransaction::of($pool, $request, $packages, $this->dev);
     }

@@ -43,12 +43,21 @@ struct Row {
 impl Report<'_> {
     /// The table with the conditions below it.
     pub fn markdown(&self) -> String {
-        let mut text = String::from(
-            "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
-             |---|---|---:|---:|---:|---:|---|---|\n",
-        );
+        let mut text = String::new();
         let resolving = self.resolutions.iter().flat_map(rows_of_resolving);
-        for row in self.findings.iter().flat_map(rows).chain(resolving) {
+        let table: Vec<Row> = self
+            .findings
+            .iter()
+            .flat_map(rows)
+            .chain(resolving)
+            .collect();
+        if !table.is_empty() {
+            text.push_str(
+                "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
+                 |---|---|---:|---:|---:|---:|---|---|\n",
+            );
+        }
+        for row in table {
             let verdict = match row.target {
                 Some(target) if target.reached(row.ratio) => "reached",
                 Some(_) => "MISSED",
@@ -79,17 +88,19 @@ impl Report<'_> {
     }
 
     fn conditions(&self) -> Vec<String> {
-        let mut lines = vec![
-            format!(
+        let mut lines = Vec::new();
+        if !(self.findings.is_empty() && self.resolutions.is_empty()) {
+            lines.push(format!(
                 "medians of {} runs ({} of plain Composer with suite), sides taking turns; before each run vendor removed, sync, {} ms of rest",
                 self.cli.runs(),
                 self.cli.slow_runs(),
                 self.cli.settle
-            ),
-            "whole process: composer install with autoload dump and plugins; scripts of the root package are left out on both sides, as its sources are not here".to_owned(),
-            format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency),
-            "peak: largest single process; disk: blocks in use, store included".to_owned(),
-        ];
+            ));
+            lines.push(format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency));
+            lines.push(
+                "peak: largest single process; disk: blocks in use, store included".to_owned(),
+            );
+        }
         if !self.resolutions.is_empty() {
             lines.push("resolve: manifests of real projects, the repository as it stood then, from a static server on the loopback device; update --no-install, resolve, install --dry-run of the lock".to_owned());
             let unequal = self.resolutions.iter().filter(|finding| !finding.equal);
@@ -98,6 +109,10 @@ impl Report<'_> {
                 count => format!("locks DIFFER in {count} resolutions"),
             });
         }
+        if self.findings.is_empty() {
+            return lines;
+        }
+        lines.push("whole process: composer install with autoload dump and plugins; scripts of the root package are left out on both sides, as its sources are not here".to_owned());
         let mut sources: Vec<String> = self
             .findings
             .iter()
