@@ -98,6 +98,16 @@ pub enum Change {
     WithoutTemporary,
 }
 
+impl Change {
+    /// The requirement that it is about.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Require { name, .. } | Self::Remove { name } => Some(name),
+            Self::AllDependencies | Self::Everything | Self::WithoutTemporary => None,
+        }
+    }
+}
+
 /// Solves a problem as Composer would; where it can't be solved, finds out why and what would help.
 pub fn solve(
     problem: &Problem,
@@ -128,10 +138,19 @@ impl Search<'_> {
             .iter()
             .map(|statement| self.claim(statement))
             .collect();
-        let shown = conflict.told.max(1).min(conflict.requires.len());
+        // What the contradiction leads back to, and what the change is about.
+        let mut requires = conflict.requires.clone();
+        let shown = conflict.told.max(1).min(requires.len());
+        let rest = requires.split_off(shown);
+        let (named, rest): (Vec<String>, Vec<String>) = rest.into_iter().partition(|name| {
+            change
+                .iter()
+                .any(|change| change.name() == Some(name.as_str()))
+        });
+        requires.extend(named);
         Verdict {
-            requires: conflict.requires[..shown].to_vec(),
-            more: conflict.requires.len() - shown,
+            requires,
+            more: rest.len(),
             lack,
             claims,
             change,

@@ -10,6 +10,9 @@ namespace Allegro\Plugin\Resolve;
  */
 final class Verdict
 {
+    /** So many requirements are named; the line has to be read at a glance. */
+    private const MOST_REQUIRES = 3;
+
     /**
      * @param array<string, mixed>  $verdict  `Verdict` of the core
      * @param array<string, string> $written  the project's requirements as they are written, by name
@@ -67,22 +70,30 @@ final class Verdict
 
     private function what(): string
     {
-        $requires = array_map(fn (string $name): string => $this->requirement($name), $this->verdict['requires']);
-        $more = $this->verdict['more'];
-        if ($this->verdict['lack'] !== null) {
-            $more += count($requires) - 1;
-
-            return $requires[0]." can't be had".($more === 0 ? '' : sprintf(', nor can %d more', $more));
-        }
+        $names = array_slice($this->verdict['requires'], 0, self::MOST_REQUIRES);
+        $requires = array_map(fn (string $name): string => $this->requirement($name), $names);
+        $more = $this->verdict['more'] + count($this->verdict['requires']) - count($names);
         if ($more > 0) {
             $requires[] = sprintf('%d more', $more);
         }
-        if (count($requires) < 2) {
-            return implode('', $requires)." can't be had";
+        if (count($requires) === 1) {
+            return $requires[0]." can't be had";
         }
-        $last = array_pop($requires);
+        if ($this->verdict['lack'] !== null) {
+            return array_shift($requires)." can't be had, nor can ".self::enumerated($requires);
+        }
 
-        return implode(', ', $requires).' and '.$last." can't be had together";
+        return self::enumerated($requires)." can't be had together";
+    }
+
+    /**
+     * @param list<string> $list
+     */
+    private static function enumerated(array $list): string
+    {
+        $last = array_pop($list);
+
+        return $list === [] ? (string) $last : implode(', ', $list).' and '.$last;
     }
 
     /**
@@ -97,13 +108,20 @@ final class Verdict
             return $nearest === [] ? $why : $why.'; much like it: '.implode(', ', $nearest);
         }
 
-        return implode(', ', array_map(fn (array $claim): string => $this->claim($claim), $this->verdict['claims']));
+        $claims = $known = [];
+        foreach ($this->verdict['claims'] as $claim) {
+            $claims[] = $this->claim($claim, isset($known[$claim['by'] ?? '']));
+            $known[$claim['by'] ?? ''] = true;
+        }
+
+        return implode(', ', $claims);
     }
 
     /**
      * @param array<string, mixed> $claim
+     * @param bool                 $isKnown who requires the one that says it was said before
      */
-    private function claim(array $claim): string
+    private function claim(array $claim, bool $isKnown): string
     {
         $verb = $claim['what'] === 'conflicts' ? 'conflicts with' : $claim['what'];
         if ($claim['what'] === 'is') {
@@ -112,9 +130,9 @@ final class Verdict
             $text = sprintf('you %s %s %s', preg_replace('{s\b}', '', $verb, 1), $claim['target'], $claim['constraint']);
         } else {
             $by = $claim['by'].' '.implode(' to ', array_unique([$claim['oldest'], $claim['newest']]));
-            if ($claim['via'] !== null) {
+            if ($claim['via'] !== null && !$isKnown) {
                 $by .= ' (required by '.$claim['via'].')';
-            } elseif (isset($this->written[$claim['by']])) {
+            } elseif (isset($this->written[$claim['by']]) && !$isKnown) {
                 $by .= ' (required by you: '.$this->written[$claim['by']].')';
             }
             $text = sprintf('%s %s %s %s', $by, $verb, $claim['target'], $claim['constraint']);
@@ -182,9 +200,9 @@ final class Verdict
 
             return $tried === 0 ? '' : sprintf('tried in vain: %d %s to composer.json', $tried, $tried === 1 ? 'change' : 'changes');
         }
-        $parts = $requires === [] ? [] : [implode(' and ', $requires).' in composer.json'];
+        $parts = $requires === [] ? [] : [self::enumerated($requires).' in composer.json'];
         if ($removes !== []) {
-            $parts[] = 'without '.implode(' and ', $removes).($requires === [] ? ' in composer.json' : '');
+            $parts[] = 'without '.self::enumerated($removes).($requires === [] ? ' in composer.json' : '');
         }
 
         return 'tried and works: '.implode(', ', $parts);

@@ -57,7 +57,12 @@ final class VerdictTest extends TestCase
         $remove = ['kind' => 'remove', 'name' => 'a/app'];
         yield 'one alone' => [['requires' => ['a/app']], "Allegro: a/app ^3.0 can't be had"];
         yield 'more than can be told' => [['more' => 3], "Allegro: a/app ^3.0, a/lib ^2.0 and 3 more can't be had together"];
-        yield 'several that nobody has' => [['lack' => ['kind' => 'name']], "Allegro: a/app ^3.0 can't be had, nor can 1 more"];
+        yield 'several that nobody has' => [['lack' => ['kind' => 'name']], "Allegro: a/app ^3.0 can't be had, nor can a/lib ^2.0"];
+        yield 'many that nobody has' => [['requires' => ['a/app', 'a/lib', 'a/ap', 'php', 'x/y'], 'lack' => ['kind' => 'name']], "Allegro: a/app ^3.0 can't be had, nor can a/lib ^2.0, a/ap ^1.0 and 2 more"];
+        yield 'several versions of one' => [
+            ['claims' => [self::claim('a/app', []), self::claim('a/app', ['oldest' => '1.0', 'newest' => '1.0', 'target' => 'b/base'])]],
+            '         a/app 2.1.0 (required by you: ^3.0) requires a/base ^1.0, a/app 1.0 requires b/base ^1.0',
+        ];
         yield 'no such name' => [['lack' => ['kind' => 'name']], '         no repository has a/app'];
         yield 'no such version' => [['lack' => ['kind' => 'version', 'oldest' => '1.0', 'newest' => '2.5']], '         there is a/app 1.0 to 2.5'];
         yield 'one version' => [['lack' => ['kind' => 'version', 'oldest' => '1.0', 'newest' => '1.0']], '         there is a/app 1.0'];

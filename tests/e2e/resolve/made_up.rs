@@ -91,7 +91,7 @@ fn links(random: &mut Rng, most: u32, own: &str, with: impl Fn(&mut Rng) -> Stri
     Value::Object(list)
 }
 
-fn versions(random: &mut Rng, name: &str) -> Vec<Value> {
+pub(super) fn versions(random: &mut Rng, name: &str) -> Vec<Value> {
     let mut list: Vec<Value> = Vec::new();
     let mut last = json!({});
     for _ in 0..random.u32(3..12) {
@@ -135,7 +135,7 @@ fn versions(random: &mut Rng, name: &str) -> Vec<Value> {
     list
 }
 
-fn requirements(random: &mut Rng, most: u32) -> Value {
+pub(super) fn requirements(random: &mut Rng, most: u32) -> Value {
     let mut list = links(random, most, "", constraint);
     let aliased = json!(format!("dev-main as {}.0.0", random.u32(1..4)));
     if let Some(list) = list.as_object_mut().filter(|_| random.u32(..6) == 0) {

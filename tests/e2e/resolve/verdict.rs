@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::{Registry, manifest, release, said};
+use super::made_up::{requirements, versions};
+use super::{Registry, manifest, number, release, said};
 use crate::support::home::extension;
 use crate::support::{Engine, Run, Side};
 
@@ -446,4 +448,93 @@ fn where_nobody_listens_nothing_is_said() {
     let run = run.expect(2);
     assert_eq!((run.ours(), lock), (Vec::new(), None), "{}", run.stderr);
     assert!(!fs::exists(registry.scene.project().join("vendor")).expect("a look"));
+}
+
+/// The manifest after what a verdict proposes; `None` if it proposes no change to it.
+fn followed(project: &Value, verdict: &[String]) -> Option<Value> {
+    let proposal = verdict.last()?.strip_prefix("         tried and works: ")?;
+    let mut project = project.clone();
+    let quoted: Vec<&str> = proposal.split('"').collect();
+    let lists = ["require", "require-dev"];
+    let mut at = 1;
+    let mut is_removal = false;
+    while at < quoted.len() {
+        let name = quoted[at];
+        is_removal |= ["without ", "instead of "]
+            .iter()
+            .any(|word| quoted[at - 1].contains(word));
+        let list = lists.iter().find(|list| !project[**list][name].is_null());
+        let list = project[*list.unwrap_or(&"require")].as_object_mut()?;
+        if is_removal {
+            list.remove(name);
+            at += 2;
+        } else {
+            list.insert(name.to_owned(), json!(quoted[at + 2]));
+            at += 4;
+        }
+    }
+    (quoted.len() > 1).then_some(project)
+}
+
+/// How many made-up registries a plain test run plays.
+const ROUNDS: u64 = 20;
+
+#[test]
+fn made_up_proposals_work() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let first = number("ALLEGRO_TEST_SEED").unwrap_or(1);
+    let rounds = number("ALLEGRO_TEST_RESOLVE_ROUNDS").unwrap_or(ROUNDS);
+    let (mut refused, mut proposed) = (0, 0);
+    for seed in first..first + rounds {
+        let mut random = Rng::with_seed(seed);
+        registry.forget();
+        registry.root("", json!({}));
+        for vendor in ["a", "b"] {
+            for word in ["one", "two", "three", "four", "five", "six"] {
+                if random.u32(..16) > 0 {
+                    let name = format!("{vendor}/{word}");
+                    registry.package("", &name, versions(&mut random, &name));
+                }
+            }
+        }
+        let mut more = json!({ "require": requirements(&mut random, 4) });
+        let mut dev = requirements(&mut random, 2);
+        if let (Some(dev), Some(own)) = (dev.as_object_mut(), more["require"].as_object()) {
+            // Composer takes one of the two, and says that there are two.
+            dev.retain(|name, _| !own.contains_key(name));
+        }
+        more["require-dev"] = dev;
+        if random.u32(..3) == 0 {
+            more["minimum-stability"] = json!("beta");
+        }
+        let project = manifest(&registry.files, &[""], more);
+        let (run, _) = registry.play(Side::Allegro, &project, None, &[]);
+        if run.exit != 2 {
+            continue;
+        }
+        refused += 1;
+        let verdict = verdict(&run);
+        println!(
+            "resolve: ALLEGRO_TEST_SEED={seed} ALLEGRO_TEST_RESOLVE_ROUNDS=1\n{}",
+            verdict.join("\n")
+        );
+        assert!(!verdict.is_empty(), "{project}\n{}", run.stderr);
+        if let Some(changed) = followed(&project, &verdict) {
+            proposed += 1;
+            let (works, _) = registry.play(Side::Serial, &changed, None, &[]);
+            assert_eq!(
+                works.exit,
+                0,
+                "seed {seed}: {project}\n{}\n{changed}\n{}",
+                verdict.join("\n"),
+                works.stderr
+            );
+        }
+    }
+    println!("resolve: {rounds} rounds, {refused} refused, {proposed} proposals");
+    if rounds >= ROUNDS {
+        assert!(proposed > 5, "only {proposed} proposals");
+    }
 }

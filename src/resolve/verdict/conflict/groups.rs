@@ -236,12 +236,12 @@ impl<'a> Blame<'a> {
         if self.context.required(name) {
             return None;
         }
-        let by = self.asking(name).find_map(|at| self.groups[at].by)?;
-        let package = self.pool.package(by);
-        (package.name != name).then(|| {
-            let version = self.version(self.pool.id(by));
-            format!("{} {version}", self.context.text(package.name))
-        })
+        let asking = self.asking(name).filter_map(|at| self.groups[at].by);
+        let by = asking
+            .map(|by| self.pool.id(by))
+            .find(|by| self.context.packages[*by].name != name)?;
+        let package = self.context.text(self.context.packages[by].name);
+        Some(format!("{package} {}", self.version(by)))
     }
 
     /// The requirements of the project that a contradiction leads back to.
