@@ -198,11 +198,13 @@ final class Resolution
             throw new DifferentChoice($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
         }
         $this->isExtracting = true;
-        // As they were decided, the last one first: where Composer itself looks for what only development needs, it does so
-        // in this order, which decides between equals.
-        $places = array_flip(array_keys($expected));
-        $place = static fn (BasePackage $package): int => $places[($package instanceof AliasPackage ? $package->getAliasOf() : $package)->getName()] ?? -1;
-        usort($packages, static fn (BasePackage $one, BasePackage $other): int => $place($other) <=> $place($one));
+        if ($this->dev === null) {
+            // As they were decided, the last one first: where Composer itself looks for what only development needs, it
+            // does so in this order, which decides between equals.
+            $places = array_flip(array_keys($expected));
+            $place = static fn (BasePackage $package): int => $places[($package instanceof AliasPackage ? $package->getAliasOf() : $package)->getName()] ?? -1;
+            usort($packages, static fn (BasePackage $one, BasePackage $other): int => $place($other) <=> $place($one));
+        }
 
         return ChosenTransaction::of($pool, $request, $packages, $this->dev);
     }
