@@ -114,6 +114,10 @@ impl Provider for Files<'_, '_> {
         self.arriving = Some(receiver);
         self.repository = repository;
         let events = self.events.clone();
+        let _ = events.send(Event::Metadata {
+            done: settled,
+            total,
+        });
         let (documents, cancel, over) = (self.documents, self.cancel, self.over);
         let arrive = move || {
             let is_over = || cancel.load(Ordering::Relaxed) || over.load(Ordering::Relaxed);

@@ -23,6 +23,7 @@ use Composer\Installer;
 use Composer\IO\IOInterface;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
+use Composer\Package\Locker;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Repository\ComposerRepository;
@@ -117,11 +118,21 @@ final class Resolution
 
             return;
         }
-        $locker->beforeWrite(function (array $packages): void {
+        $lock = Internals::of($locker, Locker::class)['lockFile']->getPath();
+        $before = self::content($lock);
+        $locker->beforeWrite(function (array $packages) use ($lock, $before): void {
+            if (self::content($lock) !== $before) {
+                throw new \RuntimeException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
+            }
             $this->check($packages);
         });
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
+    }
+
+    private static function content(string $file): ?string
+    {
+        return is_file($file) ? (string) hash_file('sha256', $file) : null;
     }
 
     private function inPlaceOf(object $repository): object
