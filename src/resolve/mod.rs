@@ -152,7 +152,7 @@ fn attempt(
         }
     }
     if !lacking.is_empty() {
-        *conflict = Some(context.lacking(&lacking));
+        *conflict = Some(context.lacking(&numbered, &lacking));
         return Err(Stop::Unsolvable);
     }
     let rules = Generator::rules_for(&mut numbered, &relaxed, &fixture, &pool.unacceptable);

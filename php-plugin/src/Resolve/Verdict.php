@@ -154,6 +154,8 @@ final class Verdict
                 return 'there is '.$name.' '.implode(' to ', array_unique([$lack['oldest'], $lack['newest']]));
             case 'stability':
                 return sprintf('there is %s %s at most, which is %s', $name, $lack['version'], $lack['stability']);
+            case 'offered':
+                return sprintf('there is %s %s, which stands for %s %s', $lack['by'], $lack['version'], $name, $lack['constraint']);
             case 'platform':
                 return $lack['has'] === null ? 'there is no '.$name : 'there is '.$name.' '.$lack['has'].self::configured($name, $platform);
             case 'locked':

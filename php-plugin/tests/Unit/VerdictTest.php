@@ -67,6 +67,7 @@ final class VerdictTest extends TestCase
         yield 'no such version' => [['lack' => ['kind' => 'version', 'oldest' => '1.0', 'newest' => '2.5']], '         there is a/app 1.0 to 2.5'];
         yield 'one version' => [['lack' => ['kind' => 'version', 'oldest' => '1.0', 'newest' => '1.0']], '         there is a/app 1.0'];
         yield 'not stable enough' => [['lack' => ['kind' => 'stability', 'version' => '3.0.0-RC1', 'stability' => 'RC']], '         there is a/app 3.0.0-RC1 at most, which is RC'];
+        yield 'another stands for it' => [['lack' => ['kind' => 'offered', 'by' => 'x/y', 'version' => 'v1.5', 'constraint' => '^1.0']], '         there is x/y v1.5, which stands for a/app ^1.0'];
         yield 'locked' => [['lack' => ['kind' => 'locked', 'version' => '2.0']], '         a/app 2.0 is locked and not to be updated'];
         yield 'left out' => [['lack' => ['kind' => 'elsewhere']], '         this run leaves out the versions of a/app that fit'];
         yield 'an extension' => [['requires' => ['ext-none'], 'lack' => ['kind' => 'platform', 'has' => null]], '         there is no ext-none'];

@@ -56,6 +56,8 @@ pub(in super::super) struct Unmet {
     pub constraint: ConstraintId,
     /// A repository has the name.
     pub found: bool,
+    /// What stands for the name otherwise: package, its version, and the constraint as which it does so.
+    pub offer: Option<(String, String, String)>,
 }
 
 /// What can't be met together.
@@ -96,14 +98,27 @@ impl Context<'_> {
             name,
             constraint,
             found: self.is_found(name),
+            offer: None,
         }
     }
 
     /// For requirements that nothing meets.
-    pub fn lacking(&self, requires: &[(NameId, ConstraintId)]) -> Conflict {
+    pub fn lacking(&self, pool: &Numbered<'_>, requires: &[(NameId, ConstraintId)]) -> Conflict {
+        let blame = Blame::of(self, pool, &[]);
         let lacking: Vec<(String, Unmet)> = requires
             .iter()
-            .map(|(name, constraint)| (self.text(*name), self.unmet(*name, *constraint)))
+            .map(|(name, constraint)| {
+                let offer = blame.offer(*name).map(|(id, what, constraint)| {
+                    let package = self.text(self.packages[id].name);
+                    let constraint = blame.written(id, what, *name, constraint);
+                    (package, blame.version(id), constraint)
+                });
+                let unmet = Unmet {
+                    offer,
+                    ..self.unmet(*name, *constraint)
+                };
+                (self.text(*name), unmet)
+            })
             .collect();
         Conflict {
             requires: lacking.iter().map(|(name, _)| name.clone()).collect(),

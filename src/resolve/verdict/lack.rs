@@ -28,6 +28,15 @@ pub enum Lack {
         /// How stable it is.
         stability: String,
     },
+    /// Another package stands for the name, in versions that don't fit.
+    Offered {
+        /// That package.
+        by: String,
+        /// Its version.
+        version: String,
+        /// What it stands for.
+        constraint: String,
+    },
     /// The platform has something else.
     Platform {
         /// Its version; `None`: it hasn't got it.
@@ -68,6 +77,13 @@ pub(super) fn lack(problem: &Problem, terms: &mut Terms, kept: &Kept<'_>, unmet:
     {
         return Lack::Locked {
             version: words::version(&locked.version),
+        };
+    }
+    if let Some((by, version, constraint)) = unmet.offer.clone() {
+        return Lack::Offered {
+            by,
+            version,
+            constraint,
         };
     }
     let mut versions = versions(problem, terms, kept, unmet, &name);

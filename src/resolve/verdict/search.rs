@@ -205,7 +205,7 @@ impl<'a> Search<'a> {
         }
         let mut unit = Unit::default();
         for (name, unmet) in &conflict.lacking {
-            let place = if unmet.found || is_platform(name) {
+            let place = if unmet.found || unmet.offer.is_some() || is_platform(name) {
                 &mut unit.names
             } else {
                 &mut unit.missing

@@ -375,6 +375,59 @@ fn several_problems_at_once() {
 }
 
 #[test]
+fn what_was_learned_on_the_way_is_traced_back() {
+    // No version of one goes with any of the other, but that shows only when one of them is tried.
+    let one = |version: &str, p: &str, q: &str| json!({ "version": version, "require": { "a/p": p, "a/q": q } });
+    let both = json!([{ "version": "2.0.0" }, { "version": "1.0.0" }]);
+    let mut files = Files::default()
+        .with(
+            "a/two",
+            &json!([one("2.0.0", "1.*", "2.*"), one("1.0.0", "2.*", "1.*")]),
+        )
+        .with(
+            "a/three",
+            &json!([one("2.0.0", "2.*", "2.*"), one("1.0.0", "1.*", "1.*")]),
+        )
+        .with("a/p", &both)
+        .with("a/q", &both)
+        .with("a/one", &both);
+    let own = [("a/one", "*"), ("a/two", "*"), ("a/three", "*")];
+    let verdict = verdict(&own, json!({}), &mut files);
+    assert_eq!(verdict.requires, ["a/two", "a/three"]);
+    assert_eq!(
+        claims(&verdict),
+        [
+            "a/two 2.0.0..2.0.0 Requires a/p 1.*",
+            "a/three 2.0.0..2.0.0 Requires a/p 2.*"
+        ]
+    );
+}
+
+#[test]
+fn a_proposal_is_tried_as_it_is_written() {
+    // The other package is stable enough only as long as the name that it replaces is asked for as beta.
+    let package = json!({
+        "name": "b/other", "version": "1.0.0.0-beta1", "replaces": [["a/one", ["==", "1.0.0.0"], false]],
+    });
+    let more = json!({
+        "repositories": [{ "kind": "list", "packages": [package] }],
+        "stability_flags": [["a/one", 10]],
+    });
+    let own = [("a/one", "^9.0@beta"), ("b/other", "*")];
+    let verdict = verdict(&own, more, &mut Files::default());
+    let lack = Lack::Offered {
+        by: "b/other".to_owned(),
+        version: "1.0.0-beta1".to_owned(),
+        constraint: "1.0.0".to_owned(),
+    };
+    assert_eq!(verdict.lack, Some(lack));
+    assert_eq!(
+        verdict.change,
+        [require("a/one", "*"), require("b/other", "^1.0@beta")]
+    );
+}
+
+#[test]
 fn nothing_helps() {
     // The project itself stands against PHP.
     let fixed = json!([

@@ -202,6 +202,9 @@ impl<'a> Blame<'a> {
                 continue;
             }
             for (at, other) in self.groups.iter().enumerate().skip(first + 1) {
+                if self.are_versions(group, other) {
+                    continue;
+                }
                 if let Some(exclusion) = exclusion(self.pool, group, other) {
                     let cost = (group.rank + other.rank, group.depth + other.depth);
                     let second = Some((at, exclusion));
@@ -211,6 +214,15 @@ impl<'a> Blame<'a> {
         }
         found.sort_by_key(|(cost, _)| *cost);
         found.into_iter().map(|(_, dispute)| dispute).collect()
+    }
+
+    /// Whether two groups are what different versions of one package say: they don't meet anyway.
+    fn are_versions(&self, one: &Group, other: &Group) -> bool {
+        let name = |number: Number| self.pool.package(number).name;
+        match (one.by, other.by) {
+            (Some(one), Some(other)) => one != other && name(one) == name(other),
+            _ => false,
+        }
     }
 
     /// All requirements of the project that take part.

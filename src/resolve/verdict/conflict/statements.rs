@@ -195,7 +195,7 @@ impl Blame<'_> {
     }
 
     /// The constraint of a link as it is written.
-    fn written(
+    pub fn written(
         &self,
         id: PackageId,
         what: What,
