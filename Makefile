@@ -53,7 +53,7 @@ lint: setup ## format check and lints of all languages
 format: ## format the Rust code
 	cargo fmt --all
 
-bench: package ## ratios against Composer, as a table and as JSON (build/bench.json)
+bench: package ## ratios against Composer, as a table and as JSON (build/bench.json), and curves (build/bench-growth.svg)
 	@scripts/bench
 
 clean: ## remove everything that was built

@@ -69,6 +69,7 @@
  * @phpstan-type Event array{event: 'settled', id: int}
  *     |array{event: 'received', id: int, bytes: int}
  *     |array{event: 'retrying', id: int, reason: string, wait_ms: int}
+ *     |array{event: 'metadata', done: int, total: int}
  *     |array{event: 'notice', message: string}
  */
 
@@ -188,13 +189,14 @@ namespace Allegro {
     /**
      * Which versions an update would lock: `ResolveRequest` and `ResolveAnswer` of the core. A signal ends it early.
      *
-     * @param array<string, mixed> $request
+     * @param array<string, mixed>                $request
+     * @param (callable(list<Event>): mixed)|null $on_events as for prepare()
      *
      * @throws Exception\AllegroException
      *
      * @return array<string, mixed>
      */
-    function resolve(array $request): mixed
+    function resolve(array $request, ?callable $on_events = null): mixed
     {
     }
 }

@@ -34,6 +34,13 @@ pub enum Event {
         /// Milliseconds until the next attempt.
         wait_ms: u64,
     },
+    /// Metadata files have been answered.
+    Metadata {
+        /// How many.
+        done: usize,
+        /// How many were asked for so far; what they say may ask for more.
+        total: usize,
+    },
     /// Something the user should know; at most a few in a run.
     Notice {
         /// A sentence.

@@ -276,6 +276,8 @@ pub enum ResolveAnswer {
     Solved {
         /// Without aliases, the project and the platform.
         packages: Vec<ChosenPackage>,
+        /// Aliases that come with them: name and normalized version.
+        aliases: Vec<(String, String)>,
         /// For each repository the names that it was found to have.
         found: Vec<Vec<String>>,
         /// Names of the lock that a partial update reaches, in that order.
@@ -312,6 +314,8 @@ pub struct ChosenPackage {
     pub repository: Option<usize>,
     /// What that repository says of it: JSON, as text so that the order of keys survives.
     pub metadata: Option<String>,
+    /// Only `require-dev` needs it; unknown where Composer has to find out.
+    pub is_dev: Option<bool>,
 }
 
 /// Remove directories that were moved out of the way.

@@ -28,17 +28,14 @@ pub fn info() -> PhpResult<Zval> {
 #[php_function]
 #[php(name = "Allegro\\prepare")]
 pub fn prepare(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpResult<Zval> {
-    let mut host = PhpHost::new(on_events);
-    let result = boundary(|| dispatch("prepare", to_json(request)?, &mut host));
-    host.finish();
-    result
+    call_with_events("prepare", request, on_events)
 }
 
-/// Which versions an update would lock; see `ResolveRequest` and `ResolveAnswer` of the core.
+/// Which versions an update would lock; see `ResolveRequest` and `ResolveAnswer` of the core. `on_events` as above.
 #[php_function]
 #[php(name = "Allegro\\resolve")]
-pub fn resolve(request: &ZendHashTable) -> PhpResult<Zval> {
-    call("resolve", request)
+pub fn resolve(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpResult<Zval> {
+    call_with_events("resolve", request, on_events)
 }
 
 /// Removes directories that were moved out of the way.
@@ -74,6 +71,18 @@ pub fn unchanged(request: &ZendHashTable) -> PhpResult<Zval> {
 #[php(name = "Allegro\\dumped")]
 pub fn dumped(request: &ZendHashTable) -> PhpResult<Zval> {
     call("dumped", request)
+}
+
+/// An operation that tells a callback what happens.
+fn call_with_events(
+    op: &str,
+    request: &ZendHashTable,
+    on_events: Option<ZendCallable>,
+) -> PhpResult<Zval> {
+    let mut host = PhpHost::new(on_events);
+    let result = boundary(|| dispatch(op, to_json(request)?, &mut host));
+    host.finish();
+    result
 }
 
 /// An operation without events.

@@ -26,6 +26,7 @@ use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\IO\NullIO;
 use Composer\Package\Locker;
 use Composer\Util\Filesystem;
 use Composer\Util\Platform;
@@ -68,8 +69,10 @@ final class Session
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
+        Io\Interruption::class,
         Io\PassingIO::class,
         Io\Progress::class,
+        Io\Retold::class,
         Io\SaidOnce::class,
         Io\Terminal::class,
         Sources::class,
@@ -267,12 +270,16 @@ final class Session
 
     /**
      * An update of this Composer instance whose versions the native part chooses; null where it can't.
+     *
+     * @param Composer|null $copy what is updated in its stead, in silence
      */
-    public function resolution(Composer $composer): ?Resolution
+    public function resolution(Composer $composer, ?Composer $copy = null): ?Resolution
     {
         $engine = $composer === $this->composer ? $this->engines->find() : null;
 
-        return $engine === null ? null : new Resolution($composer, $this->io, $engine, $this->sources);
+        $io = $copy === null ? $this->io : new NullIO();
+
+        return $engine === null ? null : new Resolution($copy ?? $composer, $io, $engine, $this->sources, $this->report);
     }
 
     public function summarize(): void

@@ -24,6 +24,9 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
+// Before anything loads Composer's own, as in a real run; without it our solver has no parent.
+\Allegro\Plugin\Resolve\SolverClass::replace();
+
 // Nothing of the user's own settings and caches.
 foreach (array_keys(getenv()) as $name) {
     if (preg_match('{^(ALLEGRO_(STORE|LINK_STRATEGY|WORKERS|IDLE_TIMEOUT_MS|DISABLE)|COMPOSER(_.*)?|CI|.*_proxy)$}i', $name) === 1) {

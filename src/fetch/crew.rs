@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How often a waiting run looks whether it is cancelled.
-const CANCEL_POLL: Duration = Duration::from_millis(20);
+pub(super) const CANCEL_POLL: Duration = Duration::from_millis(20);
 
 /// Runs `work` in so many threads and waits until all have ended. Once `is_cancelled` says so, `stop` is told.
 /// The error: not even one thread could be started.

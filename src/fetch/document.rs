@@ -1,20 +1,20 @@
 //! Small files that are kept in memory, asked for on condition: metadata of repositories.
 
-use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::atomic::AtomicBool;
+use std::panic::resume_unwind;
 
 use flate2::read::MultiGzDecoder;
-use parking_lot::Mutex;
+use futures_util::StreamExt;
+use futures_util::stream;
 use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED,
 };
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::runtime::Runtime;
+use tokio::time::{interval, timeout};
 
 use super::client::Clients;
-use super::crew;
+use super::crew::CANCEL_POLL;
 use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries};
 use super::retry::Hosts;
 use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact, runtime};
@@ -47,64 +47,89 @@ pub enum Document {
     },
 }
 
+/// Something that needs a file. Both steps are done on threads of the run, many at once.
+pub trait Errand: Send + 'static {
+    /// What comes of it.
+    type Result: Send + 'static;
+
+    /// What to ask for; may look for a copy first.
+    fn request(&mut self) -> DocumentRequest;
+
+    /// Makes use of the answer.
+    fn done(self, document: Document) -> Self::Result;
+}
+
+/// Asks for files in several rounds, over the same connections. Its threads end when it is dropped.
+pub struct Documents<'a> {
+    shared: Shared<'a>,
+    runtime: Runtime,
+}
+
 impl Fetcher {
-    /// Asks for files; results are in the order of the requests. All threads have ended when this returns. Once
-    /// `is_cancelled` says so, the rest ends as [`FetchError::Cancelled`].
+    /// Makes ready to ask for files.
+    pub fn documents(&self) -> Result<Documents<'_>, FetchError> {
+        Ok(Documents {
+            shared: Shared {
+                options: &self.options,
+                clients: Clients::new(&self.options, &self.trust),
+                hosts: Hosts::default(),
+                on_event: &|_| {},
+            },
+            runtime: runtime(MOST_WORKERS).map_err(|error| setup(&error))?,
+        })
+    }
+}
+
+impl Documents<'_> {
+    /// Does errands and tells each result when it is there, with the errand's place. Once `is_cancelled` says so, the
+    /// rest isn't told any more.
     ///
     /// Up to 32 requests are under way at once, however few downloads the options allow: what counts here is
     /// the round trip.
-    pub fn documents(
+    pub fn run<E: Errand>(
         &self,
-        requests: Vec<DocumentRequest>,
-        is_cancelled: &AtomicBool,
-    ) -> Vec<Result<Document, FetchError>> {
-        let count = requests.len();
-        let workers = MOST_WORKERS.min(count);
-        if count == 0 {
-            return Vec::new();
-        }
-        let runtime = match runtime(workers) {
-            Ok(runtime) => runtime,
-            Err(error) => return requests.iter().map(|_| Err(setup(&error))).collect(),
-        };
-        let shared = Shared {
-            options: &self.options,
-            clients: Clients::new(&self.options, &self.trust),
-            hosts: Hosts::default(),
-            on_event: &|_| {},
-        };
-        let queue: Mutex<VecDeque<(usize, DocumentRequest)>> =
-            Mutex::new(requests.into_iter().enumerate().collect());
-        let results: Mutex<Vec<Option<Result<Document, FetchError>>>> =
-            Mutex::new((0..count).map(|_| None).collect());
-        let (stop, stopped) = watch::channel(false);
-        let error = crew::run(workers, &stop, is_cancelled, || {
-            let mut stopped = stopped.clone();
-            while !*stopped.borrow() {
-                let Some((at, request)) = queue.lock().pop_front() else {
-                    return;
-                };
-                let result = runtime.block_on(async {
-                    tokio::select! {
-                        biased;
-                        _ = stopped.wait_for(|stop| *stop) => Err(FetchError::Cancelled),
-                        document = get(&shared, &request) => document,
+        errands: Vec<E>,
+        is_cancelled: &dyn Fn() -> bool,
+        mut on_result: impl FnMut(usize, Result<E::Result, FetchError>),
+    ) {
+        let mut answers = stream::iter(errands.into_iter().enumerate())
+            .map(|(at, errand)| async move { (at, self.run_one(at, errand).await) })
+            .buffer_unordered(MOST_WORKERS);
+        self.runtime.block_on(async {
+            let mut look = interval(CANCEL_POLL);
+            loop {
+                tokio::select! {
+                    answer = answers.next() => {
+                        let Some((at, result)) = answer else { return };
+                        on_result(at, result);
                     }
-                });
-                results.lock()[at] = Some(result);
+                    _ = look.tick() => {
+                        if is_cancelled() {
+                            return;
+                        }
+                    }
+                }
             }
-        })
-        .err();
-        drop(shared);
-        drop(runtime);
-        let unanswered = || match &error {
-            Some(error) => setup(error),
-            None => FetchError::Cancelled,
-        };
-        let results = results.into_inner().into_iter();
-        results
-            .map(|result| result.unwrap_or_else(|| Err(unanswered())))
-            .collect()
+        });
+    }
+
+    async fn run_one<E: Errand>(&self, id: usize, errand: E) -> Result<E::Result, FetchError> {
+        let mut errand = errand;
+        let (mut wanted, errand) = self.aside(move || (errand.request(), errand)).await;
+        wanted.request.id = id;
+        let document = get(&self.shared, &wanted).await?;
+        Ok(self.aside(move || errand.done(document)).await)
+    }
+
+    /// Does something on one of the threads that drive the connections.
+    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        match self.runtime.spawn(async { work() }).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => unreachable!("nobody aborts it: {error}"),
+            },
+        }
     }
 }
 

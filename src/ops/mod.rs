@@ -4,6 +4,7 @@ mod attend;
 mod autoload;
 mod diagnose;
 mod info;
+mod metadata;
 mod pool;
 mod prepare;
 mod remove;

@@ -1,11 +1,11 @@
 //! Names, versions and constraints, each kept once, and whether one matches the other.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::intervals::Intervals;
 use super::parser;
+use super::tables::HashMap;
 use super::version::{Dialect, Version, normalize};
 
 /// A package name, lower case.

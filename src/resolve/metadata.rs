@@ -1,8 +1,8 @@
 //! Metadata of a package in the form of Composer's repositories (`p2/vendor/name.json`), read only as far as it is needed.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -10,20 +10,9 @@ use serde_json::value::RawValue;
 
 use super::constraint::{Terms, VersionId};
 use super::package::{Link, Links, branch_alias};
+use super::versions::{Fields, Place, Text, UNSET, Versions};
 
-/// What is read of each version.
-const FIELDS: [&str; 9] = [
-    "version",
-    "version_normalized",
-    "require",
-    "conflict",
-    "replace",
-    "provide",
-    "extra",
-    "default-branch",
-    "type",
-];
-
+// Places in `FIELDS`.
 const VERSION: usize = 0;
 const NORMALIZED: usize = 1;
 const REQUIRE: usize = 2;
@@ -37,18 +26,14 @@ const TYPE: usize = 8;
 /// The versions of one package in one file.
 #[derive(Debug)]
 pub struct Metadata {
-    text: String,
-    /// What each version says, or says otherwise than the one before.
-    said: Vec<Vec<(Box<str>, Range<usize>)>>,
-    minified: bool,
+    versions: Arc<Versions>,
     /// The versions with all that counts, in the file's order.
     pub entries: Vec<Entry>,
 }
 
 /// One version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    fields: [Option<Range<usize>>; FIELDS.len()],
     /// Normalized.
     pub version: VersionId,
     /// The number under which a branch is known too.
@@ -59,140 +44,45 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclear(pub String);
 
-/// An object in the order in which it is written.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// Links: names and constraints in the order in which they are written.
+struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Object<'de>;
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Pairs<'de>;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
+                formatter.write_str("constraints by name")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut pairs = Vec::new();
-                while let Some(key) = map.next_key::<Key<'de>>()? {
-                    pairs.push((key.0, map.next_value()?));
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    pairs.push((name.0, map.next_value::<Text<'de>>()?.0));
                 }
-                Ok(Object(pairs))
+                Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Pairs)
+        deserializer.deserialize_map(Map)
     }
-}
-
-/// A key, copied only where it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
-fn object(text: &str) -> Result<Object<'_>, Unclear> {
-    serde_json::from_str(text).map_err(|error| Unclear(error.to_string()))
-}
-
-fn value_of<'a>(object: &Object<'a>, key: &str) -> Option<&'a RawValue> {
-    // PHP takes the last of several.
-    object
-        .0
-        .iter()
-        .rev()
-        .find(|(name, _)| name == key)
-        .map(|(_, value)| *value)
 }
 
 impl Metadata {
-    /// Reads the versions of a package; `None` if the file doesn't know it.
-    pub fn read(terms: &mut Terms, text: String, name: &str) -> Result<Option<Self>, Unclear> {
-        let whole = object(&text)?;
-        let Some(packages) = value_of(&whole, "packages") else {
-            return Ok(None);
-        };
-        if packages.get().starts_with('[') {
-            return Ok(None);
-        }
-        let packages = object(packages.get())?;
-        let Some(versions) = value_of(&packages, name).filter(|versions| versions.get() != "null")
-        else {
-            return Ok(None);
-        };
-        let minified =
-            value_of(&whole, "minified").is_some_and(|mark| mark.get() == "\"composer/2.0\"");
-        let versions: Vec<&RawValue> = if versions.get().starts_with('[') {
-            serde_json::from_str(versions.get()).map_err(|error| Unclear(error.to_string()))?
-        } else {
-            object(versions.get())?
-                .0
-                .into_iter()
-                .map(|(_, value)| value)
-                .collect()
-        };
-        let start = text.as_ptr() as usize;
-        let range = |value: &RawValue| {
-            let from = value.get().as_ptr() as usize - start;
-            from..from + value.get().len()
-        };
-        let mut said = Vec::with_capacity(versions.len());
-        for version in versions {
-            let pairs = object(version.get())?.0;
-            said.push(
-                pairs
-                    .into_iter()
-                    .map(|(key, value)| (Box::from(&*key), range(value)))
-                    .collect(),
-            );
-        }
+    /// Reads the versions of a file.
+    pub fn of(terms: &mut Terms, versions: Arc<Versions>) -> Result<Self, Unclear> {
         let mut metadata = Self {
-            text,
-            said,
-            minified,
+            versions,
             entries: Vec::new(),
         };
-        metadata.expand(terms)?;
-        Ok(Some(metadata))
-    }
-
-    /// `MetadataMinifier::expand()`, for what counts here.
-    fn expand(&mut self, terms: &mut Terms) -> Result<(), Unclear> {
-        let mut fields: [Option<Range<usize>>; FIELDS.len()] = Default::default();
-        let mut extra: Option<(Range<usize>, Rc<Value>)> = None;
-        for said in &self.said {
-            if !self.minified {
-                fields = Default::default();
-            }
-            for (key, range) in said {
-                let Some(field) = FIELDS.iter().position(|field| **field == **key) else {
-                    continue;
-                };
-                let unset = self.minified && &self.text[range.clone()] == "\"__unset\"";
-                fields[field] = (!unset).then(|| range.clone());
-            }
-            let pretty = self
-                .string(fields[VERSION].as_ref())?
+        let mut entries = Vec::with_capacity(metadata.versions.len());
+        let mut extra: Option<(Place, Rc<Value>)> = None;
+        for fields in &metadata.versions.fields {
+            let pretty = metadata
+                .string(fields[VERSION])?
                 .ok_or_else(|| Unclear("no version".to_owned()))?;
-            let normalized = self.string(fields[NORMALIZED].as_ref())?;
+            let normalized = metadata.string(fields[NORMALIZED])?;
             let invalid = || Unclear(format!("Invalid version string \"{pretty}\""));
             let version = match normalized.as_deref() {
                 Some(normalized) if normalized != super::version::DEFAULT_BRANCH_ALIAS => {
@@ -201,36 +91,36 @@ impl Metadata {
                 _ => terms.normalized(&pretty).ok_or_else(invalid)?,
             };
             let alias = if pretty.starts_with("dev-") || pretty.ends_with("-dev") {
-                if extra.as_ref().map(|known| &known.0) != fields[EXTRA].as_ref() {
-                    extra = match &fields[EXTRA] {
-                        Some(range) => Some((range.clone(), Rc::new(self.json(range)?))),
+                if extra.as_ref().map(|known| known.0) != fields[EXTRA] {
+                    extra = match fields[EXTRA] {
+                        Some(place) => Some((place, Rc::new(metadata.json(place)?))),
                         None => None,
                     };
                 }
-                let is_default = fields[DEFAULT]
-                    .as_ref()
-                    .is_some_and(|range| &self.text[range.clone()] == "true");
+                let is_default =
+                    fields[DEFAULT].is_some_and(|place| metadata.text(place) == "true");
                 branch_alias(&pretty, extra.as_ref().map(|known| &*known.1), is_default)
             } else {
                 None
             };
             let alias = alias.map(|alias| terms.version(&alias));
-            self.entries.push(Entry {
-                fields: fields.clone(),
-                version,
-                alias,
-            });
+            entries.push(Entry { version, alias });
         }
-        Ok(())
+        metadata.entries = entries;
+        Ok(metadata)
     }
 
-    fn json(&self, range: &Range<usize>) -> Result<Value, Unclear> {
-        serde_json::from_str(&self.text[range.clone()]).map_err(|error| Unclear(error.to_string()))
+    fn text(&self, place: Place) -> &str {
+        self.versions.text(place)
     }
 
-    fn string(&self, range: Option<&Range<usize>>) -> Result<Option<Cow<'_, str>>, Unclear> {
-        let Some(range) = range else { return Ok(None) };
-        let text = &self.text[range.clone()];
+    fn json(&self, place: Place) -> Result<Value, Unclear> {
+        serde_json::from_str(self.text(place)).map_err(|error| Unclear(error.to_string()))
+    }
+
+    fn string(&self, place: Option<Place>) -> Result<Option<Cow<'_, str>>, Unclear> {
+        let Some(place) = place else { return Ok(None) };
+        let text = self.text(place);
         if let Some(plain) = text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
@@ -244,28 +134,31 @@ impl Metadata {
     }
 
     /// A version as it is written.
-    pub fn pretty(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
-        Ok(self
-            .string(entry.fields[VERSION].as_ref())?
-            .unwrap_or_default())
+    pub fn pretty(&self, entry: usize) -> Result<Cow<'_, str>, Unclear> {
+        let fields = self.fields(entry);
+        Ok(self.string(fields[VERSION])?.unwrap_or_default())
+    }
+
+    fn fields(&self, entry: usize) -> &Fields {
+        &self.versions.fields[entry]
     }
 
     /// Package type.
-    pub fn kind(&self, entry: &Entry) -> Result<Cow<'_, str>, Unclear> {
+    pub fn kind(&self, entry: usize) -> Result<Cow<'_, str>, Unclear> {
         Ok(self
-            .string(entry.fields[TYPE].as_ref())?
+            .string(self.fields(entry)[TYPE])?
             .unwrap_or(Cow::Borrowed("library")))
     }
 
-    /// The links of a version; `last` are those of the version before, which are the same more often than not.
+    /// The links of a version; `last` are those of another, which are the same more often than not.
     pub fn links(
         &self,
         terms: &mut Terms,
-        entry: &Entry,
-        last: &mut Option<(Entry, Rc<Links>)>,
+        entry: usize,
+        last: &mut Option<(usize, Rc<Links>)>,
     ) -> Result<Rc<Links>, Unclear> {
         if let Some((other, links)) = last
-            && other.fields[REQUIRE..=PROVIDE] == entry.fields[REQUIRE..=PROVIDE]
+            && self.fields(*other)[REQUIRE..=PROVIDE] == self.fields(entry)[REQUIRE..=PROVIDE]
             && ![
                 &links.requires,
                 &links.conflicts,
@@ -280,23 +173,17 @@ impl Metadata {
         }
         let pretty = self.pretty(entry)?.into_owned();
         let mut read = |field: usize| -> Result<Vec<Link>, Unclear> {
-            let Some(range) = &entry.fields[field] else {
+            let Some(place) = self.fields(entry)[field] else {
                 return Ok(Vec::new());
             };
-            let text = &self.text[range.clone()];
+            let text = self.text(place);
             if text.starts_with('[') || text == "null" {
                 return Ok(Vec::new());
             }
             let mut links: Vec<Link> = Vec::new();
-            for (target, constraint) in object(text)?.0 {
-                let constraint: Cow<'_, str> = match constraint.get().strip_prefix('"') {
-                    Some(_) => {
-                        serde_json::from_str::<Text<'_>>(constraint.get())
-                            .map_err(|error| Unclear(error.to_string()))?
-                            .0
-                    }
-                    None => return Err(Unclear(format!("a link to {target} that is no text"))),
-                };
+            let pairs: Pairs<'_> =
+                serde_json::from_str(text).map_err(|error| Unclear(error.to_string()))?;
+            for (target, constraint) in pairs.0 {
                 let of_self = constraint == "self.version";
                 let parsed = terms.parse(if of_self { &pretty } else { &constraint });
                 let parsed = parsed.ok_or_else(|| {
@@ -321,19 +208,20 @@ impl Metadata {
             replaces: read(REPLACE)?,
             provides: read(PROVIDE)?,
         });
-        *last = Some((entry.clone(), Rc::clone(&links)));
+        *last = Some((entry, Rc::clone(&links)));
         Ok(links)
     }
 
     /// A version as the repository would give it if it weren't minified.
     pub fn whole(&self, entry: usize) -> Result<Box<RawValue>, Unclear> {
         let mut fields: Vec<(&str, &str)> = Vec::new();
-        let first = if self.minified { 0 } else { entry };
-        for said in &self.said[first..=entry] {
-            for (key, range) in said {
-                let text = &self.text[range.clone()];
-                let known = fields.iter().position(|(name, _)| *name == &**key);
-                match (known, self.minified && text == "\"__unset\"") {
+        let minified = self.versions.is_minified();
+        let first = if minified { 0 } else { entry };
+        for at in first..=entry {
+            for (key, place) in self.versions.of(at) {
+                let text = self.text(place);
+                let known = fields.iter().position(|(name, _)| *name == key);
+                match (known, minified && text == UNSET) {
                     (Some(at), true) => {
                         fields.remove(at);
                     }
@@ -356,7 +244,3 @@ impl Metadata {
         RawValue::from_string(json).map_err(|error| Unclear(error.to_string()))
     }
 }
-
-/// Text, copied only where it is written with escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -8,6 +8,7 @@
 //! the answer is Composer's, there is none: [`Stop::Unclear`], and Composer finds it itself.
 
 pub mod constraint;
+mod extraction;
 mod intervals;
 pub mod metadata;
 mod optimizer;
@@ -19,17 +20,19 @@ mod pool_builder;
 pub mod request;
 mod rules;
 mod solver;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod usort;
 pub mod verdict;
 pub mod version;
-
-use std::collections::{HashMap, HashSet};
+pub mod versions;
 
 use regex::Regex;
 use serde_json::value::RawValue;
 
 use constraint::{Constraint, ConstraintId, NameId, Op, Terms};
+use extraction::Extraction;
 use optimizer::Fixture;
 use package::{Origin, PackageId, Packages};
 use policy::Policy;
@@ -39,6 +42,7 @@ use pool_builder::{Builder, Pool};
 use request::{PlatformFilter, Problem, is_platform};
 use rules::{Generator, Relaxed};
 use solver::Solver;
+use tables::{HashMap, HashSet};
 use verdict::conflict::{Conflict, Context};
 
 /// Why there is no answer.
@@ -61,6 +65,8 @@ pub struct Chosen {
     pub version: String,
     /// For packages of metadata files: the repository and what it says of the version.
     pub metadata: Option<(usize, Box<RawValue>)>,
+    /// Only `require-dev` needs it; unknown where that takes a solver to tell, or wasn't asked.
+    pub is_dev: Option<bool>,
 }
 
 /// What is to be locked.
@@ -68,6 +74,8 @@ pub struct Chosen {
 pub struct Answer {
     /// Without aliases, and without what was fixed.
     pub packages: Vec<Chosen>,
+    /// Aliases that come with them: name and version.
+    pub aliases: Vec<(String, String)>,
     /// For each repository the names that it was found to have.
     pub found: Vec<Vec<String>>,
     /// Names of the lock that a partial update reaches, in that order.
@@ -154,19 +162,32 @@ fn attempt(
         .iter()
         .filter_map(|id| numbered.number_of(*id))
         .collect();
-    let mut solver = Solver::new(&numbered, &policy, rules, fixed, is_cancelled);
+    let mut solver = Solver::new(&numbered, &policy, rules, fixed.clone(), is_cancelled);
     let installed = solver.solve().inspect_err(|stop| {
         if *stop == Stop::Unsolvable {
             *conflict = Some(context.conflict(&numbered, &solver.blamed()));
         }
     })?;
+    drop(solver);
+    let needed = pool.requires_without_dev.as_deref().and_then(|requires| {
+        Extraction::new(&mut numbered, &relaxed, &installed, &fixed).needed_by(requires)
+    });
     let ids: Vec<PackageId> = installed
         .into_iter()
         .map(|number| numbered.id(number))
         .collect();
     drop(numbered);
     Ok(Answer {
-        packages: chosen(terms, &packages, &pool, &ids)?,
+        packages: chosen(terms, &packages, &pool, &ids, needed.as_ref())?,
+        aliases: ids
+            .iter()
+            .map(|id| &packages[*id])
+            .filter(|package| package.alias_of.is_some_and(|of| !pool.fixed.contains(&of)))
+            .map(|package| {
+                let version = terms.version_of(package.version).text();
+                (terms.name_text(package.name).to_owned(), version.to_owned())
+            })
+            .collect(),
         found: pool
             .found
             .iter()
@@ -193,6 +214,7 @@ fn chosen(
     packages: &Packages,
     pool: &Pool,
     ids: &[PackageId],
+    needed: Option<&HashSet<PackageId>>,
 ) -> Result<Vec<Chosen>, Stop> {
     let fixed: HashSet<PackageId> = pool.fixed.iter().copied().collect();
     let mut list = Vec::new();
@@ -217,6 +239,7 @@ fn chosen(
             name: terms.name_text(package.name).to_owned(),
             version: terms.version_of(package.version).text().to_owned(),
             metadata,
+            is_dev: needed.map(|needed| !needed.contains(id)),
         });
     }
     Ok(list)
@@ -258,7 +281,7 @@ fn relax(
                 .map(|link| (link.target, link.constraint)),
         );
     }
-    let mut known: HashMap<NameId, (bool, bool)> = HashMap::new();
+    let mut known: HashMap<NameId, (bool, bool)> = HashMap::default();
     for (name, constraint) in links {
         let (ignored, bounded) = *known.entry(name).or_insert_with(|| {
             let text = terms.name_text(name);

@@ -1,13 +1,12 @@
 //! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
 
-use std::collections::{HashMap, HashSet};
-
-use indexmap::IndexMap;
+use std::rc::Rc;
 
 use super::constraint::{Constraint, ConstraintId, NameId, Terms};
 use super::package::{Link, Package, PackageId, Packages};
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
+use super::tables::{HashMap, HashSet, IndexMap};
 
 /// What the optimizer needs to know of the request.
 pub(super) struct Fixture<'a> {
@@ -21,34 +20,34 @@ type Constraints = HashMap<NameId, IndexMap<ConstraintId, ()>>;
 /// A disjunction counts as its parts.
 fn expanded(
     terms: &mut Terms,
-    cache: &mut HashMap<ConstraintId, Vec<ConstraintId>>,
+    cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
     id: ConstraintId,
-) -> Vec<ConstraintId> {
+) -> Rc<[ConstraintId]> {
     if let Some(known) = cache.get(&id) {
-        return known.clone();
+        return Rc::clone(known);
     }
     let compact = terms.compact(id);
     let parts = match terms.constraint_of(compact) {
         Constraint::Multi {
             conjunctive: false,
             parts,
-        } => parts.to_vec(),
-        _ => vec![compact],
+        } => Rc::clone(parts),
+        _ => [compact].into(),
     };
-    cache.insert(id, parts.clone());
+    cache.insert(id, Rc::clone(&parts));
     parts
 }
 
 fn by_name(
     terms: &mut Terms,
-    cache: &mut HashMap<ConstraintId, Vec<ConstraintId>>,
+    cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
     links: &[Link],
     into: &mut Constraints,
 ) {
     for link in links {
-        for part in expanded(terms, cache, link.constraint) {
-            into.entry(link.target).or_default().insert(part, ());
-        }
+        let parts = expanded(terms, cache, link.constraint);
+        let known = into.entry(link.target).or_default();
+        known.extend(parts.iter().map(|part| (*part, ())));
     }
 }
 
@@ -60,26 +59,21 @@ pub(super) fn optimize(
     fixture: &Fixture<'_>,
     policy: &Policy,
 ) -> Vec<PackageId> {
-    let mut cache = HashMap::new();
+    let mut cache = HashMap::default();
     let (mut required, mut conflicts): (Constraints, Constraints) = Default::default();
     for (name, constraint) in fixture.requires {
-        for part in expanded(terms, &mut cache, *constraint) {
-            required.entry(*name).or_default().insert(part, ());
-        }
+        let parts = expanded(terms, &mut cache, *constraint);
+        let known = required.entry(*name).or_default();
+        known.extend(parts.iter().map(|part| (*part, ())));
     }
+    // Neighbouring versions mostly have the same links.
+    let mut seen = HashSet::default();
     for id in &list {
-        by_name(
-            terms,
-            &mut cache,
-            &packages[*id].links.requires,
-            &mut required,
-        );
-        by_name(
-            terms,
-            &mut cache,
-            &packages[*id].links.conflicts,
-            &mut conflicts,
-        );
+        let links = &packages[*id].links;
+        if seen.insert(Rc::as_ptr(links)) {
+            by_name(terms, &mut cache, &links.requires, &mut required);
+            by_name(terms, &mut cache, &links.conflicts, &mut conflicts);
+        }
     }
     let pool = Numbered::new(packages, terms, list);
     let aliases = aliases_of(&pool);
@@ -105,7 +99,7 @@ pub(super) fn optimize(
 }
 
 fn aliases_of(pool: &Numbered<'_>) -> HashMap<PackageId, Vec<Number>> {
-    let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::new();
+    let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         if let Some(of) = pool.package(number).alias_of {
             aliases.entry(of).or_default().push(number);
@@ -133,7 +127,7 @@ fn irremovable(
     fixture: &Fixture<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
 ) -> HashSet<Number> {
-    let mut versions: HashMap<NameId, Vec<super::constraint::VersionId>> = HashMap::new();
+    let mut versions: HashMap<NameId, Vec<super::constraint::VersionId>> = HashMap::default();
     for id in fixture.fixed.iter().chain(fixture.locked) {
         let package = &pool.packages[*id];
         versions
@@ -147,7 +141,7 @@ fn irremovable(
             !left.is_branch() && !right.is_branch() && left.compare(right).is_eq()
         }
     };
-    let mut found = HashSet::new();
+    let mut found = HashSet::default();
     for number in pool.numbers() {
         let package = pool.package(number);
         let Some(versions) = versions.get(&package.name) else {
@@ -163,6 +157,21 @@ fn irremovable(
     found
 }
 
+/// Lists of constraints, each kept once.
+#[derive(Default)]
+struct Lists(HashMap<Box<[ConstraintId]>, u32>);
+
+impl Lists {
+    fn id(&mut self, list: &[ConstraintId]) -> u32 {
+        if let Some(id) = self.0.get(list) {
+            return *id;
+        }
+        let id = u32::try_from(self.0.len()).expect("fewer than 2^32 lists");
+        self.0.insert(list.into(), id);
+        id
+    }
+}
+
 /// Packages of a name that meet the same requirements and conflicts and want the same themselves.
 fn groups(
     pool: &Numbered<'_>,
@@ -170,17 +179,19 @@ fn groups(
     required: &Constraints,
     conflicts: &Constraints,
 ) -> Vec<Vec<Number>> {
-    type Key = (NameId, Vec<ConstraintId>, Vec<ConstraintId>, u32);
-    let mut wants: HashMap<Vec<u32>, u32> = HashMap::new();
-    let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::new();
-    let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::new();
+    type Key = (NameId, u32, u32, u32);
+    let mut lists = Lists::default();
+    let (mut parts, mut met): (Vec<ConstraintId>, Vec<ConstraintId>) = Default::default();
+    let mut wants: HashMap<Vec<u32>, u32> = HashMap::default();
+    let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::default();
+    let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::default();
     for number in pool.numbers() {
         if irremovable.contains(&number) {
             continue;
         }
         let package = pool.package(number);
         let want = *want_of
-            .entry(std::rc::Rc::as_ptr(&package.links))
+            .entry(Rc::as_ptr(&package.links))
             .or_insert_with(|| {
                 let next = u32::try_from(wants.len()).expect("fewer than 2^32 packages");
                 *wants
@@ -198,25 +209,29 @@ fn groups(
             let Some(wanted) = required.get(&name) else {
                 continue;
             };
-            let met: Vec<ConstraintId> = conflicts
-                .get(&name)
-                .into_iter()
-                .flat_map(IndexMap::keys)
-                .copied()
-                .filter(|constraint| pool.terms.fits(*constraint, package.version))
-                .collect();
+            met.clear();
+            met.extend(
+                conflicts
+                    .get(&name)
+                    .into_iter()
+                    .flat_map(IndexMap::keys)
+                    .copied()
+                    .filter(|constraint| pool.terms.fits(*constraint, package.version)),
+            );
+            let met_id = lists.id(&met);
             let mut shared = false;
             for constraint in wanted.keys() {
-                let mut parts = replaced.clone();
+                parts.clear();
                 if pool.terms.fits(*constraint, package.version) {
-                    parts.insert(0, *constraint);
+                    parts.push(*constraint);
                 } else if shared || (replaced.is_empty() && met.is_empty()) {
                     continue;
                 } else {
                     shared = true;
                 }
+                parts.extend(&replaced);
                 groups
-                    .entry((name, parts, met.clone(), want))
+                    .entry((name, lists.id(&parts), met_id, want))
                     .or_default()
                     .push(number);
             }
@@ -235,7 +250,7 @@ fn dependency_key(terms: &Terms, package: &Package) -> Vec<u32> {
         &links.replaces,
         &links.provides,
     ] {
-        let mut unique: IndexMap<NameId, ConstraintId> = IndexMap::new();
+        let mut unique: IndexMap<NameId, ConstraintId> = IndexMap::default();
         for link in list {
             unique.insert(link.target, link.constraint);
         }
@@ -255,11 +270,11 @@ fn impossible(
     aliases: &HashMap<PackageId, Vec<Number>>,
     required: &Constraints,
 ) -> HashSet<Number> {
-    let mut removed = HashSet::new();
+    let mut removed = HashSet::default();
     if fixture.locked.is_empty() {
         return removed;
     }
-    let mut candidates: HashMap<NameId, Vec<Number>> = HashMap::new();
+    let mut candidates: HashMap<NameId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         let (id, package) = (pool.id(number), pool.package(number));
         let left_alone = irremovable.contains(&number)

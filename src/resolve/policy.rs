@@ -1,10 +1,10 @@
 //! Which of several packages is taken: Composer's `DefaultPolicy`.
 
-use std::collections::HashMap;
-
 use super::constraint::{NameId, Op, VersionId};
 use super::package::Package;
 use super::pool::{Number, Numbered};
+use super::tables::HashMap;
+use super::usort::usort;
 use super::version::Stability;
 
 /// Preferences of the run.
@@ -14,17 +14,6 @@ pub(super) struct Policy {
     pub prefer_lowest: bool,
     pub dev_over_prerelease: bool,
     pub preferred: HashMap<NameId, VersionId>,
-}
-
-/// Sorts in place, stable, with a comparison that need not be an order.
-fn insertion_sort(list: &mut [Number], mut before: impl FnMut(Number, Number) -> bool) {
-    for end in 1..list.len() {
-        let mut at = end;
-        while at > 0 && before(list[at], list[at - 1]) {
-            list.swap(at, at - 1);
-            at -= 1;
-        }
-    }
 }
 
 impl Policy {
@@ -51,7 +40,7 @@ impl Policy {
         let mut candidates = candidates.to_vec();
         candidates.sort_unstable();
         let mut groups: Vec<(NameId, Vec<Number>)> = Vec::new();
-        let mut places: HashMap<NameId, usize> = HashMap::new();
+        let mut places: HashMap<NameId, usize> = HashMap::default();
         for number in candidates {
             let name = pool.package(number).name;
             let place = *places.entry(name).or_insert_with(|| {
@@ -69,9 +58,7 @@ impl Policy {
             group.sort_by_key(|number| (pool.package(*number).alias_of.is_none(), *number));
             selected.extend(without_remote_aliases(pool, self.best(pool, *name, group)));
         }
-        if selected.len() > 1 {
-            insertion_sort(&mut selected, |a, b| is_before(pool, a, b, vendor));
-        }
+        usort(&mut selected, &|a, b| !is_before(pool, a, b, vendor));
         selected
     }
 
@@ -112,8 +99,8 @@ fn without_remote_aliases(pool: &Numbered<'_>, group: Vec<Number>) -> Vec<Number
     if own.is_empty() { group } else { own }
 }
 
-/// `compareByPriority()`: aliases of the same name, then what is replaced before what replaces it, then packages of
-/// the required vendor, then numbers.
+/// `compareByPriority()` of two packages: aliases of the same name, then what is replaced before what replaces it, then
+/// packages of the required vendor, then numbers. Of two that replace each other neither comes first.
 fn is_before(pool: &Numbered<'_>, a: Number, b: Number, vendor: Option<&str>) -> bool {
     let (left, right) = (pool.package(a), pool.package(b));
     if left.name == right.name && left.alias_of.is_some() != right.alias_of.is_some() {

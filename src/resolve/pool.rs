@@ -1,10 +1,10 @@
 //! The packages in question, numbered, and who offers what: Composer's `Pool`.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::constraint::{ConstraintId, NameId, Terms};
 use super::package::{Package, PackageId, Packages};
+use super::tables::{HashMap, Hasher};
 
 /// A package's number in a pool, from 1 on.
 pub(super) type Number = u32;
@@ -21,8 +21,8 @@ pub(super) struct Numbered<'a> {
 
 impl<'a> Numbered<'a> {
     pub fn new(packages: &'a Packages, terms: &'a Terms, list: Vec<PackageId>) -> Self {
-        let mut by_name: HashMap<NameId, Vec<Number>> = HashMap::new();
-        let mut numbers = HashMap::with_capacity(list.len());
+        let mut by_name: HashMap<NameId, Vec<Number>> = HashMap::default();
+        let mut numbers = HashMap::with_capacity_and_hasher(list.len(), Hasher::default());
         for (number, id) in (1..).zip(&list) {
             numbers.insert(*id, number);
             for name in packages[*id].names(true) {
@@ -35,7 +35,7 @@ impl<'a> Numbered<'a> {
             list,
             by_name,
             numbers,
-            providers: HashMap::new(),
+            providers: HashMap::default(),
         }
     }
 

@@ -4,10 +4,10 @@
 mod repositories;
 mod unlocking;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use indexmap::IndexMap;
 use regex::Regex;
 
 use super::Stop;
@@ -15,30 +15,31 @@ use super::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use super::metadata::Metadata;
 use super::package::{Origin, PackageId, Packages, add_given};
 use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
+use super::tables::{HashMap, HashSet, IndexMap};
 use super::version::Stability;
+use super::versions::Versions;
 
 /// Gives the metadata files of repositories.
 pub trait Provider {
     /// Makes files ready; they are asked for one by one afterwards.
     fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop>;
 
-    /// A file's text; `None` if the repository doesn't have it. Each file is asked for once.
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<String>, Stop>;
+    /// What a file says of its package; `None` if the repository doesn't have it.
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop>;
 
-    /// What a file says of a package; `None` if it says nothing.
+    /// The same, read.
     fn metadata(
         &mut self,
         terms: &mut Terms,
         repository: usize,
         file: &str,
-        name: &str,
     ) -> Result<Option<Rc<Metadata>>, Stop> {
-        let Some(text) = self.file(repository, file)? else {
+        let Some(versions) = self.file(repository, file)? else {
             return Ok(None);
         };
-        let metadata = Metadata::read(terms, text, name)
+        let metadata = Metadata::of(terms, versions)
             .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
-        Ok(metadata.map(Rc::new))
+        Ok(Some(Rc::new(metadata)))
     }
 }
 
@@ -48,6 +49,8 @@ pub(super) struct Pool {
     pub packages: Vec<PackageId>,
     /// What the project requires.
     pub requires: Vec<(NameId, ConstraintId)>,
+    /// The same without `require-dev`.
+    pub requires_without_dev: Option<Vec<(NameId, ConstraintId)>>,
     /// Locked or fixed packages that are left out for their stability.
     pub unacceptable: HashSet<PackageId>,
     /// Packages that keep the version of the lock.
@@ -142,13 +145,20 @@ impl<'a> Builder<'a> {
         packages: &'a mut Packages,
         provider: &'a mut dyn Provider,
     ) -> Result<Self, Stop> {
-        let mut requires = IndexMap::new();
+        let mut requires = IndexMap::default();
         for (name, constraint) in &problem.requires {
             let constraint = constraint
                 .id(terms)
                 .ok_or_else(|| bad_request("a requirement"))?;
             requires.insert(terms.name(name), constraint);
         }
+        let requires_without_dev = problem
+            .requires_without_dev
+            .iter()
+            .flatten()
+            .map(|(name, constraint)| Some((terms.name(name), constraint.id(terms)?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| bad_request("a requirement"))?;
         let mut first = 0;
         let mut add = |terms: &mut Terms, packages: &mut Packages, given| {
             let ids =
@@ -160,7 +170,7 @@ impl<'a> Builder<'a> {
         let locked_repo = add(terms, packages, &problem.locked)?;
         let mut sources = Vec::new();
         let mut filters = Vec::new();
-        let mut repo_of = HashMap::new();
+        let mut repo_of = HashMap::default();
         for (index, repository) in problem.repositories.iter().enumerate() {
             filters.push(Filter::of(repository)?);
             sources.push(match &repository.content {
@@ -218,7 +228,11 @@ impl<'a> Builder<'a> {
             filters,
             pool: Pool {
                 requires: requires.iter().map(|(name, id)| (*name, *id)).collect(),
-                found: vec![HashSet::new(); count],
+                requires_without_dev: problem
+                    .requires_without_dev
+                    .is_some()
+                    .then_some(requires_without_dev),
+                found: vec![HashSet::default(); count],
                 files: (0..count).map(|_| Vec::new()).collect(),
                 ..Pool::default()
             },
@@ -226,21 +240,21 @@ impl<'a> Builder<'a> {
             flags,
             root_aliases,
             locked_repo,
-            locked: IndexMap::new(),
+            locked: IndexMap::default(),
             fixed,
             linked_paths,
             allow: !problem.allow.is_empty(),
-            to_load: IndexMap::new(),
-            loaded: HashMap::new(),
-            loaded_per_repo: HashSet::new(),
+            to_load: IndexMap::default(),
+            loaded: HashMap::default(),
+            loaded_per_repo: HashSet::default(),
             repo_of,
-            aliases: HashMap::new(),
+            aliases: HashMap::default(),
             list: BTreeMap::new(),
             counter: 0,
-            skipped: HashMap::new(),
-            path_unlocked: HashSet::new(),
-            max_extended: HashSet::new(),
-            file_ids: HashMap::new(),
+            skipped: HashMap::default(),
+            path_unlocked: HashSet::default(),
+            max_extended: HashSet::default(),
+            file_ids: HashMap::default(),
         })
     }
 
@@ -421,7 +435,7 @@ impl<'a> Builder<'a> {
 
     /// `--with` and `--patch-only`: other versions are taken out, a package and its aliases together.
     fn apply_temporary(&mut self) -> Result<(), Stop> {
-        let mut temporary = HashMap::new();
+        let mut temporary = HashMap::default();
         for (name, constraint) in &self.problem.temporary {
             let constraint = constraint
                 .id(self.terms)

@@ -86,6 +86,9 @@ pub struct Problem {
     pub dialect: Dialect,
     /// Requirements of the project, in their order.
     pub requires: Vec<(String, GivenConstraint)>,
+    /// The same without `require-dev`, if there is a difference.
+    #[serde(default)]
+    pub requires_without_dev: Option<Vec<(String, GivenConstraint)>>,
     /// Packages that are there whatever happens: the project and the platform.
     pub fixed: Vec<GivenPackage>,
     /// Packages of the lock.

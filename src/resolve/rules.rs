@@ -1,15 +1,14 @@
 //! What must hold, as rules over package numbers: Composer's `RuleSetGenerator` and `RuleSet`. A positive literal is
 //! "installed", a negative one "not installed".
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
-
-use indexmap::IndexMap;
 
 use super::constraint::{ConstraintId, NameId};
 use super::optimizer::Fixture;
 use super::package::PackageId;
 use super::pool::{Number, Numbered};
+use super::tables::{HashMap, HashSet, IndexMap};
 
 pub(super) type Literal = i32;
 
@@ -124,8 +123,8 @@ impl<'a, 'p> Generator<'a, 'p> {
             pool,
             relaxed,
             rules: RuleSet::default(),
-            added: IndexMap::new(),
-            by_name: IndexMap::new(),
+            added: IndexMap::default(),
+            by_name: IndexMap::default(),
         };
         for id in fixture.fixed {
             let Some(number) = generator

@@ -3,13 +3,13 @@
 
 mod unsolvable;
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Stop;
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
 use super::rules::{Kind, Literal, Rule, RuleSet, Shape, installed, package_of};
+use super::tables::{HashMap, HashSet};
 
 /// Decisions, by package and in their order. A decision's level tells which choice led to it.
 #[derive(Default)]
@@ -63,13 +63,26 @@ struct Watch {
 
 /// Which rules have to be looked at when a literal becomes false. The last added comes first, so lists are kept
 /// backwards.
-#[derive(Default)]
 struct WatchGraph {
     watches: Vec<Watch>,
-    chains: HashMap<Literal, Vec<usize>>,
+    /// By package, for its negative and its positive literal.
+    chains: Vec<[Vec<usize>; 2]>,
 }
 
 impl WatchGraph {
+    fn new(packages: usize) -> Self {
+        let mut chains = Vec::new();
+        chains.resize_with(packages + 1, Default::default);
+        Self {
+            watches: Vec::new(),
+            chains,
+        }
+    }
+
+    fn chain(&mut self, literal: Literal) -> &mut Vec<usize> {
+        &mut self.chains[package_of(literal) as usize][usize::from(literal > 0)]
+    }
+
     fn insert(&mut self, number: usize, rule: &Rule, highest: Option<&Decisions>) {
         if rule.is_assertion() {
             return;
@@ -94,11 +107,11 @@ impl WatchGraph {
         let place = self.watches.len();
         if rule.shape == Shape::AtMostOne {
             for literal in &*rule.literals {
-                self.chains.entry(*literal).or_default().push(place);
+                self.chain(*literal).push(place);
             }
         } else {
             for literal in [watch.first, watch.second] {
-                self.chains.entry(literal).or_default().push(place);
+                self.chain(literal).push(place);
             }
         }
         self.watches.push(watch);
@@ -113,9 +126,7 @@ impl WatchGraph {
         rules: &RuleSet,
     ) -> Result<Option<usize>, Stop> {
         let literal = -decided;
-        let Some(mut chain) = self.chains.remove(&literal) else {
-            return Ok(None);
-        };
+        let mut chain = std::mem::take(self.chain(literal));
         let mut conflict = None;
         let mut at = chain.len();
         // What stays moves up behind what was looked at.
@@ -154,7 +165,7 @@ impl WatchGraph {
                         } else {
                             watch.second = alternative;
                         }
-                        self.chains.entry(alternative).or_default().push(place);
+                        self.chain(alternative).push(place);
                         continue;
                     }
                     if decisions.conflicts(other) {
@@ -171,7 +182,7 @@ impl WatchGraph {
             }
         }
         chain.drain(at..kept);
-        self.chains.insert(literal, chain);
+        *self.chain(literal) = chain;
         Ok(conflict)
     }
 }
@@ -217,10 +228,10 @@ impl<'a, 'p> Solver<'a, 'p> {
             rules,
             fixed,
             decisions,
-            graph: WatchGraph::default(),
+            graph: WatchGraph::new(count),
             next: 0,
             branches: Vec::new(),
-            lessons: HashMap::new(),
+            lessons: HashMap::default(),
             blamed: Vec::new(),
             is_cancelled,
         }
@@ -341,7 +352,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         let mut rule = conflict;
         let mut rule_level = 1;
         let (mut here, mut first_level) = (0_i64, 0_i64);
-        let mut seen: HashSet<Number> = HashSet::new();
+        let mut seen: HashSet<Number> = HashSet::default();
         let mut learned = None;
         let mut others: Vec<Literal> = Vec::new();
         let mut at = self.decisions.queue.len();

@@ -1,10 +1,12 @@
 //! Small problems, solved without files or servers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::request::Problem;
+use super::versions::Versions;
 use super::{Answer, Provider, Stop, solve};
 
 /// Metadata files by name.
@@ -29,8 +31,15 @@ impl Provider for Files {
         Ok(())
     }
 
-    fn file(&mut self, _repository: usize, file: &str) -> Result<Option<String>, Stop> {
-        Ok(self.texts.get(file).cloned())
+    fn file(&mut self, _repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
+        let Some(text) = self.texts.get(file) else {
+            return Ok(None);
+        };
+        let name = file.trim_end_matches("~dev");
+        let versions = Versions::read(text.clone(), name);
+        Ok(versions
+            .map_err(|unclear| Stop::Unclear(unclear.0))?
+            .map(Arc::new))
     }
 }
 

@@ -11,14 +11,16 @@ mod search;
 mod tests;
 mod words;
 
-use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::constraint::Terms;
 use super::metadata::Metadata;
 use super::request::Problem;
+use super::tables::HashMap;
+use super::versions::Versions;
 use super::{Answer, Provider, Stop};
 pub use conflict::What;
 use conflict::{Conflict, Statement};
@@ -185,7 +187,7 @@ impl<'a> Kept<'a> {
     fn new(provider: &'a mut dyn Provider) -> Self {
         Self {
             provider,
-            read: HashMap::new(),
+            read: HashMap::default(),
         }
     }
 
@@ -214,7 +216,7 @@ impl Provider for Kept<'_> {
         self.provider.prepare(repository, &files)
     }
 
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<String>, Stop> {
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
         self.provider.file(repository, file)
     }
 
@@ -223,13 +225,12 @@ impl Provider for Kept<'_> {
         terms: &mut Terms,
         repository: usize,
         file: &str,
-        name: &str,
     ) -> Result<Option<Rc<Metadata>>, Stop> {
         let place = (repository, file.to_owned());
         if let Some(known) = self.read.get(&place) {
             return Ok(known.clone());
         }
-        let metadata = self.provider.metadata(terms, repository, file, name)?;
+        let metadata = self.provider.metadata(terms, repository, file)?;
         self.read.insert(place, metadata.clone());
         Ok(metadata)
     }

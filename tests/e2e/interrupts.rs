@@ -410,6 +410,36 @@ fn interrupted_in_a_resolution() {
     );
 }
 
+/// Another process writes the lock while versions are chosen.
+#[test]
+fn a_lock_that_changes_in_a_resolution() {
+    let Some(scene) = Scene::small() else { return };
+    for args in [&["resolve"][..], &["resolve", "--dry-run"]] {
+        scene.forget_cache(Side::Allegro);
+        scene.write_project();
+        let path = scene.project().join("composer.lock");
+        let fault = Fault::Latency(Duration::from_millis(1500));
+        scene.server.set_faults(vec![Rule::always("/p2/*", fault)]);
+        scene.server.clear_log();
+        let (mut child, log) = start(&scene.call(Side::Allegro, args), &scene);
+        until_asked("a changing lock", &scene, "/p2/");
+        let mut lock = fs::read_to_string(&path).expect("a lock");
+        lock.push('\n');
+        fs::write(&path, &lock).expect("written");
+        assert_eq!(
+            ends_within(&mut child, Duration::from_mins(1)),
+            1,
+            "{args:?}"
+        );
+        let said = fs::read_to_string(&log).expect("stderr");
+        assert!(
+            said.contains("composer.lock was changed by somebody else"),
+            "{said}"
+        );
+        assert_eq!(fs::read_to_string(&path).expect("a lock"), lock, "{args:?}");
+    }
+}
+
 /// Ctrl-C while files are put in place.
 #[test]
 fn interrupted_at_work() {

@@ -1,7 +1,11 @@
 //! `composer resolve` beside `composer update --no-install`: the same lock, the same words, the same exit code.
 
+mod choices;
+mod circles;
 mod corpus;
 mod made_up;
+mod twice;
+mod unchosen;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -23,14 +27,19 @@ fn number(name: &str) -> Option<u64> {
 struct Registry {
     scene: Scene,
     files: Files,
+    /// Options of PHP, for both sides.
+    php: Vec<String>,
 }
 
 impl Registry {
     fn new() -> Option<Self> {
         let (scene, files) = bare()?;
-        // Where nothing else decides, Composer takes what came first.
         files.answer_in_order();
-        let registry = Self { scene, files };
+        let registry = Self {
+            scene,
+            files,
+            php: Vec::new(),
+        };
         registry.root("", json!({}));
         Some(registry)
     }
@@ -93,9 +102,14 @@ impl Registry {
             Side::Allegro => vec!["resolve"],
             _ => vec!["update", "--no-install"],
         };
-        let run = self.scene.run(side, &[&command, args].concat());
+        let mut call = self.scene.call(side, &[&command, args].concat());
+        // Where nothing else decides, Composer takes what came first.
+        call = call.env("COMPOSER_MAX_PARALLEL_HTTP", "1");
+        for option in &self.php {
+            call = call.php_option(option);
+        }
         (
-            run,
+            call.run(),
             fs::read_to_string(self.scene.project().join("composer.lock")).ok(),
         )
     }
@@ -108,6 +122,36 @@ impl Registry {
         lock: Option<&str>,
         args: &[&str],
     ) -> (bool, Option<String>) {
+        let (_, found) = self.compare(what, manifest, lock, args);
+        let (ours, again) = self.play(Side::Allegro, manifest, lock, &[args, &["-v"]].concat());
+        assert!(
+            found == again,
+            "{what}: {manifest}\n{}",
+            difference(found.as_deref(), again.as_deref())
+        );
+        (is_native(what, &ours), found)
+    }
+
+    /// The same with two runs in place of three, both of which say more, in which ours tells what it did.
+    fn agree_loudly(
+        &self,
+        what: &str,
+        manifest: &Value,
+        lock: Option<&str>,
+        args: &[&str],
+    ) -> (bool, Option<String>) {
+        let (ours, found) = self.compare(what, manifest, lock, &[args, &["-v"]].concat());
+        (is_native(what, &ours), found)
+    }
+
+    /// What Allegro did and the lock that it wrote, which are what Composer did and wrote.
+    fn compare(
+        &self,
+        what: &str,
+        manifest: &Value,
+        lock: Option<&str>,
+        args: &[&str],
+    ) -> (Run, Option<String>) {
         let (plain, wanted) = self.play(Side::Serial, manifest, lock, args);
         let (ours, found) = self.play(Side::Allegro, manifest, lock, args);
         let context = || {
@@ -131,30 +175,53 @@ impl Registry {
             difference(wanted.as_deref(), found.as_deref())
         );
         assert_eq!(said(&plain), said(&ours), "{}", context());
-        let (ours, again) = self.play(Side::Allegro, manifest, lock, &[args, &["-v"]].concat());
-        assert!(
-            found == again,
-            "{}\n{}",
-            context(),
-            difference(found.as_deref(), again.as_deref())
-        );
-        let is_native = ours.stderr.contains("considered");
-        for line in ours
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("Allegro: "))
-        {
-            println!("{what}: {line}");
-        }
-        (is_native, found)
+        (ours, found)
     }
 }
 
-/// Without the command's own synopsis, which stands behind exceptions.
+/// Whether the native part has chosen, by what was said with `-v`.
+fn is_native(what: &str, run: &Run) -> bool {
+    for line in run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("Allegro: "))
+    {
+        println!("{what}: {line}");
+    }
+    let is_native = run.stderr.contains("considered");
+    // Composer may refuse the choice for the sake of what the project requires for itself.
+    if is_native && run.exit == 0 {
+        assert_no_second_solving(what, &run.stderr);
+    }
+    is_native
+}
+
+/// Composer was given the choice as its solver's result: it speaks of the native part's rules.
+fn assert_no_second_solving(context: &str, stderr: &str) {
+    let ours = stderr.lines().find(|line| line.contains("considered"));
+    let rules = ours
+        .and_then(|line| line.rsplit(", ").next())
+        .map(|rules| rules.replace(',', ""));
+    let rules = rules.expect("the line that counts rules");
+    let said = format!("Analyzed {rules} to resolve dependencies");
+    assert!(
+        stderr.contains(&said) && !stderr.contains("by itself"),
+        "{context}: no \"{said}\" in\n{stderr}"
+    );
+}
+
+/// Without the command's own synopsis and the calls it has come through, which stand behind exceptions, and without what
+/// `-v` tells of the solver's work: Composer's has less of it to do where versions were chosen before.
 fn said(run: &Run) -> Vec<String> {
-    let synopsis = |line: &String| line.starts_with("update [") || line.starts_with("resolve [");
+    let differs = |line: &String| {
+        line.starts_with("update [")
+            || line.starts_with("resolve [")
+            || line.contains("() at ") && line.ends_with(|last: char| last.is_ascii_digit())
+            || line.starts_with("Analyzed ") && line.ends_with(" to resolve dependencies")
+            || line.starts_with("Found ") && line.ends_with(" were optimized away.")
+    };
     let lines = run.lines().into_iter();
-    lines.filter(|line| !synopsis(line)).collect()
+    lines.filter(|line| !differs(line)).collect()
 }
 
 fn difference(wanted: Option<&str>, found: Option<&str>) -> String {

@@ -153,3 +153,44 @@ fn nothing_is_left_when_it_is_interrupted() {
         }
     }
 }
+
+/// Part of the line that tells how far metadata is.
+const METADATA: &str = " metadata files";
+
+/// The same while versions are chosen, to the end and with Ctrl-C. The plugin has no other line there.
+#[test]
+fn resolving_leaves_nothing_behind() {
+    let Some(scene) = Scene::small().filter(|_| extension().is_some()) else {
+        return;
+    };
+    let slowly = |fault| scene.server.set_faults(vec![Rule::always("/p2/*", fault)]);
+    for engine in ENGINES {
+        for (fault, is_interrupted) in [
+            (Fault::Latency(Duration::from_millis(1500)), false),
+            (Fault::Hang(0), true),
+        ] {
+            let what = format!("{engine:?}, interrupted: {is_interrupted}");
+            slowly(fault);
+            scene.forget_cache(Side::Allegro);
+            scene.write_project();
+            let call = scene.call(Side::Allegro, &["resolve"]).engine(engine);
+            let seen = |written: &str| is_interrupted && written.contains(METADATA);
+            let Some((exit, written)) = on_terminal(&call, 80, seen) else {
+                return;
+            };
+            assert_eq!(
+                exit,
+                if is_interrupted { 130 } else { 0 },
+                "{what}: {written}"
+            );
+            assert!(written.contains(METADATA), "{what}: {written:?}");
+            let screen = Screen::after(&written, 80);
+            assert!(screen.wraps, "{what}");
+            let left = screen.text();
+            assert!(
+                !left.iter().any(|line| line.contains("metadata")),
+                "{what}: {left:?}"
+            );
+        }
+    }
+}

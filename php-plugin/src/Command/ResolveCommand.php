@@ -5,14 +5,20 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Command;
 
 use Allegro\Plugin\Plugin;
-use Allegro\Plugin\Resolve\DifferentChoice;
+use Allegro\Plugin\Resolve\Exceptions;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
+use Allegro\Plugin\Resolve\ParentProject;
+use Allegro\Plugin\Resolve\SecurityOnly;
+use Allegro\Plugin\Resolve\SettingException;
+use Allegro\Plugin\Resolve\Trial;
 use Composer\Command\UpdateCommand;
 use Composer\Composer;
 use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
+use Composer\IO\IOInterface;
 use Seld\JsonLint\ParsingException;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
@@ -40,11 +46,17 @@ final class ResolveCommand extends UpdateCommand
             ->addOption('install', null, InputOption::VALUE_NONE, 'Goes on with the installation, as `composer update` does.')
             ->addOption('diff', null, InputOption::VALUE_OPTIONAL, 'Prints what changes in the lock: text (default), md or json.', false)
             ->addOption('explain', null, InputOption::VALUE_REQUIRED | InputOption::VALUE_IS_ARRAY, 'Says why a package has its version, and what speaks against newer ones.')
+            ->addOption('security-only', null, InputOption::VALUE_NONE, 'Moves only what security advisories affect, as little as possible; names and patterns narrow it down.')
             ->setHelp(
                 "<info>resolve</info> writes the composer.lock that <info>composer update</info> would write, and takes its options.\n"
                 ."Packages are neither downloaded nor installed, unless <info>--install</info> is given.\n\n"
                 ."Where it is not certain that the result is Composer's (a plugin that changes the pool, an unusual kind of\n"
-                .'repository), Composer resolves by itself; <info>-v</info> says why.'
+                ."repository), Composer resolves by itself; <info>-v</info> says why.\n\n"
+                ."<info>--security-only</info> takes the lock as it is and moves packages that a security advisory affects to\n"
+                ."the lowest newer version that none affects, and others only where nothing else helps. It ends with 5 if a\n"
+                ."package stays affected. Advisories that <info>config.audit</info> or <info>config.policy</info> ignore do not count.\n\n"
+                ."<info>extra.allegro.exceptions</info> in composer.json holds packages to constraints, as <info>--with</info> does for one run;\n"
+                .'<info>extra.allegro.parent</info> names a project whose locked versions are taken for all packages that it has.'
             );
     }
 
@@ -65,8 +77,14 @@ final class ResolveCommand extends UpdateCommand
         } catch (ParsingException $e) {
             // Composer writes another.
         }
-        $exit = $this->resolve($composer, $input, $output);
-        if ($exit !== 0 || !$locker->isLocked()) {
+        try {
+            $exit = $this->choose($composer, $input, $output);
+        } catch (SettingException $e) {
+            $this->getIO()->writeError('<error>'.OutputFormatter::escape($e->getMessage()).'</error>', true, IOInterface::QUIET);
+
+            return 1;
+        }
+        if (!in_array($exit, [0, SecurityOnly::STILL_AFFECTED], true) || !$locker->isLocked()) {
             return $exit;
         }
         if ($diff !== null) {
@@ -113,25 +131,42 @@ final class ResolveCommand extends UpdateCommand
         return $diff;
     }
 
-    private function resolve(Composer $composer, InputInterface $input, OutputInterface $output): int
+    /**
+     * The update, with what `extra.allegro` and our own options want of it.
+     *
+     * @throws SettingException
+     */
+    private function choose(Composer $composer, InputInterface $input, OutputInterface $output): int
     {
+        $io = $this->getIO();
+        $root = $composer->getPackage();
+        $exceptions = Exceptions::of($root);
+        $parent = ParentProject::of($root);
+        $parent === null || $parent->take($composer, $io);
+        $update = fn (InputInterface $input, OutputInterface $output): int => (int) parent::execute($input, $output);
         $session = $this->plugin->session();
-        $resolution = $session === null ? null : $session->resolution($composer);
-        if ($resolution === null) {
-            return (int) parent::execute($input, $output);
-        }
-        $resolution->takeOver();
-        try {
-            $exit = (int) parent::execute($input, $output);
-            if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || !$resolution->wasUsed()) {
-                return $exit;
-            }
-            $reason = 'with the chosen versions there is no solution';
-        } catch (DifferentChoice $e) {
-            $reason = $e->getMessage();
-        }
-        $resolution->retire($reason);
+        $trial = new Trial($this, $composer, $io, $input, $update, $session);
+        $resolve = static function () use ($composer, $session, $update, $input, $output): int {
+            $resolution = $session === null ? null : $session->resolution($composer);
+            $whole = static fn (): int => $update($input, $output);
 
-        return (int) parent::execute($input, $output);
+            return $resolution === null ? $whole() : $resolution->run($whole, $output);
+        };
+        $isSecurityOnly = $input->getOption('security-only') === true;
+        if ($isSecurityOnly) {
+            $exit = (new SecurityOnly($composer, $io, $trial, $exceptions))->run($input, $resolve);
+        } else {
+            $exceptions->hold($input, $io);
+            $exit = $resolve();
+        }
+        if ($exit === Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED) {
+            $parent === null || $parent->tellConflict($root, $exceptions->constraints(), $io);
+        } elseif (in_array($exit, [0, SecurityOnly::STILL_AFFECTED], true) && $composer->getLocker()->isLocked()) {
+            $locked = Trial::entries($composer->getLocker()->getLockData());
+            $isSecurityOnly || $exceptions->tellUnneeded($trial, $locked, $input, $composer, $io);
+            $parent === null || $parent->tell($locked, $io);
+        }
+
+        return $exit;
     }
 }

@@ -18,6 +18,9 @@ final class Report
 
     private ?Progress $progress = null;
 
+    /** @var array{int, int}|null metadata files that have come, and those that were asked for */
+    private ?array $metadata = null;
+
     private bool $isHidden = false;
 
     /** When the line was written last. */
@@ -77,12 +80,35 @@ final class Report
     }
 
     /**
+     * Shows how far metadata is while it is loaded.
+     *
+     * @template T
+     *
+     * @param callable(): T $work tells its events
+     *
+     * @return T
+     */
+    public function loading(callable $work)
+    {
+        $this->shown = microtime(true) + 0.2;
+        try {
+            return $this->showsProgress() ? Interruption::clearing(fn () => $this->abort(), $work) : $work();
+        } finally {
+            $this->clear();
+            $this->metadata = null;
+        }
+    }
+
+    /**
      * @param list<array<string, mixed>> $events none as a sign of life
      */
     public function events(array $events): void
     {
         foreach ($events as $event) {
             switch ($event['event'] ?? null) {
+                case 'metadata':
+                    $this->metadata = [$event['done'], $event['total']];
+                    break;
                 case 'settled':
                     $this->progress?->settled($event['id']);
                     break;
@@ -102,11 +128,25 @@ final class Report
             }
         }
         $now = microtime(true);
-        if ($this->progress !== null && $now - $this->shown >= 0.1 && $this->showsProgress()) {
-            $this->shown = $now;
+        if ($now - $this->shown >= 0.1 && $this->showsProgress()) {
             // The last column stays free: a terminal may go on to the next line as soon as it is written.
-            $this->show($this->progress->line($now, $this->terminal->width() - 1));
+            $line = $this->line($now, $this->terminal->width() - 1);
+            if ($line !== null) {
+                $this->shown = $now;
+                $this->show($line);
+            }
         }
+    }
+
+    private function line(float $now, int $columns): ?string
+    {
+        if ($this->metadata !== null) {
+            $line = sprintf('    %s/%s metadata files', number_format($this->metadata[0]), number_format($this->metadata[1]));
+
+            return substr($line, 0, max(0, $columns));
+        }
+
+        return $this->progress?->line($now, $columns);
     }
 
     /**

@@ -87,14 +87,15 @@ interface Engine
     /**
      * Which versions an update would lock.
      *
-     * @param array<string, mixed> $request `ResolveRequest` of the core
+     * @param array<string, mixed>                               $request  `ResolveRequest` of the core
+     * @param (callable(list<array<string, mixed>>): void)|null $onEvents
      *
      * @throws EngineException
      * @throws InterruptedException as above
      *
      * @return array<string, mixed> `ResolveAnswer` of the core
      */
-    public function resolve(array $request): array;
+    public function resolve(array $request, ?callable $onEvents): array;
 
     /**
      * Ends what runs beside us.

@@ -43,9 +43,9 @@ final class ExtensionEngine implements Engine
         $this->call(static fn () => \Allegro\dumped($request));
     }
 
-    public function resolve(array $request): array
+    public function resolve(array $request, ?callable $onEvents): array
     {
-        return $this->call(static fn () => \Allegro\resolve($request));
+        return $this->call(static fn () => \Allegro\resolve($request, $onEvents));
     }
 
     public function close(): void

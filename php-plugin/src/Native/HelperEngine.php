@@ -109,11 +109,10 @@ final class HelperEngine implements Engine
         $this->call('dumped', $request, null, $this->patience);
     }
 
-    public function resolve(array $request): array
+    public function resolve(array $request, ?callable $onEvents): array
     {
-        $answer = $this->call('resolve', $request, static function (): void {
-        }, $this->patience);
-        $lists = ['solved' => ['packages', 'found', 'kept', 'unlocked'], 'unsolvable' => [], 'declined' => []];
+        $answer = $this->call('resolve', $request, $onEvents, $this->patience);
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unlocked'], 'unsolvable' => [], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();

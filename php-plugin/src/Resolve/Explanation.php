@@ -72,6 +72,10 @@ final class Explanation
         foreach ($this->links('getRequires', $name) as [$by, $link]) {
             $lines[] = sprintf('  %s requires %s', $by, $link->getPrettyConstraint());
         }
+        $parent = ParentRepository::labelOf($name, $this->composer->getRepositoryManager()->getRepositories());
+        if ($parent !== null) {
+            return array_merge($lines, ['  extra.allegro.parent: versions of '.$parent.' are taken as they are']);
+        }
         $newer = $this->newer($package);
         if ($newer === []) {
             $lines[] = '  it is the newest version that the repositories have';

@@ -164,6 +164,6 @@ final class Judge
             $question['problem']['written'] = [];
         }
 
-        return InterruptedException::outlive(fn (): array => $this->engine->resolve($question));
+        return InterruptedException::outlive(fn (): array => $this->engine->resolve($question, null));
     }
 }

@@ -8,39 +8,38 @@ use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
+use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Io\Retold;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
-use Composer\DependencyResolver\DefaultPolicy;
+use Composer\DependencyResolver\PolicyInterface;
+use Composer\DependencyResolver\Pool;
 use Composer\DependencyResolver\PoolBuilder;
-use Composer\DependencyResolver\PoolOptimizer;
 use Composer\DependencyResolver\Request;
 use Composer\EventDispatcher\Event;
-use Composer\Filter\PlatformRequirementFilter\IgnoreAllPlatformRequirementFilter;
-use Composer\Filter\PlatformRequirementFilter\IgnoreListPlatformRequirementFilter;
-use Composer\Filter\PlatformRequirementFilter\IgnoreNothingPlatformRequirementFilter;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\Package\AliasPackage;
+use Composer\Package\BasePackage;
+use Composer\Package\Locker;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
-use Composer\Repository\ArrayRepository;
 use Composer\Repository\ComposerRepository;
 use Composer\Repository\FilterRepository;
-use Composer\Repository\PlatformRepository;
 use Composer\Repository\RepositoryManager;
-use Composer\Semver\Constraint\Constraint;
 use Composer\Semver\Constraint\MatchAllConstraint;
-use Composer\Semver\Intervals;
-use Composer\Semver\VersionParser;
+use Symfony\Component\Console\Output\OutputInterface;
 
 /**
  * One update whose versions the native part chooses.
  *
  * Composer's update runs as it is. When it asks its first repository for packages, everything is known that the result
- * depends on; the native part is given all of it and chooses. From then on repositories show the chosen versions only,
- * and Composer's own solver, with almost nothing left to decide, comes to the same result, says what it always says and
- * writes its lock. Before the lock is written it is compared with the choice.
+ * depends on; the native part is given all of it and chooses. From then on repositories show the chosen versions only.
+ * Where Composer makes a solver it gets ours ({@see ChosenSolver}), which has the result at hand; where that can't be, its
+ * own, with almost nothing left to decide, comes to the same result. Composer says what it always says and writes its
+ * lock. Before the lock is written it is compared with the choice.
  */
 final class Resolution
 {
@@ -50,6 +49,17 @@ final class Resolution
     /** @var array<string, string>|null version by name */
     private ?array $expected = null;
 
+    /** @var array<string, array<string, true>> aliases that come with the choice, by name and version */
+    private array $aliases = [];
+
+    /** @var array<string, true>|null what only `require-dev` needs, by name; null: Composer finds out */
+    private ?array $dev = null;
+
+    private int $ruleCount = 0;
+
+    /** Composer has been given the choice as its result, and asks once more for what it needs without `require-dev`. */
+    private bool $isExtracting = false;
+
     private ?PoolBuilder $builder = null;
 
     private ?string $reason = null;
@@ -57,18 +67,50 @@ final class Resolution
     /** @var list<string> */
     private array $verdict = [];
 
+    /** @var \WeakMap<PolicyInterface, self>|null the updates under way; nothing else is common to both of Composer's solvers */
+    private static ?\WeakMap $resolutions = null;
+
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
         private readonly Engine $engine,
         private readonly Sources $sources,
+        private readonly Report $report,
     ) {
+    }
+
+    /**
+     * @param callable(): int $update Composer's update, to be called again if the choice turns out not to be Composer's
+     * @param OutputInterface $output the update's
+     *
+     * @return int its exit code
+     */
+    public function run(callable $update, OutputInterface $output): int
+    {
+        SolverClass::replace();
+        $this->takeOver();
+
+        return Retold::during($output, function (callable $again) use ($update): int {
+            try {
+                $exit = $update();
+                if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || $this->choices === null) {
+                    return $exit;
+                }
+                $reason = 'with the chosen versions there is no solution';
+            } catch (DifferentChoice $e) {
+                $reason = $e->getMessage();
+            }
+            $again();
+            $this->retire($reason);
+
+            return $update();
+        });
     }
 
     /**
      * Puts our repositories where Composer's own are.
      */
-    public function takeOver(): void
+    private function takeOver(): void
     {
         $locker = $this->composer->getLocker();
         if (!$locker instanceof IndexedLocker) {
@@ -76,20 +118,31 @@ final class Resolution
 
             return;
         }
-        $locker->beforeWrite(function (array $packages): void {
+        $lock = Internals::of($locker, Locker::class)['lockFile']->getPath();
+        $before = self::content($lock);
+        $locker->beforeWrite(function (array $packages) use ($lock, $before): void {
+            if (self::content($lock) !== $before) {
+                throw new \RuntimeException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
+            }
             $this->check($packages);
         });
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
     }
 
+    private static function content(string $file): ?string
+    {
+        return is_file($file) ? (string) hash_file('sha256', $file) : null;
+    }
+
     private function inPlaceOf(object $repository): object
     {
-        if (get_class($repository) === ComposerRepository::class) {
+        if (get_class($repository) === ComposerRepository::class || $repository instanceof ResolvedRepository) {
             return ResolvedRepository::inPlaceOf($repository, $this);
         }
         if (get_class($repository) === FilterRepository::class) {
             $inner = $this->inPlaceOf($repository->getRepository());
+            $repository = clone $repository;
             Internals::set($repository, FilterRepository::class, 'repo', $inner);
         }
 
@@ -99,7 +152,7 @@ final class Resolution
     /**
      * Composer does the rest of the run alone.
      */
-    public function retire(string $reason): void
+    private function retire(string $reason): void
     {
         $this->decline($reason);
         $this->choices = null;
@@ -107,11 +160,69 @@ final class Resolution
     }
 
     /**
-     * Whether a choice of the native part has been used.
+     * The update that a solver with this policy is made for.
      */
-    public function wasUsed(): bool
+    public static function under(PolicyInterface $policy): ?self
     {
-        return $this->choices !== null;
+        return self::$resolutions[$policy] ?? null;
+    }
+
+    /**
+     * The choice, as the result of Composer's solver; null if that has to find one.
+     *
+     * @throws DifferentChoice if the pool lacks a chosen version
+     */
+    public function transaction(Pool $pool, Request $request): ?ChosenTransaction
+    {
+        if ($this->expected === null || $this->isExtracting && $this->dev === null) {
+            return null;
+        }
+        $expected = $this->isExtracting ? [] : $this->expected;
+        $packages = $found = [];
+        foreach ($pool->getPackages() as $package) {
+            if ($request->isFixedPackage($package)) {
+                $packages[] = $package;
+                continue;
+            }
+            $base = $package instanceof AliasPackage ? $package->getAliasOf() : $package;
+            if (($expected[$base->getName()] ?? null) !== $base->getVersion()) {
+                continue;
+            }
+            if ($base !== $package) {
+                if (isset($this->aliases[$package->getName()][$package->getVersion()])) {
+                    $packages[] = $package;
+                }
+                continue;
+            }
+            if (isset($found[$base->getName()])) {
+                // Several repositories have it: Composer solves, both times.
+                $this->isExtracting = true;
+                $this->dev = null;
+
+                return null;
+            }
+            $found[$base->getName()] = true;
+            $packages[] = $package;
+        }
+        if (count($found) !== count($expected)) {
+            $missing = array_keys(array_diff_key($expected, $found));
+            throw new DifferentChoice($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
+        }
+        $this->isExtracting = true;
+        if ($this->dev === null) {
+            // As they were decided, the last one first: where Composer itself looks for what only development needs, it
+            // does so in this order, which decides between equals.
+            $places = array_flip(array_keys($expected));
+            $place = static fn (BasePackage $package): int => $places[($package instanceof AliasPackage ? $package->getAliasOf() : $package)->getName()] ?? -1;
+            usort($packages, static fn (BasePackage $one, BasePackage $other): int => $place($other) <=> $place($one));
+        }
+
+        return ChosenTransaction::of($pool, $request, $packages, $this->dev);
+    }
+
+    public function ruleCount(): int
+    {
+        return $this->ruleCount;
     }
 
     /**
@@ -185,75 +296,18 @@ final class Resolution
                 throw new DeclinedException('somebody listens to '.$event);
             }
         }
-        $state = Internals::of($builder, PoolBuilder::class);
-        $ignoredTypes = array_values($state['ignoredTypes'] ?? []);
-        $allowedTypes = $state['allowedTypes'] ?? null;
-        if ($request->getUpdateAllowList() !== [] && $request->getLockedRepository() === null) {
-            throw new DeclinedException('there is no lock to update a part of');
-        }
-        if (method_exists($request, 'getRestrictedPackages') && $request->getRestrictedPackages() !== null) {
-            throw new DeclinedException('only some packages are looked for');
-        }
-        $list = $sources = $places = [];
-        foreach (array_values($repositories) as $index => $repository) {
-            [$list[], $sources[], $metadata] = $this->repository($repository, $request, $ignoredTypes, $allowedTypes);
-            if ($metadata !== null) {
-                $places[$index] = $metadata;
-            }
-        }
-        $locked = $request->getLockedRepository();
-        $requires = [];
-        foreach ($request->getRequires() as $name => $constraint) {
-            $requires[] = [(string) $name, Snapshot::constraint($constraint)];
-        }
-        $temporary = [];
-        foreach ($state['temporaryConstraints'] ?? [] as $name => $constraint) {
-            $temporary[] = [(string) $name, Snapshot::constraint($constraint)];
-        }
-        $aliases = [];
-        foreach ($state['rootAliases'] as $name => $versions) {
-            foreach ($versions as $version => $alias) {
-                $aliases[] = [(string) $name, (string) $version, $alias['alias_normalized']];
-            }
-        }
         $judge = new Judge($this->composer, $this->engine);
-        $batch = (new \ReflectionClass(PoolBuilder::class))->getConstant('LOAD_BATCH_SIZE');
-        $parser = new VersionParser();
-        $problem = [
-            'dialect' => [
-                'long_dates' => self::accepts($parser, '20100102.5.3'),
-                'rc_is_a_modifier' => (string) $parser->parseConstraints('<1.0-RC') === '< 1.0.0.0-RC',
-                'points_need_branches' => (string) Intervals::compactConstraint($parser->parseConstraints('>=2 !=3 || <=2')) !== '!= 3.0.0.0',
-                'zero_is_least' => Intervals::get(new Constraint('<', '0.0.0.0-dev'))['numeric'] === [],
-            ],
-            'requires' => $requires,
-            'fixed' => Snapshot::packages($request->getFixedPackages()),
-            'locked' => $locked === null ? [] : Snapshot::packages($locked->getPackages()),
-            'allow' => self::patterns($request->getUpdateAllowList()),
-            'reach' => $request->getUpdateAllowTransitiveRootDependencies()
-                ? 'all_dependencies'
-                : ($request->getUpdateAllowTransitiveDependencies() ? 'dependencies' : 'listed'),
-            'repositories' => $list,
-            'stabilities' => array_values($state['acceptableStabilities']),
-            'stability_flags' => self::pairs($state['stabilityFlags']),
-            'root_aliases' => $aliases,
-            'temporary' => $temporary,
-            'platform' => $this->platformFilter($installer),
-            'ignored_types' => $ignoredTypes,
-            'allowed_types' => $allowedTypes,
-            'batch' => is_int($batch) ? $batch : null,
-            'temporary_for_all_names' => is_int($batch),
-            'replaced_if_required' => method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired'),
-            'written' => self::pairs($judge->written()),
-        ] + $this->policy($state['poolOptimizer'] ?? null);
-        $question = ['http' => $this->sources->httpOptions(), 'sources' => $sources, 'problem' => $problem];
-        $answer = InterruptedException::outlive(fn (): array => $this->engine->resolve($question));
-        $this->verdict = $judge->lines($answer, $question);
-        $this->verdict === [] || $this->io->writeError($this->verdict);
-        $this->accept($answer, $places);
+        $question = new Question($this->sources, $builder, $repositories, $request, $installer, $judge->written());
+        $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
+        $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
+        $answer = $this->report->loading($resolve);
+        $this->verdict = $judge->lines($answer, $question->asked());
+        self::$resolutions ??= new \WeakMap();
+        self::$resolutions[$question->policy()] = $this;
+        $this->accept($answer, $question->places());
         $this->warn($builder, $answer['kept']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
-        // It has done its work: of the chosen versions it would take away those that only others asked for by name.
+        // Of the chosen versions it would take away those that only others asked for by name.
         Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
     }
 
@@ -289,12 +343,35 @@ final class Resolution
             $this->choices[spl_object_id($repository)] = $choices[$index];
         }
         $this->expected = $expected;
+        $this->aliases = [];
+        foreach ($answer['aliases'] as [$name, $version]) {
+            $this->aliases[$name][$version] = true;
+        }
+        $isDev = array_column($answer['packages'], 'is_dev', 'name');
+        $this->dev = in_array(null, $isDev, true) ? null : array_filter($isDev);
+        $this->ruleCount = $answer['rules'];
         $this->io->writeError(sprintf(
             'Allegro: %s versions, %s of them considered, %s rules',
             number_format($answer['versions']),
             number_format($answer['considered']),
             number_format($answer['rules'])
         ), true, IOInterface::VERBOSE);
+    }
+
+    /**
+     * A repository shows all that is chosen of it: the pool needn't look for these names again, whoever requires them.
+     *
+     * @param array<string, mixed> $byName
+     */
+    public function shown(array $byName): void
+    {
+        if ($this->builder === null) {
+            return;
+        }
+        $known = Internals::of($this->builder, PoolBuilder::class)['maxExtendedReqs'] ?? null;
+        if (is_array($known)) {
+            Internals::set($this->builder, PoolBuilder::class, 'maxExtendedReqs', $known + array_fill_keys(array_keys($byName), true));
+        }
     }
 
     /**
@@ -328,163 +405,6 @@ final class Resolution
                 }
             }
         }, $builder, PoolBuilder::class)();
-    }
-
-    /**
-     * @param list<string>      $ignoredTypes
-     * @param list<string>|null $allowedTypes
-     *
-     * @return array{array<string, mixed>, array<string, mixed>|null, ResolvedRepository|null}
-     *
-     * @throws DeclinedException
-     */
-    private function repository(object $repository, Request $request, array $ignoredTypes, ?array $allowedTypes): array
-    {
-        if ($repository instanceof PlatformRepository || $repository === $request->getLockedRepository()) {
-            return [['kind' => 'fixed'], null, null];
-        }
-        if (get_class($repository) === FilterRepository::class) {
-            $values = Internals::of($repository, FilterRepository::class);
-            [$inner, $source, $metadata] = $this->repository($repository->getRepository(), $request, $ignoredTypes, $allowedTypes);
-            $filters = ['canonical' => $values['canonical']];
-            foreach (['only', 'exclude'] as $filter) {
-                if ($values[$filter] !== null) {
-                    $filters[$filter] = self::expression($values[$filter]);
-                }
-            }
-
-            return [$filters + $inner, $source, $metadata];
-        }
-        if ($repository instanceof ResolvedRepository && ($place = $repository->place()) !== null) {
-            if ($place['partial']) {
-                throw new DeclinedException('a repository has packages in its packages.json beside its files');
-            }
-            $entry = ['kind' => 'metadata'];
-            if ($place['available'] !== null || $place['patterns'] !== null) {
-                $entry['available'] = array_map('strval', $place['available'] ?? []);
-                $entry['available_patterns'] = array_map([self::class, 'expression'], $place['patterns'] ?? []);
-            }
-            $cache = $place['cache'];
-
-            return [$entry, $this->sources->metadata($place['options'], $place['url']) + [
-                'cache_dir' => $cache->isEnabled() ? rtrim($cache->getRoot(), '/') : null,
-                'cache_writable' => !$cache->isReadOnly(),
-            ], $repository];
-        }
-        $isList = $repository instanceof ResolvedRepository
-            ? $repository->isInline()
-            : $repository instanceof ArrayRepository && !$repository instanceof ComposerRepository;
-        if (!$isList) {
-            throw new DeclinedException('a repository is a '.get_class($repository));
-        }
-
-        return [['kind' => 'list', 'packages' => Snapshot::packages($repository->getPackages(), $ignoredTypes, $allowedTypes)], null, null];
-    }
-
-    /**
-     * @return array<string, mixed>
-     *
-     * @throws DeclinedException
-     */
-    private function policy(?PoolOptimizer $optimizer): array
-    {
-        if ($optimizer === null) {
-            throw new DeclinedException('the pool optimizer is off');
-        }
-        $policy = Internals::of($optimizer, PoolOptimizer::class)['policy'];
-        if (get_class($policy) !== DefaultPolicy::class) {
-            throw new DeclinedException('the policy is a '.get_class($policy));
-        }
-        $values = Internals::of($policy, DefaultPolicy::class);
-
-        return [
-            'prefer_stable' => (bool) $values['preferStable'],
-            'prefer_lowest' => (bool) $values['preferLowest'],
-            'prefer_dev_over_prerelease' => (bool) ($values['preferDevOverPrerelease'] ?? false),
-            'preferred' => self::pairs($values['preferredVersions'] ?? []),
-        ];
-    }
-
-    /**
-     * @return array<string, mixed>
-     *
-     * @throws DeclinedException
-     */
-    private function platformFilter(Installer $installer): array
-    {
-        $filter = Internals::of($installer, Installer::class)['platformRequirementFilter'] ?? null;
-        switch ($filter === null ? '' : get_class($filter)) {
-            case IgnoreNothingPlatformRequirementFilter::class:
-                return ['all' => false];
-            case IgnoreAllPlatformRequirementFilter::class:
-                return ['all' => true];
-            case IgnoreListPlatformRequirementFilter::class:
-                $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class);
-
-                return [
-                    'names' => self::expression($values['ignoreRegex']),
-                    'upper_bounds' => self::expression($values['ignoreUpperBoundRegex']),
-                ];
-        }
-
-        throw new DeclinedException('the platform filter is not known');
-    }
-
-    private static function accepts(VersionParser $parser, string $version): bool
-    {
-        try {
-            $parser->normalize($version);
-
-            return true;
-        } catch (\UnexpectedValueException $e) {
-            return false;
-        }
-    }
-
-    /**
-     * A regular expression of Composer's without its delimiters; these know no case.
-     *
-     * @throws DeclinedException
-     */
-    private static function expression(string $pattern): string
-    {
-        if (preg_match('/^\{(.*)\}iD?$/s', $pattern, $match) !== 1) {
-            throw new DeclinedException('a pattern is not understood: '.$pattern);
-        }
-
-        return '(?i)'.$match[1];
-    }
-
-    /**
-     * An array whose keys are names: as pairs, because an empty one has no keys to tell.
-     *
-     * @param array<mixed> $values
-     *
-     * @return list<array{string, mixed}>
-     */
-    private static function pairs(array $values): array
-    {
-        $pairs = [];
-        foreach ($values as $name => $value) {
-            $pairs[] = [(string) $name, $value];
-        }
-
-        return $pairs;
-    }
-
-    /**
-     * @param array<mixed> $list patterns, as values or (before 2.8) as keys
-     *
-     * @return list<string>
-     */
-    private static function patterns(array $list): array
-    {
-        $patterns = [];
-        foreach ($list as $key => $value) {
-            $patterns[] = is_string($value) ? $value : (string) $key;
-        }
-
-        return $patterns;
     }
 
     /**

@@ -51,6 +51,7 @@ final class ResolvedRepository extends ComposerRepository
         $versions = [];
         if (!$this->isShown) {
             $this->isShown = true;
+            $this->resolution->shown($choice['versions']);
             $versions = array_values(array_intersect_key($choice['versions'], $packageNameMap) + $choice['versions']);
         }
         $packages = [];

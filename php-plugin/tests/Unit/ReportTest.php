@@ -144,6 +144,27 @@ final class ReportTest extends TestCase
         self::assertSame($decorated ? "\r\e[J" : "\r".str_repeat(' ', $width)."\r", substr($written(), strlen($text)));
     }
 
+    public function testHowFarMetadataIs(): void
+    {
+        $this->env('CI', '');
+        $this->env('NO_COLOR', '');
+        [$report, $written] = $this->report(true);
+        $result = $report->loading(static function () use ($report, $written): int {
+            $report->events([['event' => 'metadata', 'done' => 0, 'total' => 2648]]);
+            self::assertSame('', $written(), 'what is over at once shows nothing');
+            usleep(320_000);
+            $report->events([]);
+            self::assertStringContainsString('    0/2,648 metadata files', $written());
+            usleep(120_000);
+            $report->events([['event' => 'metadata', 'done' => 1600, 'total' => 3006]]);
+            self::assertStringContainsString('    1,600/3,006 metadata files', $written());
+
+            return 7;
+        });
+        self::assertSame(7, $result);
+        self::assertStringEndsWith("\r\e[J", $written(), 'nothing stays');
+    }
+
     /**
      * A line is replaced in one piece, and what stands behind a shorter one goes.
      */

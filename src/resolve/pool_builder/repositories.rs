@@ -1,15 +1,13 @@
 //! What repositories have: Composer's `ArrayRepository` and `ComposerRepository`, as far as a pool asks them.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-
-use indexmap::IndexMap;
 
 use super::super::Stop;
 use super::super::constraint::{ConstraintId, NameId};
 use super::super::metadata::{Entry, Metadata};
 use super::super::package::{Links, Origin, Package, PackageId};
 use super::super::request::is_platform;
+use super::super::tables::{HashMap, HashSet, IndexMap};
 use super::super::version::{Stability, stability};
 use super::{Builder, Source};
 
@@ -77,7 +75,7 @@ impl Builder<'_> {
             .collect();
         let canonical = settings.canonical;
         let (found, packages) = match &self.sources[repository] {
-            Source::Nothing => (HashSet::new(), Vec::new()),
+            Source::Nothing => (HashSet::default(), Vec::new()),
             Source::List(ids) => {
                 let ids = ids.clone();
                 self.load_list(repository, &ids, &allowed)
@@ -85,7 +83,7 @@ impl Builder<'_> {
             Source::Metadata { .. } => self.load_metadata(repository, &allowed)?,
         };
         self.pool.found[repository].extend(&found);
-        Ok((if canonical { found } else { HashSet::new() }, packages))
+        Ok((if canonical { found } else { HashSet::default() }, packages))
     }
 
     /// `ArrayRepository::loadPackages()`.
@@ -96,8 +94,8 @@ impl Builder<'_> {
         batch: &[(NameId, ConstraintId)],
     ) -> (HashSet<NameId>, Vec<PackageId>) {
         let wanted: HashMap<NameId, ConstraintId> = batch.iter().copied().collect();
-        let mut found = HashSet::new();
-        let mut result: IndexMap<PackageId, ()> = IndexMap::new();
+        let mut found = HashSet::default();
+        let mut result: IndexMap<PackageId, ()> = IndexMap::default();
         for id in ids {
             let package = &self.packages[*id];
             let Some(constraint) = wanted.get(&package.name) else {
@@ -168,12 +166,12 @@ impl Builder<'_> {
         batch: &[(NameId, ConstraintId)],
     ) -> Result<(HashSet<NameId>, Vec<PackageId>), Stop> {
         let wanted: HashMap<NameId, ConstraintId> = batch.iter().copied().collect();
-        let mut found = HashSet::new();
+        let mut found = HashSet::default();
         let mut packages = Vec::new();
         for file in self.files_of(repository, batch) {
             let name = file.strip_suffix("~dev").unwrap_or(&file);
             let id = self.terms.name(name);
-            let number = self.read(repository, &file, name)?;
+            let number = self.read(repository, &file)?;
             let Some(metadata) = self.pool.files[repository][number].clone() else {
                 continue;
             };
@@ -225,21 +223,21 @@ impl Builder<'_> {
         at: usize,
         name: NameId,
         metadata: &Metadata,
-        last: &mut Option<(Entry, Rc<Links>)>,
+        last: &mut Option<(usize, Rc<Links>)>,
         packages: &mut Vec<PackageId>,
     ) -> Result<(), Stop> {
         let entry = &metadata.entries[at];
         let number = |value: usize| u32::try_from(value).expect("fewer than 2^32 of anything");
         let origin = Origin::Metadata(number(repository), number(file), number(at));
         let links = metadata
-            .links(self.terms, entry, last)
+            .links(self.terms, at, last)
             .map_err(|unclear| Stop::Unclear(unclear.0))?;
         let ignored =
             if self.problem.ignored_types.is_empty() && self.problem.allowed_types.is_none() {
                 false
             } else {
                 let kind = metadata
-                    .kind(entry)
+                    .kind(at)
                     .map_err(|unclear| Stop::Unclear(unclear.0))?;
                 self.problem
                     .ignored_types
@@ -274,11 +272,11 @@ impl Builder<'_> {
     }
 
     /// The number of a file, which is read if it wasn't before.
-    fn read(&mut self, repository: usize, file: &str, name: &str) -> Result<usize, Stop> {
+    fn read(&mut self, repository: usize, file: &str) -> Result<usize, Stop> {
         if let Some(number) = self.file_ids.get(&(repository, file.to_owned())) {
             return Ok(*number);
         }
-        let metadata = self.provider.metadata(self.terms, repository, file, name)?;
+        let metadata = self.provider.metadata(self.terms, repository, file)?;
         let number = self.pool.files[repository].len();
         self.pool.files[repository].push(metadata);
         self.file_ids.insert((repository, file.to_owned()), number);

@@ -1,17 +1,16 @@
 //! Which rules are to blame when nothing is left to be decided otherwise: Composer's `Solver::analyzeUnsolvable()`.
 
-use std::collections::HashSet;
-
 use super::super::Stop;
 use super::super::pool::Number;
 use super::super::rules::{Kind, Rule, package_of};
+use super::super::tables::HashSet;
 use super::Solver;
 
 impl Solver<'_, '_> {
     /// Finds out what led to a conflict that no decision can be taken back for.
     pub(super) fn unsolvable(&mut self, conflict: usize) -> Stop {
         let mut reasons = vec![conflict];
-        let mut seen: HashSet<Number> = HashSet::new();
+        let mut seen: HashSet<Number> = HashSet::default();
         self.note_unmet(conflict, &mut seen);
         for (literal, why) in self.decisions.queue.iter().rev() {
             if seen.contains(&package_of(*literal)) {
@@ -20,7 +19,7 @@ impl Solver<'_, '_> {
             }
         }
         // What was learned stands for what it was learned from.
-        let mut known = HashSet::new();
+        let mut known = HashSet::default();
         while let Some(number) = reasons.pop() {
             if !known.insert(number) {
                 continue;

@@ -3,7 +3,6 @@
 mod groups;
 mod statements;
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use indexmap::IndexSet;
@@ -14,6 +13,7 @@ use super::super::package::{PackageId, Packages};
 use super::super::pool::Numbered;
 use super::super::request::{Problem, is_platform};
 use super::super::rules::Rule;
+use super::super::tables::HashSet;
 use groups::Blame;
 
 /// So many statements are told, the most telling first: they have to fit on one line.

@@ -151,8 +151,8 @@ fn versions(
         });
     };
     for metadata in kept.of(name) {
-        for entry in &metadata.entries {
-            let pretty = metadata.pretty(entry).unwrap_or_default().into_owned();
+        for (at, entry) in metadata.entries.iter().enumerate() {
+            let pretty = metadata.pretty(at).unwrap_or_default().into_owned();
             add(terms, entry.version, entry.alias, pretty);
         }
     }

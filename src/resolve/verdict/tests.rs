@@ -458,6 +458,7 @@ fn what_require_would_write() {
             name: "a/a".to_owned(),
             version: version.to_owned(),
             metadata: raw.map(|raw| (0, raw)),
+            is_dev: None,
         };
         let (text, flag) = changes::recommended(&chosen);
         assert_eq!(flag.unwrap_or(0), stability(version) as u8, "{version}");

@@ -1,7 +1,7 @@
 //! Any bytes at any URL, and projects that name their packages themselves (repositories of type `package`).
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,13 +89,21 @@ impl Drop for Files {
 }
 
 fn answer(mut stream: &TcpStream, dir: &Path, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines();
     let first = lines.next().transpose()?.unwrap_or_default();
+    let mut length = 0;
     for line in lines {
-        if line?.is_empty() {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
             break;
         }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
     }
+    // A connection that is closed with something unread is reset, and the answer may be lost.
+    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
     let path = first
         .split(' ')
         .nth(1)

@@ -17,12 +17,15 @@ pub struct Cli {
     /// Runs of each side; Composer gets at most three where a run takes minutes
     #[arg(long, value_name = "N")]
     runs: Option<usize>,
-    /// Fewer runs: three, and one where a run takes minutes
+    /// Fewer runs: three, and one where a run takes minutes; fewer sizes of growing repositories
     #[arg(long)]
     quick: bool,
     /// Where the figures go
     #[arg(long, value_name = "FILE", default_value = "build/bench.json")]
     pub json: PathBuf,
+    /// Where the curves of growing repositories go
+    #[arg(long, value_name = "FILE", default_value = "build/bench-growth.svg")]
+    pub plot: PathBuf,
     /// Directory on the file system to measure on
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -124,12 +127,16 @@ pub enum Scenario {
     Disk,
     /// `composer resolve` of real manifests; has projects of its own
     Resolve,
+    /// `composer resolve` of made-up repositories of many sizes; has projects of its own
+    Growth,
 }
 
 impl Cli {
     /// The projects in order of size.
     pub fn projects(&self) -> Vec<Project> {
-        if self.scenario == [Scenario::Resolve] {
+        let has_own =
+            |scenario: &Scenario| [Scenario::Resolve, Scenario::Growth].contains(scenario);
+        if !self.scenario.is_empty() && self.scenario.iter().all(has_own) {
             return Vec::new();
         }
         let all = [
@@ -151,19 +158,24 @@ impl Cli {
             Scenario::Archives | Scenario::Dump | Scenario::DumpOptimized | Scenario::FirstScan => {
                 project != Project::KoelClassmap
             }
-            Scenario::Resolve => false,
+            Scenario::Resolve | Scenario::Growth => false,
             Scenario::Warm | Scenario::FreshClone | Scenario::NoOp => true,
         };
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
     }
 
-    /// Whether resolving is to be measured.
-    pub fn wants_resolve(&self) -> bool {
+    /// Whether a scenario that has projects of its own is to be measured.
+    pub fn wants_apart(&self, scenario: Scenario) -> bool {
         if self.scenario.is_empty() {
             self.only.is_empty()
         } else {
-            self.scenario.contains(&Scenario::Resolve)
+            self.scenario.contains(&scenario)
         }
+    }
+
+    /// Whether less is to be measured.
+    pub fn quick(&self) -> bool {
+        self.quick
     }
 
     /// Measured runs of a side.

@@ -11,6 +11,7 @@ mod cli;
 mod command;
 mod disk;
 mod error;
+mod growth;
 mod machine;
 mod measure;
 mod parity;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::Cli;
+use cli::{Cli, Scenario};
 use error::Result;
 
 fn main() -> ExitCode {
@@ -52,8 +53,13 @@ fn bench(cli: &Cli) -> Result<bool> {
         let bed = bed::Bed::new(cli, work.path(), project)?;
         findings.extend(scenario::all(cli, &bed)?);
     }
-    let resolutions = if cli.wants_resolve() {
+    let resolutions = if cli.wants_apart(Scenario::Resolve) {
         resolve::all(cli, work.path())?
+    } else {
+        Vec::new()
+    };
+    let sizes = if cli.wants_apart(Scenario::Growth) {
+        growth::all(cli, work.path())?
     } else {
         Vec::new()
     };
@@ -62,12 +68,19 @@ fn bench(cli: &Cli) -> Result<bool> {
         cli,
         findings: &findings,
         resolutions: &resolutions,
+        sizes: &sizes,
     };
     report.write_json(&cli.json)?;
     let _ = writeln!(std::io::stdout(), "{}", report.markdown());
     progress(&format!("figures of every run: {}", cli.json.display()));
+    if !sizes.is_empty() {
+        report.write_plot(&cli.plot)?;
+        progress(&format!("curves of growth: {}", cli.plot.display()));
+    }
     let equal = |finding: &resolve::Finding| finding.equal;
-    Ok(findings.iter().all(scenario::Finding::equal) && resolutions.iter().all(equal))
+    Ok(findings.iter().all(scenario::Finding::equal)
+        && resolutions.iter().all(equal)
+        && sizes.iter().all(|size| size.equal != Some(false)))
 }
 
 /// A line for whoever watches.

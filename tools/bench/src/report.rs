@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::{Cli, Scenario};
 use crate::command::Side;
 use crate::error::{Result, at};
+use crate::growth::{self, Size};
 use crate::machine::Machine;
 use crate::resolve::{self, Known, Who};
 use crate::scenario::{Entry, Finding};
@@ -24,6 +25,8 @@ pub struct Report<'a> {
     pub findings: &'a [Finding],
     /// What was found out about resolving.
     pub resolutions: &'a [resolve::Finding],
+    /// What was found out about growing repositories.
+    pub sizes: &'a [Size],
 }
 
 /// One line of the table.
@@ -40,12 +43,21 @@ struct Row {
 impl Report<'_> {
     /// The table with the conditions below it.
     pub fn markdown(&self) -> String {
-        let mut text = String::from(
-            "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
-             |---|---|---:|---:|---:|---:|---|---|\n",
-        );
+        let mut text = String::new();
         let resolving = self.resolutions.iter().flat_map(rows_of_resolving);
-        for row in self.findings.iter().flat_map(rows).chain(resolving) {
+        let table: Vec<Row> = self
+            .findings
+            .iter()
+            .flat_map(rows)
+            .chain(resolving)
+            .collect();
+        if !table.is_empty() {
+            text.push_str(
+                "| project | job | Composer | Allegro | ratio | target | | CPU s, peak MiB (Composer → Allegro) |\n\
+                 |---|---|---:|---:|---:|---:|---|---|\n",
+            );
+        }
+        for row in table {
             let verdict = match row.target {
                 Some(target) if target.reached(row.ratio) => "reached",
                 Some(_) => "MISSED",
@@ -69,21 +81,26 @@ impl Report<'_> {
         for line in self.machine.lines().into_iter().chain(self.conditions()) {
             let _ = writeln!(text, "- {line}");
         }
+        if !self.sizes.is_empty() {
+            let _ = write!(text, "\n{}", growth::table::markdown(self.sizes));
+        }
         text
     }
 
     fn conditions(&self) -> Vec<String> {
-        let mut lines = vec![
-            format!(
+        let mut lines = Vec::new();
+        if !(self.findings.is_empty() && self.resolutions.is_empty()) {
+            lines.push(format!(
                 "medians of {} runs ({} of plain Composer with suite), sides taking turns; before each run vendor removed, sync, {} ms of rest",
                 self.cli.runs(),
                 self.cli.slow_runs(),
                 self.cli.settle
-            ),
-            "whole process: composer install with autoload dump and plugins; scripts of the root package are left out on both sides, as its sources are not here".to_owned(),
-            format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency),
-            "peak: largest single process; disk: blocks in use, store included".to_owned(),
-        ];
+            ));
+            lines.push(format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency));
+            lines.push(
+                "peak: largest single process; disk: blocks in use, store included".to_owned(),
+            );
+        }
         if !self.resolutions.is_empty() {
             lines.push("resolve: manifests of real projects, the repository as it stood then, from a static server on the loopback device; update --no-install, resolve, install --dry-run of the lock".to_owned());
             let unequal = self.resolutions.iter().filter(|finding| !finding.equal);
@@ -92,6 +109,10 @@ impl Report<'_> {
                 count => format!("locks DIFFER in {count} resolutions"),
             });
         }
+        if self.findings.is_empty() {
+            return lines;
+        }
+        lines.push("whole process: composer install with autoload dump and plugins; scripts of the root package are left out on both sides, as its sources are not here".to_owned());
         let mut sources: Vec<String> = self
             .findings
             .iter()
@@ -133,12 +154,23 @@ impl Report<'_> {
             "conditions": self.conditions(),
             "findings": findings,
             "resolutions": self.resolutions.iter().map(value_of_resolving).collect::<Vec<_>>(),
+            "growth": growth::table::value(self.sizes),
         });
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(at(parent))?;
-        }
-        fs::write(path, format!("{value:#}\n")).map_err(at(path))
+        write(path, &format!("{value:#}\n"))
     }
+
+    /// Writes the picture of growth.
+    pub fn write_plot(&self, path: &Path) -> Result<()> {
+        let subtitle = self.machine.lines().swap_remove(2);
+        write(path, &growth::plot::svg(self.sizes, &subtitle))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(at(parent))?;
+    }
+    fs::write(path, text).map_err(at(path))
 }
 
 fn rows(finding: &Finding) -> Vec<Row> {
@@ -217,7 +249,12 @@ fn rows_of_resolving(finding: &resolve::Finding) -> Vec<Row> {
                 allegro: seconds(after.median),
                 ratio: before.median / after.median,
                 target,
-                note: format!("{} → {}", mebi(other.peak()), mebi(ours.peak())),
+                note: format!(
+                    "{} → {}{}",
+                    mebi(other.peak()),
+                    mebi(ours.peak()),
+                    ours.chosen()
+                ),
             });
         }
     };
@@ -260,6 +297,8 @@ fn value_of_resolving(finding: &resolve::Finding) -> Value {
             "who": entry.who.name(),
             "wall": entry.wall(),
             "peak": entry.peak(),
+            "choice": entry.choices.first(),
+            "choosing": entry.choosing(),
             "runs": entry.runs,
         })
     });
@@ -284,6 +323,7 @@ fn job(finding: &Finding, side: Side) -> String {
         Scenario::Cold => "cold",
         Scenario::Disk => "disk",
         Scenario::Resolve => "resolve",
+        Scenario::Growth => "growth",
     };
     match side {
         Side::Extension => format!("{scenario}, extension"),

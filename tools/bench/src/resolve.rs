@@ -1,19 +1,22 @@
 //! `composer resolve` against `composer update --no-install`: real manifests over a repository as it stood.
 
+mod call;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::bed::{self, Bed, Registry};
 use crate::cli::{Cli, Project};
-use crate::command::{self, Side};
 use crate::error::{Result, at};
-use crate::measure::{self, Run};
+use crate::measure::Run;
 use crate::stats::Spread;
 use crate::{progress, tree};
+
+pub use call::{Call, Choice};
 
 /// Manifests of the corpus.
 const CASES: [&str; 5] = [
@@ -78,6 +81,8 @@ pub struct Entry {
     pub who: Who,
     /// Every measured run.
     pub runs: Vec<Run>,
+    /// What the native part said in each.
+    pub choices: Vec<Choice>,
 }
 
 impl Entry {
@@ -89,6 +94,22 @@ impl Entry {
     /// Bytes of the largest process of all runs.
     pub fn peak(&self) -> u64 {
         self.runs.iter().map(|run| run.peak).max().unwrap_or(0)
+    }
+
+    /// Seconds until the native part had answered.
+    pub fn choosing(&self) -> Option<Spread> {
+        Spread::of(self.choices.iter().map(|choice| choice.seconds))
+    }
+
+    /// What the native part did, for the table.
+    pub fn chosen(&self) -> String {
+        let (Some(choice), Some(seconds)) = (self.choices.first(), self.choosing()) else {
+            return String::new();
+        };
+        format!(
+            "; {:.2} s of it choosing, {} versions, {} of them considered, {} rules",
+            seconds.median, choice.versions, choice.considered, choice.rules
+        )
     }
 }
 
@@ -177,19 +198,13 @@ struct Task<'a> {
 impl Task<'_> {
     fn measure(&self, manifest: &Value, files: &Path) -> Result<(Vec<Entry>, bool)> {
         let server = Server::start(self.cli, self.bed, files, self.known)?;
-        let mut manifest = manifest.clone();
-        manifest["repositories"] =
-            json!([{ "type": "composer", "url": server.url }, { "packagist.org": false }]);
-        manifest["config"]["secure-http"] = json!(false);
-        manifest["config"]["allow-plugins"] = json!(true);
-        if let Some(file) = &server.ca_file {
-            manifest["config"]["cafile"] = json!(file);
-        }
+        let manifest = server.used_by(manifest);
         let all = [Who::Update, Who::Helper, Who::Extension, Who::DryRun];
         let mut entries: Vec<Entry> = all
             .map(|who| Entry {
                 who,
                 runs: Vec::new(),
+                choices: Vec::new(),
             })
             .into();
         for who in all {
@@ -211,7 +226,14 @@ impl Task<'_> {
                     }
                 }
                 tree::settle(Duration::from_millis(self.cli.settle));
-                let run = self.run(entry.who, round == 0)?;
+                let call = Call {
+                    bed: self.bed,
+                    who: entry.who,
+                    what: self.case,
+                    project: self.project(entry.who),
+                    cache: self.cache(entry.who),
+                };
+                let (run, choice) = call.run()?;
                 let found = fs::read(&path).map_err(at(&path))?;
                 equal &= *lock.get_or_insert_with(|| found.clone()) == found;
                 if round > 0 {
@@ -223,6 +245,7 @@ impl Task<'_> {
                         run.wall
                     ));
                     entry.runs.push(run);
+                    entry.choices.extend(choice);
                 }
             }
         }
@@ -236,72 +259,20 @@ impl Task<'_> {
     fn cache(&self, who: Who) -> PathBuf {
         self.bed.dir.join(format!("cache-{}", who.name()))
     }
-
-    /// Runs somebody once; if `check`, also makes sure that Allegro did what it is measured for.
-    fn run(&self, who: Who, check: bool) -> Result<Run> {
-        let (side, job): (Side, &[&str]) = match who {
-            Who::Update => (Side::Composer, &["update", "--no-install", "--no-audit"]),
-            Who::Helper => (Side::Helper, &["resolve", "--no-audit"]),
-            Who::Extension => (Side::Extension, &["resolve", "--no-audit"]),
-            Who::DryRun => (Side::Composer, &["install", "--dry-run"]),
-        };
-        let project = self.project(who);
-        let mut command = command::composer(self.bed, &self.bed.home(side), &project);
-        command.env("COMPOSER_CACHE_DIR", self.cache(who));
-        if side == Side::Extension {
-            command.args(["-d", &format!("extension={}", self.bed.extension.display())]);
-        }
-        let log = project.with_extension("log");
-        let output = fs::File::create(&log).map_err(at(&log))?;
-        command
-            .args(["-d", "memory_limit=-1"])
-            .arg(&self.bed.composer)
-            .args(job)
-            .args(["--no-scripts", "--no-interaction", "--no-progress"]);
-        for name in [
-            "ext-*",
-            "lib-*",
-            "composer-plugin-api",
-            "composer-runtime-api",
-        ] {
-            command.arg(format!("--ignore-platform-req={name}"));
-        }
-        if check {
-            command.arg("-v");
-        }
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().map_err(at(&log))?)
-            .stderr(output);
-        let (run, success) = measure::run(command)?;
-        let said = fs::read(&log).map_err(at(&log))?;
-        let said = String::from_utf8_lossy(&said);
-        let took_part = !side.is_allegro()
-            || (said.contains("of them considered") && !said.contains("load dynamic library"));
-        if success && (took_part || !check) {
-            return Ok(run);
-        }
-        let lines: Vec<&str> = said.lines().collect();
-        Err(format!(
-            "{} with {} {}:\n{}",
-            who.name(),
-            self.case,
-            if success { "is not ours" } else { "failed" },
-            lines[lines.len().saturating_sub(15)..].join("\n")
-        )
-        .into())
-    }
 }
 
 /// The repository, as long as it is served.
-struct Server {
+pub struct Server {
     _process: Registry,
-    url: String,
-    ca_file: Option<PathBuf>,
+    /// Its address.
+    pub url: String,
+    /// The authority to be trusted, if it speaks https.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Server {
-    fn start(cli: &Cli, bed: &Bed<'_>, files: &Path, known: Known) -> Result<Self> {
+    /// Serves files as they are expected then.
+    pub fn start(cli: &Cli, bed: &Bed<'_>, files: &Path, known: Known) -> Result<Self> {
         let ready = bed.dir.join("ready.json");
         let mut command = Command::new(&cli.registry);
         command
@@ -321,5 +292,18 @@ impl Server {
             url: said["base_url"].as_str().unwrap_or_default().to_owned(),
             ca_file,
         })
+    }
+
+    /// A manifest whose packages come from here.
+    pub fn used_by(&self, manifest: &Value) -> Value {
+        let mut manifest = manifest.clone();
+        manifest["repositories"] =
+            json!([{ "type": "composer", "url": self.url }, { "packagist.org": false }]);
+        manifest["config"]["secure-http"] = json!(false);
+        manifest["config"]["allow-plugins"] = json!(true);
+        if let Some(file) = &self.ca_file {
+            manifest["config"]["cafile"] = json!(file);
+        }
+        manifest
     }
 }

@@ -29,9 +29,35 @@ impl Spread {
     }
 }
 
+/// The exponent with which figures grow: the slope of their logarithms over those of the sizes. 1 is linear.
+pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    let count = f64::from(u32::try_from(logs.len()).ok()?);
+    let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
+    let (middle, height) = (mean(|log| log.0), mean(|log| log.1));
+    let width: f64 = logs.iter().map(|log| (log.0 - middle).powi(2)).sum();
+    let rise: f64 = logs
+        .iter()
+        .map(|log| (log.0 - middle) * (log.1 - height))
+        .sum();
+    (width > 0.0 && rise.is_finite()).then(|| rise / width)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Spread, exponent};
+
+    #[test]
+    fn exponents_are_told_apart() {
+        let sizes = [250.0, 500.0, 1000.0, 4000.0];
+        for wanted in [0.5, 1.0, 2.0] {
+            let points = sizes.map(|size: f64| (size, 0.003 * size.powf(wanted)));
+            let found = exponent(&points).expect("an exponent");
+            assert!((found - wanted).abs() < 1e-9, "{found}");
+        }
+        assert_eq!(exponent(&[]), None);
+        assert_eq!(exponent(&[(2.0, 1.0), (2.0, 3.0)]), None);
+    }
 
     #[test]
     fn the_median_is_the_middle() {

@@ -41,7 +41,8 @@ impl Target {
                 | Scenario::Disk
                 | Scenario::DumpOptimized
                 | Scenario::FreshClone
-                | Scenario::Resolve,
+                | Scenario::Resolve
+                | Scenario::Growth,
                 _,
             ) => return None,
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use allegro_registry::{
     Catalog, Error, Format, GenSpec, History, Json, LockOptions, OlderOptions, Profile, Project,
-    ProjectOptions, Result, Shapes, TreeOptions,
+    ProjectOptions, Releases, Result, Shapes, TreeOptions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -29,6 +29,8 @@ enum Command {
     Archive(Box<ArchiveCommand>),
     /// Write metadata files of a repository as it stood at a moment, for `serve --files`
     History(HistoryCommand),
+    /// Write metadata files of many made-up versions, and a project that needs all packages, for `serve --files`
+    Releases(ReleasesCommand),
     /// Count packages, files, directories and bytes, as JSON
     Stats(Box<CatalogArgs>),
 }
@@ -165,6 +167,20 @@ struct HistoryCommand {
     dir: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct ReleasesCommand {
+    /// How many packages
+    packages: usize,
+    /// How many versions of each, 5 or more
+    #[arg(value_parser = clap::value_parser!(u16).range(5..))]
+    versions: u16,
+    /// Directory to write to
+    dir: PathBuf,
+    /// Another seed makes other packages
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 /// Runs the chosen subcommand.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
@@ -178,6 +194,12 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Command::Archive(command) => archive(&command),
         Command::History(command) => history(&command),
+        Command::Releases(command) => Releases {
+            packages: command.packages,
+            versions: command.versions.into(),
+            seed: command.seed,
+        }
+        .write(&command.dir),
         Command::Stats(args) => {
             let started = std::time::Instant::now();
             let stats = args.catalog()?.stats()?;

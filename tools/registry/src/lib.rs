@@ -20,6 +20,7 @@ mod glob;
 mod history;
 mod json;
 mod project;
+mod releases;
 mod render;
 mod rng;
 mod server;
@@ -35,6 +36,7 @@ pub use error::{Error, Result};
 pub use history::{History, Released};
 pub use json::Json;
 pub use project::{Project, ProjectOptions, dist_url};
+pub use releases::Releases;
 pub use render::{PluginKind, content as file_content, function_name};
 pub use rng::Rng;
 pub use server::{

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -11,6 +10,7 @@ use super::super::super::constraint::{ConstraintId, NameId};
 use super::super::super::package::Package;
 use super::super::super::pool::{Number, Numbered};
 use super::super::super::rules::{Kind, Rule, package_of};
+use super::super::super::tables::{HashMap, HashSet};
 use super::{Context, What};
 
 /// So many groups of statements are compared with each other. Real conflicts have a few dozen; comparing is quadratic.
@@ -151,7 +151,7 @@ impl<'a> Blame<'a> {
                 newer.len()
             })
             .collect();
-        let mut depths: HashMap<NameId, usize> = HashMap::new();
+        let mut depths: HashMap<NameId, usize> = HashMap::default();
         let (mut depth, mut more) = (1, true);
         while more {
             more = false;
@@ -259,7 +259,7 @@ impl<'a> Blame<'a> {
     /// The requirements of the project that a contradiction leads back to.
     pub fn origins(&self, dispute: &Dispute) -> IndexSet<NameId> {
         let mut origins = IndexSet::new();
-        let mut seen: HashSet<usize> = HashSet::new();
+        let mut seen: HashSet<usize> = HashSet::default();
         for first in dispute.groups() {
             let mut queue = vec![first];
             while let Some(at) = queue.pop() {

@@ -175,7 +175,7 @@ impl Blame<'_> {
             return words::version(normalized);
         }
         let written = self.entry(package).and_then(|(metadata, entry)| {
-            let pretty = metadata.pretty(metadata.entries.get(entry)?).ok()?;
+            let pretty = metadata.pretty(entry).ok()?;
             Some(pretty.into_owned())
         });
         written.unwrap_or_else(|| words::version(normalized))

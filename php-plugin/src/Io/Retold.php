@@ -1,0 +1,73 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Io;
+
+use Symfony\Component\Console\Output\ConsoleOutputInterface;
+use Symfony\Component\Console\Output\OutputInterface;
+use Symfony\Component\Console\Output\StreamOutput;
+
+/**
+ * Standard error of work that may be done a second time: what the first time has said isn't said again.
+ */
+final class Retold extends StreamOutput
+{
+    /** What only the first time says: its own remarks. */
+    private const OWN = 'Allegro: ';
+
+    /** @var list<array{string, bool}> what was said, as far as the second time hasn't come to it yet */
+    private array $said = [];
+
+    private bool $isSecond = false;
+
+    /**
+     * Does work that may ask for a second time, which it does by calling what it is given.
+     *
+     * @template T
+     *
+     * @param callable(callable(): void): T $work
+     *
+     * @return T
+     */
+    public static function during(OutputInterface $output, callable $work)
+    {
+        $errors = $output instanceof ConsoleOutputInterface ? $output->getErrorOutput() : null;
+        if (!$output instanceof ConsoleOutputInterface || !$errors instanceof StreamOutput) {
+            return $work(static function (): void {
+            });
+        }
+        $retold = new self($errors->getStream(), $errors->getVerbosity(), $errors->isDecorated(), $errors->getFormatter());
+        $output->setErrorOutput($retold);
+        try {
+            return $work(static function () use ($retold): void {
+                $retold->isSecond = true;
+            });
+        } finally {
+            $output->setErrorOutput($errors);
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @param string $message
+     * @param bool   $newline
+     */
+    protected function doWrite($message, $newline): void
+    {
+        $line = [(string) $message, (bool) $newline];
+        if (!$this->isSecond) {
+            str_starts_with($line[0], self::OWN) || $this->said[] = $line;
+        } else {
+            $at = array_search($line, $this->said, true);
+            if ($at !== false) {
+                // What stands before it was said the first time only.
+                $this->said = array_slice($this->said, (int) $at + 1);
+
+                return;
+            }
+        }
+        parent::doWrite($message, $newline);
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Composer\DependencyResolver\ComposerSolver;
+use Composer\DependencyResolver\LockTransaction;
+use Composer\DependencyResolver\SolverProblemsException;
+
+/**
+ * Composer's solver, which finds the work done where the native part has chosen. See {@see SolverClass} for its parent.
+ */
+final class ChosenSolver extends ComposerSolver
+{
+    private ?int $ruleCount = null;
+
+    /**
+     * {@inheritDoc}
+     *
+     * @param \Composer\DependencyResolver\Request $request
+     * @param mixed                                $filter  what of the platform is ignored
+     */
+    public function solve($request, $filter = null): LockTransaction
+    {
+        $resolution = Resolution::under($this->policy);
+        $transaction = $resolution === null ? null : $resolution->transaction($this->pool, $request);
+        if ($transaction === null) {
+            try {
+                return parent::solve($request, $filter);
+            } catch (SolverProblemsException $e) {
+                // Before Composer's own words, and only where it has come to the same.
+                $verdict = $resolution === null ? [] : $resolution->verdict();
+                $verdict === [] || $this->io->writeError($verdict);
+
+                throw $e;
+            }
+        }
+        $this->ruleCount = $resolution->ruleCount();
+
+        return $transaction;
+    }
+
+    public function getRuleSetSize(): int
+    {
+        return $this->ruleCount ?? parent::getRuleSetSize();
+    }
+}

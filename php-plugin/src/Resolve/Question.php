@@ -1,0 +1,345 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Allegro\Plugin\Install\DeclinedException;
+use Allegro\Plugin\Install\Sources;
+use Allegro\Plugin\Internals;
+use Composer\DependencyResolver\DefaultPolicy;
+use Composer\DependencyResolver\PolicyInterface;
+use Composer\DependencyResolver\PoolBuilder;
+use Composer\DependencyResolver\PoolOptimizer;
+use Composer\DependencyResolver\Request;
+use Composer\Filter\PlatformRequirementFilter\IgnoreAllPlatformRequirementFilter;
+use Composer\Filter\PlatformRequirementFilter\IgnoreListPlatformRequirementFilter;
+use Composer\Filter\PlatformRequirementFilter\IgnoreNothingPlatformRequirementFilter;
+use Composer\Installer;
+use Composer\Repository\ArrayRepository;
+use Composer\Repository\ComposerRepository;
+use Composer\Repository\FilterRepository;
+use Composer\Repository\PlatformRepository;
+use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Intervals;
+use Composer\Semver\VersionParser;
+
+/**
+ * Everything that an update's result depends on, as the native part reads it: `ResolveRequest` of the core.
+ */
+final class Question
+{
+    /** @var array<string, mixed> */
+    private array $asked;
+
+    /** @var array<int, ResolvedRepository> by their place */
+    private array $places = [];
+
+    private PolicyInterface $policy;
+
+    /**
+     * @param array<object>         $repositories
+     * @param array<string, string> $written      the project's requirements as they are written, by name
+     *
+     * @throws DeclinedException if it can't be put natively
+     */
+    public function __construct(
+        private readonly Sources $sources,
+        PoolBuilder $builder,
+        array $repositories,
+        Request $request,
+        Installer $installer,
+        array $written,
+    ) {
+        $state = Internals::of($builder, PoolBuilder::class);
+        $ignoredTypes = array_values($state['ignoredTypes'] ?? []);
+        $allowedTypes = $state['allowedTypes'] ?? null;
+        if ($request->getUpdateAllowList() !== [] && $request->getLockedRepository() === null) {
+            throw new DeclinedException('there is no lock to update a part of');
+        }
+        if (method_exists($request, 'getRestrictedPackages') && $request->getRestrictedPackages() !== null) {
+            throw new DeclinedException('only some packages are looked for');
+        }
+        $list = $addresses = [];
+        foreach (array_values($repositories) as $index => $repository) {
+            [$list[], $addresses[], $metadata] = $this->repository($repository, $request, $ignoredTypes, $allowedTypes);
+            if ($metadata !== null) {
+                $this->places[$index] = $metadata;
+            }
+        }
+        $locked = $request->getLockedRepository();
+        $aliases = [];
+        foreach ($state['rootAliases'] as $name => $versions) {
+            foreach ($versions as $version => $alias) {
+                $aliases[] = [(string) $name, (string) $version, $alias['alias_normalized']];
+            }
+        }
+        $batch = (new \ReflectionClass(PoolBuilder::class))->getConstant('LOAD_BATCH_SIZE');
+        $problem = [
+            'dialect' => self::dialect(),
+            'requires' => self::constraints($request->getRequires()),
+            'requires_without_dev' => self::withoutDev($installer, $request),
+            'fixed' => Snapshot::packages($request->getFixedPackages()),
+            'locked' => $locked === null ? [] : Snapshot::packages($locked->getPackages()),
+            'allow' => self::patterns($request->getUpdateAllowList()),
+            'reach' => $request->getUpdateAllowTransitiveRootDependencies()
+                ? 'all_dependencies'
+                : ($request->getUpdateAllowTransitiveDependencies() ? 'dependencies' : 'listed'),
+            'repositories' => $list,
+            'stabilities' => array_values($state['acceptableStabilities']),
+            'stability_flags' => self::pairs($state['stabilityFlags']),
+            'root_aliases' => $aliases,
+            'temporary' => self::constraints($state['temporaryConstraints'] ?? []),
+            'platform' => $this->platformFilter($installer),
+            'ignored_types' => $ignoredTypes,
+            'allowed_types' => $allowedTypes,
+            'batch' => is_int($batch) ? $batch : null,
+            'temporary_for_all_names' => is_int($batch),
+            'replaced_if_required' => method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired'),
+            'written' => self::pairs($written),
+        ] + $this->preferences($state['poolOptimizer'] ?? null);
+        $this->asked = ['http' => $sources->httpOptions(), 'sources' => $addresses, 'problem' => $problem];
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    public function asked(): array
+    {
+        return $this->asked;
+    }
+
+    /**
+     * The repositories that show what is chosen, by their place.
+     *
+     * @return array<int, ResolvedRepository>
+     */
+    public function places(): array
+    {
+        return $this->places;
+    }
+
+    public function policy(): PolicyInterface
+    {
+        return $this->policy;
+    }
+
+    /**
+     * In which ways this Composer's language of versions differs from others'; asked, because distributions mix versions.
+     *
+     * @return array<string, bool>
+     */
+    private static function dialect(): array
+    {
+        $parser = new VersionParser();
+
+        return [
+            'long_dates' => self::accepts($parser, '20100102.5.3'),
+            'rc_is_a_modifier' => (string) $parser->parseConstraints('<1.0-RC') === '< 1.0.0.0-RC',
+            'points_need_branches' => (string) Intervals::compactConstraint($parser->parseConstraints('>=2 !=3 || <=2')) !== '!= 3.0.0.0',
+            'zero_is_least' => Intervals::get(new Constraint('<', '0.0.0.0-dev'))['numeric'] === [],
+        ];
+    }
+
+    /**
+     * What Composer will require to find out what only `require-dev` needs; null if it doesn't, or does so in an unknown
+     * way.
+     *
+     * @return list<array{string, mixed}>|null
+     *
+     * @throws DeclinedException
+     */
+    private static function withoutDev(Installer $installer, Request $request): ?array
+    {
+        if (!method_exists(Installer::class, 'requirePackagesForUpdate')) {
+            return null;
+        }
+        $other = new Request($request->getLockedRepository());
+        $require = function () use ($other, $request): bool {
+            if ($this->package->getDevRequires() === []) {
+                return false;
+            }
+            $this->requirePackagesForUpdate($other, $request->getLockedRepository(), false);
+
+            return true;
+        };
+        $isDifferent = \Closure::bind($require, $installer, Installer::class)();
+
+        return $isDifferent ? self::constraints($other->getRequires()) : null;
+    }
+
+    /**
+     * @param array<\Composer\Semver\Constraint\ConstraintInterface> $constraints by name
+     *
+     * @return list<array{string, mixed}>
+     *
+     * @throws DeclinedException
+     */
+    private static function constraints(array $constraints): array
+    {
+        $list = [];
+        foreach ($constraints as $name => $constraint) {
+            $list[] = [(string) $name, Snapshot::constraint($constraint)];
+        }
+
+        return $list;
+    }
+
+    /**
+     * @param list<string>      $ignoredTypes
+     * @param list<string>|null $allowedTypes
+     *
+     * @return array{array<string, mixed>, array<string, mixed>|null, ResolvedRepository|null}
+     *
+     * @throws DeclinedException
+     */
+    private function repository(object $repository, Request $request, array $ignoredTypes, ?array $allowedTypes): array
+    {
+        if ($repository instanceof PlatformRepository || $repository === $request->getLockedRepository()) {
+            return [['kind' => 'fixed'], null, null];
+        }
+        if (get_class($repository) === FilterRepository::class) {
+            $values = Internals::of($repository, FilterRepository::class);
+            [$inner, $source, $metadata] = $this->repository($repository->getRepository(), $request, $ignoredTypes, $allowedTypes);
+            $filters = ['canonical' => $values['canonical']];
+            foreach (['only', 'exclude'] as $filter) {
+                if ($values[$filter] !== null) {
+                    $filters[$filter] = self::expression($values[$filter]);
+                }
+            }
+
+            return [$filters + $inner, $source, $metadata];
+        }
+        if ($repository instanceof ResolvedRepository && ($place = $repository->place()) !== null) {
+            if ($place['partial']) {
+                throw new DeclinedException('a repository has packages in its packages.json beside its files');
+            }
+            $entry = ['kind' => 'metadata'];
+            if ($place['available'] !== null || $place['patterns'] !== null) {
+                $entry['available'] = array_map('strval', $place['available'] ?? []);
+                $entry['available_patterns'] = array_map([self::class, 'expression'], $place['patterns'] ?? []);
+            }
+            $cache = $place['cache'];
+
+            return [$entry, $this->sources->metadata($place['options'], $place['url']) + [
+                'cache_dir' => $cache->isEnabled() ? rtrim($cache->getRoot(), '/') : null,
+                'cache_writable' => !$cache->isReadOnly(),
+            ], $repository];
+        }
+        $isList = $repository instanceof ResolvedRepository
+            ? $repository->isInline()
+            : $repository instanceof ArrayRepository && !$repository instanceof ComposerRepository;
+        if (!$isList) {
+            throw new DeclinedException('a repository is a '.get_class($repository));
+        }
+
+        return [['kind' => 'list', 'packages' => Snapshot::packages($repository->getPackages(), $ignoredTypes, $allowedTypes)], null, null];
+    }
+
+    /**
+     * @return array<string, mixed>
+     *
+     * @throws DeclinedException
+     */
+    private function preferences(?PoolOptimizer $optimizer): array
+    {
+        if ($optimizer === null) {
+            throw new DeclinedException('the pool optimizer is off');
+        }
+        $policy = Internals::of($optimizer, PoolOptimizer::class)['policy'];
+        if (get_class($policy) !== DefaultPolicy::class) {
+            throw new DeclinedException('the policy is a '.get_class($policy));
+        }
+        $this->policy = $policy;
+        $values = Internals::of($policy, DefaultPolicy::class);
+
+        return [
+            'prefer_stable' => (bool) $values['preferStable'],
+            'prefer_lowest' => (bool) $values['preferLowest'],
+            'prefer_dev_over_prerelease' => (bool) ($values['preferDevOverPrerelease'] ?? false),
+            'preferred' => self::pairs($values['preferredVersions'] ?? []),
+        ];
+    }
+
+    /**
+     * @return array<string, mixed>
+     *
+     * @throws DeclinedException
+     */
+    private function platformFilter(Installer $installer): array
+    {
+        $filter = Internals::of($installer, Installer::class)['platformRequirementFilter'] ?? null;
+        switch ($filter === null ? '' : get_class($filter)) {
+            case IgnoreNothingPlatformRequirementFilter::class:
+                return ['all' => false];
+            case IgnoreAllPlatformRequirementFilter::class:
+                return ['all' => true];
+            case IgnoreListPlatformRequirementFilter::class:
+                $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class);
+
+                return [
+                    'names' => self::expression($values['ignoreRegex']),
+                    'upper_bounds' => self::expression($values['ignoreUpperBoundRegex']),
+                ];
+        }
+
+        throw new DeclinedException('the platform filter is not known');
+    }
+
+    private static function accepts(VersionParser $parser, string $version): bool
+    {
+        try {
+            $parser->normalize($version);
+
+            return true;
+        } catch (\UnexpectedValueException $e) {
+            return false;
+        }
+    }
+
+    /**
+     * A regular expression of Composer's without its delimiters; these know no case.
+     *
+     * @throws DeclinedException
+     */
+    private static function expression(string $pattern): string
+    {
+        if (preg_match('/^\{(.*)\}iD?$/s', $pattern, $match) !== 1) {
+            throw new DeclinedException('a pattern is not understood: '.$pattern);
+        }
+
+        return '(?i)'.$match[1];
+    }
+
+    /**
+     * An array whose keys are names: as pairs, because an empty one has no keys to tell.
+     *
+     * @param array<mixed> $values
+     *
+     * @return list<array{string, mixed}>
+     */
+    private static function pairs(array $values): array
+    {
+        $pairs = [];
+        foreach ($values as $name => $value) {
+            $pairs[] = [(string) $name, $value];
+        }
+
+        return $pairs;
+    }
+
+    /**
+     * @param array<mixed> $list patterns, as values or (before 2.8) as keys
+     *
+     * @return list<string>
+     */
+    private static function patterns(array $list): array
+    {
+        $patterns = [];
+        foreach ($list as $key => $value) {
+            $patterns[] = is_string($value) ? $value : (string) $key;
+        }
+
+        return $patterns;
+    }
+}

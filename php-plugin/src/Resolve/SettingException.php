@@ -1,0 +1,12 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+/**
+ * What the project or an option wants can't be done. The message names it and says what to do next; nothing was written.
+ */
+final class SettingException extends \RuntimeException
+{
+}

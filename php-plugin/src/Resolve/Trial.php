@@ -1,0 +1,117 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Allegro\Plugin\Internals;
+use Allegro\Plugin\Session;
+use Composer\Command\BaseCommand;
+use Composer\Composer;
+use Composer\EventDispatcher\EventDispatcher;
+use Composer\Installer;
+use Composer\IO\IOInterface;
+use Composer\IO\NullIO;
+use Composer\Package\RootPackageInterface;
+use Composer\Plugin\PluginEvents;
+use Symfony\Component\Console\Input\InputInterface;
+use Symfony\Component\Console\Output\NullOutput;
+
+/**
+ * The command's own update, to see which versions other options would give: nothing is written, said or kept.
+ *
+ * It is a dry run on copies of everything that an update changes (the lock, the project's package, the list of
+ * repositories), so whatever the running Composer makes of its options, it makes of them here too.
+ */
+final class Trial
+{
+    /** The project as it is before an update puts constraints of options into it. */
+    private readonly RootPackageInterface $root;
+
+    /**
+     * @param \Closure(InputInterface, \Symfony\Component\Console\Output\OutputInterface): int $update
+     * @param Session|null                                                                    $session
+     */
+    public function __construct(
+        private readonly BaseCommand $command,
+        private readonly Composer $composer,
+        private readonly IOInterface $io,
+        private readonly InputInterface $input,
+        private readonly \Closure $update,
+        private readonly ?object $session,
+    ) {
+        $this->root = clone $composer->getPackage();
+    }
+
+    /**
+     * @param array<string, mixed> $options  those that differ from the run's own
+     * @param list<string>         $packages what is updated; everything if it is empty
+     *
+     * @return array<string, array<string, mixed>>|null entries of the lock by name; null if there is no solution
+     */
+    public function run(array $options, array $packages = []): ?array
+    {
+        $input = clone $this->input;
+        foreach (['dry-run' => true, 'no-install' => true, 'no-audit' => true, 'bump-after-update' => false] + $options as $name => $value) {
+            $input->hasOption($name) && $input->setOption($name, $value);
+        }
+        $input->setArgument('packages', $packages);
+        $copy = $this->copy(($options['prefer-lowest'] ?? false) === true);
+        $this->command->setComposer($copy);
+        $this->command->setIO(new NullIO());
+        try {
+            $output = new NullOutput();
+            $update = fn (): int => ($this->update)($input, $output);
+            $resolution = $this->session === null ? null : $this->session->resolution($this->composer, $copy);
+            $exit = $resolution === null ? $update() : $resolution->run($update, $output);
+        } finally {
+            $this->command->setComposer($this->composer);
+            $this->command->setIO($this->io);
+        }
+        if ($exit === Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED) {
+            return null;
+        }
+        if ($exit !== 0) {
+            throw new SettingException('Another choice of versions can not be tried: it ends with code '.$exit.'.');
+        }
+
+        return self::entries($copy->getLocker()->getLockData());
+    }
+
+    /**
+     * @param array<string, mixed> $lock
+     *
+     * @return array<string, array<string, mixed>> by name
+     */
+    public static function entries(array $lock): array
+    {
+        $entries = [];
+        foreach (array_merge($lock['packages'] ?? [], $lock['packages-dev'] ?? []) as $entry) {
+            $entries[strtolower($entry['name'])] = $entry;
+        }
+
+        return $entries;
+    }
+
+    private function copy(bool $lowest): Composer
+    {
+        $copy = clone $this->composer;
+        $copy->setPackage(clone $this->root);
+        // A stable version would be preferred to a lower one that is locked.
+        $lowest && $copy->getPackage()->setPreferStable(false);
+        // A dry run that would bump something ends with an error.
+        $config = clone $this->composer->getConfig();
+        $config->merge(['config' => ['bump-after-update' => false]]);
+        $copy->setConfig($config);
+        $copy->setLocker(clone $this->composer->getLocker());
+        $copy->setRepositoryManager(clone $this->composer->getRepositoryManager());
+        // There is no further command that anybody needed to hear of.
+        $dispatcher = clone $this->composer->getEventDispatcher();
+        $listeners = Internals::of($dispatcher, EventDispatcher::class)['listeners'];
+        unset($listeners[PluginEvents::COMMAND]);
+        Internals::set($dispatcher, EventDispatcher::class, 'listeners', $listeners);
+        $copy->setEventDispatcher($dispatcher);
+
+        return $copy;
+    }
+}

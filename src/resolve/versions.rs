@@ -1,0 +1,339 @@
+//! A metadata file taken apart: where in its text each version says what. Knows nothing of other files, so that many are
+//! taken apart at once.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
+
+use super::metadata::Unclear;
+
+/// Each version says what differs from the one before: the format of composer/metadata-minifier.
+const MINIFIED: &str = "composer/2.0";
+
+/// In such a file: the version doesn't have what the one before had.
+pub const UNSET: &str = "\"__unset\"";
+
+/// A part of a file's text: where it begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32, NonZeroU32);
+
+/// A key and a value.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    key: Place,
+    value: Place,
+}
+
+/// What counts of a version when versions are chosen.
+pub const FIELDS: [&str; 9] = [
+    "version",
+    "version_normalized",
+    "require",
+    "conflict",
+    "replace",
+    "provide",
+    "extra",
+    "default-branch",
+    "type",
+];
+
+/// The values of [`FIELDS`] in one version.
+pub type Fields = [Option<Place>; FIELDS.len()];
+
+/// The versions of one package in one file, each with what it says, or says otherwise than the one before.
+#[derive(Debug)]
+pub struct Versions {
+    text: String,
+    said: Vec<Said>,
+    /// Where each version ends in `said`.
+    ends: Vec<u32>,
+    minified: bool,
+    /// What counts of each version, in full.
+    pub fields: Vec<Fields>,
+}
+
+impl Versions {
+    /// Takes a file apart; `None` if it doesn't know the package.
+    pub fn read(text: String, name: &str) -> Result<Option<Self>, Unclear> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Unclear("a file of more than 4 GiB".to_owned()));
+        }
+        let mut parts = Parts {
+            start: text.as_ptr() as usize,
+            name,
+            is_known: false,
+            is_minified: false,
+            said: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut json = serde_json::Deserializer::from_str(&text);
+        json.deserialize_map(Whole(&mut parts))
+            .and_then(|()| json.end())
+            .map_err(|error| Unclear(error.to_string()))?;
+        let Parts {
+            is_known,
+            is_minified,
+            said,
+            ends,
+            ..
+        } = parts;
+        let mut versions = Self {
+            text,
+            said,
+            ends,
+            minified: is_minified,
+            fields: Vec::new(),
+        };
+        versions.expand();
+        Ok(is_known.then_some(versions))
+    }
+
+    /// `MetadataMinifier::expand()`, for what counts.
+    fn expand(&mut self) {
+        let mut expanded = Vec::with_capacity(self.len());
+        let mut fields = Fields::default();
+        for version in 0..self.len() {
+            if !self.minified {
+                fields = Fields::default();
+            }
+            for (key, place) in self.of(version) {
+                if let Some(field) = FIELDS.iter().position(|field| *field == key) {
+                    let is_unset = self.minified && self.text(place) == UNSET;
+                    fields[field] = (!is_unset).then_some(place);
+                }
+            }
+            expanded.push(fields);
+        }
+        self.fields = expanded;
+    }
+
+    /// Whether a version says only what differs from the one before.
+    pub fn is_minified(&self) -> bool {
+        self.minified
+    }
+
+    /// How many versions there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// What a version says: keys, and values as they stand.
+    pub fn of(&self, version: usize) -> impl Iterator<Item = (&str, Place)> {
+        let from = version
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
+        self.said[from..self.ends[version] as usize]
+            .iter()
+            .map(|said| (self.text(said.key), said.value))
+    }
+
+    /// A part of the text.
+    pub fn text(&self, place: Place) -> &str {
+        &self.text[place.0 as usize..place.1.get() as usize]
+    }
+}
+
+/// What was found so far.
+struct Parts<'a> {
+    start: usize,
+    name: &'a str,
+    is_known: bool,
+    is_minified: bool,
+    said: Vec<Said>,
+    ends: Vec<u32>,
+}
+
+impl Parts<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the text is shorter than 4 GiB"
+    )]
+    fn place(&self, part: &str) -> Place {
+        let from = part.as_ptr() as usize - self.start;
+        let end = NonZeroU32::new((from + part.len()) as u32);
+        Place(from as u32, end.expect("a brace stands before it"))
+    }
+
+    /// PHP takes the last of several values of one key.
+    fn forget(&mut self) {
+        self.is_known = false;
+        self.said.clear();
+        self.ends.clear();
+    }
+}
+
+/// The whole document.
+struct Whole<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> Visitor<'de> for Whole<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
+                "packages" => map.next_value_seed(Packages(self.0))?,
+                "minified" => {
+                    let mark = map.next_value::<&RawValue>()?.get();
+                    // Slashes may be escaped.
+                    self.0.is_minified =
+                        serde_json::from_str::<String>(mark).is_ok_and(|mark| mark == MINIFIED);
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value of `packages`: an object by name, or an empty list.
+struct Packages<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.forget();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("packages by name")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if key.0 == self.0.name {
+                map.next_value_seed(List(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The versions: a list, or an object whose keys don't count.
+struct List<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for List<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.forget();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("versions")
+    }
+
+    /// `null`: as if it weren't there.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
+        self.0.is_known = true;
+        while list.next_element_seed(One(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        self.0.is_known = true;
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(One(&mut *self.0))?;
+        }
+        Ok(())
+    }
+}
+
+/// One version.
+struct One<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a version")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let parts = self.0;
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            // Kept as a place in the text, which has no place for what escapes stand for.
+            let Cow::Borrowed(key) = key.0 else {
+                return Err(M::Error::custom("a key of a version with escapes"));
+            };
+            let value = map.next_value::<&RawValue>()?;
+            let said = Said {
+                key: parts.place(key),
+                value: parts.place(value.get()),
+            };
+            parts.said.push(said);
+        }
+        let end = u32::try_from(parts.said.len()).map_err(M::Error::custom)?;
+        parts.ends.push(end);
+        Ok(())
+    }
+}
+
+/// A text, copied only where it is written with escapes.
+pub(super) struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Words)
+    }
+}

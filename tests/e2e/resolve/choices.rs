@@ -1,0 +1,116 @@
+//! What a project may want beyond Composer's own settings: exceptions, a parent project, nothing but security updates.
+
+mod exceptions;
+mod parent;
+mod security;
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::Registry;
+use crate::support::{Run, Side};
+
+/// Ways to a result: the native part chooses, it declines, and it isn't there.
+const WAYS: [(&str, Option<(&str, &str)>); 3] = [
+    ("natively", None),
+    ("declined", Some(("COMPOSER_POOL_OPTIMIZER", "0"))),
+    ("switched off", Some(("ALLEGRO_DISABLE", "1"))),
+];
+
+/// `composer resolve` in a project, and the lock that is there afterwards.
+fn resolve(
+    registry: &Registry,
+    manifest: &Value,
+    lock: Option<&str>,
+    args: &[&str],
+    way: Option<(&str, &str)>,
+) -> (Run, Option<String>) {
+    registry.project(manifest, lock);
+    let mut call = registry
+        .scene
+        .call(Side::Allegro, &[&["resolve"], args].concat());
+    if let Some((name, value)) = way {
+        call = call.env(name, value);
+    }
+    let run = call.run();
+    (
+        run,
+        fs::read_to_string(registry.scene.project().join("composer.lock")).ok(),
+    )
+}
+
+/// The same in each way, with the native part choosing first; with `-v` it is said who has chosen. What was said without
+/// `-v`, and the lock.
+#[track_caller]
+fn resolve_each_way(
+    registry: &Registry,
+    manifest: &Value,
+    lock: Option<&str>,
+    args: &[&str],
+) -> (Run, String) {
+    let (is_native, run, found) = compare_ways(registry, manifest, lock, args);
+    assert!(is_native, "{}", run.stderr);
+    (run, found)
+}
+
+/// The same where there may be nothing to choose.
+#[track_caller]
+fn compare_ways(
+    registry: &Registry,
+    manifest: &Value,
+    lock: Option<&str>,
+    args: &[&str],
+) -> (bool, Run, String) {
+    let mut results: Vec<(Run, Option<String>)> = Vec::new();
+    let mut is_native = false;
+    for (what, way) in WAYS {
+        let (run, found) = resolve(registry, manifest, lock, args, way);
+        if let Some((first, wanted)) = results.first() {
+            assert_eq!(first.exit, run.exit, "{what}: {}", run.stderr);
+            assert_eq!(first.ours(), run.ours(), "{what}");
+            assert!(
+                *wanted == found,
+                "{what}: {}\n{}",
+                super::difference(wanted.as_deref(), found.as_deref()),
+                run.stderr
+            );
+        }
+        let (loud, again) = resolve(registry, manifest, lock, &[args, &["-v"]].concat(), way);
+        assert!(found == again, "{what}, with -v");
+        let considered = loud.stderr.contains(" of them considered");
+        assert!(!considered || way.is_none(), "{what}: {}", loud.stderr);
+        is_native |= considered;
+        let why = "Allegro: Composer resolves by itself, the pool optimizer is off";
+        let declined = loud.stderr.contains(why);
+        assert_eq!(declined, is_native && what == "declined", "{}", loud.stderr);
+        results.push((run, found));
+    }
+    let (run, found) = results.swap_remove(0);
+    (is_native, run, found.expect("a lock"))
+}
+
+/// It fails in words that hold all of these, with this exit code, and the lock is as it was.
+#[track_caller]
+fn refuses(registry: &Registry, manifest: &Value, lock: &str, args: &[&str], words: &[&str]) {
+    let (run, found) = resolve(registry, manifest, Some(lock), args, None);
+    assert_eq!(run.exit, 1, "{manifest}\n{}", run.stderr);
+    for word in words {
+        assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
+    }
+    assert_eq!(found.as_deref(), Some(lock), "the old lock stays");
+}
+
+/// The text of a package's entry in a lock, byte for byte.
+fn entry<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let start = lock.find(&format!("        {{\n            \"name\": \"{name}\","))?;
+    let end = lock[start..].find("\n        }")?;
+    Some(&lock[start..start + end])
+}
+
+/// The version of a package in a lock.
+fn version(lock: &str, name: &str) -> Option<String> {
+    let text = entry(lock, name)?;
+    let version = text.split("\"version\": \"").nth(1)?.split('"').next()?;
+    Some(version.to_owned())
+}

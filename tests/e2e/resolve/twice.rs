@@ -1,0 +1,76 @@
+//! Packages that a project requires both for itself and for its development.
+
+use serde_json::json;
+
+use super::{Registry, family, manifest, release};
+
+/// Composer puts both lists together, where what development asks for counts, and then looks whether the rest is enough
+/// without it. What it says then, it says once.
+#[test]
+fn required_twice() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    for (what, require, for_development, is_enough) in [
+        ("the same", "^1.0", "^1.0", true),
+        ("development wants more", "*", "1.0.0", true),
+        ("development wants less", "1.0.0", "*", false),
+        ("nothing in common", "^1.0", "^2.0", false),
+    ] {
+        let lists = json!({ "require": { "a/a": require, "c/c": "*" }, "require-dev": { "a/a": for_development } });
+        let project = manifest(&registry.files, &[""], lists);
+        let (run, lock) = registry.compare(what, &project, None, &["-v"]);
+        assert!(run.stderr.contains("considered"), "{what}: {}", run.stderr);
+        assert_eq!(lock.is_some(), is_enough, "{what}");
+    }
+}
+
+/// Two packages offer what the project needs, and development needs both: which of them counts as the project's own
+/// depends on the order in which Composer has decided.
+#[test]
+fn offered_twice() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let thing = || json!({ "provide": { "v/thing": "1.0.0" } });
+    for (what, requirers) in [
+        ("at once", vec![("d/d", vec!["o/a", "o/b"])]),
+        (
+            "one by one",
+            vec![("d/d", vec!["o/a"]), ("e/e", vec!["o/b"])],
+        ),
+        (
+            "the other way round",
+            vec![("d/d", vec!["o/b"]), ("e/e", vec!["o/a"])],
+        ),
+        (
+            "deeper",
+            vec![("d/d", vec!["e/e", "o/b"]), ("e/e", vec!["o/a"])],
+        ),
+    ] {
+        registry.forget();
+        registry.root("", json!({}));
+        let needs = json!({ "require": { "v/thing": "*" } });
+        registry.package("", "c/c", vec![release("c/c", "1.0.0", needs)]);
+        for name in ["o/a", "o/b"] {
+            registry.package("", name, vec![release(name, "1.0.0", thing())]);
+        }
+        let mut for_development = json!({});
+        for (name, needed) in &requirers {
+            let mut require = json!({});
+            for other in needed {
+                require[*other] = json!("*");
+            }
+            let entry = release(name, "1.0.0", json!({ "require": require }));
+            registry.package("", name, vec![entry]);
+            for_development[*name] = json!("*");
+        }
+        for own in [json!({ "c/c": "*" }), json!({ "c/c": "*", "v/thing": "*" })] {
+            let lists = json!({ "require": own, "require-dev": for_development });
+            let project = manifest(&registry.files, &[""], lists);
+            let (is_native, lock) = registry.agree(what, &project, None, &[]);
+            assert_eq!((is_native, lock.is_some()), (true, true), "{what}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Versions that nobody chooses, and that decide all the same.
+//!
+//! Whoever takes the best version of each requirement as it is met comes to the end of each of these without a conflict,
+//! and to another lock than Composer's: a version that isn't taken brings a package into the pool, or rules to an earlier
+//! place, and places decide between equals. So nothing less than the whole pool gives Composer's answer.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Registry, manifest, release};
+
+/// A registry, and what comes of it.
+struct Scenario {
+    what: &'static str,
+    /// The version that decides without being chosen.
+    unchosen: (&'static str, &'static str),
+    packages: Vec<Value>,
+    project: Value,
+    /// What Composer locks.
+    composers: &'static [(&'static str, &'static str)],
+    /// What it locks where the deciding version doesn't exist: what is best at first sight.
+    at_first_sight: &'static [(&'static str, &'static str)],
+}
+
+/// Two that offer a thing, of which one comes first: `a/a` 1.0.0 has asked for it.
+fn offers(more: Value) -> Vec<Value> {
+    let needs = json!({ "require": { "v/thing": "*", "z/z": "*" } });
+    let mut offering = json!({ "provide": { "v/thing": "1.0.0" } });
+    crate::support::files::merge(&mut offering, more);
+    vec![
+        release("a/a", "2.0.0", json!({})),
+        release("a/a", "1.0.0", json!({ "require": { "v/offers": "*" } })),
+        release("c/c", "1.0.0", needs),
+        release("v/offers", "1.0.0", offering),
+        release("v/thing", "1.0.0", json!({})),
+        release("z/z", "2.0.0", json!({})),
+        release("z/z", "1.0.0", json!({})),
+    ]
+}
+
+/// Two that want different versions of `e/e`, of which the second in sight is asked first: `a/a` 1.0.0 requires it.
+fn order(newest: Value) -> Vec<Value> {
+    let both = json!({ "require": { "c/c": "*", "d/d": "*" } });
+    let second = json!({ "require": { "e/e": "^2.0" } });
+    vec![
+        release("a/a", "2.0.0", json!({})),
+        release("a/a", "1.0.0", json!({ "require": { "d/d": "*" } })),
+        release("b/b", "1.0.0", both),
+        release("c/c", "2.0.0", second),
+        release("c/c", "1.0.0", json!({})),
+        release("d/d", "1.0.0", json!({ "require": { "e/e": ">=1" } })),
+        newest,
+        release("e/e", "2.0.0", json!({})),
+        release("e/e", "1.0.0", json!({})),
+    ]
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let replacing = || json!({ "replace": { "v/thing": "1.0.0" } });
+    let branch = json!({ "extra": { "branch-alias": { "dev-main": "3.x-dev" } } });
+    let two = json!({ "require": { "a/a": "*", "c/c": "*" } });
+    let three = json!({ "require": { "a/a": "*", "b/b": "*" } });
+    vec![
+        Scenario {
+            what: "provided",
+            unchosen: ("a/a", "1.0.0"),
+            packages: offers(json!({})),
+            project: two.clone(),
+            composers: &[
+                ("a/a", "2.0.0"),
+                ("c/c", "1.0.0"),
+                ("v/offers", "1.0.0"),
+                ("z/z", "2.0.0"),
+            ],
+            at_first_sight: &[
+                ("a/a", "2.0.0"),
+                ("c/c", "1.0.0"),
+                ("v/thing", "1.0.0"),
+                ("z/z", "2.0.0"),
+            ],
+        },
+        Scenario {
+            what: "provided, with a conflict",
+            unchosen: ("a/a", "1.0.0"),
+            packages: offers(json!({ "conflict": { "z/z": "^2.0" } })),
+            project: two,
+            composers: &[
+                ("a/a", "2.0.0"),
+                ("c/c", "1.0.0"),
+                ("v/offers", "1.0.0"),
+                ("z/z", "1.0.0"),
+            ],
+            at_first_sight: &[
+                ("a/a", "2.0.0"),
+                ("c/c", "1.0.0"),
+                ("v/thing", "1.0.0"),
+                ("z/z", "2.0.0"),
+            ],
+        },
+        Scenario {
+            what: "replaced",
+            unchosen: ("a/a", "1.0.0"),
+            packages: vec![
+                release("a/a", "2.0.0", json!({})),
+                release(
+                    "a/a",
+                    "1.0.0",
+                    json!({ "require": { "d/d": "*", "v/new": "*" } }),
+                ),
+                release(
+                    "b/b",
+                    "1.0.0",
+                    json!({ "require": { "c/c": "*", "d/d": "*" } }),
+                ),
+                release("c/c", "2.0.0", json!({ "require": { "x/x": "*" } })),
+                release("c/c", "1.0.0", json!({})),
+                release("x/x", "1.0.0", replacing()),
+                release("v/new", "1.0.0", replacing()),
+                release("d/d", "1.0.0", json!({ "require": { "v/thing": "*" } })),
+            ],
+            project: three.clone(),
+            composers: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "1.0.0"),
+                ("d/d", "1.0.0"),
+                ("v/new", "1.0.0"),
+            ],
+            at_first_sight: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "2.0.0"),
+                ("d/d", "1.0.0"),
+                ("x/x", "1.0.0"),
+            ],
+        },
+        Scenario {
+            what: "plain requirements",
+            unchosen: ("a/a", "1.0.0"),
+            packages: order(release("e/e", "3.0.0", json!({}))),
+            project: three.clone(),
+            composers: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "1.0.0"),
+                ("d/d", "1.0.0"),
+                ("e/e", "3.0.0"),
+            ],
+            at_first_sight: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "2.0.0"),
+                ("d/d", "1.0.0"),
+                ("e/e", "2.0.0"),
+            ],
+        },
+        Scenario {
+            what: "an alias",
+            unchosen: ("a/a", "1.0.0"),
+            packages: order(release("e/e", "dev-main", branch)),
+            project: json!({ "require": three["require"], "minimum-stability": "dev" }),
+            composers: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "1.0.0"),
+                ("d/d", "1.0.0"),
+                ("e/e", "dev-main"),
+            ],
+            at_first_sight: &[
+                ("a/a", "2.0.0"),
+                ("b/b", "1.0.0"),
+                ("c/c", "2.0.0"),
+                ("d/d", "1.0.0"),
+                ("e/e", "2.0.0"),
+            ],
+        },
+    ]
+}
+
+#[test]
+fn versions_that_nobody_chooses_decide() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    for scenario in scenarios() {
+        let locked = |is_there: bool| {
+            let what = format!(
+                "{}, {}",
+                scenario.what,
+                if is_there { "decided" } else { "undecided" }
+            );
+            registry.forget();
+            registry.root("", json!({}));
+            let mut packages: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+            for package in &scenario.packages {
+                let (name, version) = (&package["name"], &package["version"]);
+                if is_there
+                    || (name, version) != (&json!(scenario.unchosen.0), &json!(scenario.unchosen.1))
+                {
+                    let name = name.as_str().expect("a name");
+                    packages.entry(name).or_default().push(package.clone());
+                }
+            }
+            for (name, versions) in packages {
+                registry.package("", name, versions);
+            }
+            let project = manifest(&registry.files, &[""], scenario.project.clone());
+            let (is_native, lock) = registry.agree(&what, &project, None, &[]);
+            assert!(is_native, "{what}");
+            versions(&lock.expect("a lock"))
+        };
+        let expected = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+            let list = list.iter();
+            list.map(|(name, version)| ((*name).to_owned(), (*version).to_owned()))
+                .collect()
+        };
+        assert_eq!(
+            locked(true),
+            expected(scenario.composers),
+            "{}",
+            scenario.what
+        );
+        assert_eq!(
+            locked(false),
+            expected(scenario.at_first_sight),
+            "{}, without",
+            scenario.what
+        );
+    }
+}
+
+fn versions(lock: &str) -> Vec<(String, String)> {
+    let lock: Value = serde_json::from_str(lock).expect("a lock");
+    let packages = lock["packages"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    packages
+        .map(|package| (text(&package["name"]), text(&package["version"])))
+        .collect()
+}
