@@ -54,9 +54,9 @@ final class Judge
         $platform = array_filter((array) $this->composer->getConfig()->get('platform'), 'is_string');
         $verdict = new Verdict($answer['verdict'], $this->written(), $platform);
         $missing = $verdict->missingName();
-        $nearest = $missing === null ? [] : NearestNames::of($missing, self::names($question));
+        // One that is required already is no slip of the fingers.
+        $nearest = $missing === null ? [] : NearestNames::of($missing, array_diff(self::names($question), array_keys($this->written())));
         $instead = $missing === null ? null : $this->firstThatWorks($missing, $nearest, $question);
-
         $real = $this->realThatWorks($verdict->overriddenName(), $question);
 
         return array_map([OutputFormatter::class, 'escape'], $verdict->lines($nearest, $instead, $real));
@@ -82,25 +82,52 @@ final class Judge
     }
 
     /**
+     * The first of some names with which it works in place of one that nobody has; else the first one with the constraint
+     * that it takes.
+     *
      * @param list<string>         $names
      * @param array<string, mixed> $question
      *
      * @throws EngineException
+     *
+     * @return array{string, string}|null name and constraint
      */
-    private function firstThatWorks(string $missing, array $names, array $question): ?string
+    private function firstThatWorks(string $missing, array $names, array $question): ?array
     {
-        $requires = $question['problem']['requires'];
-        foreach ($names as $name) {
-            $question['problem']['requires'] = array_map(
-                static fn (array $require): array => $require[0] === $missing ? [$name, $require[1]] : $require,
-                $requires
-            );
-            if ($this->works($question)) {
-                return $name;
+        $other = null;
+        foreach ($names as $place => $name) {
+            $renamed = self::renamed($missing, $name, $question);
+            $answer = $this->ask($renamed, $place === 0);
+            if ($answer['outcome'] === 'solved') {
+                return [$name, $this->written()[$missing] ?? '*'];
+            }
+            $change = $answer['verdict']['change'] ?? [];
+            if (count($change) === 1 && $change[0]['kind'] === 'require' && $change[0]['name'] === $name) {
+                $other = [$name, $change[0]['constraint']];
             }
         }
 
-        return null;
+        return $other;
+    }
+
+    /**
+     * The question with another name for a requirement of the project.
+     *
+     * @param array<string, mixed> $question
+     *
+     * @return array<string, mixed>
+     */
+    private static function renamed(string $from, string $to, array $question): array
+    {
+        foreach (['requires', 'written', 'stability_flags', 'root_aliases', 'temporary'] as $list) {
+            foreach ($question['problem'][$list] as $place => $entry) {
+                if ($entry[0] === $from) {
+                    $question['problem'][$list][$place][0] = $to;
+                }
+            }
+        }
+
+        return $question;
     }
 
     /**
@@ -121,19 +148,22 @@ final class Judge
             $question['problem']['fixed']
         );
 
-        return $this->works($question) ? $real->getPrettyVersion() : null;
+        return $this->ask($question)['outcome'] === 'solved' ? $real->getPrettyVersion() : null;
     }
 
     /**
      * @param array<string, mixed> $question
      *
      * @throws EngineException
+     *
+     * @return array<string, mixed> with a verdict only if one is wanted
      */
-    private function works(array $question): bool
+    private function ask(array $question, bool $withVerdict = false): array
     {
-        // Without a verdict of its own.
-        $question['problem']['written'] = [];
+        if (!$withVerdict) {
+            $question['problem']['written'] = [];
+        }
 
-        return InterruptedException::outlive(fn (): array => $this->engine->resolve($question, null))['outcome'] === 'solved';
+        return InterruptedException::outlive(fn (): array => $this->engine->resolve($question, null));
     }
 }

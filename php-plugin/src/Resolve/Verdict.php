@@ -50,13 +50,13 @@ final class Verdict
     }
 
     /**
-     * @param list<string> $nearest names that are written much like the missing one
-     * @param string|null  $instead the one of them with which it was tried and works
-     * @param string|null  $real    what the machine has in place of what `config.platform` says, if that works
+     * @param list<string>               $nearest names that are written much like the missing one
+     * @param array{string, string}|null $instead the one of them with which it was tried and works, and the constraint
+     * @param string|null                $real    what the machine has in place of what `config.platform` says, if that works
      *
      * @return list<string>
      */
-    public function lines(array $nearest = [], ?string $instead = null, ?string $real = null): array
+    public function lines(array $nearest = [], ?array $instead = null, ?string $real = null): array
     {
         $help = $real === null ? $this->help($instead) : sprintf('tried and works: without "%s" in config.platform (here is %s)', (string) $this->overriddenName(), $real);
         $lines = array_filter([$this->what(), $this->why($nearest), $help], static fn (string $line): bool => $line !== '');
@@ -173,12 +173,13 @@ final class Verdict
         return isset($platform[$name]) ? ' (config.platform)' : '';
     }
 
-    private function help(?string $instead): string
+    /**
+     * @param array{string, string}|null $instead
+     */
+    private function help(?array $instead): string
     {
         if ($instead !== null) {
-            $name = (string) $this->missingName();
-
-            return sprintf('tried and works: "%s": "%s" instead of "%s" in composer.json', $instead, $this->written[$name] ?? '*', $name);
+            return sprintf('tried and works: "%s": "%s" instead of "%s" in composer.json', $instead[0], $instead[1], (string) $this->missingName());
         }
         $requires = $removes = [];
         foreach ($this->verdict['change'] as $change) {

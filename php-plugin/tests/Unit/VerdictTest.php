@@ -110,7 +110,7 @@ final class VerdictTest extends TestCase
             "Allegro: a/ap ^1.0 can't be had",
             '         no repository has a/ap; much like it: a/app, a/zap',
             '         tried and works: "a/app": "^1.0" instead of "a/ap" in composer.json',
-        ], $verdict->lines(['a/app', 'a/zap'], 'a/app'));
+        ], $verdict->lines(['a/app', 'a/zap'], ['a/app', '^1.0']));
         self::assertSame('         tried and works: without "a/ap" in composer.json', $verdict->lines(['a/app'])[2]);
     }
 

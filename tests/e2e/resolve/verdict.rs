@@ -275,6 +275,16 @@ fn the_proposal_works() {
             json!({ "a/baze": null, "a/base": "^2.0" }),
         ),
         Case::new(
+            "a slip of the fingers, and versions that don't fit",
+            json!({ "a/baze": "^7.0", "a/app": "^3.0" }),
+            &[
+                "Allegro: a/baze ^7.0 can't be had",
+                "         no repository has a/baze; much like it: a/base",
+                "         tried and works: \"a/base\": \"^2.0\" instead of \"a/baze\" in composer.json",
+            ],
+            json!({ "a/baze": null, "a/base": "^2.0" }),
+        ),
+        Case::new(
             "a version that isn't there",
             json!({ "a/app": "^7" }),
             &[
@@ -345,7 +355,7 @@ fn the_proposal_works() {
             json!({ "a/hopeless": null }),
         ),
     ];
-    cases[7].more = json!({ "config": { "platform": { "php": "8.1.2" } } });
+    cases[8].more = json!({ "config": { "platform": { "php": "8.1.2" } } });
     for case in &cases {
         registry.judges(case, &lock);
     }
