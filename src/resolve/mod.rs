@@ -179,15 +179,7 @@ fn attempt(
     drop(numbered);
     Ok(Answer {
         packages: chosen(terms, &packages, &pool, &ids, needed.as_ref())?,
-        aliases: ids
-            .iter()
-            .map(|id| &packages[*id])
-            .filter(|package| package.alias_of.is_some_and(|of| !pool.fixed.contains(&of)))
-            .map(|package| {
-                let version = terms.version_of(package.version).text();
-                (terms.name_text(package.name).to_owned(), version.to_owned())
-            })
-            .collect(),
+        aliases: aliases(terms, &packages, &pool, &ids),
         found: pool
             .found
             .iter()
@@ -207,6 +199,23 @@ fn attempt(
         versions: (total, left),
         rules: count,
     })
+}
+
+/// Aliases among what is installed, as names and versions.
+fn aliases(
+    terms: &Terms,
+    packages: &Packages,
+    pool: &Pool,
+    ids: &[PackageId],
+) -> Vec<(String, String)> {
+    ids.iter()
+        .map(|id| &packages[*id])
+        .filter(|package| package.alias_of.is_some_and(|of| !pool.fixed.contains(&of)))
+        .map(|package| {
+            let version = terms.version_of(package.version).text();
+            (terms.name_text(package.name).to_owned(), version.to_owned())
+        })
+        .collect()
 }
 
 fn chosen(

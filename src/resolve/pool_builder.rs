@@ -13,7 +13,7 @@ use regex::Regex;
 use super::Stop;
 use super::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use super::metadata::Metadata;
-use super::package::{Origin, PackageId, Packages, add_given};
+use super::package::{GivenConstraint, Origin, PackageId, Packages, add_given};
 use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
 use super::tables::{HashMap, HashSet, IndexMap};
 use super::version::Stability;
@@ -134,6 +134,17 @@ pub(super) struct Builder<'a> {
     file_ids: HashMap<(usize, String), usize>,
 }
 
+fn requirements(
+    terms: &mut Terms,
+    given: &[(String, GivenConstraint)],
+) -> Result<Vec<(NameId, ConstraintId)>, Stop> {
+    let ids = given
+        .iter()
+        .map(|(name, constraint)| Some((terms.name(name), constraint.id(terms)?)));
+    ids.collect::<Option<_>>()
+        .ok_or_else(|| bad_request("a requirement"))
+}
+
 fn bad_request(what: &str) -> Stop {
     Stop::Unclear(format!("{what} is not understood"))
 }
@@ -145,20 +156,13 @@ impl<'a> Builder<'a> {
         packages: &'a mut Packages,
         provider: &'a mut dyn Provider,
     ) -> Result<Self, Stop> {
-        let mut requires = IndexMap::default();
-        for (name, constraint) in &problem.requires {
-            let constraint = constraint
-                .id(terms)
-                .ok_or_else(|| bad_request("a requirement"))?;
-            requires.insert(terms.name(name), constraint);
-        }
-        let requires_without_dev = problem
-            .requires_without_dev
-            .iter()
-            .flatten()
-            .map(|(name, constraint)| Some((terms.name(name), constraint.id(terms)?)))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| bad_request("a requirement"))?;
+        let requires: IndexMap<NameId, ConstraintId> = requirements(terms, &problem.requires)?
+            .into_iter()
+            .collect();
+        let without_dev = problem.requires_without_dev.as_deref();
+        let requires_without_dev = without_dev
+            .map(|given| requirements(terms, given))
+            .transpose()?;
         let mut first = 0;
         let mut add = |terms: &mut Terms, packages: &mut Packages, given| {
             let ids =
@@ -208,16 +212,11 @@ impl<'a> Builder<'a> {
             .iter()
             .map(|(name, flag)| (terms.name(name), *flag))
             .collect();
-        let root_aliases = problem
-            .root_aliases
-            .iter()
-            .map(|(name, version, alias)| {
-                (
-                    (terms.name(name), terms.version(version)),
-                    terms.version(alias),
-                )
-            })
-            .collect();
+        let mut root_aliases = HashMap::default();
+        for (name, version, alias) in &problem.root_aliases {
+            let place = (terms.name(name), terms.version(version));
+            root_aliases.insert(place, terms.version(alias));
+        }
         let count = sources.len();
         Ok(Self {
             problem,
@@ -228,10 +227,7 @@ impl<'a> Builder<'a> {
             filters,
             pool: Pool {
                 requires: requires.iter().map(|(name, id)| (*name, *id)).collect(),
-                requires_without_dev: problem
-                    .requires_without_dev
-                    .is_some()
-                    .then_some(requires_without_dev),
+                requires_without_dev,
                 found: vec![HashSet::default(); count],
                 files: (0..count).map(|_| Vec::new()).collect(),
                 ..Pool::default()
