@@ -13,8 +13,8 @@ use Composer\Util\Platform;
  */
 final class Report
 {
-    /** Microseconds after which a terminal has thrown away what it does at Ctrl-C. */
-    private const UNTIL_FLUSHED = 2000;
+    /** Microseconds after which a terminal has thrown away what it does at Ctrl-C; on a busy machine it takes its time. */
+    private const UNTIL_FLUSHED = [2_000, 20_000];
 
     private ?Progress $progress = null;
 
@@ -198,9 +198,11 @@ final class Report
         if ($line !== '') {
             // A terminal sends the signal first and then throws away what it hasn't shown yet, see isig() in Linux'
             // n_tty.c: on another core what we have just written may be part of that.
-            usleep(self::UNTIL_FLUSHED);
-            $this->line = $line;
-            $this->clear();
+            foreach (self::UNTIL_FLUSHED as $wait) {
+                usleep($wait);
+                $this->line = $line;
+                $this->clear();
+            }
         }
     }
 

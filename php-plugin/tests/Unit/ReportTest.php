@@ -205,8 +205,8 @@ final class ReportTest extends TestCase
         $report->events([]);
         $report->abort();
         $report->abort();
-        // Twice, because the first may be lost, and once for all.
-        self::assertStringEndsWith("packages\e[J\e[?7h\r\r\e[J\r\e[J", $written());
+        // Three times, because the first ones may be lost, and once for all.
+        self::assertStringEndsWith("packages\e[J\e[?7h\r\r\e[J\r\e[J\r\e[J", $written());
     }
 
     public function testWhatIsOnlySaidInDetailLeavesTheLineAlone(): void
