@@ -20,7 +20,7 @@ Allegro\version(): string
 Allegro\info(): mixed
 Allegro\diagnose(array $request): mixed
 Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
-Allegro\resolve(array $request): mixed
+Allegro\resolve(array $request, ?callable $on_events = NULL): mixed
 Allegro\remove(array $request): mixed
 Allegro\scan(array $request): mixed
 Allegro\unchanged(array $request): mixed
