@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 /**
- * Ctrl-C at a time when Composer has no handler for it: the process ends as it would have, but the terminal is tidy.
+ * Ctrl-C at a time when Composer has nothing to clean up: the process ends as it would have, but the terminal is tidy.
  */
 final class Interruption
 {
@@ -19,19 +19,25 @@ final class Interruption
      */
     public static function clearing(callable $clear, callable $work)
     {
-        if (!function_exists('pcntl_signal') || !function_exists('posix_kill') || pcntl_signal_get_handler(SIGINT) !== SIG_DFL) {
+        if (!function_exists('pcntl_signal') || !function_exists('posix_kill')) {
             return $work();
         }
+        // Composer's own, or the system's.
+        $before = pcntl_signal_get_handler(SIGINT);
         $async = pcntl_async_signals(true);
-        pcntl_signal(SIGINT, static function () use ($clear): void {
+        pcntl_signal(SIGINT, static function (int $signal, $details = null) use ($clear, $before): void {
             $clear();
-            pcntl_signal(SIGINT, SIG_DFL);
-            posix_kill((int) getmypid(), SIGINT);
+            pcntl_signal(SIGINT, $before);
+            if (is_callable($before)) {
+                $before($signal, $details);
+            } else {
+                posix_kill((int) getmypid(), $signal);
+            }
         });
         try {
             return $work();
         } finally {
-            pcntl_signal(SIGINT, SIG_DFL);
+            pcntl_signal(SIGINT, $before);
             pcntl_async_signals($async);
         }
     }
