@@ -14,6 +14,7 @@ use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
+use Allegro\Plugin\Install\Wake;
 use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
@@ -77,6 +78,7 @@ final class Session
         Io\Terminal::class,
         Sources::class,
         TarDownloader::class,
+        Wake::class,
         ZipDownloader::class,
     ];
 

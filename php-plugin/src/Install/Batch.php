@@ -12,6 +12,8 @@ use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Downloader\FileDownloader;
 use Composer\EventDispatcher\Event;
+use Composer\Installer\LibraryInstaller;
+use Composer\Installer\PluginInstaller;
 use Composer\IO\IOInterface;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
@@ -25,9 +27,9 @@ use React\Promise\PromiseInterface;
  * Collects what Composer asks for and does it all at once, at the moment at which Composer waits.
  *
  * Composer calls download() for every operation and then spins its loop until all promises are settled; install()
- * and its siblings likewise. The loop looks at HTTP transfers and child processes only, so a child process that
- * ends at once is what wakes us: by then every call of this round has been made, and every event before it has
- * been seen, exactly as with Composer's own parallel downloads and extractions.
+ * and its siblings likewise. The loop looks at HTTP transfers and child processes, and the first look wakes us: by then
+ * every call of this round has been made, and every event before it has been seen, exactly as with Composer's own
+ * parallel downloads and extractions.
  */
 final class Batch
 {
@@ -38,6 +40,18 @@ final class Batch
     private array $work = [];
 
     private bool $armed = false;
+
+    /** Whether nobody is called while packages are on their way; null until it is asked in a round. */
+    private ?bool $unobserved = null;
+
+    /** How many plugins there were when that was asked. */
+    private int $pluginsThen = 0;
+
+    /** @var array<string, true> directories of packages that are still to be made */
+    private array $unmade = [];
+
+    /** @var array<string, true> directories that were spoken of in this round */
+    private array $seen = [];
 
     private ?string $staging = null;
 
@@ -177,9 +191,20 @@ final class Batch
         $this->composer->getInstallationManager()->setOutputProgress(false);
         $fire = function (): void {
             $this->armed = false;
+            $this->forget();
             $this->fire();
+            $this->forget();
         };
-        $this->process->executeAsync('exit 0')->then($fire, $fire);
+        Wake::when($this->composer->getLoop(), $this->process, $fire);
+    }
+
+    /**
+     * What is known of the round that ends: plugins come and go in between.
+     */
+    private function forget(): void
+    {
+        $this->unobserved = null;
+        $this->seen = [];
     }
 
     private function fire(): void
@@ -383,8 +408,6 @@ final class Batch
         if ($reason !== null) {
             $this->report->declined($ticket->package->getName(), $reason);
         }
-        // The loop ends when it sees neither transfers nor processes; what starts now must be seen.
-        $this->process->executeAsync('exit 0');
         try {
             $resolve(($ticket->fallBack)($ticket->isSaid));
         } catch (\Throwable $e) {
@@ -545,9 +568,81 @@ final class Batch
             && hash_file('sha256', $one) === hash_file('sha256', $other);
     }
 
-    public function hasListeners(string $event): bool
+    /**
+     * Whether anybody listens to one of the events.
+     */
+    public function hasListeners(string ...$events): bool
     {
-        return $this->composer->getEventDispatcher()->hasEventListeners(new Event($event));
+        $dispatcher = $this->composer->getEventDispatcher();
+        foreach ($events as $event) {
+            if ($dispatcher->hasEventListeners(new Event($event))) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /**
+     * Puts off making an empty directory for a package, if nobody is called who could look for it before the package is
+     * in it: there are no listeners, and the installer is Composer's own.
+     *
+     * @return bool whether it is put off; a listener that comes later finds it, see {@see makeDirectories()}
+     */
+    public function putOffDirectory(PackageInterface $package, string $path): bool
+    {
+        if (!$this->isUnobserved()) {
+            return false;
+        }
+        $installer = $this->composer->getInstallationManager()->getInstaller($package->getType());
+        if (!in_array(get_class($installer), [LibraryInstaller::class, PluginInstaller::class], true)) {
+            return false;
+        }
+        $this->unmade[$path] = true;
+
+        return true;
+    }
+
+    private function isUnobserved(): bool
+    {
+        if ($this->deferWrites() === null) {
+            // Nobody would tell us that a listener has come.
+            return false;
+        }
+        $plugins = count($this->composer->getPluginManager()->getPlugins());
+        if ($this->unobserved === null || $this->pluginsThen !== $plugins) {
+            $this->pluginsThen = $plugins;
+            $this->unobserved = !$this->hasListeners(
+                PluginEvents::PRE_FILE_DOWNLOAD,
+                PluginEvents::POST_FILE_DOWNLOAD,
+                ...DeferredWrites::PACKAGE_EVENTS
+            );
+        }
+
+        return $this->unobserved;
+    }
+
+    /**
+     * Makes the directories that were put off: a plugin of this run has come, and is about to be called.
+     */
+    public function makeDirectories(): void
+    {
+        $filesystem = new Filesystem($this->process);
+        foreach (array_keys($this->unmade) as $path) {
+            $filesystem->ensureDirectoryExists($path);
+        }
+        $this->unmade = [];
+    }
+
+    /**
+     * Whether a directory is spoken of for the first time in this round.
+     */
+    public function isFirst(string $dir): bool
+    {
+        $isFirst = !isset($this->seen[$dir]);
+        $this->seen[$dir] = true;
+
+        return $isFirst;
     }
 
     /**
@@ -618,6 +713,7 @@ final class Batch
      */
     public function placed(Ticket $ticket): void
     {
+        unset($this->unmade[(string) $ticket->path]);
         if ($ticket->dist !== null && $ticket->made !== null && $ticket->path !== null) {
             $this->placed[] = ['path' => $ticket->path, 'dist' => $ticket->dist, 'made' => $ticket->made];
         }
@@ -669,6 +765,7 @@ final class Batch
     public function sweep(): void
     {
         $this->report->abort();
+        $this->unmade = [];
         if ($this->staging === null) {
             return;
         }

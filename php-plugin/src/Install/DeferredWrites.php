@@ -6,7 +6,6 @@ namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Internals;
 use Composer\Composer;
-use Composer\EventDispatcher\Event;
 use Composer\Installer\InstallationManager;
 use Composer\Installer\PackageEvents;
 use Composer\IO\IOInterface;
@@ -30,6 +29,16 @@ final class DeferredWrites
 {
     /** Properties of Composer's repository that are looked at. */
     private const INTERNALS = ['file', 'filesystem', 'dumpVersions', 'packages', 'packageMap'];
+
+    /** Events between operations: who is called then may look at what is recorded. */
+    public const PACKAGE_EVENTS = [
+        PackageEvents::PRE_PACKAGE_INSTALL,
+        PackageEvents::POST_PACKAGE_INSTALL,
+        PackageEvents::PRE_PACKAGE_UPDATE,
+        PackageEvents::POST_PACKAGE_UPDATE,
+        PackageEvents::PRE_PACKAGE_UNINSTALL,
+        PackageEvents::POST_PACKAGE_UNINSTALL,
+    ];
 
     /** What a write that was put off would have been called with: the dev mode. */
     private ?bool $pending = null;
@@ -141,7 +150,10 @@ final class DeferredWrites
         }
         $perOperation = ($trace[1]['class'] ?? '') === InstallationManager::class
             && str_contains($trace[1]['function'] ?? '', '{closure');
-        $defer = $perOperation && ($this->batch->hasWork() || !$this->isWatched());
+        $defer = $perOperation && ($this->batch->hasWork() || !$this->batch->hasListeners(...self::PACKAGE_EVENTS));
+        if ($perOperation && !$defer) {
+            $this->batch->makeDirectories();
+        }
         $this->set('dumpVersions', !$defer);
         if ($defer) {
             $this->hidden = $this->get('packages');
@@ -183,28 +195,5 @@ final class DeferredWrites
         $this->set('packages', $this->last);
         $this->flush();
         $this->set('packages', $packages);
-    }
-
-    /**
-     * Whether somebody will be called between operations and may look at what is recorded.
-     */
-    private function isWatched(): bool
-    {
-        $dispatcher = $this->composer->getEventDispatcher();
-        $events = [
-            PackageEvents::PRE_PACKAGE_INSTALL,
-            PackageEvents::POST_PACKAGE_INSTALL,
-            PackageEvents::PRE_PACKAGE_UPDATE,
-            PackageEvents::POST_PACKAGE_UPDATE,
-            PackageEvents::PRE_PACKAGE_UNINSTALL,
-            PackageEvents::POST_PACKAGE_UNINSTALL,
-        ];
-        foreach ($events as $event) {
-            if ($dispatcher->hasEventListeners(new Event($event))) {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -89,8 +89,7 @@ trait StoreDownloads
         }
 
         $fileName = $this->getFileName($package, $path);
-        $this->filesystem->ensureDirectoryExists($path);
-        $this->filesystem->ensureDirectoryExists(dirname($fileName));
+        $this->ensureDirectories($package, $path, $fileName);
 
         [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
         $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
@@ -111,6 +110,30 @@ trait StoreDownloads
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
+    }
+
+    /**
+     * The directories that Composer's FileDownloader makes before it downloads. A package's own is left out where
+     * nobody can miss it: making it, and replacing it later, takes longer than moving the package in.
+     */
+    private function ensureDirectories(PackageInterface $package, string $path, string $fileName): void
+    {
+        if ($this->exists($path) || !$this->batch->putOffDirectory($package, $path)) {
+            $this->filesystem->ensureDirectoryExists($path);
+            $this->filesystem->ensureDirectoryExists(dirname($fileName));
+
+            return;
+        }
+        foreach ([dirname($path), dirname($fileName)] as $dir) {
+            if ($this->batch->isFirst($dir)) {
+                $this->filesystem->ensureDirectoryExists($dir);
+            }
+        }
+    }
+
+    private function exists(string $path): bool
+    {
+        return is_link($path) || file_exists($path);
     }
 
     /**
@@ -326,6 +349,11 @@ trait StoreDownloads
      */
     private function clear(PackageInterface $package, string $path): void
     {
+        if (!$this->exists($path) && $this->batch->putOffDirectory($package, $path)) {
+            $this->addCleanupPath($package, $path);
+
+            return;
+        }
         if (!$this->isReplaceable($path)) {
             return;
         }

@@ -276,8 +276,8 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
             Err(_) => return Reply::text(404, "not a redirect"),
         }
     }
-    if let Some(text) = file(state, path) {
-        return dated(request, text);
+    if let Some(reply) = file(state, request, path) {
+        return reply;
     }
     if path == "/packages.json" {
         return dated(request, root(state).to_line());
@@ -301,18 +301,26 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
 }
 
 /// A file of the directory that is served as it is.
-fn file(state: &State, path: &str) -> Option<Vec<u8>> {
+fn file(state: &State, request: &Request<Incoming>, path: &str) -> Option<Reply> {
     let below = path.strip_prefix('/')?;
     let is_plain = below
         .split('/')
         .all(|part| !matches!(part, "" | "." | ".."));
-    let dir = state.files.as_deref().filter(|_| is_plain)?;
-    std::fs::read(dir.join(below)).ok()
+    let file = state.files.as_deref().filter(|_| is_plain)?.join(below);
+    // Servers of files don't read one that the client has.
+    if is_unchanged(request) && file.is_file() {
+        return Some(dated(request, Bytes::new()));
+    }
+    Some(dated(request, std::fs::read(file).ok()?))
+}
+
+fn is_unchanged(request: &Request<Incoming>) -> bool {
+    let since = request.headers().get(header::IF_MODIFIED_SINCE);
+    since.is_some_and(|since| since == LAST_MODIFIED)
 }
 
 fn dated(request: &Request<Incoming>, text: impl Into<Bytes>) -> Reply {
-    let since = request.headers().get(header::IF_MODIFIED_SINCE);
-    let mut reply = if since.is_some_and(|since| since == LAST_MODIFIED) {
+    let mut reply = if is_unchanged(request) {
         Reply::new(304, "application/json", Bytes::new())
     } else {
         Reply::new(200, "application/json", text)
