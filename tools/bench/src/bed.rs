@@ -101,13 +101,15 @@ impl<'a> Bed<'a> {
     pub fn require_plugin(&self, seats: &[Seat]) -> Result<()> {
         let archives = self.dir.join("plugin");
         fs::create_dir_all(&archives).map_err(at(&archives))?;
-        let package = &self.cli.package;
-        let mut zip = Command::new("zip");
-        zip.args(["-qr", "-FS"])
-            .arg(archives.join("plugin.zip"))
-            .arg(".")
-            .current_dir(package);
-        checked("the plugin's archive", &mut zip)?;
+        // The package says itself what isn't for an archive.
+        let mut archive = composer(self, &self.home(Side::Composer), &self.cli.package);
+        archive
+            .env("ALLEGRO_DISABLE", "1")
+            .arg(&self.composer)
+            .args(["archive", "--format=zip", "--file=plugin", "--dir"])
+            .arg(&archives)
+            .args(["--no-interaction", "--quiet"]);
+        checked("the plugin's archive", &mut archive)?;
         let project = self.dir.join("fresh");
         tree::remove(&project)?;
         tree::copy(&self.template(0), &project)?;
