@@ -6,10 +6,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use reqwest::{Client, Proxy, redirect};
 
-use super::FetchOptions;
 use super::error::FetchError;
 use super::redact::redact;
 use super::tls::{Tls, Trust};
+use super::{FetchOptions, MOST_WORKERS};
 
 /// Bytes that one HTTP/2 stream may have in flight. Bounds memory per download; at 50 ms round
 /// trip it still allows 10 MB/s for each stream.
@@ -90,7 +90,7 @@ impl<'a> Clients<'a> {
             .referer(false)
             .connect_timeout(self.options.connect_timeout)
             .tcp_nodelay(true)
-            .pool_max_idle_per_host(self.options.workers())
+            .pool_max_idle_per_host(MOST_WORKERS)
             .pool_idle_timeout(POOL_IDLE)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)

@@ -1,26 +1,33 @@
 //! Small files that are kept in memory, asked for on condition: metadata of repositories.
 
 use std::io::Read;
+use std::iter::from_fn;
+use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
+use std::thread;
 
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
 use futures_util::stream;
+use parking_lot::Mutex;
 use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED,
 };
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{interval, timeout};
 
 use super::client::Clients;
 use super::crew::CANCEL_POLL;
 use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries};
 use super::retry::Hosts;
-use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact, runtime};
+use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact};
 
 /// No metadata file is larger, packed or unpacked.
 const LARGEST: u64 = 256 << 20;
+
+/// Threads that ask, as far as there are processors.
+const MOST_LANES: usize = 8;
 
 /// One file to ask for. `dest`, `sha1` and `size_hint` of the request don't count.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +54,7 @@ pub enum Document {
     },
 }
 
-/// Something that needs a file. Both steps are done on threads of the run, many at once.
+/// Something that needs a file. Both steps are done on threads of the run, several at once.
 pub trait Errand: Send + 'static {
     /// What comes of it.
     type Result: Send + 'static;
@@ -59,42 +66,96 @@ pub trait Errand: Send + 'static {
     fn done(self, document: Document) -> Self::Result;
 }
 
-/// Asks for files in several rounds, over the same connections. Its threads end when it is dropped.
+/// Asks for files in several rounds, over the same connections.
 pub struct Documents<'a> {
+    lanes: Vec<Lane<'a>>,
+}
+
+/// What one thread works with. Requests, connections and what is made of the answers stay on it: for small files, handing
+/// them from thread to thread takes longer than all the rest.
+struct Lane<'a> {
     shared: Shared<'a>,
     runtime: Runtime,
+    /// Requests under way.
+    at_once: usize,
 }
 
 impl Fetcher {
     /// Makes ready to ask for files.
     pub fn documents(&self) -> Result<Documents<'_>, FetchError> {
+        let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count = count.min(MOST_LANES);
+        let lane = |_| -> Result<Lane<'_>, FetchError> {
+            Ok(Lane {
+                shared: Shared {
+                    options: &self.options,
+                    clients: Clients::new(&self.options, &self.trust),
+                    hosts: Hosts::default(),
+                    on_event: &|_| {},
+                },
+                runtime: Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(|error| setup(&error))?,
+                at_once: MOST_WORKERS / count,
+            })
+        };
+        let lanes = (0..count).map(lane);
         Ok(Documents {
-            shared: Shared {
-                options: &self.options,
-                clients: Clients::new(&self.options, &self.trust),
-                hosts: Hosts::default(),
-                on_event: &|_| {},
-            },
-            runtime: runtime(MOST_WORKERS).map_err(|error| setup(&error))?,
+            lanes: lanes.collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl Documents<'_> {
-    /// Does errands and tells each result when it is there, with the errand's place. Once `is_cancelled` says so, the
-    /// rest isn't told any more.
+    /// Does errands and tells each result when it is there, with the errand's place, from several threads. Once
+    /// `is_cancelled` says so, the rest isn't told any more.
     ///
     /// Up to 32 requests are under way at once, however few downloads the options allow: what counts here is
     /// the round trip.
     pub fn run<E: Errand>(
         &self,
         errands: Vec<E>,
-        is_cancelled: &dyn Fn() -> bool,
-        mut on_result: impl FnMut(usize, Result<E::Result, FetchError>),
+        is_cancelled: &(dyn Fn() -> bool + Sync),
+        on_result: &(impl Fn(usize, Result<E::Result, FetchError>) + Sync),
     ) {
-        let mut answers = stream::iter(errands.into_iter().enumerate())
+        let lanes = &self.lanes[..self.lanes.len().min(errands.len())];
+        let queue = Mutex::new(errands.into_iter().enumerate());
+        let next = || queue.lock().next();
+        thread::scope(|scope| {
+            // One of them is worked off here; the others only make it faster.
+            let threads: Vec<_> = lanes
+                .iter()
+                .skip(1)
+                .filter_map(|lane| {
+                    thread::Builder::new()
+                        .name("allegro-net".to_owned())
+                        .spawn_scoped(scope, || lane.run(&next, is_cancelled, on_result))
+                        .ok()
+                })
+                .collect();
+            if let Some(lane) = lanes.first() {
+                lane.run(&next, is_cancelled, on_result);
+            }
+            for thread in threads {
+                if let Err(panic) = thread.join() {
+                    resume_unwind(panic);
+                }
+            }
+        });
+    }
+}
+
+impl Lane<'_> {
+    fn run<E: Errand>(
+        &self,
+        next: &dyn Fn() -> Option<(usize, E)>,
+        is_cancelled: &dyn Fn() -> bool,
+        on_result: &dyn Fn(usize, Result<E::Result, FetchError>),
+    ) {
+        let mut answers = stream::iter(from_fn(next))
             .map(|(at, errand)| async move { (at, self.run_one(at, errand).await) })
-            .buffer_unordered(MOST_WORKERS);
+            .buffer_unordered(self.at_once);
         self.runtime.block_on(async {
             let mut look = interval(CANCEL_POLL);
             loop {
@@ -113,23 +174,11 @@ impl Documents<'_> {
         });
     }
 
-    async fn run_one<E: Errand>(&self, id: usize, errand: E) -> Result<E::Result, FetchError> {
-        let mut errand = errand;
-        let (mut wanted, errand) = self.aside(move || (errand.request(), errand)).await;
+    async fn run_one<E: Errand>(&self, id: usize, mut errand: E) -> Result<E::Result, FetchError> {
+        let mut wanted = errand.request();
         wanted.request.id = id;
         let document = get(&self.shared, &wanted).await?;
-        Ok(self.aside(move || errand.done(document)).await)
-    }
-
-    /// Does something on one of the threads that drive the connections.
-    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        match self.runtime.spawn(async { work() }).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(error) => unreachable!("nobody aborts it: {error}"),
-            },
-        }
+        Ok(errand.done(document))
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Scope};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::Sender;
+use parking_lot::{Condvar, Mutex};
 
 use crate::fetch::{Document, DocumentRequest, Documents, Errand, Proxies, Request};
 use crate::fs::write_atomically;
@@ -21,6 +22,70 @@ const TOLD_AT_ONCE: usize = 16;
 
 type Read = Result<Option<Arc<Versions>>, Stop>;
 
+/// Files of one round, as they come. Whoever needs one sleeps until it is there, not until the next one is: waking a
+/// thread takes as long as reading a file.
+#[derive(Default)]
+struct Round {
+    state: Mutex<Arrived>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Arrived {
+    files: HashMap<String, Read>,
+    /// The file that somebody sleeps for.
+    wanted: Option<String>,
+    /// No more will come.
+    is_over: bool,
+}
+
+impl Round {
+    fn arrive(&self, file: &str, read: Read) {
+        let mut state = self.state.lock();
+        let is_wanted = state.wanted.as_deref() == Some(file);
+        state.files.insert(file.to_owned(), read);
+        drop(state);
+        if is_wanted {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for a file. `None`: it won't come.
+    fn wait_for(&self, file: &str) -> Option<Read> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(read) = state.files.remove(file) {
+                state.wanted = None;
+                return Some(read);
+            }
+            if state.is_over {
+                return None;
+            }
+            state.wanted = Some(file.to_owned());
+            self.changed.wait(&mut state);
+        }
+    }
+
+    /// Waits for all files, and gives those that nobody has taken.
+    fn rest(&self) -> HashMap<String, Read> {
+        let mut state = self.state.lock();
+        while !state.is_over {
+            self.changed.wait(&mut state);
+        }
+        std::mem::take(&mut state.files)
+    }
+}
+
+/// Ends a round, also where a panic does.
+struct Ending(Arc<Round>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.state.lock().is_over = true;
+        self.0.changed.notify_one();
+    }
+}
+
 /// Metadata files. They arrive on threads of their own while the first of them are made use of.
 pub(super) struct Files<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
@@ -32,7 +97,7 @@ pub(super) struct Files<'scope, 'env> {
     events: Sender<Event>,
     /// Files asked for in earlier rounds.
     settled: usize,
-    arriving: Option<Receiver<(String, Read)>>,
+    arriving: Option<Arc<Round>>,
     /// The repository that was asked last.
     repository: usize,
     ready: HashMap<(usize, String), Option<Arc<Versions>>>,
@@ -61,22 +126,21 @@ impl<'scope, 'env> Files<'scope, 'env> {
         }
     }
 
-    /// Takes what arrives until one file is there; all of them if none is named.
-    fn take_until(&mut self, wanted: Option<&str>) -> Result<(), Stop> {
-        let Some(arriving) = &self.arriving else {
+    /// Waits until all files of the last round are there.
+    fn take_rest(&mut self) -> Result<(), Stop> {
+        let Some(round) = self.arriving.take() else {
             return Ok(());
         };
-        while let Ok((file, read)) = arriving.recv() {
-            let is_wanted = wanted == Some(&*file);
+        for (file, read) in round.rest() {
             self.ready.insert((self.repository, file), read?);
-            if is_wanted {
-                return Ok(());
-            }
         }
+        self.unless_cancelled()
+    }
+
+    fn unless_cancelled(&self) -> Result<(), Stop> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(Stop::Interrupted);
         }
-        self.arriving = None;
         Ok(())
     }
 }
@@ -89,7 +153,7 @@ impl Drop for Files<'_, '_> {
 
 impl Provider for Files<'_, '_> {
     fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop> {
-        self.take_until(None)?;
+        self.take_rest()?;
         let source = self
             .request
             .sources
@@ -110,8 +174,8 @@ impl Provider for Files<'_, '_> {
         let settled = self.settled;
         let total = settled + files.len();
         self.settled = total;
-        let (sender, receiver) = unbounded();
-        self.arriving = Some(receiver);
+        let round = Arc::new(Round::default());
+        self.arriving = Some(Arc::clone(&round));
         self.repository = repository;
         let events = self.events.clone();
         let _ = events.send(Event::Metadata {
@@ -119,14 +183,15 @@ impl Provider for Files<'_, '_> {
             total,
         });
         let (documents, cancel, over) = (self.documents, self.cancel, self.over);
+        let ending = Ending(Arc::clone(&round));
         let arrive = move || {
+            let _ending = ending;
             let is_over = || cancel.load(Ordering::Relaxed) || over.load(Ordering::Relaxed);
-            let mut done = settled;
-            documents.run(errands, &is_over, |at, result| {
+            let count = AtomicUsize::new(settled);
+            documents.run(errands, &is_over, &|at, result| {
                 let read = result.unwrap_or_else(|error| Err(Stop::Unclear(error.to_string())));
-                // The other end may have gone: there is an answer already, or an interruption.
-                let _ = sender.send((names[at].clone(), read));
-                done += 1;
+                round.arrive(&names[at], read);
+                let done = count.fetch_add(1, Ordering::Relaxed) + 1;
                 if done.is_multiple_of(TOLD_AT_ONCE) {
                     let _ = events.send(Event::Metadata { done, total });
                 }
@@ -141,8 +206,18 @@ impl Provider for Files<'_, '_> {
 
     fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
         let place = (repository, file.to_owned());
-        if !self.ready.contains_key(&place) {
-            self.take_until(Some(file))?;
+        if !self.ready.contains_key(&place)
+            && let Some(round) = self
+                .arriving
+                .as_ref()
+                .filter(|_| repository == self.repository)
+        {
+            match round.wait_for(file) {
+                Some(read) => {
+                    self.ready.insert(place.clone(), read?);
+                }
+                None => self.unless_cancelled()?,
+            }
         }
         let versions = self.ready.get(&place).cloned();
         versions.ok_or_else(|| Stop::Unclear(format!("{file} was not asked for")))

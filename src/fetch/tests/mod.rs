@@ -1,6 +1,7 @@
 //! The fetcher against loopback servers.
 #![allow(clippy::unwrap_used, clippy::format_collect)]
 
+mod documents;
 mod security;
 mod server;
 mod transfers;

@@ -1,0 +1,116 @@
+//! Small files, many at once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::options;
+use super::server::{Reply, Server};
+use crate::fetch::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Request};
+
+/// Asks for one file, and gives back what the server said.
+struct Ask(Request, Option<String>);
+
+impl Errand for Ask {
+    type Result = Document;
+
+    fn request(&mut self) -> DocumentRequest {
+        DocumentRequest {
+            request: std::mem::take(&mut self.0),
+            since: self.1.take(),
+        }
+    }
+
+    fn done(self, document: Document) -> Document {
+        document
+    }
+}
+
+fn ask(url: String, since: Option<&str>) -> Ask {
+    let request = Request {
+        url,
+        ..Request::default()
+    };
+    Ask(request, since.map(str::to_owned))
+}
+
+const COUNT: usize = 400;
+
+/// However few downloads are allowed: a new connection for each file would take longer than the file.
+#[test]
+fn connections_are_kept() {
+    let server = Server::start(|seen| match seen.header("if-modified-since") {
+        Some(_) => Reply::status(304, ""),
+        None if seen.path.ends_with('7') => Reply::status(404, "none"),
+        None => Reply::ok(seen.path.clone()).header("Last-Modified", "then"),
+    });
+    let fetcher = Fetcher::new(FetchOptions {
+        workers: 1,
+        ..options()
+    })
+    .unwrap();
+    let documents = fetcher.documents().unwrap();
+    for since in [None, Some("then")] {
+        let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), since));
+        let told = Mutex::new(vec![None; COUNT]);
+        documents.run(errands.collect(), &|| false, &|at, result| {
+            let before = told.lock()[at].replace(result.unwrap());
+            assert_eq!(before, None);
+        });
+        for (at, document) in told.into_inner().into_iter().enumerate() {
+            let expected = match since {
+                Some(_) => Document::Unchanged,
+                None if at % 10 == 7 => Document::Missing,
+                None => Document::Body {
+                    text: format!("/{at}").into_bytes(),
+                    last_modified: Some("then".to_owned()),
+                },
+            };
+            assert_eq!(document, Some(expected));
+        }
+    }
+    assert_eq!(server.log().len(), 2 * COUNT);
+    assert!(server.peak() <= 32, "{}", server.peak());
+    // New ones may race with old ones that are about to become free.
+    assert!(server.accepted() <= 64, "{}", server.accepted());
+}
+
+#[test]
+fn the_rest_is_not_told_once_it_is_cancelled() {
+    let server = Server::start(|seen| match seen.path.as_str() {
+        "/0" => Reply::ok("first"),
+        _ => Reply::ok("late").delay(Duration::from_secs(600)),
+    });
+    let fetcher = Fetcher::new(options()).unwrap();
+    let documents = fetcher.documents().unwrap();
+    let told = AtomicUsize::new(0);
+    let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), None));
+    documents.run(
+        errands.collect(),
+        &|| told.load(Ordering::Relaxed) > 0,
+        &|at, result| {
+            assert!(result.is_ok());
+            assert_eq!(at, 0);
+            told.fetch_add(1, Ordering::Relaxed);
+        },
+    );
+    assert_eq!(told.into_inner(), 1);
+}
+
+#[test]
+fn a_panic_on_any_thread_ends_it() {
+    let server = Server::start(|_| Reply::ok("text"));
+    let fetcher = Fetcher::new(options()).unwrap();
+    let documents = fetcher.documents().unwrap();
+    for bad in [0, COUNT - 1] {
+        let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), None));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            documents.run(errands.collect(), &|| false, &|at, _| {
+                assert_ne!(at, bad, "wanted");
+            });
+        }));
+        assert!(result.is_err());
+    }
+}
