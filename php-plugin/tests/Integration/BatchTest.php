@@ -399,6 +399,7 @@ final class BatchTest extends TestCase
         $manager = $project->composer->getDownloadManager();
         $loop = $project->composer->getLoop();
         $path = $project->dir.'/vendor/acme/p1';
+        mkdir($path, 0777, true);
         $loop->wait([$manager->download($package, $path)]);
         file_put_contents($path.'/of-the-old-version', '');
         $manager->update(clone $package, $package, $path);
