@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use smallvec::{SmallVec, smallvec};
 
 use super::constraint::{Constraint, ConstraintId, NameId, Op, Terms, VersionId};
 use super::version::{
@@ -74,8 +75,8 @@ pub struct Package {
 
 impl Package {
     /// All names that it answers to: its own, what it replaces and, if wanted, what it provides.
-    pub fn names(&self, provided: bool) -> Vec<NameId> {
-        let mut names = vec![self.name];
+    pub fn names(&self, provided: bool) -> SmallVec<[NameId; 4]> {
+        let mut names = smallvec![self.name];
         let offers = if provided {
             self.links.provides.as_slice()
         } else {

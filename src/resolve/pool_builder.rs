@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use regex::Regex;
+use smallvec::smallvec;
 
 use super::Stop;
 use super::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
@@ -449,7 +450,7 @@ impl<'a> Builder<'a> {
             let names = if self.problem.temporary_for_all_names {
                 package.names(true)
             } else {
-                vec![package.name]
+                smallvec![package.name]
             };
             for name in names {
                 let Some(constraint) = temporary.get(&name) else {

@@ -2,13 +2,17 @@
 //! "installed", a negative one "not installed".
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::hash::BuildHasher;
+use std::iter::once;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::constraint::{ConstraintId, NameId};
 use super::optimizer::Fixture;
 use super::package::PackageId;
 use super::pool::{Number, Numbered};
-use super::tables::{HashMap, HashSet, IndexMap};
+use super::tables::{HashMap, HashSet, Hasher, IndexMap};
 
 pub(super) type Literal = i32;
 
@@ -42,7 +46,8 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 pub(super) struct Rule {
-    pub literals: Rc<[Literal]>,
+    /// Where its literals begin and end among all.
+    literals: (u32, u32),
     pub shape: Shape,
     pub kind: Kind,
     /// The name that was required, which decides between packages that replace it.
@@ -51,55 +56,104 @@ pub(super) struct Rule {
 
 impl Rule {
     pub fn is_assertion(&self) -> bool {
-        self.literals.len() == 1
+        self.literals.1 - self.literals.0 == 1
     }
 }
+
+/// A rule that takes part in a conflict, and what it says.
+pub(super) type Blamed<'a> = (&'a Rule, &'a [Literal]);
 
 /// Rules by number. `order` has those that Composer lists, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct RuleSet {
     pub rules: Vec<Rule>,
     pub order: Vec<usize>,
-    known: HashSet<(Shape, Rc<[Literal]>)>,
+    /// The literals of all rules, one rule behind the other: hundreds of thousands of lists are too many to ask for the
+    /// memory of each.
+    literals: Vec<Literal>,
+    /// Numbers of rules that differ.
+    known: HashTable<u32>,
+    hasher: Hasher,
 }
 
 impl RuleSet {
+    /// What a rule says, in ascending order.
+    pub fn literals(&self, rule: &Rule) -> &[Literal] {
+        &self.literals[rule.literals.0 as usize..rule.literals.1 as usize]
+    }
+
+    /// The same, by the rule's number.
+    pub fn literals_of(&self, number: usize) -> &[Literal] {
+        self.literals(&self.rules[number])
+    }
+
     /// Adds a rule unless it is there.
     pub fn add(
         &mut self,
         shape: Shape,
-        mut literals: Vec<Literal>,
+        literals: impl IntoIterator<Item = Literal>,
         kind: Kind,
         required: Option<NameId>,
     ) {
-        literals.sort_unstable();
-        let literals: Rc<[Literal]> = literals.into();
-        if self.known.insert((shape, Rc::clone(&literals))) {
-            self.order.push(self.rules.len());
-            self.rules.push(Rule {
-                literals,
-                shape,
-                kind,
-                required,
-            });
+        let number = self.push(shape, literals, kind, required);
+        if self.know(number) {
+            self.order.push(number);
+        } else if let Some(rule) = self.rules.pop() {
+            self.literals.truncate(rule.literals.0 as usize);
         }
     }
 
     /// Adds what was learned. One that is known is used, but not listed again.
-    pub fn learn(&mut self, mut literals: Vec<Literal>) -> usize {
-        literals.sort_unstable();
-        let literals: Rc<[Literal]> = literals.into();
-        let number = self.rules.len();
-        if self.known.insert((Shape::Generic, Rc::clone(&literals))) {
+    pub fn learn(&mut self, literals: Vec<Literal>) -> usize {
+        let number = self.push(Shape::Generic, literals, Kind::Learned, None);
+        if self.know(number) {
             self.order.push(number);
         }
-        self.rules.push(Rule {
-            literals,
-            shape: Shape::Generic,
-            kind: Kind::Learned,
-            required: None,
-        });
         number
+    }
+
+    fn push(
+        &mut self,
+        shape: Shape,
+        literals: impl IntoIterator<Item = Literal>,
+        kind: Kind,
+        required: Option<NameId>,
+    ) -> usize {
+        let place = |at: usize| u32::try_from(at).expect("fewer than 2^32 literals");
+        let from = self.literals.len();
+        self.literals.extend(literals);
+        self.literals[from..].sort_unstable();
+        self.rules.push(Rule {
+            literals: (place(from), place(self.literals.len())),
+            shape,
+            kind,
+            required,
+        });
+        self.rules.len() - 1
+    }
+
+    /// Notes the last rule; whether there was none like it.
+    fn know(&mut self, number: usize) -> bool {
+        let (rules, literals, hasher) = (&self.rules, &self.literals, &self.hasher);
+        let content = |number: usize| {
+            let rule = &rules[number];
+            let (from, to) = rule.literals;
+            (rule.shape, &literals[from as usize..to as usize])
+        };
+        let hash = |number: u32| hasher.hash_one(content(number as usize));
+        let own = u32::try_from(number).expect("fewer than 2^32 rules");
+        let found = self.known.entry(
+            hash(own),
+            |known| content(*known as usize) == content(number),
+            |known| hash(*known),
+        );
+        match found {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(own);
+                true
+            }
+        }
     }
 }
 
@@ -137,7 +191,7 @@ impl<'a, 'p> Generator<'a, 'p> {
             generator.add_package(number);
             generator
                 .rules
-                .add(Shape::Generic, vec![installed(number)], Kind::Request, None);
+                .add(Shape::Generic, [installed(number)], Kind::Request, None);
         }
         for (name, constraint) in fixture.requires {
             let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
@@ -150,7 +204,7 @@ impl<'a, 'p> Generator<'a, 'p> {
             for number in &*providers {
                 generator.add_package(*number);
             }
-            let literals = providers.iter().map(|number| installed(*number)).collect();
+            let literals = providers.iter().map(|number| installed(*number));
             generator
                 .rules
                 .add(Shape::Generic, literals, Kind::Request, Some(*name));
@@ -173,9 +227,8 @@ impl<'a, 'p> Generator<'a, 'p> {
         if providers.contains(&package) {
             return;
         }
-        let mut literals = Vec::with_capacity(providers.len() + 1);
-        literals.push(-installed(package));
-        literals.extend(providers.iter().map(|number| installed(*number)));
+        let others = providers.iter().map(|number| installed(*number));
+        let literals = once(-installed(package)).chain(others);
         self.rules
             .add(Shape::Generic, literals, Kind::Package, required);
     }
@@ -234,15 +287,15 @@ impl<'a, 'p> Generator<'a, 'p> {
                     let package = self.pool.package(*other);
                     let counts = package.alias_of.is_none() || package.name == link.target;
                     if counts && *other != number {
-                        let literals = vec![-installed(number), -installed(*other)];
+                        let literals = [-installed(number), -installed(*other)];
                         self.rules.add(Shape::Pair, literals, Kind::Package, None);
                     }
                 }
             }
         }
         for (_, numbers) in std::mem::take(&mut self.by_name) {
-            let literals: Vec<Literal> = numbers.iter().map(|number| -installed(*number)).collect();
-            match literals.len() {
+            let literals = numbers.iter().map(|number| -installed(*number));
+            match numbers.len() {
                 0 | 1 => {}
                 2 => self.rules.add(Shape::Pair, literals, Kind::Package, None),
                 _ => self

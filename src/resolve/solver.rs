@@ -3,12 +3,10 @@
 
 mod unsolvable;
 
-use std::rc::Rc;
-
 use super::Stop;
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
-use super::rules::{Kind, Literal, Rule, RuleSet, Shape, installed, package_of};
+use super::rules::{Kind, Literal, RuleSet, Shape, installed, package_of};
 use super::tables::{HashMap, HashSet};
 
 /// Decisions, by package and in their order. A decision's level tells which choice led to it.
@@ -83,20 +81,22 @@ impl WatchGraph {
         &mut self.chains[package_of(literal) as usize][usize::from(literal > 0)]
     }
 
-    fn insert(&mut self, number: usize, rule: &Rule, highest: Option<&Decisions>) {
+    fn insert(&mut self, number: usize, rules: &RuleSet, highest: Option<&Decisions>) {
+        let rule = &rules.rules[number];
+        let literals = rules.literals(rule);
         if rule.is_assertion() {
             return;
         }
         let mut watch = Watch {
             rule: number,
-            first: rule.literals[0],
-            second: rule.literals[1],
+            first: literals[0],
+            second: literals[1],
         };
         if let Some(decisions) = highest
-            && rule.literals.len() >= 3
+            && literals.len() >= 3
         {
             let mut level = 0;
-            for literal in &*rule.literals {
+            for literal in literals {
                 let own = decisions.level_of(*literal).abs();
                 if own > level {
                     watch.second = *literal;
@@ -106,7 +106,7 @@ impl WatchGraph {
         }
         let place = self.watches.len();
         if rule.shape == Shape::AtMostOne {
-            for literal in &*rule.literals {
+            for literal in literals {
                 self.chain(*literal).push(place);
             }
         } else {
@@ -138,7 +138,7 @@ impl WatchGraph {
             let number = watch.rule;
             let rule = &rules.rules[number];
             if rule.shape == Shape::AtMostOne {
-                for other in &*rule.literals {
+                for other in rules.literals(rule) {
                     if *other == literal || decisions.satisfies(*other) {
                         continue;
                     }
@@ -156,7 +156,7 @@ impl WatchGraph {
                 };
                 if !decisions.satisfies(other) {
                     let alternative =
-                        rule.literals.iter().copied().find(|one| {
+                        rules.literals(rule).iter().copied().find(|one| {
                             *one != literal && *one != other && !decisions.conflicts(*one)
                         });
                     if let Some(alternative) = alternative {
@@ -244,7 +244,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             for number in &self.rules.order {
                 let rule = &self.rules.rules[*number];
                 if rule.kind == kind {
-                    self.graph.insert(*number, rule, None);
+                    self.graph.insert(*number, &self.rules, None);
                 }
             }
         }
@@ -265,7 +265,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             if !rule.is_assertion() {
                 continue;
             }
-            let literal = rule.literals[0];
+            let literal = self.rules.literals(rule)[0];
             if self.decisions.undecided(literal) {
                 self.decisions.decide(literal, 1, number)?;
             } else if !self.decisions.satisfies(literal) {
@@ -335,7 +335,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             let number = self.rules.learn(literals);
             self.lessons.insert(number, lesson);
             self.graph
-                .insert(number, &self.rules.rules[number], Some(&self.decisions));
+                .insert(number, &self.rules, Some(&self.decisions));
             self.decisions.decide(learned, level, number)?;
         }
         Ok(level)
@@ -359,7 +359,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         'rules: loop {
             lesson.push(rule);
             let current = &self.rules.rules[rule];
-            for literal in &*current.literals {
+            for literal in self.rules.literals(current) {
                 if current.shape == Shape::AtMostOne && self.decisions.undecided(*literal) {
                     continue;
                 }
@@ -418,7 +418,7 @@ impl<'a, 'p> Solver<'a, 'p> {
                     let reason = &self.rules.rules[self.decisions.queue[at].1];
                     if reason.shape == Shape::AtMostOne {
                         // Exactly one of its packages is installed.
-                        let cause = reason.literals.iter().copied().find(|literal| {
+                        let cause = self.rules.literals(reason).iter().copied().find(|literal| {
                             !seen.contains(&package_of(*literal))
                                 && self.decisions.satisfies(-*literal)
                         });
@@ -508,7 +508,7 @@ impl<'a, 'p> Solver<'a, 'p> {
     /// What the project requires itself; whether some of it is left because a decision was taken back.
     fn decide_requests(&mut self, requests: &[usize], level: &mut i32) -> Result<bool, Stop> {
         for (place, number) in requests.iter().enumerate() {
-            let literals = Rc::clone(&self.rules.rules[*number].literals);
+            let literals = self.rules.literals_of(*number);
             if literals
                 .iter()
                 .any(|literal| self.decisions.satisfies(*literal))
@@ -555,7 +555,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             let rule = &self.rules.rules[number];
             queue.clear();
             let mut open = true;
-            for literal in &*rule.literals {
+            for literal in self.rules.literals(rule) {
                 let decided = self.decisions.level_of(*literal);
                 if *literal < 0 {
                     if decided <= 0 {

@@ -258,6 +258,13 @@ pub fn normalize_branch(name: &str) -> String {
 
 /// `VersionParser::parseStability()`.
 pub fn stability(version: &str) -> Stability {
+    // Most are nothing but numbers.
+    if version
+        .bytes()
+        .all(|byte| byte == b'.' || byte.is_ascii_digit())
+    {
+        return Stability::Stable;
+    }
     // Without the reference of a commit; a `#` at the very end stays.
     let version = match version.find('#') {
         Some(at) if at + 1 < version.len() => &version[..at],

@@ -77,10 +77,13 @@ impl Versions {
         let Parts {
             is_known,
             is_minified,
-            said,
-            ends,
+            mut said,
+            mut ends,
             ..
         } = parts;
+        // Thousands of files are kept, each with room for half as much again.
+        said.shrink_to_fit();
+        ends.shrink_to_fit();
         let mut versions = Self {
             text,
             said,

@@ -2,7 +2,7 @@
 
 use super::super::Stop;
 use super::super::pool::Number;
-use super::super::rules::{Kind, Rule, package_of};
+use super::super::rules::{Blamed, Kind, package_of};
 use super::super::tables::HashSet;
 use super::Solver;
 
@@ -34,7 +34,7 @@ impl Solver<'_, '_> {
     }
 
     fn note_unmet(&self, rule: usize, seen: &mut HashSet<Number>) {
-        let literals = self.rules.rules[rule].literals.iter();
+        let literals = self.rules.literals_of(rule).iter();
         seen.extend(
             literals
                 .filter(|literal| !self.decisions.satisfies(**literal))
@@ -43,11 +43,12 @@ impl Solver<'_, '_> {
     }
 
     /// The rules that can't be met together, after [`Solver::solve`] has said so.
-    pub fn blamed(&self) -> Vec<&Rule> {
+    pub fn blamed(&self) -> Vec<Blamed<'_>> {
         self.blamed
             .iter()
             .map(|number| &self.rules.rules[*number])
             .filter(|rule| rule.kind != Kind::Learned)
+            .map(|rule| (rule, self.rules.literals(rule)))
             .collect()
     }
 }

@@ -12,7 +12,7 @@ use super::super::metadata::Metadata;
 use super::super::package::{PackageId, Packages};
 use super::super::pool::Numbered;
 use super::super::request::{Problem, is_platform};
-use super::super::rules::Rule;
+use super::super::rules::Blamed;
 use super::super::tables::HashSet;
 use groups::Blame;
 
@@ -130,7 +130,7 @@ impl Context<'_> {
     }
 
     /// For rules that can't be met together.
-    pub fn conflict(&self, pool: &Numbered<'_>, rules: &[&Rule]) -> Conflict {
+    pub fn conflict(&self, pool: &Numbered<'_>, rules: &[Blamed<'_>]) -> Conflict {
         let blame = Blame::of(self, pool, rules);
         let mut statements: Vec<Statement> = Vec::new();
         let mut requires: IndexSet<NameId> = IndexSet::new();

@@ -9,7 +9,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::super::super::constraint::{ConstraintId, NameId};
 use super::super::super::package::Package;
 use super::super::super::pool::{Number, Numbered};
-use super::super::super::rules::{Kind, Rule, package_of};
+use super::super::super::rules::{Blamed, Kind, Literal, package_of};
 use super::super::super::tables::{HashMap, HashSet};
 use super::{Context, What};
 
@@ -61,7 +61,7 @@ pub(super) struct Blame<'a> {
 }
 
 impl<'a> Blame<'a> {
-    pub fn of(context: &'a Context<'a>, pool: &'a Numbered<'a>, rules: &[&Rule]) -> Self {
+    pub fn of(context: &'a Context<'a>, pool: &'a Numbered<'a>, rules: &[Blamed<'_>]) -> Self {
         let mut blame = Self {
             context,
             pool,
@@ -71,11 +71,11 @@ impl<'a> Blame<'a> {
         blame
     }
 
-    fn condense(&self, rules: &[&Rule]) -> Vec<Group> {
+    fn condense(&self, rules: &[Blamed<'_>]) -> Vec<Group> {
         let mut groups: IndexMap<(Option<NameId>, NameId, Option<ConstraintId>), Group> =
             IndexMap::new();
-        for rule in rules {
-            let mut positive = positive(rule);
+        for (rule, literals) in rules {
+            let mut positive = positive(literals);
             positive.sort_by(|one, other| self.by_age(*one, *other));
             let source = match (rule.kind, rule.required) {
                 (Kind::Request, Some(name)) => (None, name, What::Requires),
@@ -83,7 +83,7 @@ impl<'a> Blame<'a> {
                     Some(number) => (None, self.pool.package(*number).name, What::Is),
                     None => continue,
                 },
-                (_, Some(name)) => match rule.literals.first().filter(|literal| **literal < 0) {
+                (_, Some(name)) => match literals.first().filter(|literal| **literal < 0) {
                     Some(literal) => (Some(package_of(*literal)), name, What::Requires),
                     None => continue,
                 },
@@ -297,8 +297,8 @@ impl<'a> Blame<'a> {
     }
 }
 
-fn positive(rule: &Rule) -> Vec<Number> {
-    let literals = rule.literals.iter().filter(|literal| **literal > 0);
+fn positive(literals: &[Literal]) -> Vec<Number> {
+    let literals = literals.iter().filter(|literal| **literal > 0);
     literals.map(|literal| package_of(*literal)).collect()
 }
 
