@@ -1,11 +1,15 @@
 //! Where the plugin itself is: for all projects, for this one, for both, in several editions, or not allowed.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use allegro_registry::{Catalog, Json, Profile};
 use serde_json::{Value, json};
 
 use crate::support::files::sound;
+use crate::support::snapshot::Node;
+use crate::support::tools::need;
 use crate::support::{
     Outcome, Scene, SceneOptions, Side, Snapshot, copy_tree, package_dir, same, same_tree,
 };
@@ -281,4 +285,46 @@ fn required_in_another_vendor_directory() {
         same_tree(&vendor, &plain, &ours);
         took_part(&ours, true);
     }
+}
+
+/// What a project gets that requires the plugin from an archive: everything but the extension, which is for one PHP, and
+/// which a machine needs once.
+#[test]
+fn an_archive_has_the_helper_and_no_extension() {
+    let (Some(scene), Some(unzip)) = (nowhere(), need(&["unzip"])) else {
+        return;
+    };
+    scene.write_project();
+    let dir = scene.scratch();
+    let package = package_dir();
+    let args = [
+        "archive".as_ref(),
+        "--format=zip".as_ref(),
+        "--file=plugin".as_ref(),
+        "--dir".as_ref(),
+        dir.as_os_str(),
+        "--working-dir".as_ref(),
+        package.as_os_str(),
+    ]
+    .map(|arg| arg.to_str().expect("a path in UTF-8"));
+    let _ = scene.call(Side::Plain, &args).run().expect(0);
+    let to = dir.join("out");
+    let status = Command::new(unzip)
+        .arg("-q")
+        .arg(dir.join("plugin.zip"))
+        .arg("-d")
+        .arg(&to)
+        .status();
+    assert!(status.expect("unzip").success());
+    let files = |dir: &Path| {
+        let mut nodes = Snapshot::of(dir).nodes;
+        nodes.retain(|_, node| matches!(node, Node::File(..)));
+        nodes
+    };
+    let mut expected = files(&package);
+    let all = expected.len();
+    expected.retain(|path, _| !(path.starts_with("native/") && path.ends_with(".so")));
+    assert!(expected.len() < all);
+    assert!(expected.keys().any(|path| path.ends_with("/allegro")));
+    assert_eq!(files(&to), expected);
 }
