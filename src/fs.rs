@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 /// Writes `bytes` beside `path` and renames them into place, so that readers see the old file or the
 /// new one and a crash leaves at most a temporary file.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    place_atomically(path, bytes).map(drop)
+}
+
+/// The same, and gives the file that was put there, whatever is there by now.
+pub fn place_atomically(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let temporary = beside(path);
     let result = (|| {
         let mut file = OpenOptions::new()
@@ -16,8 +21,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
             .mode(0o666)
             .open(&temporary)?;
         file.write_all(bytes)?;
-        drop(file);
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        Ok(file)
     })();
     if result.is_err() {
         let _ = fs::remove_file(&temporary);

@@ -119,10 +119,17 @@ fn verify() -> Result<(), Failure> {
     }
 }
 
+/// What the pipe to the plugin holds, in bytes; the plugin reads as much at once.
+#[cfg(target_os = "linux")]
+const PIPE: usize = 1 << 18;
+
 fn helper() -> Result<(), Failure> {
     // Composer decides what Ctrl-C means; it ends us by closing our input.
     ignore_terminal_signals();
-    // As much as a pipe takes; standard output's own buffer would be emptied for each kilobyte.
+    // Answers of large projects have megabytes, and both of us work on while one is on its way.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(stdout(), PIPE);
+    // Standard output's own buffer would be emptied for each kilobyte.
     let mut output = BufWriter::with_capacity(1 << 16, stdout());
     allegro::helper::serve(BufReader::new(stdin()), &mut output)?;
     Ok(())

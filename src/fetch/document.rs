@@ -1,9 +1,10 @@
 //! Small files that are kept in memory, asked for on condition: metadata of repositories.
 
+use std::collections::VecDeque;
 use std::io::Read;
-use std::iter::from_fn;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::thread;
 
 use flate2::read::MultiGzDecoder;
@@ -15,6 +16,7 @@ use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use tokio::time::{interval, timeout};
 
 use super::client::Clients;
@@ -66,7 +68,69 @@ pub trait Errand: Send + 'static {
     fn done(self, document: Document) -> Self::Result;
 }
 
-/// Asks for files in several rounds, over the same connections.
+/// Errands to do. More may be added while the first are done.
+#[derive(Debug)]
+pub struct Queue<E> {
+    waiting: Mutex<Waiting<E>>,
+    more: Notify,
+}
+
+#[derive(Debug)]
+struct Waiting<E> {
+    errands: VecDeque<E>,
+    /// How many have been taken.
+    taken: usize,
+    is_closed: bool,
+}
+
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                errands: VecDeque::new(),
+                taken: 0,
+                is_closed: false,
+            }),
+            more: Notify::new(),
+        }
+    }
+}
+
+impl<E> Queue<E> {
+    /// Adds errands.
+    pub fn extend(&self, errands: impl IntoIterator<Item = E>) {
+        self.waiting.lock().errands.extend(errands);
+        self.more.notify_waiters();
+    }
+
+    /// There will be no more.
+    pub fn close(&self) {
+        self.waiting.lock().is_closed = true;
+        self.more.notify_waiters();
+    }
+
+    /// The next one and its number, once there is one.
+    async fn next(&self) -> Option<(usize, E)> {
+        loop {
+            let mut more = pin!(self.more.notified());
+            // What comes from now on isn't missed.
+            more.as_mut().enable();
+            {
+                let mut waiting = self.waiting.lock();
+                if let Some(errand) = waiting.errands.pop_front() {
+                    waiting.taken += 1;
+                    return Some((waiting.taken - 1, errand));
+                }
+                if waiting.is_closed {
+                    return None;
+                }
+            }
+            more.await;
+        }
+    }
+}
+
+/// Asks for files, over the same connections as long as it lives.
 pub struct Documents<'a> {
     lanes: Vec<Lane<'a>>,
 }
@@ -108,34 +172,32 @@ impl Fetcher {
 }
 
 impl Documents<'_> {
-    /// Does errands and tells each result when it is there, with the errand's place, from several threads. Once
-    /// `is_cancelled` says so, the rest isn't told any more.
+    /// Does errands until the queue is closed and empty, and tells each result when it is there, with the errand's number
+    /// in the queue, from several threads. Once `is_cancelled` says so, the rest isn't told any more.
     ///
     /// Up to 32 requests are under way at once, however few downloads the options allow: what counts here is
     /// the round trip.
     pub fn run<E: Errand>(
         &self,
-        errands: Vec<E>,
+        queue: &Queue<E>,
         is_cancelled: &(dyn Fn() -> bool + Sync),
         on_result: &(impl Fn(usize, Result<E::Result, FetchError>) + Sync),
     ) {
-        let lanes = &self.lanes[..self.lanes.len().min(errands.len())];
-        let queue = Mutex::new(errands.into_iter().enumerate());
-        let next = || queue.lock().next();
         thread::scope(|scope| {
             // One of them is worked off here; the others only make it faster.
-            let threads: Vec<_> = lanes
+            let threads: Vec<_> = self
+                .lanes
                 .iter()
                 .skip(1)
                 .filter_map(|lane| {
                     thread::Builder::new()
                         .name("allegro-net".to_owned())
-                        .spawn_scoped(scope, || lane.run(&next, is_cancelled, on_result))
+                        .spawn_scoped(scope, || lane.run(queue, is_cancelled, on_result))
                         .ok()
                 })
                 .collect();
-            if let Some(lane) = lanes.first() {
-                lane.run(&next, is_cancelled, on_result);
+            if let Some(lane) = self.lanes.first() {
+                lane.run(queue, is_cancelled, on_result);
             }
             for thread in threads {
                 if let Err(panic) = thread.join() {
@@ -149,14 +211,16 @@ impl Documents<'_> {
 impl Lane<'_> {
     fn run<E: Errand>(
         &self,
-        next: &dyn Fn() -> Option<(usize, E)>,
+        queue: &Queue<E>,
         is_cancelled: &dyn Fn() -> bool,
         on_result: &dyn Fn(usize, Result<E::Result, FetchError>),
     ) {
-        let mut answers = stream::iter(from_fn(next))
+        let errands = stream::unfold(queue, async |queue| Some((queue.next().await?, queue)));
+        let answers = errands
             .map(|(at, errand)| async move { (at, self.run_one(at, errand).await) })
             .buffer_unordered(self.at_once);
         self.runtime.block_on(async {
+            let mut answers = pin!(answers);
             let mut look = interval(CANCEL_POLL);
             loop {
                 tokio::select! {

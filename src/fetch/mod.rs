@@ -40,7 +40,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use client::Clients;
-pub use document::{Document, DocumentRequest, Documents, Errand};
+pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
 pub use proxy::Proxies;

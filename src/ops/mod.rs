@@ -5,6 +5,7 @@ mod autoload;
 mod diagnose;
 mod info;
 mod metadata;
+mod outlines;
 mod pool;
 mod prepare;
 mod remove;

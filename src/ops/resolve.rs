@@ -5,13 +5,15 @@ use std::thread;
 
 use super::attend::attend;
 use super::metadata::Files;
+use super::pool::with_pool;
 use super::prepare::fetch_options;
 use crate::error::{Error, Result};
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, Queue};
 use crate::report::Host;
 use crate::resolve::verdict::{self, Outcome};
-use crate::resolve::{Answer, Stop};
+use crate::resolve::{Answer, Place, Stop};
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest};
 
 /// Finds out what Composer would lock.
@@ -27,35 +29,51 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
     let documents = fetcher
         .documents()
         .map_err(|error| Error::Input(error.to_string()))?;
-    let result = attend(host, &cancel, |events| {
+    // Without a store nothing is known of earlier runs.
+    let store = Store::open(&settings.store).ok();
+    let queue = Queue::default();
+    let answer = attend(host, &cancel, |events| {
         thread::scope(|scope| {
-            let mut files = Files::new(scope, request, &documents, &cancel, &over, events);
-            verdict::solve(&request.problem, &mut files, &|| {
-                cancel.load(Ordering::Relaxed)
-            })
+            let store = store.as_ref();
+            let ends = (&cancel, &over);
+            let mut files = Files::new(scope, request, store, &documents, &queue, ends, events)?;
+            let is_cancelled = || cancel.load(Ordering::Relaxed);
+            let outcome = verdict::solve(&request.problem, &mut files, &is_cancelled);
+            if outcome.as_ref().err() != Some(&Stop::Interrupted) {
+                files.keep();
+            }
+            match outcome? {
+                Outcome::Solved(answer) => solved(answer, &files, settings.threads),
+                Outcome::Unsolvable(verdict) => Ok(ResolveAnswer::Unsolvable { verdict }),
+            }
         })
     })?;
-    Ok(match result {
-        Ok(Outcome::Solved(answer)) => solved(answer),
-        Ok(Outcome::Unsolvable(verdict)) => ResolveAnswer::Unsolvable { verdict },
-        Err(Stop::Interrupted) => return Err(Error::Interrupted),
-        Err(Stop::Unsolvable) => ResolveAnswer::Unsolvable { verdict: None },
-        Err(Stop::Unclear(reason)) => ResolveAnswer::Declined { reason },
-    })
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Interrupted) => Err(Error::Interrupted),
+        Err(Stop::Unsolvable) => Ok(ResolveAnswer::Unsolvable { verdict: None }),
+        Err(Stop::Outdated) => Err(Error::Internal("metadata changes all the time".to_owned())),
+        Err(Stop::Unclear(reason)) => Ok(ResolveAnswer::Declined { reason }),
+    }
 }
 
-fn solved(answer: Answer) -> ResolveAnswer {
+fn solved(answer: Answer, files: &Files<'_>, threads: usize) -> Result<ResolveAnswer, Stop> {
+    let places = answer.packages.iter().filter_map(|one| one.place.clone());
+    let places: Vec<Place> = places.collect();
+    let wholes = with_pool(threads, |pool| files.wholes(&places, pool))
+        .map_err(|error| Stop::Unclear(error.to_string()))??;
+    let mut wholes = wholes.into_iter();
     let packages = answer.packages.into_iter().map(|package| {
-        let (repository, metadata) = package.metadata.unzip();
+        let repository = package.place.map(|place| place.repository);
         ChosenPackage {
             name: package.name,
             version: package.version,
+            metadata: repository.and_then(|_| wholes.next()),
             repository,
-            metadata: metadata.map(|text| text.get().to_owned()),
             is_dev: package.is_dev,
         }
     });
-    ResolveAnswer::Solved {
+    Ok(ResolveAnswer::Solved {
         packages: packages.collect(),
         aliases: answer.aliases,
         found: answer.found,
@@ -64,5 +82,5 @@ fn solved(answer: Answer) -> ResolveAnswer {
         versions: answer.versions.0,
         considered: answer.versions.1,
         rules: answer.rules,
-    }
+    })
 }

@@ -121,6 +121,8 @@ pub struct Terms {
     parsed: HashMap<Box<str>, Option<ConstraintId>>,
     normalized: HashMap<Box<str>, Option<VersionId>>,
     pub(super) intervals: HashMap<ConstraintId, Rc<Intervals>>,
+    /// Whether the first covers nothing but what the second does.
+    pub(super) subsets: HashMap<(ConstraintId, ConstraintId), bool>,
 }
 
 fn number(count: usize) -> u32 {

@@ -46,8 +46,13 @@ impl Terms {
         if candidate == of {
             return true;
         }
+        if let Some(known) = self.subsets.get(&(candidate, of)) {
+            return *known;
+        }
         let both = self.multi(true, &[candidate, of]);
-        self.intervals_of(both) == self.intervals_of(candidate)
+        let is_subset = self.intervals_of(both) == self.intervals_of(candidate);
+        self.subsets.insert((candidate, of), is_subset);
+        is_subset
     }
 
     /// The end of the last range, where there is one.

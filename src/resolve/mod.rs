@@ -12,6 +12,7 @@ mod extraction;
 mod intervals;
 pub mod metadata;
 mod optimizer;
+pub mod outline;
 pub mod package;
 mod parser;
 mod policy;
@@ -28,8 +29,9 @@ pub mod verdict;
 pub mod version;
 pub mod versions;
 
+use std::rc::Rc;
+
 use regex::Regex;
-use serde_json::value::RawValue;
 
 use constraint::{Constraint, ConstraintId, NameId, Op, Terms};
 use extraction::Extraction;
@@ -52,8 +54,21 @@ pub enum Stop {
     Unsolvable,
     /// It is not certain what Composer would do; a sentence why.
     Unclear(String),
+    /// Something was believed that isn't true any more; it has to be solved once more.
+    Outdated,
     /// Somebody wants it to stop.
     Interrupted,
+}
+
+/// Where a version is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The repository.
+    pub repository: usize,
+    /// The metadata file, as the provider was asked for it.
+    pub file: String,
+    /// The version's place in it.
+    pub entry: usize,
 }
 
 /// A package that is to be locked.
@@ -63,8 +78,12 @@ pub struct Chosen {
     pub name: String,
     /// Normalized version.
     pub version: String,
-    /// For packages of metadata files: the repository and what it says of the version.
-    pub metadata: Option<(usize, Box<RawValue>)>,
+    /// As it is written, where that is known.
+    pub pretty: Option<String>,
+    /// The number under which a branch is known too, normalized.
+    pub alias: Option<String>,
+    /// Where a metadata file has it.
+    pub place: Option<Place>,
     /// Only `require-dev` needs it; unknown where that takes a solver to tell, or wasn't asked.
     pub is_dev: Option<bool>,
 }
@@ -88,17 +107,7 @@ pub struct Answer {
     pub rules: usize,
 }
 
-/// Solves a problem as Composer would.
-pub fn solve(
-    problem: &Problem,
-    provider: &mut dyn Provider,
-    is_cancelled: &dyn Fn() -> bool,
-) -> Result<Answer, Stop> {
-    let mut terms = Terms::new(problem.dialect);
-    attempt(problem, &mut terms, provider, is_cancelled, &mut None)
-}
-
-/// The same; where there is no solution, `conflict` says what stands against it.
+/// Solves a problem as Composer would; where there is no solution, `conflict` says what stands against it.
 fn attempt(
     problem: &Problem,
     terms: &mut Terms,
@@ -108,6 +117,9 @@ fn attempt(
 ) -> Result<Answer, Stop> {
     let mut packages = Packages::default();
     let mut pool = Builder::new(problem, terms, &mut packages, provider)?.build()?;
+    if provider.is_outdated() {
+        return Err(Stop::Outdated);
+    }
     let preferred = problem
         .preferred
         .iter()
@@ -232,24 +244,29 @@ fn chosen(
         if package.alias_of.is_some() || fixed.contains(id) {
             continue;
         }
-        let metadata = match package.origin {
-            Origin::Metadata(repository, file, entry) => {
-                let file = pool.files[repository as usize][file as usize].as_ref();
-                let file =
-                    file.ok_or_else(|| Stop::Unclear("a metadata file is gone".to_owned()))?;
-                let whole = file
-                    .whole(entry as usize)
-                    .map_err(|unclear| Stop::Unclear(unclear.0))?;
-                Some((repository as usize, whole))
-            }
-            Origin::Given(_) | Origin::RootAlias => None,
-        };
-        list.push(Chosen {
+        let mut one = Chosen {
             name: terms.name_text(package.name).to_owned(),
             version: terms.version_of(package.version).text().to_owned(),
-            metadata,
+            pretty: None,
+            alias: None,
+            place: None,
             is_dev: needed.map(|needed| !needed.contains(id)),
-        });
+        };
+        if let Origin::Metadata(repository, file, entry) = package.origin {
+            let (repository, entry) = (repository as usize, entry as usize);
+            let metadata = pool.files[repository][file as usize].as_ref();
+            let metadata =
+                metadata.ok_or_else(|| Stop::Unclear("a metadata file is gone".to_owned()))?;
+            let alias = metadata.entries[entry].alias;
+            one.pretty = Some(metadata.pretty(entry).to_owned());
+            one.alias = alias.map(|alias| terms.version_of(alias).text().to_owned());
+            one.place = Some(Place {
+                repository,
+                file: metadata.file.clone().into(),
+                entry,
+            });
+        }
+        list.push(one);
     }
     Ok(list)
 }
@@ -281,8 +298,13 @@ fn relax(
             .is_some_and(|pattern| pattern.is_match(name))
     };
     let mut links: HashSet<(NameId, ConstraintId)> = requires.iter().copied().collect();
+    // Neighbouring versions mostly have the same links.
+    let mut seen = HashSet::default();
     for id in list {
         let own = &packages[*id].links;
+        if !seen.insert(Rc::as_ptr(own)) {
+            continue;
+        }
         links.extend(
             own.requires
                 .iter()

@@ -15,6 +15,9 @@ pub(super) struct Fixture<'a> {
     pub locked: &'a [PackageId],
 }
 
+/// A mark for each number of a pool, from 0 on.
+type Marks = Vec<bool>;
+
 type Constraints = HashMap<NameId, IndexMap<ConstraintId, ()>>;
 
 /// A disjunction counts as its parts.
@@ -78,7 +81,7 @@ pub(super) fn optimize(
     let pool = Numbered::new(packages, terms, list);
     let aliases = aliases_of(&pool);
     let irremovable = irremovable(&pool, fixture, &aliases);
-    let mut kept: HashSet<Number> = irremovable.clone();
+    let mut kept = irremovable.clone();
     for group in groups(&pool, &irremovable, &required, &conflicts) {
         let preferred = match group.as_slice() {
             [one] => vec![*one],
@@ -90,10 +93,10 @@ pub(super) fn optimize(
     }
     // Locked packages limit what their requirements can be met with.
     for number in impossible(&pool, fixture, &irremovable, &aliases, &required) {
-        kept.remove(&number);
+        kept[number as usize] = false;
     }
     pool.numbers()
-        .filter(|number| kept.contains(number))
+        .filter(|number| kept[*number as usize])
         .map(|number| pool.id(number))
         .collect()
 }
@@ -112,13 +115,15 @@ fn aliases_of(pool: &Numbered<'_>) -> HashMap<PackageId, Vec<Number>> {
 fn keep(
     pool: &Numbered<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
-    kept: &mut HashSet<Number>,
+    kept: &mut Marks,
     number: Number,
 ) {
-    kept.insert(number);
+    kept[number as usize] = true;
     let base = pool.package(number).alias_of.unwrap_or(pool.id(number));
-    kept.extend(pool.number_of(base));
-    kept.extend(aliases.get(&base).into_iter().flatten());
+    let aliases = aliases.get(&base).into_iter().flatten().copied();
+    for other in aliases.chain(pool.number_of(base)) {
+        kept[other as usize] = true;
+    }
 }
 
 /// All packages with name and version of a fixed or locked one.
@@ -126,7 +131,7 @@ fn irremovable(
     pool: &Numbered<'_>,
     fixture: &Fixture<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
-) -> HashSet<Number> {
+) -> Marks {
     let mut versions: HashMap<NameId, Vec<super::constraint::VersionId>> = HashMap::default();
     for id in fixture.fixed.iter().chain(fixture.locked) {
         let package = &pool.packages[*id];
@@ -141,7 +146,7 @@ fn irremovable(
             !left.is_branch() && !right.is_branch() && left.compare(right).is_eq()
         }
     };
-    let mut found = HashSet::default();
+    let mut found = vec![false; pool.len() + 1];
     for number in pool.numbers() {
         let package = pool.package(number);
         let Some(versions) = versions.get(&package.name) else {
@@ -175,7 +180,7 @@ impl Lists {
 /// Packages of a name that meet the same requirements and conflicts and want the same themselves.
 fn groups(
     pool: &Numbered<'_>,
-    irremovable: &HashSet<Number>,
+    irremovable: &Marks,
     required: &Constraints,
     conflicts: &Constraints,
 ) -> Vec<Vec<Number>> {
@@ -186,7 +191,7 @@ fn groups(
     let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::default();
     let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::default();
     for number in pool.numbers() {
-        if irremovable.contains(&number) {
+        if irremovable[number as usize] {
             continue;
         }
         let package = pool.package(number);
@@ -266,7 +271,7 @@ fn dependency_key(terms: &Terms, package: &Package) -> Vec<u32> {
 fn impossible(
     pool: &Numbered<'_>,
     fixture: &Fixture<'_>,
-    irremovable: &HashSet<Number>,
+    irremovable: &Marks,
     aliases: &HashMap<PackageId, Vec<Number>>,
     required: &Constraints,
 ) -> HashSet<Number> {
@@ -277,7 +282,7 @@ fn impossible(
     let mut candidates: HashMap<NameId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         let (id, package) = (pool.id(number), pool.package(number));
-        let left_alone = irremovable.contains(&number)
+        let left_alone = irremovable[number as usize]
             || aliases.contains_key(&id)
             || package.alias_of.is_some()
             || fixture.fixed.contains(&id)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::constraint::{ConstraintId, NameId, Terms};
 use super::package::{Package, PackageId, Packages};
-use super::tables::{HashMap, Hasher};
+use super::tables::HashMap;
 
 /// A package's number in a pool, from 1 on.
 pub(super) type Number = u32;
@@ -15,16 +15,17 @@ pub(super) struct Numbered<'a> {
     pub terms: &'a Terms,
     list: Vec<PackageId>,
     by_name: HashMap<NameId, Vec<Number>>,
-    numbers: HashMap<PackageId, Number>,
+    /// By id; 0 for those that aren't in the pool.
+    numbers: Vec<Number>,
     providers: HashMap<(NameId, ConstraintId), Rc<[Number]>>,
 }
 
 impl<'a> Numbered<'a> {
     pub fn new(packages: &'a Packages, terms: &'a Terms, list: Vec<PackageId>) -> Self {
         let mut by_name: HashMap<NameId, Vec<Number>> = HashMap::default();
-        let mut numbers = HashMap::with_capacity_and_hasher(list.len(), Hasher::default());
+        let mut numbers = vec![0; packages.len()];
         for (number, id) in (1..).zip(&list) {
-            numbers.insert(*id, number);
+            numbers[id.0 as usize] = number;
             for name in packages[*id].names(true) {
                 by_name.entry(name).or_default().push(number);
             }
@@ -43,6 +44,11 @@ impl<'a> Numbered<'a> {
         1..=Number::try_from(self.list.len()).expect("fewer than 2^32 packages")
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub fn id(&self, number: Number) -> PackageId {
         self.list[number as usize - 1]
     }
@@ -53,7 +59,8 @@ impl<'a> Numbered<'a> {
 
     /// `None` for one that isn't in the pool.
     pub fn number_of(&self, id: PackageId) -> Option<Number> {
-        self.numbers.get(&id).copied()
+        let number = self.numbers.get(id.0 as usize).copied();
+        number.filter(|number| *number != 0)
     }
 
     /// `Pool::whatProvides()`: in the order of numbers.

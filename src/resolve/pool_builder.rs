@@ -14,19 +14,31 @@ use smallvec::smallvec;
 use super::Stop;
 use super::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use super::metadata::Metadata;
+use super::outline::Outline;
 use super::package::{GivenConstraint, Origin, PackageId, Packages, add_given};
 use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
 use super::tables::{HashMap, HashSet, IndexMap};
 use super::version::Stability;
-use super::versions::Versions;
 
 /// Gives the metadata files of repositories.
 pub trait Provider {
     /// Makes files ready; they are asked for one by one afterwards.
     fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop>;
 
-    /// What a file says of its package; `None` if the repository doesn't have it.
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop>;
+    /// What a file says of its package; `None` if the repository doesn't have it. Until [`Self::settle`] is called it
+    /// may be what it said last time.
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop>;
+
+    /// Whether it is known that something has been given that isn't true any more.
+    fn is_outdated(&mut self) -> bool {
+        false
+    }
+
+    /// Waits until it is certain what all files say, and tells whether all that has been given is true. From now on
+    /// nothing else is given.
+    fn settle(&mut self) -> Result<bool, Stop> {
+        Ok(true)
+    }
 
     /// The same, read.
     fn metadata(
@@ -35,10 +47,10 @@ pub trait Provider {
         repository: usize,
         file: &str,
     ) -> Result<Option<Rc<Metadata>>, Stop> {
-        let Some(versions) = self.file(repository, file)? else {
+        let Some(outline) = self.file(repository, file)? else {
             return Ok(None);
         };
-        let metadata = Metadata::of(terms, versions)
+        let metadata = Metadata::of(terms, outline, file)
             .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
         Ok(Some(Rc::new(metadata)))
     }

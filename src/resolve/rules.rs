@@ -71,8 +71,9 @@ pub(super) struct RuleSet {
     /// The literals of all rules, one rule behind the other: hundreds of thousands of lists are too many to ask for the
     /// memory of each.
     literals: Vec<Literal>,
-    /// Numbers of rules that differ.
-    known: HashTable<u32>,
+    /// Numbers of rules that differ, each with the hash of what it says, which would take longer to make again than the
+    /// table to grow.
+    known: HashTable<(u64, u32)>,
     hasher: Hasher,
 }
 
@@ -140,17 +141,17 @@ impl RuleSet {
             let (from, to) = rule.literals;
             (rule.shape, &literals[from as usize..to as usize])
         };
-        let hash = |number: u32| hasher.hash_one(content(number as usize));
         let own = u32::try_from(number).expect("fewer than 2^32 rules");
+        let hash = hasher.hash_one(content(number));
         let found = self.known.entry(
-            hash(own),
-            |known| content(*known as usize) == content(number),
-            |known| hash(*known),
+            hash,
+            |(other, known)| *other == hash && content(*known as usize) == content(number),
+            |(hash, _)| *hash,
         );
         match found {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                place.insert(own);
+                place.insert((hash, own));
                 true
             }
         }
@@ -161,7 +162,10 @@ pub(super) struct Generator<'a, 'p> {
     pool: &'a mut Numbered<'p>,
     relaxed: &'a Relaxed,
     rules: RuleSet,
-    added: IndexMap<Number, ()>,
+    /// Packages that have their rules, in that order.
+    added: Vec<Number>,
+    /// By number: whether it is among them, or will be.
+    is_met: Vec<bool>,
     by_name: IndexMap<NameId, Vec<Number>>,
 }
 
@@ -174,10 +178,11 @@ impl<'a, 'p> Generator<'a, 'p> {
         unacceptable: &HashSet<PackageId>,
     ) -> RuleSet {
         let mut generator = Self {
+            is_met: vec![false; pool.len() + 1],
             pool,
             relaxed,
             rules: RuleSet::default(),
-            added: IndexMap::default(),
+            added: Vec::new(),
             by_name: IndexMap::default(),
         };
         for id in fixture.fixed {
@@ -213,8 +218,8 @@ impl<'a, 'p> Generator<'a, 'p> {
             let package = generator.pool.package(number);
             let Some(of) = package.alias_of else { continue };
             let base = generator.pool.number_of(of);
-            let base_added = base.is_some_and(|base| generator.added.contains_key(&base));
-            if !generator.added.contains_key(&number) && (package.root_alias || base_added) {
+            let base_added = base.is_some_and(|base| generator.is_met[base as usize]);
+            if package.root_alias || base_added {
                 generator.add_package(number);
             }
         }
@@ -235,17 +240,16 @@ impl<'a, 'p> Generator<'a, 'p> {
 
     /// `addRulesForPackage()`: the package and all that it may need.
     fn add_package(&mut self, first: Number) {
-        let mut queue = VecDeque::from([first]);
+        let mut queue = VecDeque::new();
+        self.meet(first, &mut queue);
         while let Some(number) = queue.pop_front() {
-            if self.added.insert(number, ()).is_some() {
-                continue;
-            }
+            self.added.push(number);
             let package = self.pool.package(number);
             if let Some(of) = package.alias_of {
                 let Some(base) = self.pool.number_of(of) else {
                     continue;
                 };
-                queue.push_back(base);
+                self.meet(base, &mut queue);
                 self.require(number, &[base], None);
                 self.require(base, &[number], None);
                 if !package.requires_self {
@@ -263,18 +267,23 @@ impl<'a, 'p> Generator<'a, 'p> {
                 };
                 let providers = self.pool.what_provides(link.target, constraint);
                 self.require(number, &providers, Some(link.target));
-                queue.extend(&*providers);
+                for provider in &*providers {
+                    self.meet(*provider, &mut queue);
+                }
             }
+        }
+    }
+
+    /// Composer puts packages into its queue again and again, and passes over those that it has had.
+    fn meet(&mut self, number: Number, queue: &mut VecDeque<Number>) {
+        if !std::mem::replace(&mut self.is_met[number as usize], true) {
+            queue.push_back(number);
         }
     }
 
     /// `addConflictRules()`.
     fn add_conflicts(&mut self) {
-        for at in 0..self.added.len() {
-            let Some((number, ())) = self.added.get_index(at).map(|(number, ())| (*number, ()))
-            else {
-                continue;
-            };
+        for number in std::mem::take(&mut self.added) {
             for link in &self.pool.package(number).links.conflicts {
                 if !self.by_name.contains_key(&link.target) {
                     continue;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::outline::Outline;
 use super::request::Problem;
+use super::verdict::{self, Outcome};
 use super::versions::Versions;
-use super::{Answer, Provider, Stop, solve};
+use super::{Answer, Provider, Stop};
 
 /// Metadata files by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Files {
     texts: HashMap<String, String>,
     pub asked: Vec<String>,
@@ -31,15 +33,17 @@ impl Provider for Files {
         Ok(())
     }
 
-    fn file(&mut self, _repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
+    fn file(&mut self, _repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop> {
         let Some(text) = self.texts.get(file) else {
             return Ok(None);
         };
         let name = file.trim_end_matches("~dev");
-        let versions = Versions::read(text.clone(), name);
-        Ok(versions
-            .map_err(|unclear| Stop::Unclear(unclear.0))?
-            .map(Arc::new))
+        let read = || {
+            let versions = Versions::read(text.clone(), name)?;
+            versions.as_ref().map(Outline::of).transpose()
+        };
+        let outline = read().map_err(|unclear| Stop::Unclear(unclear.0))?;
+        Ok(outline.map(Arc::new))
     }
 }
 
@@ -58,6 +62,17 @@ pub(super) fn problem(more: Value) -> Problem {
         problem[key] = value.clone();
     }
     serde_json::from_value(problem).expect("a problem")
+}
+
+fn solve(
+    problem: &Problem,
+    files: &mut dyn Provider,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Answer, Stop> {
+    match verdict::solve(problem, files, is_cancelled)? {
+        Outcome::Solved(answer) => Ok(answer),
+        Outcome::Unsolvable(_) => Err(Stop::Unsolvable),
+    }
 }
 
 fn versions(answer: Result<Answer, Stop>) -> Vec<String> {
@@ -235,4 +250,65 @@ fn it_stops_when_it_is_asked_to() {
         solve(&problem(json!({})), &mut files, &|| true).expect_err("stopped"),
         Stop::Interrupted
     );
+}
+
+/// Gives what was true before, until it is asked what is certain.
+struct Late {
+    before: Files,
+    now: Files,
+    is_settled: bool,
+    notices: bool,
+}
+
+impl Provider for Late {
+    fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop> {
+        self.now.prepare(repository, files)
+    }
+
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop> {
+        let files = if self.is_settled {
+            &mut self.now
+        } else {
+            &mut self.before
+        };
+        files.file(repository, file)
+    }
+
+    fn is_outdated(&mut self) -> bool {
+        self.notices && !self.is_settled
+    }
+
+    fn settle(&mut self) -> Result<bool, Stop> {
+        self.is_settled = true;
+        Ok(self.before.texts == self.now.texts)
+    }
+}
+
+#[test]
+fn what_is_not_true_any_more_does_not_count() {
+    let one = |version| Files::default().with("a/a", &json!([{ "version": version }]));
+    let newer = || Ok(vec!["a/a 2.0.0.0".to_owned()]);
+    for (before, now, expected) in [
+        (one("2.0"), one("2.0"), newer()),
+        (one("1.0"), one("2.0"), newer()),
+        (Files::default(), one("2.0"), newer()),
+        (one("nonsense"), one("2.0"), newer()),
+        (one("1.0"), Files::default(), Err(Stop::Unsolvable)),
+        (Files::default(), Files::default(), Err(Stop::Unsolvable)),
+    ] {
+        for notices in [false, true] {
+            let mut files = Late {
+                before: before.clone(),
+                now: now.clone(),
+                is_settled: false,
+                notices: notices && before.texts != now.texts,
+            };
+            let result = solve(&problem(json!({})), &mut files, &never);
+            let found = match result {
+                Ok(answer) => Ok(versions(Ok(answer))),
+                Err(stop) => Err(stop),
+            };
+            assert_eq!(found, expected);
+        }
+    }
 }

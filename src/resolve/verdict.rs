@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::constraint::Terms;
 use super::metadata::Metadata;
+use super::outline::Outline;
 use super::request::Problem;
 use super::tables::HashMap;
-use super::versions::Versions;
 use super::{Answer, Provider, Stop};
 pub use conflict::What;
 use conflict::{Conflict, Statement};
@@ -115,7 +115,13 @@ pub fn solve(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Outcome, Stop> {
     let mut search = Search::new(problem, Kept::new(provider), is_cancelled);
-    match search.attempt(problem) {
+    let mut result = search.attempt(problem);
+    // Whatever came of it: it may have come of what isn't true any more.
+    if result.as_ref().err() != Some(&Stop::Interrupted) && !search.kept.provider.settle()? {
+        search = Search::new(problem, Kept::new(search.kept.provider), is_cancelled);
+        result = search.attempt(problem);
+    }
+    match result {
         Ok(answer) => return Ok(Outcome::Solved(answer)),
         Err(Stop::Unsolvable) => {}
         Err(stop) => return Err(stop),
@@ -216,8 +222,16 @@ impl Provider for Kept<'_> {
         self.provider.prepare(repository, &files)
     }
 
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Versions>>, Stop> {
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop> {
         self.provider.file(repository, file)
+    }
+
+    fn is_outdated(&mut self) -> bool {
+        self.provider.is_outdated()
+    }
+
+    fn settle(&mut self) -> Result<bool, Stop> {
+        self.provider.settle()
     }
 
     fn metadata(

@@ -2,20 +2,22 @@
 //! taken apart at once.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::metadata::Unclear;
+use super::outline::Unclear;
 
 /// Each version says what differs from the one before: the format of composer/metadata-minifier.
 const MINIFIED: &str = "composer/2.0";
 
 /// In such a file: the version doesn't have what the one before had.
-pub const UNSET: &str = "\"__unset\"";
+const UNSET: &str = "\"__unset\"";
 
 /// A part of a file's text: where it begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,17 +75,14 @@ impl Versions {
         let mut json = serde_json::Deserializer::from_str(&text);
         json.deserialize_map(Whole(&mut parts))
             .and_then(|()| json.end())
-            .map_err(|error| Unclear(error.to_string()))?;
+            .map_err(unclear)?;
         let Parts {
             is_known,
             is_minified,
-            mut said,
-            mut ends,
+            said,
+            ends,
             ..
         } = parts;
-        // Thousands of files are kept, each with room for half as much again.
-        said.shrink_to_fit();
-        ends.shrink_to_fit();
         let mut versions = Self {
             text,
             said,
@@ -103,20 +102,16 @@ impl Versions {
             if !self.minified {
                 fields = Fields::default();
             }
-            for (key, place) in self.of(version) {
+            for said in self.said_of(version) {
+                let key = self.text(said.key);
                 if let Some(field) = FIELDS.iter().position(|field| *field == key) {
-                    let is_unset = self.minified && self.text(place) == UNSET;
-                    fields[field] = (!is_unset).then_some(place);
+                    let is_unset = self.minified && self.text(said.value) == UNSET;
+                    fields[field] = (!is_unset).then_some(said.value);
                 }
             }
             expanded.push(fields);
         }
         self.fields = expanded;
-    }
-
-    /// Whether a version says only what differs from the one before.
-    pub fn is_minified(&self) -> bool {
-        self.minified
     }
 
     /// How many versions there are.
@@ -129,19 +124,125 @@ impl Versions {
         self.ends.is_empty()
     }
 
+    /// Whether a version says only what differs from the one before.
+    pub fn is_minified(&self) -> bool {
+        self.minified
+    }
+
     /// What a version says: keys, and values as they stand.
-    pub fn of(&self, version: usize) -> impl Iterator<Item = (&str, Place)> {
+    fn said_of(&self, version: usize) -> &[Said] {
         let from = version
             .checked_sub(1)
             .map_or(0, |before| self.ends[before] as usize);
-        self.said[from..self.ends[version] as usize]
-            .iter()
-            .map(|said| (self.text(said.key), said.value))
+        &self.said[from..self.ends[version] as usize]
     }
 
     /// A part of the text.
     pub fn text(&self, place: Place) -> &str {
         &self.text[place.0 as usize..place.1.get() as usize]
+    }
+
+    /// What a part of the text stands for.
+    pub fn json(&self, place: Place) -> Result<Value, Unclear> {
+        serde_json::from_str(self.text(place)).map_err(unclear)
+    }
+
+    /// The same, if it is to be a text.
+    pub fn string(&self, place: Option<Place>) -> Result<Option<Cow<'_, str>>, Unclear> {
+        let Some(place) = place else { return Ok(None) };
+        let text = serde_json::from_str::<Text<'_>>(self.text(place)).map_err(unclear)?;
+        Ok(Some(text.0))
+    }
+
+    /// The same, if it is to be links: names and constraints in the order in which they are written.
+    pub fn links(
+        &self,
+        place: Option<Place>,
+    ) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Unclear> {
+        let text = place.map_or("null", |place| self.text(place));
+        if text.starts_with('[') || text == "null" {
+            return Ok(Vec::new());
+        }
+        let links: Pairs<'_, Text<'_>> = serde_json::from_str(text).map_err(unclear)?;
+        let links = links.0.into_iter();
+        Ok(links
+            .map(|(name, constraint)| (name, constraint.0))
+            .collect())
+    }
+
+    /// Where a version's keys and values are in the text, from its first key to the end of its last value.
+    pub fn span(&self, version: usize) -> (u32, u32) {
+        let said = self.said_of(version);
+        match (said.first(), said.last()) {
+            // The quote before the first key belongs to it.
+            (Some(first), Some(last)) => (first.key.0 - 1, last.value.1.get()),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// A version as the repository would give it if the file weren't minified, from the parts of the text that say it:
+/// its own alone, or, if `is_minified`, those of all versions up to it.
+pub fn whole(parts: &[&str], is_minified: bool) -> Result<String, Unclear> {
+    let objects: Vec<String> = parts.iter().map(|part| format!("{{{part}}}")).collect();
+    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    for object in &objects {
+        let said: Pairs<'_, &RawValue> = serde_json::from_str(object).map_err(unclear)?;
+        for (key, value) in said.0 {
+            let text = value.get();
+            let known = fields.iter().position(|(name, _)| *name == key);
+            match (known, is_minified && text == UNSET) {
+                (Some(at), true) => {
+                    fields.remove(at);
+                }
+                (Some(at), false) => fields[at].1 = text,
+                (None, true) => {}
+                (None, false) => fields.push((key, text)),
+            }
+        }
+    }
+    let mut json = String::from("{");
+    for (at, (key, text)) in fields.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        json.push_str(&Value::from(&**key).to_string());
+        json.push(':');
+        json.push_str(text);
+    }
+    json.push('}');
+    Ok(json)
+}
+
+fn unclear(error: serde_json::Error) -> Unclear {
+    Unclear(error.to_string())
+}
+
+/// A key and its value.
+type Pair<'a, V> = (Cow<'a, str>, V);
+
+/// An object, in the order in which it is written.
+struct Pairs<'a, V>(Vec<Pair<'a, V>>);
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Object<V> {
+            type Value = Pairs<'de, V>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    pairs.push((name.0, map.next_value()?));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 
@@ -317,7 +418,7 @@ impl<'de> Visitor<'de> for One<'_, '_> {
 }
 
 /// A text, copied only where it is written with escapes.
-pub(super) struct Text<'a>(pub Cow<'a, str>);
+struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

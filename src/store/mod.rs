@@ -9,6 +9,7 @@
 //! <root>/roots-v1/                 which project has linked what, see `roots.rs`
 //! <root>/autoload-v1/              what projects' dumps have read, see `ops/autoload.rs`
 //! <root>/classes-v1/               classes of packages' files, see `classmap/lists.rs`
+//! <root>/metadata-v1/              what counts of repositories' metadata files, see `ops/outlines.rs`
 //! <root>/quarantine/               blobs that were changed in place, kept for a look
 //! <root>/tmp/                      swept when the owner is gone
 //! ```

@@ -1,5 +1,6 @@
 //! `composer resolve` beside `composer update --no-install`: the same lock, the same words, the same exit code.
 
+mod again;
 mod choices;
 mod circles;
 mod corpus;

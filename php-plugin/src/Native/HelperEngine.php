@@ -32,6 +32,9 @@ final class HelperEngine implements Engine
     /** How long a look for output lasts, in microseconds. */
     private const LOOK = 100_000;
 
+    /** So much is read at once, in bytes: what the helper lets its pipe hold. */
+    private const CHUNK = 1 << 18;
+
     /**
      * @param float $patience seconds after which a helper that gives no sign of life while it works is given up; it
      *                        gives one each second
@@ -262,6 +265,8 @@ final class HelperEngine implements Engine
         $this->process = $process;
         $this->pipes = $pipes;
         stream_set_blocking($pipes[1], false);
+        // Otherwise 8 KiB are read at a time.
+        stream_set_chunk_size($pipes[1], self::CHUNK);
     }
 
     private function write(string $line): void
@@ -291,7 +296,7 @@ final class HelperEngine implements Engine
             $write = $except = null;
             // A signal ends the wait early; its handler has run by then.
             @stream_select($read, $write, $except, 0, self::LOOK);
-            $chunk = fread($this->pipes[1], 1 << 20);
+            $chunk = fread($this->pipes[1], self::CHUNK);
             if ($chunk !== false && $chunk !== '') {
                 $this->buffer .= $chunk;
             } elseif (feof($this->pipes[1])) {

@@ -236,9 +236,10 @@ final class Resolution
     }
 
     /**
-     * What a repository has to show; null: everything, as always.
+     * What a repository has to show; null: everything, as always. Versions are normalized numbers with what the
+     * repository says of them, as JSON.
      *
-     * @return array{found: array<string, true>, versions: array<string, array<string, mixed>>}|null
+     * @return array{found: array<string, true>, versions: array<string, array{string, string}>}|null
      */
     public function choiceFor(ResolvedRepository $repository): ?array
     {
@@ -333,9 +334,7 @@ final class Resolution
         foreach ($answer['packages'] as $package) {
             $expected[$package['name']] = $package['version'];
             if ($package['repository'] !== null) {
-                $data = json_decode($package['metadata'], true, 512, JSON_THROW_ON_ERROR);
-                $data['version_normalized'] = $package['version'];
-                $choices[$package['repository']]['versions'][$package['name']] = $data;
+                $choices[$package['repository']]['versions'][$package['name']] = [$package['version'], $package['metadata']];
             }
         }
         $this->choices = [];

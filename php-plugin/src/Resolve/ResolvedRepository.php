@@ -14,6 +14,9 @@ use Composer\Repository\ComposerRepository;
  */
 final class ResolvedRepository extends ComposerRepository
 {
+    /** So many packages are made at a time: what is read of their metadata takes more memory than they do. */
+    private const TOGETHER = 100;
+
     private ?Resolution $resolution = null;
 
     /** The chosen versions have been handed over. */
@@ -105,14 +108,22 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
-     * @param list<array<string, mixed>> $versions
+     * @param list<array{string, string}> $versions
      *
-     * @return array<BasePackage>
+     * @return \Generator<BasePackage>
      */
-    private function packagesOf(array $versions): array
+    private function packagesOf(array $versions): \Generator
     {
-        $create = fn (): array => $this->createPackages($versions, 'the chosen versions');
-
-        return \Closure::bind($create, $this, ComposerRepository::class)();
+        $create = fn (array $versions): array => $this->createPackages($versions, 'the chosen versions');
+        $create = \Closure::bind($create, $this, ComposerRepository::class);
+        foreach (array_chunk($versions, self::TOGETHER) as $some) {
+            $data = [];
+            foreach ($some as [$normalized, $json]) {
+                $version = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
+                $version['version_normalized'] = $normalized;
+                $data[] = $version;
+            }
+            yield from array_values($create($data));
+        }
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::options;
 use super::server::{Reply, Server};
-use crate::fetch::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Request};
+use crate::fetch::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Queue, Request};
 
 /// Asks for one file, and gives back what the server said.
 struct Ask(Request, Option<String>);
@@ -38,6 +38,13 @@ fn ask(url: String, since: Option<&str>) -> Ask {
 
 const COUNT: usize = 400;
 
+fn closed(errands: impl Iterator<Item = Ask>) -> Queue<Ask> {
+    let queue = Queue::default();
+    queue.extend(errands);
+    queue.close();
+    queue
+}
+
 /// However few downloads are allowed: a new connection for each file would take longer than the file.
 #[test]
 fn connections_are_kept() {
@@ -55,7 +62,7 @@ fn connections_are_kept() {
     for since in [None, Some("then")] {
         let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), since));
         let told = Mutex::new(vec![None; COUNT]);
-        documents.run(errands.collect(), &|| false, &|at, result| {
+        documents.run(&closed(errands), &|| false, &|at, result| {
             let before = told.lock()[at].replace(result.unwrap());
             assert_eq!(before, None);
         });
@@ -88,7 +95,7 @@ fn the_rest_is_not_told_once_it_is_cancelled() {
     let told = AtomicUsize::new(0);
     let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), None));
     documents.run(
-        errands.collect(),
+        &closed(errands),
         &|| told.load(Ordering::Relaxed) > 0,
         &|at, result| {
             assert!(result.is_ok());
@@ -99,6 +106,29 @@ fn the_rest_is_not_told_once_it_is_cancelled() {
     assert_eq!(told.into_inner(), 1);
 }
 
+/// What is asked for next depends on what has come.
+#[test]
+fn more_may_come_while_it_runs() {
+    let server = Server::start(|seen| Reply::ok(seen.path.clone()));
+    let fetcher = Fetcher::new(options()).unwrap();
+    let documents = fetcher.documents().unwrap();
+    let queue = Queue::default();
+    let one = |at: usize| ask(server.url(&format!("/{at}")), None);
+    queue.extend([one(0)]);
+    let told = Mutex::new(Vec::new());
+    documents.run(&queue, &|| false, &|at, result| {
+        assert!(result.is_ok());
+        told.lock().push(at);
+        if at + 1 < COUNT {
+            queue.extend([one(at + 1)]);
+        } else {
+            queue.close();
+        }
+    });
+    let expected: Vec<usize> = (0..COUNT).collect();
+    assert_eq!(told.into_inner(), expected);
+}
+
 #[test]
 fn a_panic_on_any_thread_ends_it() {
     let server = Server::start(|_| Reply::ok("text"));
@@ -107,7 +137,7 @@ fn a_panic_on_any_thread_ends_it() {
     for bad in [0, COUNT - 1] {
         let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), None));
         let result = catch_unwind(AssertUnwindSafe(|| {
-            documents.run(errands.collect(), &|| false, &|at, _| {
+            documents.run(&closed(errands), &|| false, &|at, _| {
                 assert_ne!(at, bad, "wanted");
             });
         }));

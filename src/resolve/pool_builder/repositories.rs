@@ -1,11 +1,9 @@
 //! What repositories have: Composer's `ArrayRepository` and `ComposerRepository`, as far as a pool asks them.
 
-use std::rc::Rc;
-
 use super::super::Stop;
 use super::super::constraint::{ConstraintId, NameId};
 use super::super::metadata::{Entry, Metadata};
-use super::super::package::{Links, Origin, Package, PackageId};
+use super::super::package::{Origin, Package, PackageId};
 use super::super::request::is_platform;
 use super::super::tables::{HashMap, HashSet, IndexMap};
 use super::super::version::{Stability, stability};
@@ -177,7 +175,6 @@ impl Builder<'_> {
             };
             found.insert(id);
             let constraint = wanted[&id];
-            let mut last = None;
             for (at, entry) in metadata.entries.iter().enumerate() {
                 if self
                     .loaded_per_repo
@@ -186,15 +183,7 @@ impl Builder<'_> {
                     continue;
                 }
                 if self.fits(entry, id, constraint) {
-                    self.add_entry(
-                        repository,
-                        number,
-                        at,
-                        id,
-                        &metadata,
-                        &mut last,
-                        &mut packages,
-                    )?;
+                    self.add_entry((repository, number, at), id, &metadata, &mut packages)?;
                 }
             }
         }
@@ -212,33 +201,24 @@ impl Builder<'_> {
             })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "where an entry is takes five of them"
-    )]
     fn add_entry(
         &mut self,
-        repository: usize,
-        file: usize,
-        at: usize,
+        (repository, file, at): (usize, usize, usize),
         name: NameId,
         metadata: &Metadata,
-        last: &mut Option<(usize, Rc<Links>)>,
         packages: &mut Vec<PackageId>,
     ) -> Result<(), Stop> {
         let entry = &metadata.entries[at];
         let number = |value: usize| u32::try_from(value).expect("fewer than 2^32 of anything");
         let origin = Origin::Metadata(number(repository), number(file), number(at));
         let links = metadata
-            .links(self.terms, at, last)
+            .links(self.terms, at)
             .map_err(|unclear| Stop::Unclear(unclear.0))?;
         let ignored =
             if self.problem.ignored_types.is_empty() && self.problem.allowed_types.is_none() {
                 false
             } else {
-                let kind = metadata
-                    .kind(at)
-                    .map_err(|unclear| Stop::Unclear(unclear.0))?;
+                let kind = metadata.kind(at);
                 self.problem
                     .ignored_types
                     .iter()

@@ -1,10 +1,8 @@
 //! Changes to composer.json, as the problem that they lead to.
 
-use serde_json::Value;
-
 use super::super::Chosen;
 use super::super::constraint::{Constraint, ConstraintId, Terms};
-use super::super::package::{GivenConstraint, branch_alias};
+use super::super::package::GivenConstraint;
 use super::super::request::Problem;
 use super::super::version::{DEFAULT_BRANCH_ALIAS, Stability, stability};
 use super::{Change, words};
@@ -176,18 +174,13 @@ pub(super) fn with_stability(written: &str, word: &str) -> Option<String> {
 
 /// What `composer require` would write for a version: `VersionSelector::findRecommendedRequireVersion()`.
 pub(super) fn recommended(chosen: &Chosen) -> (String, Option<u8>) {
-    let metadata = chosen.metadata.as_ref();
-    let metadata: Value = metadata
-        .and_then(|(_, text)| serde_json::from_str(text.get()).ok())
-        .unwrap_or_default();
-    let pretty = metadata["version"].as_str().unwrap_or(&chosen.version);
+    let pretty = chosen.pretty.as_ref().unwrap_or(&chosen.version);
     let level = stability(&chosen.version);
     if level != Stability::Dev {
         return transformed(&chosen.version, pretty, level);
     }
-    let is_default = metadata["default-branch"] == Value::Bool(true);
-    let alias = branch_alias(pretty, metadata.get("extra"), is_default);
-    if let Some(alias) = alias.filter(|alias| alias != DEFAULT_BRANCH_ALIAS)
+    let alias = chosen.alias.as_deref();
+    if let Some(alias) = alias.filter(|alias| *alias != DEFAULT_BRANCH_ALIAS)
         && let Some(numbers) = alias.strip_suffix("-dev")
         && let parts = numbers.split('.').collect::<Vec<_>>()
         && let [first @ .., "9999999"] = parts.as_slice()

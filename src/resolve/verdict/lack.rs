@@ -152,7 +152,7 @@ fn versions(
     };
     for metadata in kept.of(name) {
         for (at, entry) in metadata.entries.iter().enumerate() {
-            let pretty = metadata.pretty(at).unwrap_or_default().into_owned();
+            let pretty = metadata.pretty(at).to_owned();
             add(terms, entry.version, entry.alias, pretty);
         }
     }

@@ -78,7 +78,7 @@ impl<'a> Search<'a> {
                 Ok(Some(answer))
             }
             Err(Stop::Interrupted) => Err(Stop::Interrupted),
-            Err(Stop::Unsolvable | Stop::Unclear(_)) => {
+            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => {
                 let conflict = self.conflict.take().unwrap_or_default();
                 self.versions += conflict.versions;
                 self.met.extend(conflict.requires);

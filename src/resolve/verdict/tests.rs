@@ -452,18 +452,20 @@ fn it_is_told_only_if_it_is_asked_for_and_stops_when_it_is_asked_to() {
 
 #[test]
 fn what_require_would_write() {
-    let text = |version: &str, more: Option<Value>| {
-        let raw = more.map(|more| serde_json::value::to_raw_value(&more).expect("JSON"));
+    let told = |version: &str, pretty: Option<&str>, alias: Option<&str>| {
         let chosen = Chosen {
             name: "a/a".to_owned(),
             version: version.to_owned(),
-            metadata: raw.map(|raw| (0, raw)),
+            pretty: pretty.map(str::to_owned),
+            alias: alias.map(str::to_owned),
+            place: None,
             is_dev: None,
         };
         let (text, flag) = changes::recommended(&chosen);
         assert_eq!(flag.unwrap_or(0), stability(version) as u8, "{version}");
         text
     };
+    let text = |version: &str, alias: Option<&str>| told(version, None, alias);
     for (version, wanted) in [
         ("1.2.1.0", "^1.2"),
         ("0.3.1.0", "^0.3.1"),
@@ -474,14 +476,15 @@ fn what_require_would_write() {
     ] {
         assert_eq!(text(version, None), wanted, "{version}");
     }
-    let extra = |alias: &str| json!({ "version": "dev-main", "extra": { "branch-alias": { "dev-main": alias } } });
-    assert_eq!(text("dev-main", Some(extra("2.1.x-dev"))), "^2.1@dev");
-    assert_eq!(text("dev-main", Some(extra("2.x-dev"))), "^2.0@dev");
+    for (alias, wanted) in [
+        ("2.1.9999999.9999999-dev", "^2.1@dev"),
+        ("2.9999999.9999999.9999999-dev", "^2.0@dev"),
+        ("9999999-dev", "dev-main"),
+    ] {
+        assert_eq!(text("dev-main", Some(alias)), wanted, "{alias}");
+    }
     assert_eq!(text("dev-main", None), "dev-main");
-    assert_eq!(
-        text("1.2.3.4", Some(json!({ "version": "v1.2.3.4" }))),
-        "v1.2.3.4"
-    );
+    assert_eq!(told("1.2.3.4", Some("v1.2.3.4"), None), "v1.2.3.4");
     for (written, wanted) in [
         ("^1.0", Some("^1.0@beta")),
         ("^1.0 || ^2.0@RC", Some("^1.0 || ^2.0@beta")),

@@ -240,6 +240,7 @@ impl Scene {
         Snapshot::of(&self.store())
             .without("autoload-v1")
             .without("classes-v1")
+            .without("metadata-v1")
     }
 
     /// Writes the project anew, calls Composer, and takes a snapshot.

@@ -1,9 +1,8 @@
 //! What is said of a contradiction: by whom, in which versions, and in the words in which it is written.
 
-use serde_json::Value;
-
 use super::super::super::constraint::{ConstraintId, NameId};
 use super::super::super::metadata::Metadata;
+use super::super::super::outline::Kind;
 use super::super::super::package::{Link, Origin, Package, PackageId};
 use super::super::super::request::is_platform;
 use super::super::words;
@@ -174,11 +173,10 @@ impl Blame<'_> {
         if package.alias_of.is_some() {
             return words::version(normalized);
         }
-        let written = self.entry(package).and_then(|(metadata, entry)| {
-            let pretty = metadata.pretty(entry).ok()?;
-            Some(pretty.into_owned())
-        });
-        written.unwrap_or_else(|| words::version(normalized))
+        self.entry(package).map_or_else(
+            || words::version(normalized),
+            |(metadata, entry)| metadata.pretty(entry).to_owned(),
+        )
     }
 
     fn entry(&self, package: &Package) -> Option<(&Metadata, usize)> {
@@ -202,27 +200,18 @@ impl Blame<'_> {
         target: NameId,
         constraint: ConstraintId,
     ) -> String {
-        let key = match what {
-            What::Conflicts => "conflict",
-            What::Replaces => "replace",
-            What::Provides => "provide",
-            What::Requires | What::Is => "require",
+        let kind = match what {
+            What::Conflicts => Kind::Conflict,
+            What::Replaces => Kind::Replace,
+            What::Provides => Kind::Provide,
+            What::Requires | What::Is => Kind::Require,
         };
         let text = self
             .entry(&self.context.packages[id])
             .and_then(|(metadata, entry)| {
-                let whole: Value = serde_json::from_str(metadata.whole(entry).ok()?.get()).ok()?;
                 let target = self.context.terms.name_text(target);
-                let (_, text) = whole
-                    .get(key)?
-                    .as_object()?
-                    .iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case(target))?;
-                Some(
-                    text.as_str()
-                        .filter(|text| *text != "self.version")?
-                        .to_owned(),
-                )
+                let text = metadata.written(entry, kind, target)?;
+                (text != "self.version").then(|| text.to_owned())
             });
         text.unwrap_or_else(|| words::constraint(self.context.terms, constraint))
     }

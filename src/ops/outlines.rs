@@ -1,0 +1,247 @@
+//! What earlier resolutions read of metadata files, so that a file of Composer's cache that hasn't changed isn't read
+//! again.
+//!
+//! On disk, for each directory of Composer's cache: `metadata-v1/<32 hex of the directory's digest>`: the length of the
+//! index (eight bytes, little endian), [`Index`], sealed (see [`crate::sealed`]), then the outlines, each encoded by
+//! postcard. They are read one by one, because a run needs few of those that all projects together have.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use libdeflater::crc32;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::classmap::Identity;
+use crate::fs::write_atomically_below;
+use crate::resolve::outline::{FORMAT, Outline};
+use crate::sealed;
+use crate::store::{Store, hex};
+
+const BUCKET: &str = "metadata-v1";
+const MAGIC: &[u8; 8] = b"ALMETA01";
+
+/// The index begins behind its length.
+const HEAD: usize = 8;
+
+/// No index of ours is larger: 500,000 files.
+const LARGEST_INDEX: usize = 64 << 20;
+
+/// If all outlines together would take more, only those of the last run are kept. All of Packagist would be some 400 MiB;
+/// a machine that has met 30,000 files has 60.
+const MOST_KEPT: u64 = 64 << 20;
+
+#[derive(Default, Serialize, Deserialize)]
+struct Index {
+    /// [`FORMAT`]
+    format: u32,
+    files: Vec<Entry>,
+}
+
+/// Of one file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    /// As a provider is asked for it.
+    file: String,
+    /// Of the file in Composer's cache.
+    identity: Identity,
+    /// Its validator.
+    last_modified: String,
+    /// Where the outline is, behind the index.
+    from: u64,
+    length: u32,
+    /// Of the outline's bytes.
+    crc: u32,
+}
+
+/// An outline and what it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub file: &'a str,
+    pub identity: Identity,
+    pub last_modified: &'a str,
+    pub outline: &'a Outline,
+}
+
+/// The outlines of one repository's files.
+#[derive(Debug, Default)]
+pub(super) struct Outlines {
+    path: PathBuf,
+    /// `None` if there are none yet, or none that can be read.
+    outlines: Option<File>,
+    /// Where the first of them begins.
+    base: u64,
+    index: HashMap<String, Entry>,
+}
+
+impl Outlines {
+    /// Those of a directory of Composer's cache.
+    pub fn open(store: &Store, cache_dir: &Path) -> Self {
+        let name = hex(&Sha256::digest(cache_dir.as_os_str().as_encoded_bytes())[..16]);
+        let path = store.root().join(BUCKET).join(name);
+        Self::read(&path).unwrap_or_else(|| Self {
+            path,
+            ..Self::default()
+        })
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let mut length = [0; HEAD];
+        file.read_exact_at(&mut length, 0).ok()?;
+        let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
+        if length > LARGEST_INDEX {
+            return None;
+        }
+        let mut index = vec![0; length];
+        file.read_exact_at(&mut index, HEAD as u64).ok()?;
+        let index: Index = sealed::decode(MAGIC, &index)?;
+        if index.format != FORMAT {
+            return None;
+        }
+        let files = index.files.into_iter();
+        Some(Self {
+            path: path.to_owned(),
+            outlines: Some(file),
+            base: (HEAD + length) as u64,
+            index: files.map(|entry| (entry.file.clone(), entry)).collect(),
+        })
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The outline of a file and the file's validator, if it is still the one that was read.
+    pub fn get(&self, file: &str, identity: &Identity) -> Option<(Outline, &str)> {
+        let entry = self.index.get(file)?;
+        if entry.identity != *identity {
+            return None;
+        }
+        let outline: Outline = postcard::from_bytes(&self.bytes(entry)?).ok()?;
+        outline
+            .is_whole()
+            .then_some((outline, &entry.last_modified))
+    }
+
+    fn bytes(&self, entry: &Entry) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(entry.length).ok()?];
+        let at = self.base.checked_add(entry.from)?;
+        self.outlines.as_ref()?.read_exact_at(&mut bytes, at).ok()?;
+        (crc32(&bytes) == entry.crc).then_some(bytes)
+    }
+
+    /// Keeps these, and those of files that aren't among them. Failures cost the next run its advantage.
+    pub fn keep(&self, known: &[Known<'_>]) {
+        let mut entries = Vec::with_capacity(known.len());
+        let mut outlines = Vec::new();
+        for one in known {
+            let from = outlines.len();
+            let Ok(longer) = postcard::to_extend(one.outline, outlines) else {
+                return;
+            };
+            outlines = longer;
+            let Ok(length) = u32::try_from(outlines.len() - from) else {
+                return;
+            };
+            entries.push(Entry {
+                file: one.file.to_owned(),
+                identity: one.identity,
+                last_modified: one.last_modified.to_owned(),
+                from: from as u64,
+                length,
+                crc: crc32(&outlines[from..]),
+            });
+        }
+        let own: HashMap<&str, ()> = known.iter().map(|one| (one.file, ())).collect();
+        let others = || {
+            let entries = self.index.values();
+            entries.filter(|entry| !own.contains_key(entry.file.as_str()))
+        };
+        let more: u64 = others().map(|entry| u64::from(entry.length)).sum();
+        if outlines.len() as u64 + more <= MOST_KEPT {
+            for entry in others() {
+                let Some(bytes) = self.bytes(entry) else {
+                    continue;
+                };
+                entries.push(Entry {
+                    from: outlines.len() as u64,
+                    ..entry.clone()
+                });
+                outlines.extend_from_slice(&bytes);
+            }
+        }
+        let index = Index {
+            format: FORMAT,
+            files: entries,
+        };
+        let index = sealed::encode(MAGIC, &index);
+        let length = (index.len() as u64).to_le_bytes();
+        let bytes = [&length[..], &index, &outlines].concat();
+        let _ = write_atomically_below(&self.path, &bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::resolve::versions::Versions;
+
+    fn outline(version: &str) -> Outline {
+        let text =
+            json!({ "packages": { "a/a": [{ "version": version, "require": { "b/b": "*" } }] } });
+        let versions = Versions::read(text.to_string(), "a/a").expect("read");
+        Outline::of(&versions.expect("known")).expect("an outline")
+    }
+
+    fn identity(dir: &Path, content: &str) -> Identity {
+        let path = dir.join("file");
+        fs::write(&path, content).expect("written");
+        Identity::from(&rustix::fs::stat(&path).expect("stat"))
+    }
+
+    #[test]
+    fn what_was_kept_is_known_again() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let open = || Outlines::open(&store, Path::new("/cache"));
+        let (one, other) = (identity(dir.path(), "1"), identity(dir.path(), "22"));
+        let (first, second) = (outline("1.0"), outline("2.0"));
+        let known = |file, identity, outline| Known {
+            file,
+            identity,
+            last_modified: "then",
+            outline,
+        };
+        assert!(open().is_empty());
+        open().keep(&[known("a/a", one, &first), known("b/b", one, &first)]);
+        assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
+        assert_eq!(open().get("a/a", &other), None);
+        assert_eq!(open().get("c/c", &one), None);
+        assert!(Outlines::open(&store, Path::new("/other")).is_empty());
+        // What isn't told again stays.
+        open().keep(&[known("b/b", other, &second)]);
+        assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
+        assert_eq!(open().get("b/b", &one), None);
+        assert_eq!(open().get("b/b", &other), Some((second, "then")));
+        // A damaged one is as good as none.
+        let path = open().path;
+        let whole = fs::read(&path).expect("read");
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            fs::write(&path, bytes).expect("written");
+            let found = open().get("a/a", &one).map(|found| found.0);
+            assert!(found.is_none_or(|found| found == first), "{at}");
+        }
+        fs::write(&path, &whole[..whole.len() / 2]).expect("written");
+        assert!(open().is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! One resolution after the other: what is known of metadata from the last one is believed as far as it is still true.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Registry, family, manifest, release};
+use crate::support::{Engine, Side};
+
+/// What is on record, as `(bytes, moment)` of each file.
+fn records(registry: &Registry) -> Vec<(u64, std::time::SystemTime)> {
+    let dir = registry.scene.store().join("metadata-v1");
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let facts = entries.map(|entry| entry.metadata().expect("a file of the store"));
+    facts
+        .map(|facts| (facts.len(), facts.modified().expect("a moment")))
+        .collect()
+}
+
+#[test]
+fn metadata_that_changes() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let project = manifest(
+        &registry.files,
+        &[""],
+        json!({ "require": { "a/a": "*" }, "require-dev": { "b/b": "*" } }),
+    );
+    let same = |what: &str| {
+        registry.files.asked();
+        let (is_native, lock) = registry.agree(what, &project, None, &[]);
+        assert!(is_native, "{what}");
+        lock.expect("a lock")
+    };
+    let first = same("for the first time");
+    let known = records(&registry);
+    assert_eq!(known.len(), 1);
+    assert_eq!(same("nothing has changed"), first);
+    assert_eq!(records(&registry), known, "nothing new is put on record");
+
+    // A newer version, with a requirement that nobody has been asked for yet.
+    let newer = release("b/b", "2.2.0", json!({ "require": { "d/d": "^1" } }));
+    let old = release("b/b", "1.0.0", json!({}));
+    registry.package("", "b/b", vec![newer, old.clone()]);
+    registry.package("", "d/d", vec![release("d/d", "1.0.0", json!({}))]);
+    let second = same("a newer version");
+    assert!(second.contains("d/d") && !second.contains("c/c"));
+    assert_ne!(records(&registry), known);
+
+    // It is taken back, and nothing needs what it required.
+    registry.package("", "b/b", vec![old]);
+    let third = same("an older version");
+    assert!(!third.contains("d/d"));
+
+    // The server has forgotten a package; the cache has not.
+    let dir = registry.scene.dir().join("served/p2/b");
+    fs::remove_dir_all(&dir).expect("removed");
+    registry.compare("a package that is gone", &project, None, &[]);
+    registry.package("", "b/b", vec![release("b/b", "3.0.0", json!({}))]);
+    assert!(same("a package that is back").contains("3.0.0"));
+}
+
+/// A conflict that was there last time, and one that wasn't.
+#[test]
+fn conflicts_that_come_and_go() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let project = manifest(&registry.files, &[""], json!({ "require": { "a/a": "*" } }));
+    let fits = || registry.agree("it fits", &project, None, &[]).0;
+    assert!(fits());
+    let strict = release("c/c", "2.1.0", json!({ "require": { "php": "^5" } }));
+    for _ in 0..2 {
+        registry.package("", "c/c", vec![strict.clone()]);
+        let (run, _) = registry.compare("it does not fit", &project, None, &[]);
+        assert_eq!(run.exit, 2);
+        registry.package("", "c/c", vec![release("c/c", "2.1.0", json!({}))]);
+        assert!(fits());
+    }
+}
+
+/// Copies in Composer's cache that aren't those that were read.
+#[test]
+fn copies_that_change() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let project = manifest(&registry.files, &[""], json!({ "require": { "a/a": "*" } }));
+    let lock = |engine: Engine| {
+        registry.project(&project, None);
+        let call = registry.scene.call(Side::Allegro, &["resolve", "-v"]);
+        let run = call.engine(engine).run();
+        assert!(run.stderr.contains("considered"), "{}", run.stderr);
+        fs::read_to_string(registry.scene.project().join("composer.lock")).expect("a lock")
+    };
+    let first = lock(Engine::Helper);
+    let mut caches = Vec::new();
+    for entry in fs::read_dir(registry.scene.cache(Side::Allegro).join("repo")).expect("a cache") {
+        caches.push(entry.expect("an entry").path().join("provider-c~c.json"));
+    }
+    let copy = caches.iter().find(|path| path.exists()).expect("a copy");
+    let text = fs::read_to_string(copy).expect("the copy");
+    let moment = fs::metadata(copy)
+        .expect("the copy")
+        .modified()
+        .expect("its moment");
+    for engine in [Engine::Helper, Engine::Extension] {
+        if engine == Engine::Extension && crate::support::home::extension().is_none() {
+            continue;
+        }
+        // As long as before, and as old: the server says that it is good, so Composer would believe it too.
+        std::thread::sleep(Duration::from_millis(50));
+        fs::write(copy, text.replace("2.1.0", "2.7.0")).expect("written");
+        let file = fs::File::options()
+            .write(true)
+            .open(copy)
+            .expect("the copy");
+        file.set_modified(moment).expect("put back");
+        assert!(lock(engine).contains("2.7.0"));
+        fs::write(copy, &text[..text.len() / 2]).expect("torn");
+        assert_eq!(lock(engine), first, "a torn one is asked for again");
+        fs::remove_file(copy).expect("removed");
+        assert_eq!(lock(engine), first, "one that is gone, too");
+        // What is on record may be damaged.
+        for entry in fs::read_dir(registry.scene.store().join("metadata-v1")).expect("records") {
+            let path = entry.expect("an entry").path();
+            let mut bytes = fs::read(&path).expect("records");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0xff;
+            fs::write(&path, bytes).expect("damaged");
+        }
+        assert_eq!(lock(engine), first, "records that are damaged");
+        registry.scene.forget_store();
+        assert_eq!(lock(engine), first, "no records");
+    }
+}
