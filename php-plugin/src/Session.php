@@ -11,6 +11,7 @@ use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Install\DeferredJsonFile;
 use Allegro\Plugin\Install\DeferredWrites;
 use Allegro\Plugin\Install\IndexedLocker;
+use Allegro\Plugin\Install\LockLoader;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
@@ -56,6 +57,7 @@ final class Session
         DeferredJsonFile::class,
         DeferredWrites::class,
         IndexedLocker::class,
+        LockLoader::class,
         Internals::class,
         EngineFinder::class,
         Install\Certificates::class,
@@ -86,7 +88,7 @@ final class Session
     private const LAZY = ['install', 'dump-autoload'];
 
     /** Commands that have something for the native part to do, whatever comes. */
-    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
+    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload', 'resolve'];
 
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];

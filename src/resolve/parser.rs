@@ -13,7 +13,6 @@ fn with_version(text: &str) -> Regex {
     pattern(&text.replace("VERSION", VERSION))
 }
 
-static OR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s*\|\|?\s*"));
 static FLAGGED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^([^,\s]*?)@(STABILITIES)$"));
 static REFERENCE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)^(dev-[^,\s@]+?|[^,\s@]+?\.x-dev)#.+$"));
@@ -29,10 +28,15 @@ static BRANCH_BACKWARDS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[0-9a-zA-
 /// `VersionParser::parseConstraints()`.
 pub(super) fn parse(terms: &mut Terms, pretty: &str) -> Option<ConstraintId> {
     let mut alternatives = Vec::new();
-    for alternative in OR.split(pretty.trim()) {
+    let mut rest = Some(pretty.trim());
+    while let Some(text) = rest {
+        let alternative;
+        (alternative, rest) = split_or(text);
         let mut parts = Vec::new();
         for part in split_and(alternative) {
-            parse_one(terms, part, &mut parts)?;
+            if parse_plain(terms, part, &mut parts).is_none() {
+                parse_one(terms, part, &mut parts)?;
+            }
         }
         alternatives.push(match parts.as_slice() {
             [one] => *one,
@@ -40,6 +44,101 @@ pub(super) fn parse(terms: &mut Terms, pretty: &str) -> Option<ConstraintId> {
         });
     }
     Some(terms.create(false, &alternatives))
+}
+
+/// The text before the first bar, and that behind it if there is one: `\s*\|\|?\s*`.
+fn split_or(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('|') {
+        Some((first, rest)) => {
+            let rest = rest.strip_prefix('|').unwrap_or(rest);
+            (first.trim_end(), Some(rest.trim_start()))
+        }
+        None => (text, None),
+    }
+}
+
+/// Up to four numbers with points between them, missing ones empty, of which the first is no date. `None`: something else.
+fn plain(text: &str) -> Option<[&str; 4]> {
+    let mut numbers = [""; 4];
+    let mut parts = text.split('.');
+    for (number, part) in numbers.iter_mut().zip(&mut parts) {
+        if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *number = part;
+    }
+    (parts.next().is_none() && numbers[0].len() <= 5).then_some(numbers)
+}
+
+/// As [`normalize`] writes them.
+fn normal(numbers: [&str; 4]) -> String {
+    numbers
+        .map(|number| if number.is_empty() { "0" } else { number })
+        .join(".")
+}
+
+/// What [`parse_one`] makes of an operator and nothing but numbers, as most constraints are, in a tenth of the time.
+/// `None`: it is something else, and nothing was added.
+fn parse_plain(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>) -> Option<()> {
+    if constraint == "*" {
+        parts.push(terms.constraint(Constraint::All));
+        return Some(());
+    }
+    let digits = constraint.find(|one: char| one.is_ascii_digit())?;
+    let (op, text) = constraint.split_at(digits);
+    if let Some(text) = text.strip_suffix(".*").filter(|_| op.is_empty()) {
+        let numbers = plain(text).filter(|numbers| numbers[3].is_empty())?;
+        wildcard(terms, parts, numbers);
+        return Some(());
+    }
+    let numbers = plain(text)?;
+    let position = match op {
+        "^" => caret(numbers),
+        "~" => tilde(numbers),
+        "" | "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=" => {
+            let mut version = normal(numbers);
+            if matches!(op, "<" | ">=") {
+                version.push_str("-dev");
+            }
+            let op = if op.is_empty() { Op::Eq } else { Op::of(op)? };
+            parts.push(terms.single(op, &version));
+            return Some(());
+        }
+        _ => return None,
+    };
+    let low = format!("{}-dev", normal(numbers));
+    let high = format!("{}-dev", manipulate(numbers, position, 1));
+    parts.push(terms.single(Op::Ge, &low));
+    parts.push(terms.single(Op::Lt, &high));
+    Some(())
+}
+
+/// The number that a caret lets grow.
+fn caret(numbers: [&str; 4]) -> usize {
+    if numbers[0] != "0" || numbers[1].is_empty() {
+        1
+    } else if numbers[1] != "0" || numbers[2].is_empty() {
+        2
+    } else {
+        3
+    }
+}
+
+/// The number that a tilde lets grow.
+fn tilde(numbers: [&str; 4]) -> usize {
+    let last = (1..4).rev().find(|at| !numbers[*at].is_empty());
+    last.unwrap_or(1)
+}
+
+fn wildcard(terms: &mut Terms, parts: &mut Vec<ConstraintId>, numbers: [&str; 4]) {
+    let last = (1..3).rev().find(|at| !numbers[*at].is_empty());
+    let position = last.map_or(1, |last| last + 1);
+    let low = format!("{}-dev", manipulate(numbers, position, 0));
+    let high = format!("{}-dev", manipulate(numbers, position, 1));
+    if low != "0.0.0.0-dev" {
+        parts.push(terms.single(Op::Ge, &low));
+    }
+    parts.push(terms.single(Op::Lt, &high));
 }
 
 /// Parts between spaces and commas; not where one belongs to an operator, to ` as ` or to a range with ` - `.
@@ -99,6 +198,11 @@ fn group<'t>(found: &Captures<'t>, at: usize) -> &'t str {
     found.get(at).map_or("", |part| part.as_str())
 }
 
+/// The numbers of the version that a pattern begins with.
+fn numbers<'t>(found: &Captures<'t>) -> [&'t str; 4] {
+    [1, 2, 3, 4].map(|at| group(found, at))
+}
+
 /// As PHP's `empty()` on a string.
 fn is_empty(text: &str) -> bool {
     text.is_empty() || text == "0"
@@ -129,43 +233,19 @@ fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>)
         if constraint.starts_with("~>") {
             return None;
         }
-        let mut position = (2..=4)
-            .rev()
-            .find(|at| !group(&found, *at).is_empty())
-            .unwrap_or(1);
-        if !is_empty(group(&found, 8)) {
+        let mut position = tilde(numbers(&found));
+        if !is_empty(group(&found, 8)) && !group(&found, 2).is_empty() {
             position += 1;
         }
-        return bounds(
-            terms,
-            parts,
-            constraint,
-            &found,
-            std::cmp::max(1, position - 1),
-        );
+        return bounds(terms, parts, constraint, &found, position);
     }
     if let Some(found) = CARET.captures(constraint) {
-        let position = if group(&found, 1) != "0" || group(&found, 2).is_empty() {
-            1
-        } else if group(&found, 2) != "0" || group(&found, 3).is_empty() {
-            2
-        } else {
-            3
-        };
+        let position = caret(numbers(&found));
         return bounds(terms, parts, constraint, &found, position);
     }
     if let Some(found) = WILDCARD.captures(constraint) {
-        let position = (2..=3)
-            .rev()
-            .find(|at| !group(&found, *at).is_empty())
-            .unwrap_or(1);
-        let numbers = [group(&found, 1), group(&found, 2), group(&found, 3), ""];
-        let low = format!("{}-dev", manipulate(numbers, position, 0));
-        let high = format!("{}-dev", manipulate(numbers, position, 1));
-        if low != "0.0.0.0-dev" {
-            parts.push(terms.single(Op::Ge, &low));
-        }
-        parts.push(terms.single(Op::Lt, &high));
+        let [first, second, third] = [1, 2, 3].map(|at| group(&found, at));
+        wildcard(terms, parts, [first, second, third, ""]);
         return Some(());
     }
     if let Some(found) = HYPHEN.captures(constraint) {
@@ -187,13 +267,7 @@ fn bounds(
         terms.dialect,
         &format!("{}{}", &constraint[1..], if plain { "-dev" } else { "" }),
     )?;
-    let numbers = [
-        group(found, 1),
-        group(found, 2),
-        group(found, 3),
-        group(found, 4),
-    ];
-    let high = format!("{}-dev", manipulate(numbers, position, 1));
+    let high = format!("{}-dev", manipulate(numbers(found), position, 1));
     parts.push(terms.single(Op::Ge, &low));
     parts.push(terms.single(Op::Lt, &high));
     Some(())
@@ -273,4 +347,114 @@ fn manipulate(numbers: [&str; 4], position: usize, increment: u64) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::version::Dialect;
+
+    /// What is read without patterns is what they would find.
+    #[test]
+    fn plain_ones_are_read_as_all_others() {
+        let versions = [
+            "0",
+            "1",
+            "01",
+            "10",
+            "99999",
+            "100000",
+            "20240101",
+            "0.0",
+            "0.3",
+            "1.2",
+            "1.02",
+            "0.0.3",
+            "0.2.3",
+            "1.2.3",
+            "1.0.0",
+            "0.0.0.4",
+            "1.2.3.4",
+            "1.2.3.4.5",
+            "2024.01.02",
+            "1.123456",
+            "1.",
+            ".1",
+            "1..2",
+            "1.x",
+            "x",
+            "*",
+            "1.*",
+            "1.2.*",
+            "0.*",
+            "0.0.*",
+            "1.2.3.*",
+            "1.2.3.4.*",
+            "1.*.*",
+            "100000.*",
+            "1.2-dev",
+            "1.2@dev",
+            "v1.2",
+            "dev-main",
+        ];
+        let ops = [
+            "", "^", "~", "=", "==", "!=", "<>", "<", "<=", ">", ">=", "~>", "=>", "^ ", "> ", "!",
+            "v",
+        ];
+        let mut plain = 0;
+        for dialect in [
+            Dialect::default(),
+            Dialect {
+                long_dates: false,
+                rc_is_a_modifier: false,
+                points_need_branches: false,
+                zero_is_least: false,
+            },
+        ] {
+            for (op, version) in ops
+                .iter()
+                .flat_map(|op| versions.map(|version| (op, version)))
+            {
+                let text = format!("{op}{version}");
+                let mut terms = Terms::new(dialect);
+                let (mut fast, mut slow) = (Vec::new(), Vec::new());
+                if parse_plain(&mut terms, &text, &mut fast).is_none() {
+                    assert!(fast.is_empty(), "{text}");
+                    continue;
+                }
+                plain += 1;
+                assert_eq!(parse_one(&mut terms, &text, &mut slow), Some(()), "{text}");
+                assert_eq!(fast, slow, "{text}");
+            }
+        }
+        assert!(plain > 300, "{plain}");
+    }
+
+    #[test]
+    fn alternatives_are_between_bars() {
+        let bars = Regex::new(r"\s*\|\|?\s*").expect("a pattern");
+        for text in [
+            "a",
+            "a|b",
+            "a||b",
+            "a |b",
+            "a || b",
+            "a |||b",
+            "a | | b",
+            "|a",
+            "a||",
+            "",
+            "a\u{a0}|\u{2003}b",
+            "|",
+        ] {
+            let mut found = Vec::new();
+            let mut rest = Some(text);
+            while let Some(text) = rest {
+                let first;
+                (first, rest) = split_or(text);
+                found.push(first);
+            }
+            assert_eq!(found, bars.split(text).collect::<Vec<_>>(), "{text}");
+        }
+    }
 }
