@@ -5,7 +5,7 @@
 //! index (eight bytes, little endian), [`Index`], sealed (see [`crate::sealed`]), then the outlines, each encoded by
 //! postcard. They are read one by one, because a run needs few of those that all projects together have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ pub(super) struct Known<'a> {
 pub(super) struct Outlines {
     path: PathBuf,
     /// `None` if there are none yet, or none that can be read.
-    outlines: Option<File>,
+    file: Option<File>,
     /// Where the first of them begins.
     base: u64,
     index: HashMap<String, Entry>,
@@ -104,7 +104,7 @@ impl Outlines {
         let files = index.files.into_iter();
         Some(Self {
             path: path.to_owned(),
-            outlines: Some(file),
+            file: Some(file),
             base: (HEAD + length) as u64,
             index: files.map(|entry| (entry.file.clone(), entry)).collect(),
         })
@@ -130,7 +130,7 @@ impl Outlines {
     fn bytes(&self, entry: &Entry) -> Option<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(entry.length).ok()?];
         let at = self.base.checked_add(entry.from)?;
-        self.outlines.as_ref()?.read_exact_at(&mut bytes, at).ok()?;
+        self.file.as_ref()?.read_exact_at(&mut bytes, at).ok()?;
         (crc32(&bytes) == entry.crc).then_some(bytes)
     }
 
@@ -156,10 +156,10 @@ impl Outlines {
                 crc: crc32(&outlines[from..]),
             });
         }
-        let own: HashMap<&str, ()> = known.iter().map(|one| (one.file, ())).collect();
+        let own: HashSet<&str> = known.iter().map(|one| one.file).collect();
         let others = || {
             let entries = self.index.values();
-            entries.filter(|entry| !own.contains_key(entry.file.as_str()))
+            entries.filter(|entry| !own.contains(entry.file.as_str()))
         };
         let more: u64 = others().map(|entry| u64::from(entry.length)).sum();
         if outlines.len() as u64 + more <= MOST_KEPT {

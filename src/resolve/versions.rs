@@ -155,10 +155,7 @@ impl Versions {
     }
 
     /// The same, if it is to be links: names and constraints in the order in which they are written.
-    pub fn links(
-        &self,
-        place: Option<Place>,
-    ) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Unclear> {
+    pub fn links(&self, place: Option<Place>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
         let text = place.map_or("null", |place| self.text(place));
         if text.starts_with('[') || text == "null" {
             return Ok(Vec::new());
@@ -214,6 +211,7 @@ pub fn whole(parts: &[&str], is_minified: bool) -> Result<String, Unclear> {
     Ok(json)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn unclear(error: serde_json::Error) -> Unclear {
     Unclear(error.to_string())
 }
