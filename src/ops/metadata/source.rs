@@ -1,0 +1,325 @@
+//! Files of one repository: in Composer's cache, on record, and as they come from the server.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{fstat, stat};
+
+use super::super::outlines::{Known, Outlines};
+use crate::classmap::{Clock, Identity};
+use crate::fs::place_atomically;
+use crate::resolve::outline::Outline;
+use crate::resolve::versions::Versions;
+use crate::resolve::{Place, Stop};
+use crate::store::Store;
+use crate::wire::ResolveSource;
+
+/// A file that was read.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// What it says of its package; `None` if it doesn't know it.
+    pub outline: Option<Arc<Outline>>,
+    text: Text,
+}
+
+impl Sheet {
+    /// What to ask with whether it is still good.
+    pub fn validator(&self) -> Option<String> {
+        match &self.text {
+            Text::Cached(cached) => cached.last_modified.clone(),
+            Text::Kept(_) => None,
+        }
+    }
+}
+
+/// Where the text of a file is. It isn't kept in memory if it need not be: a resolution needs it for the chosen versions
+/// only.
+#[derive(Debug, Clone)]
+enum Text {
+    /// In Composer's cache, as long as the file there is this one.
+    Cached(Cached),
+    /// Nowhere else.
+    Kept(Arc<str>),
+}
+
+#[derive(Debug, Clone)]
+struct Cached {
+    identity: Identity,
+    last_modified: Option<String>,
+    /// Any change must show in the identity.
+    is_settled: bool,
+    /// The outline is on record already.
+    is_known: bool,
+}
+
+/// `None` if the repository doesn't have the file.
+pub type Read = Result<Option<Sheet>, Stop>;
+
+/// A repository.
+pub struct Source {
+    pub about: ResolveSource,
+    /// What earlier runs read of its files in Composer's cache.
+    outlines: Outlines,
+    clock: Option<Clock>,
+}
+
+impl Source {
+    pub fn of(about: &ResolveSource, store: Option<&Store>) -> Self {
+        let cache_dir = about.cache_dir.as_deref();
+        let outlines = cache_dir.zip(store);
+        Self {
+            outlines: outlines
+                .map_or_else(Outlines::default, |(dir, store)| Outlines::open(store, dir)),
+            clock: cache_dir.map(Clock::start),
+            about: about.clone(),
+        }
+    }
+
+    /// Where Composer keeps a file: `provider-vendor~name.json`, other characters as `-`.
+    fn cache_path(&self, file: &str) -> Option<PathBuf> {
+        let name: String = file
+            .chars()
+            .map(|one| match one {
+                '/' => '~',
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '$' | '~' | '_' => one,
+                _ => '-',
+            })
+            .collect();
+        let dir = self.about.cache_dir.as_ref()?;
+        Some(dir.join(format!("provider-{name}.json")))
+    }
+
+    /// What the cache has, if an earlier run has read it.
+    pub fn known(&self, file: &str) -> Option<Sheet> {
+        if self.outlines.is_empty() {
+            return None;
+        }
+        let identity = Identity::from(&stat(&self.cache_path(file)?).ok()?);
+        let (outline, last_modified) = self.outlines.get(file, &identity)?;
+        Some(Sheet {
+            outline: Some(Arc::new(outline)),
+            text: Text::Cached(Cached {
+                identity,
+                last_modified: Some(last_modified.to_owned()),
+                is_settled: true,
+                is_known: true,
+            }),
+        })
+    }
+
+    /// What the cache has, read. Without a validator there is nothing to ask with, and the copy is of no use.
+    pub fn cached(&self, file: &str) -> Option<Sheet> {
+        let (text, identity) = read(&self.cache_path(file)?)?;
+        let last_modified = validator(&text)?;
+        let is_settled = self.clock.is_some_and(|clock| clock.has_settled(&identity));
+        Some(Sheet {
+            outline: outline(file, text).ok()?,
+            text: Text::Cached(Cached {
+                identity,
+                last_modified: Some(last_modified),
+                is_settled,
+                is_known: false,
+            }),
+        })
+    }
+
+    /// Takes in what the server has sent, and puts it into the cache.
+    pub fn received(
+        &self,
+        file: &str,
+        text: Vec<u8>,
+        last_modified: Option<String>,
+    ) -> Result<Sheet, Stop> {
+        let text = String::from_utf8(text)
+            .map_err(|_| Stop::Unclear(format!("the metadata of {file} is not UTF-8")))?;
+        let text = match &last_modified {
+            Some(moment) => with_validator(text, moment),
+            None => text,
+        };
+        // Only a convenience for the next run; a torn or empty body isn't kept.
+        let path = self.cache_path(file);
+        let path = path.filter(|_| self.about.cache_writable && text.trim_end().ends_with('}'));
+        let identity = path.and_then(|path| {
+            let _ = path.parent().map(fs::create_dir_all);
+            let file = place_atomically(&path, text.as_bytes()).ok()?;
+            Some(Identity::from(&fstat(&file).ok()?))
+        });
+        Ok(match identity {
+            Some(identity) => Sheet {
+                outline: outline(file, text)?,
+                text: Text::Cached(Cached {
+                    identity,
+                    last_modified,
+                    // Nobody else has had this file in hands.
+                    is_settled: true,
+                    is_known: false,
+                }),
+            },
+            None => Sheet {
+                outline: outline(file, text.clone())?,
+                text: Text::Kept(text.into()),
+            },
+        })
+    }
+
+    /// A version as the repository would give it.
+    pub fn whole(&self, place: &Place, sheet: &Sheet) -> Result<String, Stop> {
+        let file = &place.file;
+        let unclear = |what: &str| Stop::Unclear(format!("{file}: {what}"));
+        let outline = sheet.outline.as_ref();
+        let outline = outline.ok_or_else(|| unclear("a package is gone"))?;
+        let whole = match &sheet.text {
+            Text::Kept(text) => outline.whole(place.entry, text),
+            Text::Cached(cached) => {
+                let changed = || unclear("somebody has changed it in Composer's cache");
+                let path = self.cache_path(file).ok_or_else(changed)?;
+                let needed = outline.needs(place.entry);
+                if let Some(text) = beginning(&path, &cached.identity, needed) {
+                    outline.whole(place.entry, &text)
+                } else {
+                    // Another run may have put the same there.
+                    let (text, _) = read(&path).ok_or_else(changed)?;
+                    let now = self::outline(file, text.clone())?;
+                    if now.as_ref() != Some(outline) {
+                        return Err(changed());
+                    }
+                    outline.whole(place.entry, &text)
+                }
+            }
+        };
+        whole.map_err(|error| unclear(&error.0))
+    }
+
+    /// Puts what was read on record.
+    pub fn keep<'a>(&self, sheets: impl Iterator<Item = (&'a str, &'a Sheet)>) {
+        let mut is_new = false;
+        let mut list = Vec::new();
+        for (file, sheet) in sheets {
+            if let Text::Cached(cached) = &sheet.text
+                && let (Some(outline), Some(last_modified)) =
+                    (&sheet.outline, &cached.last_modified)
+                && cached.is_settled
+            {
+                is_new |= !cached.is_known;
+                list.push(Known {
+                    file,
+                    identity: cached.identity,
+                    last_modified,
+                    outline,
+                });
+            }
+        }
+        if is_new {
+            self.outlines.keep(&list);
+        }
+    }
+}
+
+/// A file with its identity.
+fn read(path: &Path) -> Option<(String, Identity)> {
+    let mut file = File::open(path).ok()?;
+    let identity = Identity::from(&fstat(&file).ok()?);
+    let mut text = String::with_capacity(usize::try_from(identity.size).ok()? + 1);
+    file.read_to_string(&mut text).ok()?;
+    Some((text, identity))
+}
+
+/// The first bytes of a file, if it is this one.
+fn beginning(path: &Path, identity: &Identity, length: usize) -> Option<String> {
+    let file = File::open(path).ok()?;
+    if Identity::from(&fstat(&file).ok()?) != *identity {
+        return None;
+    }
+    let mut text = vec![0; length];
+    file.read_exact_at(&mut text, 0).ok()?;
+    String::from_utf8(text).ok()
+}
+
+fn package_of(file: &str) -> &str {
+    file.strip_suffix("~dev").unwrap_or(file)
+}
+
+fn outline(file: &str, text: String) -> Result<Option<Arc<Outline>>, Stop> {
+    let read = || {
+        let versions = Versions::read(text, package_of(file))?;
+        versions.as_ref().map(Outline::of).transpose()
+    };
+    match read() {
+        Ok(outline) => Ok(outline.map(Arc::new)),
+        Err(unclear) => Err(Stop::Unclear(format!("{file}: {}", unclear.0))),
+    }
+}
+
+/// Composer puts the validator into the file, as its last key.
+fn validator(text: &str) -> Option<String> {
+    let body = text.trim_end().strip_suffix('}')?.trim_end();
+    let key = "\"last-modified\":";
+    let at = body.rfind(key)?;
+    serde_json::from_str(body[at + key.len()..].trim()).ok()
+}
+
+fn with_validator(text: String, moment: &str) -> String {
+    match text.trim_end().strip_suffix('}') {
+        Some(body) if !body.trim_end().ends_with('{') => {
+            format!(
+                "{body},\"last-modified\":{}}}",
+                serde_json::Value::from(moment)
+            )
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_the_file_that_counts() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let about = serde_json::json!({
+            "url": "http://localhost/p2/%package%.json",
+            "cache_dir": dir.path(),
+            "cache_writable": true,
+        });
+        let about: ResolveSource = serde_json::from_value(about).expect("a source");
+        let source = Source::of(&about, None);
+        let body = r#"{"packages":{"a/a":[{"version":"1.0","description":"one"}]}}"#;
+        let sheet = source
+            .received("a/a", body.into(), Some("then".to_owned()))
+            .expect("understood");
+        let place = Place {
+            repository: 0,
+            file: "a/a".to_owned(),
+            entry: 0,
+        };
+        let whole = || source.whole(&place, &sheet);
+        let expected = Ok(r#"{"version":"1.0","description":"one"}"#.to_owned());
+        assert_eq!(whole(), expected);
+        let path = dir.path().join("provider-a~a.json");
+        let text = fs::read_to_string(&path).expect("it is in the cache");
+        assert_eq!(validator(&text).as_deref(), Some("then"));
+        // Another run has written the same file.
+        place_atomically(&path, text.as_bytes()).expect("written");
+        assert_eq!(whole(), expected);
+        place_atomically(&path, text.replace("1.0", "1.1").as_bytes()).expect("written");
+        assert!(matches!(whole(), Err(Stop::Unclear(_))));
+        fs::remove_file(&path).expect("removed");
+        assert!(matches!(whole(), Err(Stop::Unclear(_))));
+        // Without a cache the text is kept.
+        let source = Source::of(
+            &ResolveSource {
+                cache_dir: None,
+                ..about
+            },
+            None,
+        );
+        let sheet = source
+            .received("a/a", body.into(), None)
+            .expect("understood");
+        assert_eq!(source.whole(&place, &sheet), expected);
+    }
+}
