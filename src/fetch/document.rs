@@ -5,6 +5,7 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use flate2::read::MultiGzDecoder;
@@ -183,6 +184,13 @@ impl Documents<'_> {
         is_cancelled: &(dyn Fn() -> bool + Sync),
         on_result: &(impl Fn(usize, Result<E::Result, FetchError>) + Sync),
     ) {
+        let has_panicked = AtomicBool::new(false);
+        let is_over = || is_cancelled() || has_panicked.load(Ordering::Relaxed);
+        let run = |lane: &Lane<'_>| {
+            // The others would wait for errands that nobody closes the queue of.
+            let _alarm = Alarm(&has_panicked);
+            lane.run(queue, &is_over, on_result);
+        };
         thread::scope(|scope| {
             // One of them is worked off here; the others only make it faster.
             let threads: Vec<_> = self
@@ -192,12 +200,12 @@ impl Documents<'_> {
                 .filter_map(|lane| {
                     thread::Builder::new()
                         .name("allegro-net".to_owned())
-                        .spawn_scoped(scope, || lane.run(queue, is_cancelled, on_result))
+                        .spawn_scoped(scope, || run(lane))
                         .ok()
                 })
                 .collect();
             if let Some(lane) = self.lanes.first() {
-                lane.run(queue, is_cancelled, on_result);
+                run(lane);
             }
             for thread in threads {
                 if let Err(panic) = thread.join() {
@@ -205,6 +213,17 @@ impl Documents<'_> {
                 }
             }
         });
+    }
+}
+
+/// Tells of a panic of the thread that has it.
+struct Alarm<'a>(&'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod board;
 mod source;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
@@ -133,18 +134,25 @@ impl<'env> Files<'env> {
     /// Puts what was read on record, for the next run.
     pub fn keep(&self) {
         let state = self.board.state.lock();
-        for (repository, source) in self.sources.iter().enumerate() {
+        // Repositories whose addresses differ in odd characters, or in what they are asked for, share a directory.
+        let mut done: Vec<&Path> = Vec::new();
+        for source in self.sources.iter().flatten() {
+            let Some(dir) = source.cache_dir().filter(|dir| !done.contains(dir)) else {
+                continue;
+            };
+            let is_here = |repository: usize| {
+                let other = self.sources.get(repository).and_then(Option::as_ref);
+                other.is_some_and(|other| other.cache_dir() == Some(dir))
+            };
             let files = self.asked.iter().zip(&state.files);
-            let sheets =
-                files
-                    .filter(|((own, _), _)| *own == repository)
-                    .filter_map(|((_, file), slot)| match &slot.answer {
-                        Some(Ok(Some(sheet))) => Some((file.as_str(), sheet)),
-                        _ => None,
-                    });
-            if let Some(source) = source {
-                source.keep(sheets);
-            }
+            let sheets = files
+                .filter(|((repository, _), _)| is_here(*repository))
+                .filter_map(|((_, file), slot)| match &slot.answer {
+                    Some(Ok(Some(sheet))) => Some((file.as_str(), sheet)),
+                    _ => None,
+                });
+            source.keep(sheets);
+            done.push(dir);
         }
     }
 }
@@ -205,19 +213,10 @@ impl Provider for Files<'_> {
     }
 
     fn settle(&mut self) -> Result<bool, Stop> {
-        let Some(is_true) = self.board.wait_for_all() else {
-            return Err(self.gone());
-        };
+        let all = self.board.wait_for_all().ok_or_else(|| self.gone())?;
         self.unless_cancelled()?;
         self.is_settled = true;
-        if is_true {
-            let state = self.board.state.lock();
-            let mut answers = state.files.iter().map(|slot| &slot.answer);
-            if let Some(Some(Err(stop))) = answers.find(|answer| matches!(answer, Some(Err(_)))) {
-                return Err(stop.clone());
-            }
-        }
-        Ok(is_true)
+        all
     }
 }
 

@@ -6,9 +6,10 @@
 //! postcard. They are read one by one, because a run needs few of those that all projects together have.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use libdeflater::crc32;
 use serde::{Deserialize, Serialize};
@@ -33,10 +34,13 @@ const LARGEST_INDEX: usize = 64 << 20;
 /// a machine that has met 30,000 files has 60.
 const MOST_KEPT: u64 = 64 << 20;
 
+/// See [`Outlines::forget_old_ones`]. Who still needs such a record reads the files once more.
+const LONG: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
 #[derive(Default, Serialize, Deserialize)]
 struct Index {
-    /// [`FORMAT`]
-    format: u32,
+    /// [`FORMAT`], and our own version: what an outline has is worked out, and the next version may do it better.
+    format: (u32, String),
     files: Vec<Entry>,
 }
 
@@ -63,6 +67,10 @@ pub(super) struct Known<'a> {
     pub identity: Identity,
     pub last_modified: &'a str,
     pub outline: &'a Outline,
+}
+
+fn format() -> (u32, String) {
+    (FORMAT, env!("CARGO_PKG_VERSION").to_owned())
 }
 
 /// The outlines of one repository's files.
@@ -98,7 +106,7 @@ impl Outlines {
         let mut index = vec![0; length];
         file.read_exact_at(&mut index, HEAD as u64).ok()?;
         let index: Index = sealed::decode(MAGIC, &index)?;
-        if index.format != FORMAT {
+        if index.format != format() {
             return None;
         }
         let files = index.files.into_iter();
@@ -175,19 +183,37 @@ impl Outlines {
             }
         }
         let index = Index {
-            format: FORMAT,
+            format: format(),
             files: entries,
         };
         let index = sealed::encode(MAGIC, &index);
         let length = (index.len() as u64).to_le_bytes();
         let bytes = [&length[..], &index, &outlines].concat();
+        if self.file.is_none() {
+            self.forget_old_ones();
+        }
         let _ = write_atomically_below(&self.path, &bytes);
+    }
+
+    /// Caches come and go, each with a directory of its own: records that have not been written for long go with the
+    /// first ones of another.
+    fn forget_old_ones(&self) {
+        let bucket = self.path.parent().map(fs::read_dir);
+        for entry in bucket.into_iter().flatten().flatten().flatten() {
+            let age = entry
+                .metadata()
+                .and_then(|facts| facts.modified())
+                .map(|moment| moment.elapsed());
+            if matches!(age, Ok(Ok(age)) if age > LONG) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::time::SystemTime;
 
     use serde_json::json;
 
@@ -230,7 +256,7 @@ mod tests {
         open().keep(&[known("b/b", other, &second)]);
         assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
         assert_eq!(open().get("b/b", &one), None);
-        assert_eq!(open().get("b/b", &other), Some((second, "then")));
+        assert_eq!(open().get("b/b", &other), Some((second.clone(), "then")));
         // A damaged one is as good as none.
         let path = open().path;
         let whole = fs::read(&path).expect("read");
@@ -243,5 +269,17 @@ mod tests {
         }
         fs::write(&path, &whole[..whole.len() / 2]).expect("written");
         assert!(open().is_empty());
+        // One that nobody has written for long goes with the first of another.
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let file = File::options().append(true).open(&path).expect("opened");
+        file.set_modified(SystemTime::now() - year)
+            .expect("made old");
+        Outlines::open(&store, Path::new("/other")).keep(&[known("a/a", one, &first)]);
+        assert!(!path.exists());
+        assert!(
+            Outlines::open(&store, Path::new("/other"))
+                .get("a/a", &one)
+                .is_some()
+        );
     }
 }

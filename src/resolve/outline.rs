@@ -230,7 +230,9 @@ impl<'a> Maker<'a> {
             } else {
                 None
             };
-            let kind = versions.string(fields[TYPE])?;
+            // Composer asks whether it is set, and `null` isn't.
+            let kind = fields[TYPE].filter(|place| versions.text(*place) != "null");
+            let kind = versions.string(kind)?;
             let key = [0, 1, 2, 3].map(|kind| Some(versions.text(fields[REQUIRE + kind]?)));
             let group = if let Some(group) = groups.get(&key) {
                 *group
@@ -430,6 +432,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_type_may_be_null() {
+        let text = json!({ "packages": { "a/a": [{ "version": "1", "type": null }] } });
+        let outline = outline(&text.to_string()).expect("an outline");
+        assert_eq!(outline.versions[0].kind, None);
     }
 
     #[test]

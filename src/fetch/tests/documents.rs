@@ -134,10 +134,15 @@ fn a_panic_on_any_thread_ends_it() {
     let server = Server::start(|_| Reply::ok("text"));
     let fetcher = Fetcher::new(options()).unwrap();
     let documents = fetcher.documents().unwrap();
-    for bad in [0, COUNT - 1] {
+    for (bad, is_closed) in [(0, true), (COUNT - 1, true), (0, false), (COUNT - 1, false)] {
         let errands = (0..COUNT).map(|at| ask(server.url(&format!("/{at}")), None));
+        let queue = Queue::default();
+        queue.extend(errands);
+        if is_closed {
+            queue.close();
+        }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            documents.run(&closed(errands), &|| false, &|at, _| {
+            documents.run(&queue, &|| false, &|at, _| {
                 assert_ne!(at, bad, "wanted");
             });
         }));

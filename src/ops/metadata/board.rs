@@ -3,6 +3,7 @@
 use parking_lot::{Condvar, Mutex};
 
 use super::source::{Read, Sheet};
+use crate::resolve::Stop;
 
 /// What is known of the files that were asked for, in that order.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub struct Asked {
     wanted: Option<usize>,
     /// Something differs from its copy.
     pub is_outdated: bool,
+    /// Why a file can't be had. Composer has to go on then, so nothing else is waited for.
+    failed: Option<Stop>,
     /// No more will come.
     is_over: bool,
 }
@@ -45,9 +48,12 @@ impl Board {
             // Nobody can have believed anything.
             (None, _) => true,
             (Some(copy), Ok(Some(sheet))) => copy.outline == sheet.outline,
-            (Some(_), _) => false,
+            (Some(copy), Ok(None)) => copy.outline.is_none(),
+            (Some(_), Err(_)) => false,
         };
+        let failed = read.as_ref().err().cloned();
         slot.answer = Some(read);
+        state.failed = state.failed.take().or(failed);
         state.is_outdated |= !is_same;
         state.answered += 1;
         self.wake(&state, at);
@@ -55,7 +61,8 @@ impl Board {
     }
 
     fn wake(&self, state: &Asked, at: usize) {
-        if state.wanted == Some(at) || state.answered == state.files.len() {
+        let is_all = state.answered == state.files.len() || state.failed.is_some();
+        if is_all || state.wanted == Some(at) {
             self.changed.notify_one();
         }
     }
@@ -64,6 +71,9 @@ impl Board {
     pub fn wait_for(&self, at: usize, may_be_copy: bool) -> Option<Read> {
         let mut state = self.state.lock();
         loop {
+            if let Some(stop) = &state.failed {
+                return Some(Err(stop.clone()));
+            }
             let slot = &state.files[at];
             if let Some(read) = &slot.answer {
                 return Some(read.clone());
@@ -79,17 +89,23 @@ impl Board {
         }
     }
 
-    /// Waits for all answers. Whether all say what the copies said; `None`: some won't come.
-    pub fn wait_for_all(&self) -> Option<bool> {
+    /// Waits for all answers, or the first that can't be had. Whether all say what the copies said; `None`: some won't
+    /// come.
+    pub fn wait_for_all(&self) -> Option<Result<bool, Stop>> {
         let mut state = self.state.lock();
         state.wanted = None;
-        while state.answered < state.files.len() {
+        loop {
+            if let Some(stop) = &state.failed {
+                return Some(Err(stop.clone()));
+            }
+            if state.answered == state.files.len() {
+                return Some(Ok(!state.is_outdated));
+            }
             if state.is_over {
                 return None;
             }
             self.changed.wait(&mut state);
         }
-        Some(!state.is_outdated)
     }
 }
 
@@ -100,5 +116,90 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.state.lock().is_over = true;
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ops::metadata::source::Source;
+
+    fn board() -> Board {
+        let board = Board::default();
+        board
+            .state
+            .lock()
+            .files
+            .extend([Slot::default(), Slot::default()]);
+        board
+    }
+
+    /// A file that says that there is this version.
+    fn sheet(version: &str) -> Sheet {
+        let about = serde_json::json!({ "url": "http://localhost/" });
+        let source = Source::of(&serde_json::from_value(about).expect("a source"), None);
+        let body = format!(r#"{{"packages":{{"a/a":[{{"version":"{version}"}}]}}}}"#);
+        source
+            .received("a/a", body.into(), None)
+            .expect("understood")
+    }
+
+    #[test]
+    fn copies_count_as_long_as_they_are_true() {
+        let board = board();
+        board.copy(0, sheet("1.0"));
+        let copy = board
+            .wait_for(0, true)
+            .expect("it is there")
+            .expect("a file");
+        assert_eq!(copy.and_then(|copy| copy.outline), sheet("1.0").outline);
+        board.answer(0, Ok(Some(sheet("1.0"))));
+        board.answer(1, Ok(Some(sheet("5.0"))));
+        assert_eq!(board.wait_for_all(), Some(Ok(true)));
+        for now in [Some(sheet("2.0")), None] {
+            let board = self::board();
+            board.copy(1, sheet("1.0"));
+            board.answer(1, Ok(now));
+            board.answer(0, Ok(None));
+            assert_eq!(board.wait_for_all(), Some(Ok(false)));
+        }
+    }
+
+    #[test]
+    fn waiting_ends_with_the_answer_or_without_one() {
+        let board = &board();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| board.wait_for(1, true));
+            thread::sleep(Duration::from_millis(20));
+            board.answer(0, Ok(None));
+            board.answer(1, Ok(None));
+            assert!(matches!(waiting.join(), Ok(Some(Ok(None)))));
+        });
+        let board = &self::board();
+        thread::scope(|scope| {
+            let all = scope.spawn(|| board.wait_for_all());
+            thread::sleep(Duration::from_millis(20));
+            drop(Ending(board));
+            assert!(matches!(all.join(), Ok(None)));
+        });
+    }
+
+    /// With thousands of files more to be asked for, each several times.
+    #[test]
+    fn the_first_failure_ends_all_waiting() {
+        let stop = || Stop::Unclear("refused".to_owned());
+        let board = &board();
+        board.copy(0, sheet("1.0"));
+        thread::scope(|scope| {
+            let all = scope.spawn(|| board.wait_for_all());
+            thread::sleep(Duration::from_millis(20));
+            board.answer(1, Err(stop()));
+            assert_eq!(all.join().expect("no panic"), Some(Err(stop())));
+        });
+        let read = board.wait_for(0, true).expect("an end");
+        assert_eq!(read.err(), Some(stop()));
     }
 }

@@ -78,6 +78,11 @@ impl Source {
         }
     }
 
+    /// The repository's directory in Composer's cache.
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.about.cache_dir.as_deref()
+    }
+
     /// Where Composer keeps a file: `provider-vendor~name.json`, other characters as `-`.
     fn cache_path(&self, file: &str) -> Option<PathBuf> {
         let name: String = file

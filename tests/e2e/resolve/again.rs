@@ -3,10 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use allegro_registry::{Fault, Rule, ServerOptions};
 use serde_json::{Value, json};
 
-use super::{Registry, family, manifest, release};
-use crate::support::{Engine, Side};
+use super::{Registry, family, manifest, release, said};
+use crate::support::{Engine, Run, Side, network};
 
 /// What is on record, as `(bytes, moment)` of each file.
 fn records(registry: &Registry) -> Vec<(u64, std::time::SystemTime)> {
@@ -140,5 +141,64 @@ fn copies_that_change() {
         assert_eq!(lock(engine), first, "records that are damaged");
         registry.scene.forget_store();
         assert_eq!(lock(engine), first, "no records");
+    }
+}
+
+/// Servers that fail when the cache is full: Composer goes on with what it has, where it may.
+#[test]
+fn repositories_in_trouble_when_all_is_cached() {
+    let Some(scene) = network::scene(ServerOptions::default()) else {
+        return;
+    };
+    let names: Vec<String> = {
+        let packages = scene.server.catalog().packages().iter();
+        packages.map(|package| package.spec.name.clone()).collect()
+    };
+    // Whose answer is the first to fail is chance, in Composer too.
+    let anyone = |run: &Run| -> Vec<String> {
+        let mask = |line: String| {
+            let masked = names.iter();
+            masked.fold(line, |line, name| line.replace(name, "any/body"))
+        };
+        said(run).into_iter().map(mask).collect()
+    };
+    let play = |side, faults: Vec<Rule>| {
+        scene.write_project();
+        scene.server.set_faults(faults);
+        let command: &[&str] = match side {
+            Side::Allegro => &["resolve", "-v"],
+            _ => &["update", "--no-install", "-v"],
+        };
+        let run = scene.run(side, command);
+        let lock = fs::read_to_string(scene.project().join("composer.lock")).expect("a lock");
+        (run, lock)
+    };
+    for side in [Side::Serial, Side::Allegro] {
+        assert_eq!(play(side, Vec::new()).0.exit, 0);
+    }
+    let one = format!("/p2/{}.json", names[1]);
+    let status = |code| Fault::Status {
+        code,
+        retry_after: None,
+    };
+    for (what, path, fault) in [
+        ("all are broken", "/p2/*", status(503)),
+        ("all are forbidden", "/p2/*", status(403)),
+        ("one is broken", one.as_str(), status(503)),
+        ("one is gone", one.as_str(), status(404)),
+        ("a web page", one.as_str(), Fault::Html),
+        ("nothing", "/none", status(503)),
+    ] {
+        let faults = || vec![Rule::always(path, fault.clone())];
+        let (plain, wanted) = play(Side::Serial, faults());
+        let (ours, found) = play(Side::Allegro, faults());
+        assert_eq!(
+            (plain.exit, anyone(&plain)),
+            (ours.exit, anyone(&ours)),
+            "{what}"
+        );
+        assert_eq!(wanted, found, "{what}");
+        let is_native = ours.stderr.contains("considered");
+        assert_eq!(is_native, what == "nothing", "{what}: {}", ours.stderr);
     }
 }
