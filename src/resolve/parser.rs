@@ -107,10 +107,20 @@ fn parse_plain(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId
         _ => return None,
     };
     let low = format!("{}-dev", normal(numbers));
-    let high = format!("{}-dev", manipulate(numbers, position, 1));
     parts.push(terms.single(Op::Ge, &low));
-    parts.push(terms.single(Op::Lt, &high));
+    below_next(terms, parts, numbers, position);
     Some(())
+}
+
+/// Ends a range before the next version at a position.
+fn below_next(
+    terms: &mut Terms,
+    parts: &mut Vec<ConstraintId>,
+    numbers: [&str; 4],
+    position: usize,
+) {
+    let high = format!("{}-dev", manipulate(numbers, position, 1));
+    parts.push(terms.single(Op::Lt, &high));
 }
 
 /// The number that a caret lets grow.
@@ -134,11 +144,10 @@ fn wildcard(terms: &mut Terms, parts: &mut Vec<ConstraintId>, numbers: [&str; 4]
     let last = (1..3).rev().find(|at| !numbers[*at].is_empty());
     let position = last.map_or(1, |last| last + 1);
     let low = format!("{}-dev", manipulate(numbers, position, 0));
-    let high = format!("{}-dev", manipulate(numbers, position, 1));
     if low != "0.0.0.0-dev" {
         parts.push(terms.single(Op::Ge, &low));
     }
-    parts.push(terms.single(Op::Lt, &high));
+    below_next(terms, parts, numbers, position);
 }
 
 /// Parts between spaces and commas; not where one belongs to an operator, to ` as ` or to a range with ` - `.
@@ -267,9 +276,8 @@ fn bounds(
         terms.dialect,
         &format!("{}{}", &constraint[1..], if plain { "-dev" } else { "" }),
     )?;
-    let high = format!("{}-dev", manipulate(numbers(found), position, 1));
     parts.push(terms.single(Op::Ge, &low));
-    parts.push(terms.single(Op::Lt, &high));
+    below_next(terms, parts, numbers(found), position);
     Some(())
 }
 
@@ -293,8 +301,7 @@ fn hyphen(terms: &mut Terms, parts: &mut Vec<ConstraintId>, found: &Captures<'_>
             group(found, 14),
         ];
         let position = if group(found, 12).is_empty() { 1 } else { 2 };
-        let high = format!("{}-dev", manipulate(numbers, position, 1));
-        parts.push(terms.single(Op::Lt, &high));
+        below_next(terms, parts, numbers, position);
     }
     Some(())
 }

@@ -117,7 +117,7 @@ pub fn solve(
     let mut search = Search::new(problem, Kept::new(provider), is_cancelled);
     let mut result = search.attempt(problem);
     // Whatever came of it: it may have come of what isn't true any more.
-    if result.as_ref().err() != Some(&Stop::Interrupted) && !search.kept.provider.settle()? {
+    if result.as_ref().err() != Some(&Stop::Interrupted) && !search.kept.settle()? {
         search = Search::new(problem, Kept::new(search.kept.provider), is_cancelled);
         result = search.attempt(problem);
     }

@@ -507,6 +507,17 @@ fn with_install_it_goes_on() {
     }
 }
 
+/// What was said, without the names of packages: whose answer is the first to fail is chance, in Composer too.
+fn anyone(scene: &Scene, run: &Run) -> Vec<String> {
+    let packages = scene.server.catalog().packages();
+    let mask = |line: String| {
+        packages.iter().fold(line, |line, package| {
+            line.replace(&package.spec.name, "any/body")
+        })
+    };
+    said(run).into_iter().map(mask).collect()
+}
+
 /// Servers that fail, for good or for a moment, and those that ask who we are.
 #[test]
 fn repositories_in_trouble() {
@@ -514,16 +525,6 @@ fn repositories_in_trouble() {
         return;
     };
     let name = scene.server.catalog().packages()[1].spec.name.clone();
-    // Whose answer is the first to fail is chance, in Composer too.
-    let anyone = |lines: Vec<String>| -> Vec<String> {
-        let packages = scene.server.catalog().packages();
-        let mask = |line: String| {
-            packages.iter().fold(line, |line, package| {
-                line.replace(&package.spec.name, "any/body")
-            })
-        };
-        lines.into_iter().map(mask).collect()
-    };
     let all = "/p2/*".to_owned();
     let status = |code| Fault::Status {
         code,
@@ -609,8 +610,8 @@ fn repositories_in_trouble() {
         let (ours, found) = play(Side::Allegro, &["resolve"]);
         assert_eq!(plain.exit == 0, works, "{what}: {}", plain.stderr);
         assert_eq!(
-            (plain.exit, anyone(said(&plain))),
-            (ours.exit, anyone(said(&ours))),
+            (plain.exit, anyone(&scene, &plain)),
+            (ours.exit, anyone(&scene, &ours)),
             "{what}"
         );
         assert_eq!(wanted, found, "{what}");
