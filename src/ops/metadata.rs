@@ -208,6 +208,30 @@ impl Provider for Files<'_> {
         }
     }
 
+    fn is_at_hand(&mut self, repository: usize, file: &str) -> Result<bool, Stop> {
+        let can_be_kept = self.source(repository)?.about.cache_writable;
+        let Some(at) = self.places.get(&(repository, file.to_owned())) else {
+            return Ok(false);
+        };
+        let state = self.board.state.lock();
+        let Slot { copy, answer } = &state.files[*at];
+        let read = match answer {
+            Some(Ok(sheet)) => sheet.as_ref(),
+            _ => copy.as_ref(),
+        };
+        match (read, copy) {
+            (Some(sheet), _) if sheet.is_at_hand() => Ok(true),
+            // What the server sent couldn't replace the copy, which Composer would take now.
+            (Some(sheet), Some(copy)) if !can_be_kept && sheet.outline != copy.outline => {
+                Err(Stop::Unclear(format!(
+                    "{file} is in a cache that can't be written, and has changed"
+                )))
+            }
+            (Some(_), copy) => Ok(copy.is_some() && !can_be_kept),
+            (None, _) => Ok(false),
+        }
+    }
+
     fn is_outdated(&mut self) -> bool {
         !self.is_settled && self.board.state.lock().is_outdated
     }

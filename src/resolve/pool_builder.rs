@@ -29,6 +29,12 @@ pub trait Provider {
     /// may be what it said last time.
     fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop>;
 
+    /// Whether Composer, when it needs a file again that it has read in this run, has it at once: it is in its cache
+    /// with a validator (`freshMetadataUrls` of `ComposerRepository`). Else it asks for it once more.
+    fn is_at_hand(&mut self, _repository: usize, _file: &str) -> Result<bool, Stop> {
+        Ok(false)
+    }
+
     /// Whether it is known that something has been given that isn't true any more.
     fn is_outdated(&mut self) -> bool {
         false

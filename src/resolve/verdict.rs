@@ -226,6 +226,10 @@ impl Provider for Kept<'_> {
         self.provider.file(repository, file)
     }
 
+    fn is_at_hand(&mut self, repository: usize, file: &str) -> Result<bool, Stop> {
+        self.provider.is_at_hand(repository, file)
+    }
+
     fn is_outdated(&mut self) -> bool {
         self.provider.is_outdated()
     }

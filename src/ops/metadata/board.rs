@@ -47,7 +47,9 @@ impl Board {
         let is_same = match (&slot.copy, &read) {
             // Nobody can have believed anything.
             (None, _) => true,
-            (Some(copy), Ok(Some(sheet))) => copy.outline == sheet.outline,
+            (Some(copy), Ok(Some(sheet))) => {
+                copy.outline == sheet.outline && copy.is_at_hand() == sheet.is_at_hand()
+            }
             (Some(copy), Ok(None)) => copy.outline.is_none(),
             (Some(_), Err(_)) => false,
         };

@@ -33,6 +33,11 @@ impl Sheet {
             Text::Kept(_) => None,
         }
     }
+
+    /// Whether Composer has it at once, when it needs it again: it is in the cache, with a validator.
+    pub fn is_at_hand(&self) -> bool {
+        matches!(&self.text, Text::Cached(cached) if cached.last_modified.is_some())
+    }
 }
 
 /// Where the text of a file is. It isn't kept in memory if it need not be: a resolution needs it for the chosen versions

@@ -166,7 +166,21 @@ impl Builder<'_> {
         let wanted: HashMap<NameId, ConstraintId> = batch.iter().copied().collect();
         let mut found = HashSet::default();
         let mut packages = Vec::new();
+        // What is at hand is there before the first answer arrives.
+        let (mut files, mut awaited) = (Vec::new(), Vec::new());
         for file in self.files_of(repository, batch) {
+            let key = (repository, file);
+            let is_at_hand = self.file_ids.contains_key(&key)
+                && self.provider.is_at_hand(repository, &key.1)?;
+            let list = if is_at_hand {
+                &mut files
+            } else {
+                &mut awaited
+            };
+            list.push(key.1);
+        }
+        files.append(&mut awaited);
+        for file in files {
             let name = file.strip_suffix("~dev").unwrap_or(&file);
             let id = self.terms.name(name);
             let number = self.read(repository, &file)?;

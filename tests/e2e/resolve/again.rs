@@ -190,3 +190,89 @@ fn repositories_in_trouble_when_all_is_cached() {
         assert_eq!(is_native, what == "nothing", "{what}: {}", ours.stderr);
     }
 }
+
+/// Where nothing else decides between two packages of one virtual name, the one that came first is taken. A file that
+/// is needed again comes before those that are asked for, if Composer has it in its cache with a validator.
+#[test]
+fn what_is_at_hand_comes_first() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let provides = |name: &str, version: &str| {
+        release(name, version, json!({ "provide": { "virtual/x": "1.0" } }))
+    };
+    let requires = |name: &str, version: &str, requirement: Value| {
+        release(name, version, json!({ "require": requirement }))
+    };
+    registry.package(
+        "",
+        "b/b",
+        vec![
+            requires("b/b", "2.0.0", json!({ "c/c": "*" })),
+            requires("b/b", "1.0.0", json!({ "p/two": "^1" })),
+        ],
+    );
+    registry.package(
+        "",
+        "c/c",
+        vec![
+            requires("c/c", "2.0.0", json!({ "virtual/x": "*" })),
+            requires("c/c", "1.1.0", json!({ "p/one": "*" })),
+            requires("c/c", "1.0.0", json!({ "p/two": "^2" })),
+        ],
+    );
+    registry.package("", "p/one", vec![provides("p/one", "1.0.0")]);
+    let two = vec![
+        provides("p/two", "2.0.0"),
+        release("p/two", "1.0.0", json!({})),
+    ];
+    registry.package("", "p/two", two);
+    let mut more = json!({ "require": { "b/b": "*" } });
+    let project = |more: &Value| manifest(&registry.files, &[""], more.clone());
+    let provider = |what: &str, more: &Value, args: &[&str]| {
+        let (is_native, lock) = registry.agree(what, &project(more), None, args);
+        assert!(is_native, "{what}");
+        let lock = lock.expect("a lock");
+        let both = ["p/one", "p/two"].map(|name| lock.contains(&format!("\"name\": \"{name}\"")));
+        match both {
+            [true, false] => "p/one",
+            [false, true] => "p/two",
+            _ => panic!("{what}: {lock}"),
+        }
+    };
+    let forget = || {
+        for side in [Side::Serial, Side::Allegro] {
+            registry.scene.forget_cache(side);
+        }
+    };
+    for round in ["cold", "warm"] {
+        assert_eq!(provider(round, &more, &[]), "p/two");
+    }
+    assert_eq!(provider("no cache", &more, &["--no-cache"]), "p/one");
+    registry.files.set_dated(false);
+    // The cache has validators from before; the server doesn't give any more.
+    assert_eq!(provider("no validators any more", &more, &[]), "p/one");
+    assert_eq!(provider("again", &more, &[]), "p/one");
+    forget();
+    assert_eq!(provider("none", &more, &[]), "p/one");
+    // A cache that may only be read keeps what it has.
+    registry.files.set_dated(true);
+    forget();
+    more["config"] = json!({ "cache-read-only": true });
+    assert_eq!(provider("an empty cache", &more, &[]), "p/one");
+    more["config"] = json!({});
+    assert_eq!(provider("to be filled", &more, &[]), "p/two");
+    more["config"] = json!({ "cache-read-only": true });
+    assert_eq!(provider("a full cache", &more, &[]), "p/two");
+    registry.files.set_dated(false);
+    assert_eq!(provider("a full cache, undated", &more, &[]), "p/two");
+    registry.files.set_dated(true);
+    let newer = vec![
+        provides("p/two", "2.1.0"),
+        provides("p/two", "2.0.0"),
+        release("p/two", "1.0.0", json!({})),
+    ];
+    registry.package("", "p/two", newer);
+    // Composer falls back to the old copy when it needs the file again.
+    registry.compare("an old copy", &project(&more), None, &[]);
+}

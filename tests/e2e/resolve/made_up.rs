@@ -156,6 +156,8 @@ struct Played {
 fn play(registry: &Registry, seed: u64) -> Played {
     let mut random = Rng::with_seed(seed);
     registry.forget();
+    // Some servers don't say when a file was changed, and Composer asks for it again in the same run.
+    registry.files.set_dated(seed % 7 > 1);
     registry.root("", json!({}));
     let paths: &[&str] = if random.u32(..5) == 0 {
         &["", "more/"]

@@ -22,6 +22,7 @@ pub struct Files {
     asked: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     in_order: Arc<AtomicBool>,
+    undated: Arc<AtomicBool>,
 }
 
 impl Files {
@@ -35,16 +36,18 @@ impl Files {
             asked: Arc::default(),
             stop: Arc::default(),
             in_order: Arc::default(),
+            undated: Arc::default(),
         };
         let (dir, asked, stop) = (dir.to_owned(), files.asked.clone(), files.stop.clone());
-        let in_order = files.in_order.clone();
+        let (in_order, undated) = (files.in_order.clone(), files.undated.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
                 let (dir, asked) = (dir.clone(), asked.clone());
-                let work = move || answer(&stream, &dir, &asked).ok();
+                let is_dated = !undated.load(Ordering::Relaxed);
+                let work = move || answer(&stream, &dir, is_dated, &asked).ok();
                 // A client that goes away is no matter.
                 if in_order.load(Ordering::Relaxed) {
                     work();
@@ -59,6 +62,11 @@ impl Files {
     /// One request after the other, in the order in which they come.
     pub fn answer_in_order(&self) {
         self.in_order.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether answers say when a file was last changed, so that it can be asked for later with that moment.
+    pub fn set_dated(&self, is_dated: bool) {
+        self.undated.store(!is_dated, Ordering::Relaxed);
     }
 
     /// Puts a file there, and gives its URL.
@@ -89,7 +97,12 @@ impl Drop for Files {
     }
 }
 
-fn answer(mut stream: &TcpStream, dir: &Path, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(
+    mut stream: &TcpStream,
+    dir: &Path,
+    is_dated: bool,
+    asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut lines = reader.by_ref().lines();
     let first = lines.next().transpose()?.unwrap_or_default();
@@ -122,7 +135,7 @@ fn answer(mut stream: &TcpStream, dir: &Path, asked: &Mutex<Vec<String>>) -> std
     let (status, changed, body) = match fs::read(file) {
         Ok(body) => {
             let changed = changed(&body);
-            if since == Some(changed.to_lowercase()) {
+            if is_dated && since == Some(changed.to_lowercase()) {
                 ("304 Not Modified", changed, Vec::new())
             } else {
                 ("200 OK", changed, body)
@@ -130,9 +143,14 @@ fn answer(mut stream: &TcpStream, dir: &Path, asked: &Mutex<Vec<String>>) -> std
         }
         Err(_) => ("404 Not Found", changed(b""), b"nothing here\n".to_vec()),
     };
+    let changed = if is_dated {
+        format!("Last-Modified: {changed}\r\n")
+    } else {
+        String::new()
+    };
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\nLast-Modified: {changed}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\n{changed}Connection: close\r\n\r\n",
         body.len()
     )?;
     stream.write_all(&body)
