@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 5
+protocol => 6
 store => /somewhere/store
 link method => copy
 bool(true)

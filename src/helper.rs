@@ -88,6 +88,10 @@ pub fn dispatch<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C
 fn run<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer> {
     match op {
         "info" => caller.answer(&ops::info()),
+        "warm_up" => {
+            ops::warm_up();
+            caller.answer(&json!({}))
+        }
         "diagnose" => caller.answer(&ops::diagnose(&from_value(request)?)?),
         "prepare" => answered(request, caller, ops::prepare),
         "scan" => answered(request, caller, ops::scan),

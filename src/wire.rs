@@ -16,7 +16,7 @@ use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -290,6 +290,9 @@ pub enum ResolveAnswer {
         considered: usize,
         /// Rules of the solver.
         rules: usize,
+        /// Constraints in the links of these packages, and what each means: `["*"]`, `[operator, version]`,
+        /// `["and", part, …]` or `["or", part, …]`. Any may be missing.
+        constraints: Vec<(String, serde_json::Value)>,
     },
     /// The requirements can't be met; Composer says why at length.
     Unsolvable {

@@ -85,7 +85,7 @@ final class Session
     ];
 
     /** Commands that say so before they change a package. */
-    private const LAZY = ['install', 'dump-autoload'];
+    private const LAZY = ['install', 'dump-autoload', 'resolve'];
 
     /** Commands that have something for the native part to do, whatever comes. */
     private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload', 'resolve'];
@@ -262,7 +262,7 @@ final class Session
         }
         if (in_array($name, self::NATIVE, true)) {
             $engine = $this->engines->find();
-            $engine === null || $engine->warmUp();
+            $engine === null || $engine->warmUp($name);
         }
         // With times and memory before everything that is written no line can be written anew.
         foreach (['no-progress', 'profile'] as $option) {

@@ -39,13 +39,13 @@ impl<'a> Clients<'a> {
     }
 
     /// The client for a proxy (`None` = direct). `secure`: for https URLs; only these, and https
-    /// proxies, need the CA certificates. `url` is for errors, redacted.
+    /// proxies, need the CA certificates. `shown` gives the URL for errors, redacted.
     pub fn get(
         &self,
         proxy: Option<&str>,
         secure: bool,
         tls: Option<Tls>,
-        url: &str,
+        shown: impl FnOnce() -> String,
     ) -> Result<Client, FetchError> {
         let key = (proxy.map(str::to_owned), secure, tls);
         // Held while the client is made: the others would only make it once more.
@@ -53,7 +53,7 @@ impl<'a> Clients<'a> {
         if let Some(client) = cached.get(&key) {
             return Ok(client.clone());
         }
-        let client = self.build(proxy, secure, key.2.as_ref(), url)?;
+        let client = self.build(proxy, secure, key.2.as_ref(), shown)?;
         cached.insert(key, client.clone());
         Ok(client)
     }
@@ -63,7 +63,7 @@ impl<'a> Clients<'a> {
         proxy: Option<&str>,
         secure: bool,
         tls: Option<&Tls>,
-        url: &str,
+        shown: impl FnOnce() -> String,
     ) -> Result<Client, FetchError> {
         let tls_proxy = proxy.is_some_and(|proxy| {
             proxy
@@ -76,7 +76,7 @@ impl<'a> Clients<'a> {
             None => Trust::nobody(),
         };
         let mut tls = tls.map_err(|reason| FetchError::Tls {
-            url: url.to_owned(),
+            url: shown(),
             reason,
         })?;
         if secure {

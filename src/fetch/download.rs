@@ -207,7 +207,7 @@ async fn send(
     });
     let client = shared
         .clients
-        .get(proxy, target.is_secure(), tls, &target.shown())?;
+        .get(proxy, target.is_secure(), tls, || target.shown())?;
     let mut headers = if target.trusted {
         own.clone()
     } else {

@@ -2,6 +2,7 @@
 
 mod attend;
 mod autoload;
+mod constraints;
 mod diagnose;
 mod info;
 mod metadata;
@@ -16,4 +17,4 @@ pub use diagnose::diagnose;
 pub use info::info;
 pub use prepare::prepare;
 pub use remove::remove;
-pub use resolve::resolve;
+pub use resolve::{resolve, warm_up};

@@ -3,18 +3,42 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rayon::ThreadPool;
+
 use super::attend::attend;
+use super::constraints;
 use super::metadata::Files;
 use super::pool::with_pool;
 use super::prepare::fetch_options;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Queue};
 use crate::report::Host;
+use crate::resolve::constraint::Terms;
 use crate::resolve::verdict::{self, Outcome};
+use crate::resolve::version::Dialect;
 use crate::resolve::{Answer, Place, Stop};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest};
+
+/// Makes ready what [`resolve`] needs in any case, and what takes time: the patterns of versions and constraints, some
+/// 7 ms.
+pub fn warm_up() {
+    let mut terms = Terms::new(Dialect::default());
+    // Each goes another way through the parser.
+    for text in [
+        "dev-main",
+        "dev-main#0",
+        "1.x-dev",
+        "^1.0@beta",
+        "~1.0-RC1",
+        "v1.0.x",
+        ">=2020.01.01",
+        "1 - 2",
+    ] {
+        terms.parse(text);
+    }
+}
 
 /// Finds out what Composer would lock.
 ///
@@ -43,7 +67,7 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
                 files.keep();
             }
             match outcome? {
-                Outcome::Solved(answer) => solved(answer, &files, settings.threads),
+                Outcome::Solved(answer, terms) => solved(answer, terms, &files, settings.threads),
                 Outcome::Unsolvable(verdict) => Ok(ResolveAnswer::Unsolvable { verdict }),
             }
         })
@@ -57,11 +81,21 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
     }
 }
 
-fn solved(answer: Answer, files: &Files<'_>, threads: usize) -> Result<ResolveAnswer, Stop> {
+fn solved(
+    answer: Answer,
+    mut terms: Terms,
+    files: &Files<'_>,
+    threads: usize,
+) -> Result<ResolveAnswer, Stop> {
     let places = answer.packages.iter().filter_map(|one| one.place.clone());
     let places: Vec<Place> = places.collect();
-    let wholes = with_pool(threads, |pool| files.wholes(&places, pool))
-        .map_err(|error| Stop::Unclear(error.to_string()))??;
+    let read = |pool: &ThreadPool| {
+        let wholes = files.wholes(&places, pool)?;
+        let constraints = constraints::parsed(&mut terms, &wholes, pool);
+        Ok((wholes, constraints))
+    };
+    let (wholes, constraints) =
+        with_pool(threads, read).map_err(|error| Stop::Unclear(error.to_string()))??;
     let mut wholes = wholes.into_iter();
     let packages = answer.packages.into_iter().map(|package| {
         let repository = package.place.map(|place| place.repository);
@@ -82,5 +116,6 @@ fn solved(answer: Answer, files: &Files<'_>, threads: usize) -> Result<ResolveAn
         versions: answer.versions.0,
         considered: answer.versions.1,
         rules: answer.rules,
+        constraints,
     })
 }

@@ -90,7 +90,7 @@ impl Op {
 }
 
 /// What a constraint is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Constraint {
     /// Everything matches.
     All,
@@ -116,8 +116,8 @@ pub struct Terms {
     name_ids: HashMap<Box<str>, NameId>,
     versions: Vec<Version>,
     version_ids: HashMap<Box<str>, VersionId>,
-    constraints: Vec<(Constraint, Rc<str>)>,
-    constraint_ids: HashMap<Rc<str>, ConstraintId>,
+    constraints: Vec<Constraint>,
+    constraint_ids: HashMap<Constraint, ConstraintId>,
     parsed: HashMap<Box<str>, Option<ConstraintId>>,
     normalized: HashMap<Box<str>, Option<VersionId>>,
     pub(super) intervals: HashMap<ConstraintId, Rc<Intervals>>,
@@ -185,13 +185,12 @@ impl Terms {
 
     /// The number of a constraint.
     pub fn constraint(&mut self, constraint: Constraint) -> ConstraintId {
-        let text: Rc<str> = self.describe(&constraint).into();
-        if let Some(id) = self.constraint_ids.get(&text) {
+        if let Some(id) = self.constraint_ids.get(&constraint) {
             return *id;
         }
         let id = ConstraintId(number(self.constraints.len()));
-        self.constraints.push((constraint, Rc::clone(&text)));
-        self.constraint_ids.insert(text, id);
+        self.constraints.push(constraint.clone());
+        self.constraint_ids.insert(constraint, id);
         id
     }
 
@@ -264,23 +263,19 @@ impl Terms {
 
     /// The constraint of a number.
     pub fn constraint_of(&self, id: ConstraintId) -> &Constraint {
-        &self.constraints[id.0 as usize].0
+        &self.constraints[id.0 as usize]
     }
 
     /// As composer/semver writes it.
-    pub fn constraint_text(&self, id: ConstraintId) -> &str {
-        &self.constraints[id.0 as usize].1
-    }
-
-    fn describe(&self, constraint: &Constraint) -> String {
-        match constraint {
+    pub fn constraint_text(&self, id: ConstraintId) -> String {
+        match self.constraint_of(id) {
             Constraint::All => "*".to_owned(),
             Constraint::None => "[]".to_owned(),
             Constraint::Single(op, version) => {
                 format!("{} {}", op.text(), self.version_of(*version).text())
             }
             Constraint::Multi { conjunctive, parts } => {
-                let texts: Vec<&str> = parts
+                let texts: Vec<String> = parts
                     .iter()
                     .map(|part| self.constraint_text(*part))
                     .collect();

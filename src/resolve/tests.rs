@@ -70,7 +70,7 @@ fn solve(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Answer, Stop> {
     match verdict::solve(problem, files, is_cancelled)? {
-        Outcome::Solved(answer) => Ok(answer),
+        Outcome::Solved(answer, _) => Ok(answer),
         Outcome::Unsolvable(_) => Err(Stop::Unsolvable),
     }
 }

@@ -30,8 +30,8 @@ use search::Search;
 /// What became of a problem.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It has a solution.
-    Solved(Answer),
+    /// It has a solution; with what was read of constraints on the way.
+    Solved(Answer, Terms),
     /// It has none; why, if that was asked for.
     Unsolvable(Option<Verdict>),
 }
@@ -122,7 +122,7 @@ pub fn solve(
         result = search.attempt(problem);
     }
     match result {
-        Ok(answer) => return Ok(Outcome::Solved(answer)),
+        Ok(answer) => return Ok(Outcome::Solved(answer, search.terms)),
         Err(Stop::Unsolvable) => {}
         Err(stop) => return Err(stop),
     }

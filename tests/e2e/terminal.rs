@@ -149,7 +149,11 @@ fn nothing_is_left_when_it_is_interrupted() {
             }
             let last = text.pop().expect("a line");
             // Composer warns of http once, at the first package or, where that takes long, between two of them.
-            let whole = ["  - Downloading ", "Package operations: ", "Warning: Accessing "];
+            let whole = [
+                "  - Downloading ",
+                "Package operations: ",
+                "Warning: Accessing ",
+            ];
             assert!(whole.iter().any(|start| last.starts_with(start)), "{what}");
         }
     }

@@ -10,12 +10,14 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 5;
+    public const PROTOCOL = 6;
 
     /**
      * Work is about to come: what takes time to start may start now.
+     *
+     * @param string|null $command of Composer, if it is known
      */
-    public function warmUp(): void;
+    public function warmUp(?string $command = null): void;
 
     /**
      * Makes packages ready in staging.

@@ -9,7 +9,7 @@ namespace Allegro\Plugin\Native;
  */
 final class ExtensionEngine implements Engine
 {
-    public function warmUp(): void
+    public function warmUp(?string $command = null): void
     {
     }
 

@@ -23,6 +23,9 @@ final class HelperEngine implements Engine
 
     private int $lastId = 0;
 
+    /** Number of a call whose answer nobody needs, and which may still come; 0: none. */
+    private int $pending = 0;
+
     /** A call has not had its answer: an exception or the end of the script came in between. */
     private bool $busy = false;
 
@@ -48,10 +51,15 @@ final class HelperEngine implements Engine
         $this->close();
     }
 
-    public function warmUp(): void
+    public function warmUp(?string $command = null): void
     {
         try {
             $this->start();
+            if ($command === 'resolve' && $this->pending === 0 && !$this->busy) {
+                // Its answer is skipped when another is waited for.
+                $this->write($this->line(++$this->lastId, 'warm_up', []));
+                $this->pending = $this->lastId;
+            }
         } catch (EngineException $e) {
             // Whoever asks it for something is told, and goes on without it.
         }
@@ -115,7 +123,7 @@ final class HelperEngine implements Engine
     public function resolve(array $request, ?callable $onEvents): array
     {
         $answer = $this->call('resolve', $request, $onEvents, $this->patience);
-        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unlocked'], 'unsolvable' => [], 'declined' => []];
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unlocked', 'constraints'], 'unsolvable' => [], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();
@@ -144,6 +152,7 @@ final class HelperEngine implements Engine
         $this->buffer = '';
         $this->taken = 0;
         $this->busy = false;
+        $this->pending = 0;
         if ($this->process === null) {
             return;
         }
@@ -204,21 +213,18 @@ final class HelperEngine implements Engine
         if ($this->busy) {
             $this->close();
         }
-        try {
-            $id = ++$this->lastId;
-            $line = json_encode(
-                ['id' => $id, 'op' => $operation, 'request' => $request],
-                JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR
-            )."\n";
-        } catch (\JsonException $e) {
-            throw new EngineException('a request can not be written as JSON: '.$e->getMessage(), 0, $e);
-        }
+        $id = ++$this->lastId;
+        $line = $this->line($id, $operation, $request);
         $this->start();
         $this->busy = true;
         try {
             $this->write($line);
             while (true) {
                 $answer = $this->readLine($patience);
+                if ($this->pending !== 0 && ($answer['id'] ?? null) === $this->pending) {
+                    $this->pending = 0;
+                    continue;
+                }
                 if (($answer['id'] ?? null) !== $id) {
                     throw $this->misfit('answered out of turn');
                 }
@@ -243,6 +249,21 @@ final class HelperEngine implements Engine
         }
 
         throw EngineException::fromHelper($error);
+    }
+
+    /**
+     * @param array<string, mixed> $request
+     */
+    private function line(int $id, string $operation, array $request): string
+    {
+        try {
+            return json_encode(
+                ['id' => $id, 'op' => $operation, 'request' => $request],
+                JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR
+            )."\n";
+        } catch (\JsonException $e) {
+            throw new EngineException('a request can not be written as JSON: '.$e->getMessage(), 0, $e);
+        }
     }
 
     private function start(): void

@@ -341,6 +341,7 @@ final class Resolution
         foreach ($places as $index => $repository) {
             $this->choices[spl_object_id($repository)] = $choices[$index];
         }
+        ParsedConstraints::remember($answer['constraints']);
         $this->expected = $expected;
         $this->aliases = [];
         foreach ($answer['aliases'] as [$name, $version]) {

@@ -77,6 +77,27 @@ final class HelperEngineTest extends TestCase
         self::assertDirectoryDoesNotExist($this->dir.'/store');
     }
 
+    public function testWhatItMakesReadyNeedsNoAnswer(): void
+    {
+        $engine = new HelperEngine(self::helper());
+        $engine->warmUp('resolve');
+        $engine->warmUp('resolve');
+        self::assertSame([], $engine->remove([]));
+        $engine->warmUp('resolve');
+        self::assertSame([], $engine->remove([]));
+        $engine->warmUp('install');
+        self::assertSame([], $engine->remove([]));
+
+        // Nobody is told that it can't do it.
+        $engine = $this->engine('$r = request(); say(["id" => $r["id"], "error" => ["kind" => "input", "message" => $r["op"]]]); $r = request(); say(ready($r["id"]));');
+        $engine->warmUp('resolve');
+        self::assertSame([], $this->prepare($engine)['packages']);
+        $engine = $this->engine('exit(1);');
+        $engine->warmUp('resolve');
+        $this->expectException(EngineException::class);
+        $this->prepare($engine);
+    }
+
     public function testTextThatIsNotUtf8IsRefusedBeforeItIsSent(): void
     {
         $this->expectException(EngineException::class);

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{fstat, stat};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 
 use super::super::outlines::{Known, Outlines};
 use crate::classmap::{Clock, Identity};
@@ -68,6 +69,8 @@ pub struct Source {
     pub about: ResolveSource,
     /// What earlier runs read of its files in Composer's cache.
     outlines: Outlines,
+    /// The repository's directory in Composer's cache: a file in it is found in half the time.
+    dir: Option<OwnedFd>,
     clock: Option<Clock>,
 }
 
@@ -78,6 +81,10 @@ impl Source {
         Self {
             outlines: outlines
                 .map_or_else(Outlines::default, |(dir, store)| Outlines::open(store, dir)),
+            dir: cache_dir.and_then(|dir| {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                open(dir, flags, Mode::empty()).ok()
+            }),
             clock: cache_dir.map(Clock::start),
             about: about.clone(),
         }
@@ -88,18 +95,9 @@ impl Source {
         self.about.cache_dir.as_deref()
     }
 
-    /// Where Composer keeps a file: `provider-vendor~name.json`, other characters as `-`.
+    /// Where Composer keeps a file.
     fn cache_path(&self, file: &str) -> Option<PathBuf> {
-        let name: String = file
-            .chars()
-            .map(|one| match one {
-                '/' => '~',
-                'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '$' | '~' | '_' => one,
-                _ => '-',
-            })
-            .collect();
-        let dir = self.about.cache_dir.as_ref()?;
-        Some(dir.join(format!("provider-{name}.json")))
+        Some(self.cache_dir()?.join(cache_name(file)))
     }
 
     /// What the cache has, if an earlier run has read it.
@@ -107,7 +105,8 @@ impl Source {
         if self.outlines.is_empty() {
             return None;
         }
-        let identity = Identity::from(&stat(&self.cache_path(file)?).ok()?);
+        let facts = statat(self.dir.as_ref()?, cache_name(file), AtFlags::empty()).ok()?;
+        let identity = Identity::from(&facts);
         let (outline, last_modified) = self.outlines.get(file, &identity)?;
         Some(Sheet {
             outline: Some(Arc::new(outline)),
@@ -226,6 +225,19 @@ impl Source {
             self.outlines.keep(&list);
         }
     }
+}
+
+/// A file in Composer's cache: `provider-vendor~name.json`, other characters as `-`.
+fn cache_name(file: &str) -> String {
+    let characters = file.chars().map(|one| match one {
+        '/' => '~',
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '$' | '~' | '_' => one,
+        _ => '-',
+    });
+    let mut name = "provider-".to_owned();
+    name.extend(characters);
+    name.push_str(".json");
+    name
 }
 
 /// A file with its identity.

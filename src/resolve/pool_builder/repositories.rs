@@ -170,13 +170,9 @@ impl Builder<'_> {
         let (mut files, mut awaited) = (Vec::new(), Vec::new());
         for file in self.files_of(repository, batch) {
             let key = (repository, file);
-            let is_at_hand = self.file_ids.contains_key(&key)
-                && self.provider.is_at_hand(repository, &key.1)?;
-            let list = if is_at_hand {
-                &mut files
-            } else {
-                &mut awaited
-            };
+            let is_at_hand =
+                self.file_ids.contains_key(&key) && self.provider.is_at_hand(repository, &key.1)?;
+            let list = if is_at_hand { &mut files } else { &mut awaited };
             list.push(key.1);
         }
         files.append(&mut awaited);

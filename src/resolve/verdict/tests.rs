@@ -28,7 +28,7 @@ fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict 
     }
     match solve(&problem(own), files, &never).expect("an outcome") {
         Outcome::Unsolvable(verdict) => verdict.expect("a verdict"),
-        Outcome::Solved(answer) => panic!("solved: {answer:?}"),
+        Outcome::Solved(answer, _) => panic!("solved: {answer:?}"),
     }
 }
 

@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Resolve;
+
+use Composer\Package\Version\VersionParser;
+use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Constraint\ConstraintInterface;
+use Composer\Semver\Constraint\MatchAllConstraint;
+use Composer\Semver\Constraint\MultiConstraint;
+
+/**
+ * Constraints that the native part has read. Composer's parser keeps what it has read, and finds them there; reading
+ * them itself takes longer than all else that it does with the packages.
+ */
+final class ParsedConstraints
+{
+    /**
+     * @param list<array{string, array<mixed>}> $parsed what is written, and what it means, as in `ResolveAnswer` of the
+     *                                                  core
+     */
+    public static function remember(array $parsed): void
+    {
+        if (!property_exists(VersionParser::class, 'constraints')) {
+            return;
+        }
+        $make = static function (array $means): ConstraintInterface {
+            return self::made($means);
+        };
+        $add = static function () use ($parsed, $make): void {
+            foreach ($parsed as [$text, $means]) {
+                if (!isset(self::$constraints[$text])) {
+                    $constraint = $make($means);
+                    $constraint->setPrettyString($text);
+                    self::$constraints[$text] = $constraint;
+                }
+            }
+        };
+        \Closure::bind($add, null, VersionParser::class)();
+    }
+
+    /**
+     * @param array<mixed> $means
+     */
+    private static function made(array $means): ConstraintInterface
+    {
+        switch ($means[0]) {
+            case '*':
+                return new MatchAllConstraint();
+            case 'and':
+            case 'or':
+                return new MultiConstraint(array_map([self::class, 'made'], array_slice($means, 1)), $means[0] === 'and');
+            default:
+                return new Constraint($means[0], $means[1]);
+        }
+    }
+}
