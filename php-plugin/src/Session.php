@@ -85,15 +85,17 @@ final class Session
     ];
 
     /** Commands that say so before they change a package. */
-    private const LAZY = ['install', 'dump-autoload', 'resolve'];
+    private const LAZY = ['install', 'dump-autoload'];
 
     /** Commands that have something for the native part to do, whatever comes. */
-    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload', 'resolve'];
+    private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
 
     /** @var array<string, DownloaderInterface> what we replaced, by dist type */
     private array $replaced = [];
 
     private ?Autoload\AutoloadGenerator $generator = null;
+
+    private bool $isResolving = false;
 
     private function __construct(
         private readonly Composer $composer,
@@ -254,15 +256,25 @@ final class Session
         }
     }
 
+    /**
+     * `resolve` begins, which goes on as an update. That changes packages at most in the end, and says so before.
+     */
+    public function beginResolve(): void
+    {
+        $this->isResolving = true;
+        $engine = $this->engines->find();
+        $engine === null || $engine->warmUp(true);
+    }
+
     public function beginCommand(string $name, InputInterface $input): void
     {
         // The others change packages without asking us for them first, or do too little to count.
-        if (!in_array($name, self::LAZY, true)) {
+        if (!$this->isResolving && !in_array($name, self::LAZY, true)) {
             self::loadAll();
         }
         if (in_array($name, self::NATIVE, true)) {
             $engine = $this->engines->find();
-            $engine === null || $engine->warmUp($name);
+            $engine === null || $engine->warmUp();
         }
         // With times and memory before everything that is written no line can be written anew.
         foreach (['no-progress', 'profile'] as $option) {

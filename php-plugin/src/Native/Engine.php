@@ -15,9 +15,9 @@ interface Engine
     /**
      * Work is about to come: what takes time to start may start now.
      *
-     * @param string|null $command of Composer, if it is known
+     * @param bool $isResolution {@see resolve()} will be called
      */
-    public function warmUp(?string $command = null): void;
+    public function warmUp(bool $isResolution = false): void;
 
     /**
      * Makes packages ready in staging.

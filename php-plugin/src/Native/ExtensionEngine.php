@@ -9,7 +9,7 @@ namespace Allegro\Plugin\Native;
  */
 final class ExtensionEngine implements Engine
 {
-    public function warmUp(?string $command = null): void
+    public function warmUp(bool $isResolution = false): void
     {
     }
 

@@ -51,11 +51,11 @@ final class HelperEngine implements Engine
         $this->close();
     }
 
-    public function warmUp(?string $command = null): void
+    public function warmUp(bool $isResolution = false): void
     {
         try {
             $this->start();
-            if ($command === 'resolve' && $this->pending === 0 && !$this->busy) {
+            if ($isResolution && $this->pending === 0 && !$this->busy) {
                 // Its answer is skipped when another is waited for.
                 $this->write($this->line(++$this->lastId, 'warm_up', []));
                 $this->pending = $this->lastId;
@@ -164,7 +164,7 @@ final class HelperEngine implements Engine
                 proc_terminate($process, 9);
                 break;
             }
-            usleep(2_000);
+            usleep(500);
         }
         proc_close($process);
     }

@@ -80,20 +80,20 @@ final class HelperEngineTest extends TestCase
     public function testWhatItMakesReadyNeedsNoAnswer(): void
     {
         $engine = new HelperEngine(self::helper());
-        $engine->warmUp('resolve');
-        $engine->warmUp('resolve');
+        $engine->warmUp(true);
+        $engine->warmUp(true);
         self::assertSame([], $engine->remove([]));
-        $engine->warmUp('resolve');
+        $engine->warmUp(true);
         self::assertSame([], $engine->remove([]));
-        $engine->warmUp('install');
+        $engine->warmUp();
         self::assertSame([], $engine->remove([]));
 
         // Nobody is told that it can't do it.
         $engine = $this->engine('$r = request(); say(["id" => $r["id"], "error" => ["kind" => "input", "message" => $r["op"]]]); $r = request(); say(ready($r["id"]));');
-        $engine->warmUp('resolve');
+        $engine->warmUp(true);
         self::assertSame([], $this->prepare($engine)['packages']);
         $engine = $this->engine('exit(1);');
-        $engine->warmUp('resolve');
+        $engine->warmUp(true);
         $this->expectException(EngineException::class);
         $this->prepare($engine);
     }
