@@ -280,6 +280,8 @@ pub enum ResolveAnswer {
         aliases: Vec<(String, String)>,
         /// For each repository the names that it was found to have.
         found: Vec<Vec<String>>,
+        /// Names among these that nothing chosen requires: they stand for other names.
+        unasked: Vec<String>,
         /// Names of the lock that a partial update reaches, in that order.
         unlocked: Vec<String>,
         /// What `-w` leaves as it is, because the project requires it itself.

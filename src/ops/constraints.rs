@@ -39,7 +39,7 @@ pub fn parsed(terms: &mut Terms, packages: &[String], pool: &ThreadPool) -> Vec<
 }
 
 fn meaning(terms: &Terms, id: ConstraintId) -> Option<Value> {
-    Some(match terms.constraint_of(id) {
+    let parts = match terms.constraint_of(id) {
         Constraint::All => vec!["*".into()],
         Constraint::None => return None,
         Constraint::Single(op, version) => {
@@ -51,8 +51,8 @@ fn meaning(terms: &Terms, id: ConstraintId) -> Option<Value> {
             let parts: Option<Vec<Value>> = parts.collect();
             std::iter::once(word.into()).chain(parts?).collect()
         }
-    })
-    .map(Value::Array)
+    };
+    Some(Value::Array(parts))
 }
 
 /// Constraints in a package's links; for `self.version` the version, which is read in its place.

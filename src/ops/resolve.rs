@@ -83,7 +83,7 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
 
 fn solved(
     answer: Answer,
-    mut terms: Terms,
+    mut terms: Box<Terms>,
     files: &Files<'_>,
     threads: usize,
 ) -> Result<ResolveAnswer, Stop> {
@@ -111,6 +111,7 @@ fn solved(
         packages: packages.collect(),
         aliases: answer.aliases,
         found: answer.found,
+        unasked: answer.unasked,
         unlocked: answer.unlocked,
         kept: answer.kept,
         versions: answer.versions.0,

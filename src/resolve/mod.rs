@@ -97,6 +97,8 @@ pub struct Answer {
     pub aliases: Vec<(String, String)>,
     /// For each repository the names that it was found to have.
     pub found: Vec<Vec<String>>,
+    /// Names among the packages that nothing chosen requires: they stand for other names.
+    pub unasked: Vec<String>,
     /// Names of the lock that a partial update reaches, in that order.
     pub unlocked: Vec<String>,
     /// What `-w` leaves as it is, in the words of Composer's warning.
@@ -192,6 +194,7 @@ fn attempt(
     Ok(Answer {
         packages: chosen(terms, &packages, &pool, &ids, needed.as_ref())?,
         aliases: aliases(terms, &packages, &pool, &ids),
+        unasked: unasked(terms, &packages, &pool, &ids),
         found: pool
             .found
             .iter()
@@ -227,6 +230,20 @@ fn aliases(
             let version = terms.version_of(package.version).text();
             (terms.name_text(package.name).to_owned(), version.to_owned())
         })
+        .collect()
+}
+
+/// Names of what is installed, as far as nobody requires them.
+fn unasked(terms: &Terms, packages: &Packages, pool: &Pool, ids: &[PackageId]) -> Vec<String> {
+    let links = ids.iter().flat_map(|id| &packages[*id].links.requires);
+    let required = pool.requires.iter().map(|(name, _)| *name);
+    let required: HashSet<NameId> = required.chain(links.map(|link| link.target)).collect();
+    let held: HashSet<PackageId> = pool.fixed.iter().chain(&pool.locked).copied().collect();
+    let installed = ids.iter().filter(|id| !held.contains(id));
+    let names = installed.map(|id| packages[*id].name);
+    names
+        .filter(|name| !required.contains(name))
+        .map(|name| terms.name_text(name).to_owned())
         .collect()
 }
 

@@ -31,7 +31,7 @@ use search::Search;
 #[derive(Debug)]
 pub enum Outcome {
     /// It has a solution; with what was read of constraints on the way.
-    Solved(Answer, Terms),
+    Solved(Answer, Box<Terms>),
     /// It has none; why, if that was asked for.
     Unsolvable(Option<Verdict>),
 }
@@ -122,7 +122,7 @@ pub fn solve(
         result = search.attempt(problem);
     }
     match result {
-        Ok(answer) => return Ok(Outcome::Solved(answer, search.terms)),
+        Ok(answer) => return Ok(Outcome::Solved(answer, Box::new(search.terms))),
         Err(Stop::Unsolvable) => {}
         Err(stop) => return Err(stop),
     }

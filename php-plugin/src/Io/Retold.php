@@ -13,8 +13,8 @@ use Symfony\Component\Console\Output\StreamOutput;
  */
 final class Retold extends StreamOutput
 {
-    /** What only the first time says: its own remarks. */
-    private const OWN = 'Allegro: ';
+    /** What is no other line again: remarks of ours, and times. */
+    private const OWN = ['Allegro: ', 'Dependency resolution completed in '];
 
     /** @var list<array{string, bool}> what was said, as far as the second time hasn't come to it yet */
     private array $said = [];
@@ -48,6 +48,17 @@ final class Retold extends StreamOutput
         }
     }
 
+    private static function isOwn(string $message): bool
+    {
+        foreach (self::OWN as $start) {
+            if (str_starts_with($message, $start)) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /**
      * {@inheritDoc}
      *
@@ -58,7 +69,7 @@ final class Retold extends StreamOutput
     {
         $line = [(string) $message, (bool) $newline];
         if (!$this->isSecond) {
-            str_starts_with($line[0], self::OWN) || $this->said[] = $line;
+            self::isOwn($line[0]) || $this->said[] = $line;
         } else {
             $at = array_search($line, $this->said, true);
             if ($at !== false) {

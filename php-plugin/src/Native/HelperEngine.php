@@ -123,7 +123,7 @@ final class HelperEngine implements Engine
     public function resolve(array $request, ?callable $onEvents): array
     {
         $answer = $this->call('resolve', $request, $onEvents, $this->patience);
-        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unlocked', 'constraints'], 'unsolvable' => [], 'declined' => []];
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked', 'constraints'], 'unsolvable' => [], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();

@@ -307,6 +307,7 @@ final class Resolution
         self::$resolutions[$question->policy()] = $this;
         $this->accept($answer, $question->places());
         $this->warn($builder, $answer['kept']);
+        $this->ask($builder, $request, $answer['unasked']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
         // Of the chosen versions it would take away those that only others asked for by name.
         Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
@@ -386,6 +387,20 @@ final class Resolution
         }
         $warned = Internals::of($builder, PoolBuilder::class)['updateAllowWarned'];
         Internals::set($builder, PoolBuilder::class, 'updateAllowWarned', $warned + array_fill_keys($kept, true));
+    }
+
+    /**
+     * Chosen packages that nobody requires by name: the repository that has them might not be asked for anything.
+     *
+     * @param list<string> $names
+     */
+    private function ask(PoolBuilder $builder, Request $request, array $names): void
+    {
+        \Closure::bind(function () use ($names, $request): void {
+            foreach ($names as $name) {
+                $this->markPackageNameForLoading($request, $name, new MatchAllConstraint());
+            }
+        }, $builder, PoolBuilder::class)();
     }
 
     /**

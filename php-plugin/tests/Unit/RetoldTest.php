@@ -40,6 +40,28 @@ final class RetoldTest extends TestCase
         );
     }
 
+    /**
+     * The same time may stand elsewhere: what is between isn't over with it.
+     */
+    public function testTimesAreNoPlaces(): void
+    {
+        $stream = fopen('php://memory', 'w+');
+        self::assertIsResource($stream);
+        $output = new ConsoleOutput();
+        $output->setErrorOutput(new StreamOutput($stream));
+        $time = 'Dependency resolution completed in 0.000 seconds';
+        Retold::during($output, static function (callable $again) use ($output, $time): void {
+            $output->getErrorOutput()->writeln(['Updating', 'Nothing to modify', $time, 'Unable']);
+            $again();
+            $output->getErrorOutput()->writeln(['Updating', $time, 'Nothing to modify', $time, 'Unable']);
+        });
+        rewind($stream);
+        self::assertSame(
+            ['Updating', 'Nothing to modify', $time, 'Unable', $time, $time, ''],
+            explode("\n", (string) stream_get_contents($stream))
+        );
+    }
+
     public function testOtherOutputsAreLeftAlone(): void
     {
         $output = new BufferedOutput();

@@ -26,6 +26,30 @@ fn required_twice() {
     }
 }
 
+/// The lock stays as it is, and is not enough without what is required for development.
+#[test]
+fn required_twice_and_locked() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let for_development = json!({ "require-dev": { "a/a": "^2.0" } });
+    let before = manifest(&registry.files, &[""], for_development);
+    let (_, lock) = registry.compare("for development", &before, None, &[]);
+    let lists = json!({ "require": { "a/a": "^1.0" }, "require-dev": { "a/a": "^2.0" } });
+    let project = manifest(&registry.files, &[""], lists);
+    for args in [&["x/x"][..], &["x/x", "-v"], &["x/x", "-w", "-vv"]] {
+        let (run, _) = registry.compare("nothing to do", &project, lock.as_deref(), args);
+        assert_eq!(run.exit, 2, "{}", run.stderr);
+        assert_eq!(
+            run.stderr.matches("Nothing to modify").count(),
+            1,
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 /// Two packages offer what the project needs, and development needs both: which of them counts as the project's own
 /// depends on the order in which Composer has decided.
 #[test]

@@ -238,3 +238,36 @@ fn versions(lock: &str) -> Vec<(String, String)> {
         .map(|package| (text(&package["name"]), text(&package["version"])))
         .collect()
 }
+
+/// What stands for a name is in a repository that is asked for nothing that is chosen: an older version that nobody takes
+/// has asked for it.
+#[test]
+fn a_repository_that_nothing_chosen_asks() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    registry.root("more/", json!({}));
+    let requires = |version: &str, requirement: Value| {
+        release("b/b", version, json!({ "require": requirement }))
+    };
+    let versions = vec![
+        requires("2.0.0", json!({ "a/a": "^2" })),
+        requires("1.0.0", json!({ "c/c": "*" })),
+    ];
+    registry.package("", "b/b", versions);
+    registry.package("", "a/a", vec![release("a/a", "1.0.0", json!({}))]);
+    let replaces = json!({ "replace": { "a/a": "self.version" }, "require": { "d/d": "*" } });
+    registry.package("more/", "c/c", vec![release("c/c", "2.0.0", replaces)]);
+    registry.package("more/", "d/d", vec![release("d/d", "1.0.0", json!({}))]);
+    for paths in [&["", "more/"], &["more/", ""]] {
+        let more = json!({ "require": { "b/b": "*" } });
+        let project = manifest(&registry.files, paths, more);
+        let (is_native, lock) = registry.agree("a repository", &project, None, &[]);
+        let lock = lock.expect("a lock");
+        let names = ["b/b", "c/c", "d/d"].map(|name| format!("\"name\": \"{name}\""));
+        assert!(names.iter().all(|name| lock.contains(name)), "{lock}");
+        assert!(is_native);
+        // Those of the lock are nobody's business in a partial update.
+        registry.agree("a part", &project, Some(&lock), &["d/d"]);
+    }
+}

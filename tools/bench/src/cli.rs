@@ -11,6 +11,9 @@ pub struct Cli {
     /// Projects to measure
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROJECT")]
     only: Vec<Project>,
+    /// Manifests of the corpus to resolve, by the beginning of their names
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    manifest: Vec<String>,
     /// Scenarios to measure
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
     scenario: Vec<Scenario>,
@@ -132,6 +135,12 @@ pub enum Scenario {
 }
 
 impl Cli {
+    /// Whether a manifest of the corpus is to be resolved.
+    pub fn wants_manifest(&self, case: &str) -> bool {
+        let mut names = self.manifest.iter();
+        self.manifest.is_empty() || names.any(|name| case.starts_with(name))
+    }
+
     /// The projects in order of size.
     pub fn projects(&self) -> Vec<Project> {
         let has_own =

@@ -146,7 +146,7 @@ pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
     // For its homes.
     let bed = Bed::new(cli, &work.join("resolve"), Project::Koel)?;
     let mut findings = Vec::new();
-    for case in CASES {
+    for case in CASES.into_iter().filter(|case| cli.wants_manifest(case)) {
         let dir = corpus.join("cases").join(case);
         let manifest = bed::read_json(&dir.join("composer.json"))?;
         let facts = bed::read_json(&dir.join("case.json"))?;
