@@ -148,6 +148,15 @@ fn attempt(
     let left = list.len();
     let relaxed = relax(terms, &packages, &list, &pool.requires, &problem.platform)?;
     let mut numbered = Numbered::new(&packages, terms, list);
+    // Composer, for which what isn't in the pool has the number -1, takes it for an alias of the first package.
+    let is_lost = |alias: u32| {
+        let base = numbered.package(alias).alias_of;
+        base.is_some_and(|base| numbered.number_of(base).is_none())
+    };
+    if numbered.numbers().any(is_lost) {
+        let reason = "an alias of the lock has lost its package";
+        return Err(Stop::Unclear(reason.to_owned()));
+    }
     let context = Context {
         problem,
         terms,

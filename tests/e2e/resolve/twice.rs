@@ -98,3 +98,22 @@ fn offered_twice() {
         }
     }
 }
+
+/// The lock has a branch and its alias. The project doesn't ask for the branch any more, which leaves the alias alone.
+#[test]
+fn an_alias_that_has_lost_its_package() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    family(&registry);
+    let versions = ["dev-main", "1.0.0"].map(|version| release("o/o", version, json!({})));
+    registry.package("", "o/o", versions.to_vec());
+    let requires = |constraint: &str| {
+        let more = json!({ "require": { "o/o": constraint, "c/c": "*" } });
+        manifest(&registry.files, &[""], more)
+    };
+    let (_, lock) = registry.compare("as", &requires("dev-main as 3.0.0"), None, &[]);
+    for args in [&["c/c"][..], &["c/c", "-v"], &["c/c", "-W", "-v"]] {
+        registry.compare("a part", &requires(">=2"), lock.as_deref(), args);
+    }
+}
