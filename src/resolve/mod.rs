@@ -148,15 +148,7 @@ fn attempt(
     let left = list.len();
     let relaxed = relax(terms, &packages, &list, &pool.requires, &problem.platform)?;
     let mut numbered = Numbered::new(&packages, terms, list);
-    // Composer, for which what isn't in the pool has the number -1, takes it for an alias of the first package.
-    let is_lost = |alias: u32| {
-        let base = numbered.package(alias).alias_of;
-        base.is_some_and(|base| numbered.number_of(base).is_none())
-    };
-    if numbered.numbers().any(is_lost) {
-        let reason = "an alias of the lock has lost its package";
-        return Err(Stop::Unclear(reason.to_owned()));
-    }
+    check_aliases(&numbered)?;
     let context = Context {
         problem,
         terms,
@@ -223,6 +215,20 @@ fn attempt(
         versions: (total, left),
         rules: count,
     })
+}
+
+/// Composer, for which what isn't in the pool has the number -1, takes an alias that has lost its package for one of the
+/// pool's first.
+fn check_aliases(pool: &Numbered<'_>) -> Result<(), Stop> {
+    let is_lost = |alias: u32| {
+        let base = pool.package(alias).alias_of;
+        base.is_some_and(|base| pool.number_of(base).is_none())
+    };
+    if pool.numbers().any(is_lost) {
+        let reason = "an alias of the lock has lost its package";
+        return Err(Stop::Unclear(reason.to_owned()));
+    }
+    Ok(())
 }
 
 /// Aliases among what is installed, as names and versions.
