@@ -305,6 +305,9 @@ final class Resolution
         $this->verdict = $judge->lines($answer, $question->asked());
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;
+        ParsedConstraints::remember($answer['constraints'] ?? []);
+        // Packages are made in what it takes.
+        unset($answer['constraints']);
         $this->accept($answer, $question->places());
         $this->warn($builder, $answer['kept']);
         $this->ask($builder, $request, $answer['unasked']);
@@ -342,7 +345,6 @@ final class Resolution
         foreach ($places as $index => $repository) {
             $this->choices[spl_object_id($repository)] = $choices[$index];
         }
-        ParsedConstraints::remember($answer['constraints']);
         $this->expected = $expected;
         $this->aliases = [];
         foreach ($answer['aliases'] as [$name, $version]) {
@@ -364,8 +366,10 @@ final class Resolution
      *
      * @param array<string, mixed> $byName
      */
-    public function shown(array $byName): void
+    public function shown(ResolvedRepository $repository, array $byName): void
     {
+        // Nobody reads it again, and the lock that is written later needs as much memory.
+        $this->choices[spl_object_id($repository)]['versions'] = [];
         if ($this->builder === null) {
             return;
         }

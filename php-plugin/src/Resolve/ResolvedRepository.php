@@ -54,8 +54,9 @@ final class ResolvedRepository extends ComposerRepository
         $versions = [];
         if (!$this->isShown) {
             $this->isShown = true;
-            $this->resolution->shown($choice['versions']);
             $versions = array_values(array_intersect_key($choice['versions'], $packageNameMap) + $choice['versions']);
+            $this->resolution->shown($this, $choice['versions']);
+            unset($choice['versions']);
         }
         $packages = [];
         foreach ($this->packagesOf($versions) as $package) {
