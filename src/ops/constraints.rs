@@ -3,15 +3,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::resolve::constraint::{Constraint, ConstraintId, Terms};
+use crate::resolve::versions::links;
 
 /// What is written in the links of packages, each once, and how `VersionParser::parseConstraints()` reads it, in the
 /// form of [`ResolveAnswer::Solved`](crate::wire::ResolveAnswer::Solved). What isn't understood is left out: Composer
@@ -65,16 +65,18 @@ fn texts(json: &str) -> Option<Vec<Cow<'_, str>>> {
         provide,
         replace,
     } = serde_json::from_str(json).ok()?;
-    let links = [require, require_dev, conflict, provide, replace];
-    let texts = links.into_iter().flat_map(|list| list.0);
-    let texts = texts.filter_map(|text| {
-        if text == "self.version" {
-            version.clone()
-        } else {
-            Some(text)
+    let lists = [require, require_dev, conflict, provide, replace];
+    let mut texts = Vec::new();
+    for list in lists.into_iter().flatten() {
+        for (_, text) in links(list.get()).ok()? {
+            if text == "self.version" {
+                texts.extend(version.clone());
+            } else {
+                texts.push(text);
+            }
         }
-    });
-    Some(texts.collect())
+    }
+    Some(texts)
 }
 
 #[derive(Deserialize)]
@@ -83,55 +85,16 @@ struct Links<'a> {
     #[serde(borrow, default)]
     version: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    require: Constraints<'a>,
+    require: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    require_dev: Constraints<'a>,
+    require_dev: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    conflict: Constraints<'a>,
+    conflict: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    provide: Constraints<'a>,
+    provide: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    replace: Constraints<'a>,
+    replace: Option<&'a RawValue>,
 }
-
-/// Values of a list of links. An empty one is often `[]`.
-#[derive(Default)]
-struct Constraints<'a>(Vec<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Constraints<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Values;
-
-        impl<'de> Visitor<'de> for Values {
-            type Value = Constraints<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("links")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
-                while map.next_key::<IgnoredAny>()?.is_some() {
-                    list.push(map.next_value::<Text<'de>>()?.0);
-                }
-                Ok(Constraints(list))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                match list.next_element::<IgnoredAny>()? {
-                    None => Ok(Constraints::default()),
-                    Some(_) => Err(A::Error::custom("a list without names")),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Values)
-    }
-}
-
-/// Borrowed where nothing in it is escaped; a `Cow` alone would be copied within a list.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

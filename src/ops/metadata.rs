@@ -276,7 +276,11 @@ impl Errand for Asking {
                 tls: about.tls.clone(),
                 ..Request::default()
             },
-            since: self.copy.as_ref().and_then(Sheet::validator),
+            since: self
+                .copy
+                .as_ref()
+                .and_then(Sheet::validator)
+                .map(str::to_owned),
         }
     }
 

@@ -156,15 +156,7 @@ impl Versions {
 
     /// The same, if it is to be links: names and constraints in the order in which they are written.
     pub fn links(&self, place: Option<Place>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
-        let text = place.map_or("null", |place| self.text(place));
-        if text.starts_with('[') || text == "null" {
-            return Ok(Vec::new());
-        }
-        let links: Pairs<'_, Text<'_>> = serde_json::from_str(text).map_err(unclear)?;
-        let links = links.0.into_iter();
-        Ok(links
-            .map(|(name, constraint)| (name, constraint.0))
-            .collect())
+        links(place.map_or("null", |place| self.text(place)))
     }
 
     /// Where a version's keys and values are in the text, from its first key to the end of its last value.
@@ -176,6 +168,18 @@ impl Versions {
             _ => (0, 0),
         }
     }
+}
+
+/// Names and constraints of links in JSON, in the order in which they are written. An empty list is often `[]`.
+pub fn links(text: &str) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
+    if text.starts_with('[') || text == "null" {
+        return Ok(Vec::new());
+    }
+    let links: Pairs<'_, Text<'_>> = serde_json::from_str(text).map_err(unclear)?;
+    let links = links.0.into_iter();
+    Ok(links
+        .map(|(name, constraint)| (name, constraint.0))
+        .collect())
 }
 
 /// A version as the repository would give it if the file weren't minified, from the parts of the text that say it:

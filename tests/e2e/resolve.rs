@@ -72,6 +72,10 @@ impl Registry {
 
     fn forget(&self) {
         let _ = fs::remove_dir_all(self.scene.dir().join("served"));
+        self.forget_caches();
+    }
+
+    fn forget_caches(&self) {
         for side in [Side::Serial, Side::Allegro] {
             self.scene.forget_cache(side);
         }

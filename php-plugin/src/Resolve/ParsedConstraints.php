@@ -25,17 +25,13 @@ final class ParsedConstraints
         if (!property_exists(VersionParser::class, 'constraints')) {
             return;
         }
-        $make = static function (array $means): ConstraintInterface {
-            return self::made($means);
-        };
-        $add = static function () use ($parsed, $make): void {
-            foreach ($parsed as [$text, $means]) {
-                if (!isset(self::$constraints[$text])) {
-                    $constraint = $make($means);
-                    $constraint->setPrettyString($text);
-                    self::$constraints[$text] = $constraint;
-                }
-            }
+        $read = [];
+        foreach ($parsed as [$text, $means]) {
+            $read[$text] = self::made($means);
+            $read[$text]->setPrettyString($text);
+        }
+        $add = static function () use ($read): void {
+            self::$constraints += $read;
         };
         \Closure::bind($add, null, VersionParser::class)();
     }

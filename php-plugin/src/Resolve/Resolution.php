@@ -363,11 +363,10 @@ final class Resolution
 
     /**
      * A repository shows all that is chosen of it: the pool needn't look for these names again, whoever requires them.
-     *
-     * @param array<string, mixed> $byName
      */
-    public function shown(ResolvedRepository $repository, array $byName): void
+    public function shown(ResolvedRepository $repository): void
     {
+        $byName = $this->choices[spl_object_id($repository)]['versions'] ?? [];
         // Nobody reads it again, and the lock that is written later needs as much memory.
         $this->choices[spl_object_id($repository)]['versions'] = [];
         if ($this->builder === null) {

@@ -55,7 +55,7 @@ final class ResolvedRepository extends ComposerRepository
         if (!$this->isShown) {
             $this->isShown = true;
             $versions = array_values(array_intersect_key($choice['versions'], $packageNameMap) + $choice['versions']);
-            $this->resolution->shown($this, $choice['versions']);
+            $this->resolution->shown($this);
             unset($choice['versions']);
         }
         $packages = [];

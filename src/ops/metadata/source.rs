@@ -28,16 +28,16 @@ pub struct Sheet {
 
 impl Sheet {
     /// What to ask with whether it is still good.
-    pub fn validator(&self) -> Option<String> {
+    pub fn validator(&self) -> Option<&str> {
         match &self.text {
-            Text::Cached(cached) => cached.last_modified.clone(),
+            Text::Cached(cached) => cached.last_modified.as_deref(),
             Text::Kept(_) => None,
         }
     }
 
     /// Whether Composer has it at once, when it needs it again: it is in the cache, with a validator.
     pub fn is_at_hand(&self) -> bool {
-        matches!(&self.text, Text::Cached(cached) if cached.last_modified.is_some())
+        self.validator().is_some()
     }
 }
 

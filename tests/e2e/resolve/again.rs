@@ -240,11 +240,6 @@ fn what_is_at_hand_comes_first() {
             _ => panic!("{what}: {lock}"),
         }
     };
-    let forget = || {
-        for side in [Side::Serial, Side::Allegro] {
-            registry.scene.forget_cache(side);
-        }
-    };
     for round in ["cold", "warm"] {
         assert_eq!(provider(round, &more, &[]), "p/two");
     }
@@ -253,11 +248,11 @@ fn what_is_at_hand_comes_first() {
     // The cache has validators from before; the server doesn't give any more.
     assert_eq!(provider("no validators any more", &more, &[]), "p/one");
     assert_eq!(provider("again", &more, &[]), "p/one");
-    forget();
+    registry.forget_caches();
     assert_eq!(provider("none", &more, &[]), "p/one");
     // A cache that may only be read keeps what it has.
     registry.files.set_dated(true);
-    forget();
+    registry.forget_caches();
     more["config"] = json!({ "cache-read-only": true });
     assert_eq!(provider("an empty cache", &more, &[]), "p/one");
     more["config"] = json!({});
