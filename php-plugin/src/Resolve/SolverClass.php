@@ -46,38 +46,16 @@ final class SolverClass
 
     /**
      * The source, without its opening tag, of a class of another name; null if it isn't one class that speaks of itself
-     * as `self` only.
+     * as `self` only. In all versions from 2.0 to 2.11 the name stands there once.
      */
     private static function renamed(string $source): ?string
     {
-        // As it is in 2.5, 2.8 and 2.11: the name stands there once. Tokens take longer than all the rest.
-        $start = "<?php";
-        if (preg_match_all('{\b(?:Solver|(?i:__DIR__|__FILE__))\b}', $source) === 1 && str_starts_with($source, $start)) {
-            $code = preg_replace('{^((?:final )?class )Solver$}m', '${1}'.self::OTHER_NAME, substr($source, strlen($start)), 1, $count);
-            if ($count === 1) {
-                return $code;
-            }
+        $start = '<?php';
+        if (!str_starts_with($source, $start) || preg_match_all('{\b(?:Solver|(?i:__DIR__|__FILE__))\b}', $source) !== 1) {
+            return null;
         }
-        $code = '';
-        $named = 0;
-        $before = null;
-        $tokens = \PhpToken::tokenize($source);
-        foreach (array_slice($tokens, 1) as $token) {
-            $text = $token->text;
-            if ($token->is([T_DIR, T_FILE])) {
-                return null;
-            }
-            if ($token->is(T_STRING) && $text === 'Solver') {
-                if ($before === null || !$before->is(T_CLASS)) {
-                    return null;
-                }
-                ++$named;
-                $text = self::OTHER_NAME;
-            }
-            $code .= $text;
-            $before = $token->isIgnorable() ? $before : $token;
-        }
+        $code = preg_replace('{^((?:final )?class )Solver$}m', '${1}'.self::OTHER_NAME, substr($source, strlen($start)), 1, $count);
 
-        return $named === 1 && $tokens[0]->is(T_OPEN_TAG) ? $code : null;
+        return $count === 1 ? $code : null;
     }
 }
