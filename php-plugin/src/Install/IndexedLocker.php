@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Internals;
+use Composer\Json\JsonFile;
 use Composer\Package\Link;
 use Composer\Package\Loader\ArrayLoader;
 use Composer\Package\Locker;
@@ -31,9 +32,12 @@ final class IndexedLocker extends Locker
     public static function inPlaceOf(Locker $other): self
     {
         $locker = Internals::inherit((new \ReflectionClass(self::class))->newInstanceWithoutConstructor(), $other, Locker::class);
-        $loader = Internals::of($locker, Locker::class)['loader'] ?? null;
+        ['loader' => $loader, 'lockFile' => $file] = Internals::of($locker, Locker::class) + ['loader' => null, 'lockFile' => null];
         if (is_object($loader) && get_class($loader) === ArrayLoader::class) {
             Internals::set($locker, Locker::class, 'loader', LockLoader::inPlaceOf($loader));
+        }
+        if (is_object($file) && get_class($file) === JsonFile::class) {
+            Internals::set($locker, Locker::class, 'lockFile', LockFile::inPlaceOf($file));
         }
 
         return $locker;
