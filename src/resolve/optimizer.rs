@@ -1,5 +1,6 @@
 //! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::constraint::{Constraint, ConstraintId, NameId, Terms};
@@ -41,16 +42,28 @@ fn expanded(
     parts
 }
 
-fn by_name(
-    terms: &mut Terms,
-    cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
-    links: &[Link],
-    into: &mut Constraints,
-) {
-    for link in links {
-        let parts = expanded(terms, cache, link.constraint);
-        let known = into.entry(link.target).or_default();
-        known.extend(parts.iter().map(|part| (*part, ())));
+/// Constraints on each name, by the parts that decide, without those that were there before.
+#[derive(Default)]
+struct Wanted {
+    by_name: Constraints,
+    /// Most links are in many packages.
+    seen: HashSet<(NameId, ConstraintId)>,
+}
+
+impl Wanted {
+    fn add(
+        &mut self,
+        terms: &mut Terms,
+        cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
+        links: impl Iterator<Item = (NameId, ConstraintId)>,
+    ) {
+        for (name, constraint) in links {
+            if self.seen.insert((name, constraint)) {
+                let parts = expanded(terms, cache, constraint);
+                let known = self.by_name.entry(name).or_default();
+                known.extend(parts.iter().map(|part| (*part, ())));
+            }
+        }
     }
 }
 
@@ -63,33 +76,29 @@ pub(super) fn optimize(
     policy: &Policy,
 ) -> Vec<PackageId> {
     let mut cache = HashMap::default();
-    let (mut required, mut conflicts): (Constraints, Constraints) = Default::default();
-    for (name, constraint) in fixture.requires {
-        let parts = expanded(terms, &mut cache, *constraint);
-        let known = required.entry(*name).or_default();
-        known.extend(parts.iter().map(|part| (*part, ())));
-    }
+    let (mut required, mut conflicts): (Wanted, Wanted) = Default::default();
+    required.add(terms, &mut cache, fixture.requires.iter().copied());
     // Neighbouring versions mostly have the same links.
     let mut seen = HashSet::default();
     for id in &list {
         let links = &packages[*id].links;
         if seen.insert(Rc::as_ptr(links)) {
-            by_name(terms, &mut cache, &links.requires, &mut required);
-            by_name(terms, &mut cache, &links.conflicts, &mut conflicts);
+            let pair = |link: &Link| (link.target, link.constraint);
+            required.add(terms, &mut cache, links.requires.iter().map(pair));
+            conflicts.add(terms, &mut cache, links.conflicts.iter().map(pair));
         }
     }
+    let (required, conflicts) = (required.by_name, conflicts.by_name);
     let pool = Numbered::new(packages, terms, list);
     let aliases = aliases_of(&pool);
     let irremovable = irremovable(&pool, fixture, &aliases);
     let mut kept = irremovable.clone();
+    let mut preferred = HashSet::default();
     for group in groups(&pool, &irremovable, &required, &conflicts) {
-        let preferred = match group.as_slice() {
-            [one] => vec![*one],
-            several => policy.select(&pool, several, None),
-        };
-        for number in preferred {
-            keep(&pool, &aliases, &mut kept, number);
-        }
+        group.preferred(&pool, policy, &required, &mut preferred);
+    }
+    for number in preferred {
+        keep(&pool, &aliases, &mut kept, number);
     }
     // Locked packages limit what their requirements can be met with.
     for number in impossible(&pool, fixture, &irremovable, &aliases, &required) {
@@ -177,19 +186,86 @@ impl Lists {
     }
 }
 
+/// Packages that stand for each other as far as other packages go.
+enum Group {
+    /// They meet the same requirement and the same conflicts, and want the same themselves.
+    Equal(Vec<Number>),
+    /// The same but for the requirement: those that meet one are equal. They replace nothing, so their name is the only
+    /// one that counts.
+    Alike {
+        name: NameId,
+        /// They meet conflicts; then those that fail to meet a requirement are equal too.
+        in_conflict: bool,
+        numbers: Vec<Number>,
+    },
+}
+
+impl Group {
+    /// Adds those that the policy would take.
+    fn preferred(
+        &self,
+        pool: &Numbered<'_>,
+        policy: &Policy,
+        required: &Constraints,
+        into: &mut HashSet<Number>,
+    ) {
+        let mut select = |equal: &[Number]| match equal {
+            [one] => drop(into.insert(*one)),
+            several => into.extend(policy.select(pool, several, None)),
+        };
+        match self {
+            Self::Equal(numbers) => select(numbers),
+            Self::Alike {
+                name,
+                in_conflict,
+                numbers,
+            } => {
+                let wanted = required.get(name).into_iter().flat_map(IndexMap::keys);
+                let fits = |number: Number, constraint: ConstraintId| {
+                    pool.terms.fits(constraint, pool.package(number).version)
+                };
+                if let [one] = numbers[..] {
+                    if *in_conflict || wanted.copied().any(|constraint| fits(one, constraint)) {
+                        select(numbers);
+                    }
+                    return;
+                }
+                // Most requirements are met by the same versions.
+                let mut seen: HashSet<Vec<Number>> = HashSet::default();
+                let mut failing: BTreeSet<Number> = BTreeSet::new();
+                for constraint in wanted {
+                    let (meet, fail): (Vec<Number>, Vec<Number>) = numbers
+                        .iter()
+                        .partition(|number| fits(**number, *constraint));
+                    if *in_conflict {
+                        failing.extend(fail);
+                    }
+                    if !meet.is_empty() && !seen.contains(&meet) {
+                        select(&meet);
+                        seen.insert(meet);
+                    }
+                }
+                if !failing.is_empty() {
+                    select(&Vec::from_iter(failing));
+                }
+            }
+        }
+    }
+}
+
 /// Packages of a name that meet the same requirements and conflicts and want the same themselves.
 fn groups(
     pool: &Numbered<'_>,
     irremovable: &Marks,
     required: &Constraints,
     conflicts: &Constraints,
-) -> Vec<Vec<Number>> {
-    type Key = (NameId, u32, u32, u32);
+) -> Vec<Group> {
     let mut lists = Lists::default();
     let (mut parts, mut met): (Vec<ConstraintId>, Vec<ConstraintId>) = Default::default();
     let mut wants: HashMap<Vec<u32>, u32> = HashMap::default();
     let mut want_of: HashMap<*const super::package::Links, u32> = HashMap::default();
-    let mut groups: IndexMap<Key, Vec<Number>> = IndexMap::default();
+    let mut equal: HashMap<(NameId, u32, u32, u32), Vec<Number>> = HashMap::default();
+    let mut alike: HashMap<(NameId, u32, u32), (bool, Vec<Number>)> = HashMap::default();
     for number in pool.numbers() {
         if irremovable[number as usize] {
             continue;
@@ -199,9 +275,7 @@ fn groups(
             .entry(Rc::as_ptr(&package.links))
             .or_insert_with(|| {
                 let next = u32::try_from(wants.len()).expect("fewer than 2^32 packages");
-                *wants
-                    .entry(dependency_key(pool.terms, package))
-                    .or_insert(next)
+                *wants.entry(dependency_key(package)).or_insert(next)
             });
         let replaced: Vec<ConstraintId> = package
             .links
@@ -224,6 +298,12 @@ fn groups(
                     .filter(|constraint| pool.terms.fits(*constraint, package.version)),
             );
             let met_id = lists.id(&met);
+            if package.links.replaces.is_empty() {
+                let group = alike.entry((name, met_id, want));
+                let (_, numbers) = group.or_insert_with(|| (!met.is_empty(), Vec::new()));
+                numbers.push(number);
+                continue;
+            }
             let mut shared = false;
             for constraint in wanted.keys() {
                 parts.clear();
@@ -235,34 +315,45 @@ fn groups(
                     shared = true;
                 }
                 parts.extend(&replaced);
-                groups
+                equal
                     .entry((name, lists.id(&parts), met_id, want))
                     .or_default()
                     .push(number);
             }
         }
     }
-    groups.into_values().collect()
+    let alike = alike
+        .into_iter()
+        .map(|((name, ..), (in_conflict, numbers))| Group::Alike {
+            name,
+            in_conflict,
+            numbers,
+        });
+    alike.chain(equal.into_values().map(Group::Equal)).collect()
 }
 
-/// What a package wants, so that the same is equal: targets by name, one constraint each.
-fn dependency_key(terms: &Terms, package: &Package) -> Vec<u32> {
-    let mut key = Vec::new();
+/// What a package wants, so that the same is equal: each target once, with its last constraint.
+fn dependency_key(package: &Package) -> Vec<u32> {
     let links = &package.links;
-    for list in [
+    let lists = [
         &links.requires,
         &links.conflicts,
         &links.replaces,
         &links.provides,
-    ] {
-        let mut unique: IndexMap<NameId, ConstraintId> = IndexMap::default();
-        for link in list {
-            unique.insert(link.target, link.constraint);
-        }
-        unique.sort_by(|a, _, b, _| terms.name_text(*a).cmp(terms.name_text(*b)));
-        for (target, constraint) in unique {
-            key.extend([target.0, constraint.0]);
-        }
+    ];
+    let mut key = Vec::with_capacity(4 + 2 * lists.iter().map(|list| list.len()).sum::<usize>());
+    let mut pairs: Vec<(NameId, ConstraintId)> = Vec::new();
+    for list in lists {
+        pairs.clear();
+        // Of the same target the last comes first.
+        pairs.extend(list.iter().rev().map(|link| (link.target, link.constraint)));
+        pairs.sort_by_key(|(target, _)| *target);
+        pairs.dedup_by_key(|(target, _)| *target);
+        key.extend(
+            pairs
+                .iter()
+                .flat_map(|(target, constraint)| [target.0, constraint.0]),
+        );
         key.push(u32::MAX);
     }
     key

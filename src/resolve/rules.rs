@@ -44,10 +44,15 @@ pub(super) enum Kind {
     Learned,
 }
 
+/// No rule has this number.
+const NO_RULE: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct Rule {
     /// Where its literals begin and end among all.
     literals: (u32, u32),
+    /// The one before it that says of the same package what it needs; [`NO_RULE`]: there is none.
+    before: u32,
     pub shape: Shape,
     pub kind: Kind,
     /// The name that was required, which decides between packages that replace it.
@@ -71,8 +76,11 @@ pub(super) struct RuleSet {
     /// The literals of all rules, one rule behind the other: hundreds of thousands of lists are too many to ask for the
     /// memory of each.
     literals: Vec<Literal>,
-    /// Numbers of rules that differ, each with the hash of what it says, which would take longer to make again than the
-    /// table to grow.
+    /// By package: the last rule that says what it needs. Most rules are such, and there are few for one package: to
+    /// look through these takes less time than to keep all in a table.
+    needs: Vec<u32>,
+    /// Numbers of the other rules that differ, each with the hash of what it says, which would take longer to make again
+    /// than the table to grow.
     known: HashTable<(u64, u32)>,
     hasher: Hasher,
 }
@@ -126,6 +134,7 @@ impl RuleSet {
         self.literals[from..].sort_unstable();
         self.rules.push(Rule {
             literals: (place(from), place(self.literals.len())),
+            before: NO_RULE,
             shape,
             kind,
             required,
@@ -135,6 +144,31 @@ impl RuleSet {
 
     /// Notes the last rule; whether there was none like it.
     fn know(&mut self, number: usize) -> bool {
+        let rule = &self.rules[number];
+        let own = self.literals(rule);
+        let is_need = rule.shape == Shape::Generic
+            && own.first().is_some_and(|literal| *literal < 0)
+            && own.get(1).is_none_or(|literal| *literal > 0);
+        if !is_need {
+            return self.know_by_content(number);
+        }
+        let package = package_of(own[0]) as usize;
+        let mut at = self.needs.get(package).copied().unwrap_or(NO_RULE);
+        while at != NO_RULE {
+            if self.literals_of(at as usize) == own {
+                return false;
+            }
+            at = self.rules[at as usize].before;
+        }
+        if self.needs.len() <= package {
+            self.needs.resize(package + 1, NO_RULE);
+        }
+        let last = u32::try_from(number).expect("fewer than 2^32 rules");
+        self.rules[number].before = std::mem::replace(&mut self.needs[package], last);
+        true
+    }
+
+    fn know_by_content(&mut self, number: usize) -> bool {
         let (rules, literals, hasher) = (&self.rules, &self.literals, &self.hasher);
         let content = |number: usize| {
             let rule = &rules[number];
