@@ -2,7 +2,8 @@
 //!
 //! One request a line on standard input: `{"id": 1, "op": "prepare", "request": {…}}`. Answers on standard
 //! output: any number of `{"id": 1, "events": […]}` (an empty one is a sign of life), then `{"id": 1, "answer": {…}}` or
-//! `{"id": 1, "error": {"kind", "code", "message", "hint"}}`. When standard input ends, the operation in
+//! `{"id": 1, "error": {"kind", "code", "message", "hint"}}`. JSON texts that belong to an answer follow it as they are,
+//! one a line; it tells their number (`{"id": 1, "texts": 2, "answer": {…}}`). When standard input ends, the operation in
 //! progress is cancelled, its staging removed, and the process ends: so the helper never outlives Composer.
 
 use std::io::{BufRead, Write};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -19,11 +21,33 @@ use crate::ops;
 use crate::report::{Event, Host};
 
 #[derive(Deserialize)]
-struct Call {
+struct Call<'a> {
     id: u64,
     op: String,
-    #[serde(default)]
-    request: Value,
+    #[serde(borrow, default)]
+    request: Option<&'a RawValue>,
+}
+
+/// A request in the form in which it comes.
+pub trait Request {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It isn't one of this operation.
+    fn read<T: DeserializeOwned>(self) -> serde_json::Result<T>;
+}
+
+impl Request for Value {
+    fn read<T: DeserializeOwned>(self) -> serde_json::Result<T> {
+        serde_json::from_value(self)
+    }
+}
+
+/// Read where it stands: the one of a large project is large.
+impl Request for Option<&RawValue> {
+    fn read<T: DeserializeOwned>(self) -> serde_json::Result<T> {
+        serde_json::from_str(self.map_or("null", RawValue::get))
+    }
 }
 
 /// Serves requests until `input` ends.
@@ -77,44 +101,51 @@ pub trait Caller: Host {
     /// What it makes of an answer.
     type Answer;
     /// Takes the answer of the operation.
-    fn answer(&mut self, answer: &impl Serialize) -> Result<Self::Answer>;
+    fn answer(&mut self, answer: &impl Serialize) -> Result<Self::Answer> {
+        self.answer_with(answer, &[])
+    }
+    /// Takes an answer and JSON texts that belong to it.
+    fn answer_with(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<Self::Answer>;
 }
 
 /// Runs one operation by name; requests and answers are the wire types.
-pub fn dispatch<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer> {
+pub fn dispatch<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
     sparing(|| run(op, request, caller))
 }
 
-fn run<C: Caller>(op: &str, request: Value, caller: &mut C) -> Result<C::Answer> {
+fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
     match op {
         "info" => caller.answer(&ops::info()),
         "warm_up" => {
-            ops::warm_up();
+            ops::warm_up(&read(request)?);
             caller.answer(&json!({}))
         }
-        "diagnose" => caller.answer(&ops::diagnose(&from_value(request)?)?),
+        "diagnose" => caller.answer(&ops::diagnose(&read(request)?)?),
         "prepare" => answered(request, caller, ops::prepare),
         "scan" => answered(request, caller, ops::scan),
         "unchanged" => answered(request, caller, ops::unchanged),
         "dumped" => answered(request, caller, ops::dumped),
-        "resolve" => answered(request, caller, ops::resolve),
-        "remove" => caller.answer(&ops::remove(&from_value(request)?)),
+        "resolve" => ops::resolve(&read(request)?, caller, |caller, answer, texts| {
+            caller.answer_with(answer, texts)
+        }),
+        "remove" => caller.answer(&ops::remove(&read(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
 }
 
 /// An operation that talks to its caller while it works.
 fn answered<C: Caller, Q: DeserializeOwned, A: Serialize>(
-    request: Value,
+    request: impl Request,
     caller: &mut C,
     operation: impl FnOnce(&Q, &mut dyn Host) -> Result<A>,
 ) -> Result<C::Answer> {
-    let answer = operation(&from_value(request)?, caller)?;
+    let answer = operation(&read(request)?, caller)?;
     caller.answer(&answer)
 }
 
-fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::Input(format!("bad request: {error}")))
+fn read<T: DeserializeOwned>(request: impl Request) -> Result<T> {
+    let read = request.read();
+    read.map_err(|error| Error::Input(format!("bad request: {error}")))
 }
 
 /// An error as it crosses the boundary.
@@ -131,6 +162,24 @@ fn write_line(output: &mut impl Write, value: &impl Serialize) -> std::io::Resul
     serde_json::to_writer(&mut *output, value)?;
     output.write_all(b"\n")?;
     output.flush()
+}
+
+/// JSON has line breaks between its tokens only, where a space means the same.
+fn write_texts(output: &mut impl Write, texts: &[String]) -> std::io::Result<()> {
+    for text in texts {
+        if text.contains(['\n', '\r']) {
+            output.write_all(text.replace(['\n', '\r'], " ").as_bytes())?;
+        } else {
+            output.write_all(text.as_bytes())?;
+        }
+        output.write_all(b"\n")?;
+    }
+    output.flush()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 struct Lines<'a, W: Write> {
@@ -151,14 +200,22 @@ impl<W: Write> Lines<'_, W> {
 impl<W: Write> Caller for Lines<'_, W> {
     type Answer = ();
 
-    fn answer(&mut self, answer: &impl Serialize) -> Result<()> {
+    fn answer_with(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<()> {
         #[derive(Serialize)]
-        struct Answer<'a, T> {
+        struct Line<'a, T> {
             id: u64,
+            #[serde(skip_serializing_if = "is_zero")]
+            texts: usize,
             answer: &'a T,
         }
-        let id = self.id;
-        self.line(&Answer { id, answer });
+        self.line(&Line {
+            id: self.id,
+            texts: texts.len(),
+            answer,
+        });
+        if self.failed.is_none() {
+            self.failed = write_texts(self.output, texts).err();
+        }
         Ok(())
     }
 }
@@ -199,6 +256,25 @@ mod tests {
         assert_eq!(answers[0]["id"], 7);
         assert_eq!(answers[0]["answer"]["protocol"], crate::wire::PROTOCOL);
         assert_eq!(answers[1], json!({"id": 8, "answer": {"failures": []}}));
+    }
+
+    #[test]
+    fn texts_follow_their_answer_one_a_line() {
+        let mut output = Vec::new();
+        let closed = AtomicBool::new(false);
+        let mut lines = Lines {
+            id: 4,
+            output: &mut output,
+            closed: &closed,
+            failed: None,
+        };
+        let texts = ["{\"a\":\r\n 1}".to_owned(), "{}".to_owned()];
+        lines.answer_with(&json!("yes"), &texts).expect("taken");
+        lines.answer(&json!("no")).expect("taken");
+        assert_eq!(
+            String::from_utf8(output).expect("text"),
+            "{\"id\":4,\"texts\":2,\"answer\":\"yes\"}\n{\"a\":   1}\n{}\n{\"id\":4,\"answer\":\"no\"}\n"
+        );
     }
 
     #[test]

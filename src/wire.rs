@@ -16,7 +16,7 @@ use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -315,12 +315,19 @@ pub struct ChosenPackage {
     pub name: String,
     /// Normalized version.
     pub version: String,
-    /// The repository whose metadata it comes from.
+    /// The repository whose metadata it comes from. What that repository says of it is the next of the texts that come
+    /// with the answer: JSON, as text so that the order of keys survives.
     pub repository: Option<usize>,
-    /// What that repository says of it: JSON, as text so that the order of keys survives.
-    pub metadata: Option<String>,
     /// Only `require-dev` needs it; unknown where Composer has to find out.
     pub is_dev: Option<bool>,
+}
+
+/// A resolution will be asked for.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmUpRequest {
+    /// How many packages the project requires.
+    pub requirements: usize,
 }
 
 /// Remove directories that were moved out of the way.

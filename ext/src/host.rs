@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use allegro::error::Result;
+use allegro::error::{Error, Result};
 use allegro::helper::Caller;
 use allegro::report::{Event, Host};
 use ext_php_rs::types::{ZendCallable, Zval};
@@ -69,8 +69,13 @@ impl Host for PhpHost<'_> {
 impl Caller for PhpHost<'_> {
     type Answer = Zval;
 
-    fn answer(&mut self, answer: &impl Serialize) -> Result<Zval> {
-        to_zval(answer)
+    fn answer_with(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<Zval> {
+        let mut answer = to_zval(answer)?;
+        if let (Some(table), false) = (answer.array_mut(), texts.is_empty()) {
+            let failed = |_| Error::Internal("texts of an answer".to_owned());
+            table.insert("texts", to_zval(texts)?).map_err(failed)?;
+        }
+        Ok(answer)
     }
 }
 

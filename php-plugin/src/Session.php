@@ -11,6 +11,7 @@ use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Install\DeferredJsonFile;
 use Allegro\Plugin\Install\DeferredWrites;
 use Allegro\Plugin\Install\IndexedLocker;
+use Allegro\Plugin\Install\LockFile;
 use Allegro\Plugin\Install\LockLoader;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
@@ -57,6 +58,7 @@ final class Session
         DeferredJsonFile::class,
         DeferredWrites::class,
         IndexedLocker::class,
+        LockFile::class,
         LockLoader::class,
         Internals::class,
         EngineFinder::class,
@@ -238,8 +240,7 @@ final class Session
     private function takeOverLocker(): void
     {
         $current = $this->composer->getLocker();
-        // Before 2.5 Composer doesn't ask its locker what is missing.
-        if (get_class($current) === Locker::class && method_exists($current, 'getMissingRequirementInfo')) {
+        if (get_class($current) === Locker::class) {
             $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
         }
     }
@@ -263,7 +264,8 @@ final class Session
     {
         $this->isResolving = true;
         $engine = $this->engines->find();
-        $engine === null || $engine->warmUp(true);
+        $package = $this->composer->getPackage();
+        $engine === null || $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
     }
 
     public function beginCommand(string $name, InputInterface $input): void

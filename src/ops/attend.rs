@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
+use crossbeam_channel::{Sender, select};
 
 use crate::error::{Error, Result};
 use crate::report::{Event, Host};
@@ -20,20 +20,43 @@ pub fn attend<T: Send>(
     cancel: &AtomicBool,
     work: impl FnOnce(Sender<Event>) -> T + Send,
 ) -> Result<T> {
+    attend_to_result(
+        host,
+        cancel,
+        |events, result| {
+            let _ = result.send(work(events));
+        },
+        |_, result| result,
+    )
+}
+
+/// The same, for work that has something to clear away when its result is known: meanwhile `take` makes use of the
+/// result.
+pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
+    host: &mut H,
+    cancel: &AtomicBool,
+    work: impl FnOnce(Sender<Event>, Sender<T>) + Send,
+    take: impl FnOnce(&mut H, T) -> R,
+) -> Result<R> {
     let (events, inbox) = crossbeam_channel::unbounded();
+    let (result, results) = crossbeam_channel::bounded(1);
     std::thread::scope(|scope| {
-        // The channel ends with the work.
-        let worker = scope.spawn(move || work(events));
+        // Both channels end with the work.
+        let worker = scope.spawn(move || work(events, result));
         // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
         // would feel.
         let mut batch = Vec::new();
         let mut last: Option<Instant> = None;
         let mut last_sign = Instant::now();
-        loop {
-            match inbox.recv_timeout(TICK) {
-                Ok(event) => batch.push(event),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+        let result = loop {
+            select! {
+                recv(results) -> result => break result,
+                // Senders may be gone before there is a result.
+                recv(inbox) -> event => match event {
+                    Ok(event) => batch.push(event),
+                    Err(_) => break results.recv(),
+                },
+                default(TICK) => {}
             }
             if last.is_none_or(|last| last.elapsed() >= TICK) {
                 last = Some(Instant::now());
@@ -48,13 +71,15 @@ pub fn attend<T: Send>(
                     cancel.store(true, Ordering::Relaxed);
                 }
             }
-        }
+        };
+        batch.extend(inbox.try_iter());
         if !batch.is_empty() {
             host.events(batch);
         }
-        worker
-            .join()
-            .map_err(|_| Error::Internal("a worker panicked".to_owned()))
+        let taken = result.map(|result| take(host, result));
+        let panicked = |_| Error::Internal("a worker panicked".to_owned());
+        worker.join().map_err(panicked)?;
+        taken.map_err(|_| Error::Internal("a worker has no result".to_owned()))
     })
 }
 
@@ -87,6 +112,29 @@ mod tests {
         });
         assert!(turns.expect("it ends").is_some());
         assert!(host.0 > 2);
+    }
+
+    #[test]
+    fn a_result_is_made_use_of_while_the_work_clears_away() {
+        let cancel = AtomicBool::new(false);
+        let is_used = AtomicBool::new(false);
+        let work = |events: Sender<Event>, result: Sender<u8>| {
+            let _ = events.send(Event::Metadata { done: 1, total: 1 });
+            let _ = result.send(7);
+            let used = (0..5_000).find(|_| {
+                std::thread::sleep(Duration::from_millis(2));
+                is_used.load(Ordering::Relaxed)
+            });
+            assert!(used.is_some(), "nobody used it meanwhile");
+            drop(events);
+        };
+        let taken = attend_to_result(&mut Impatient(0), &cancel, work, |_, result| {
+            is_used.store(true, Ordering::Relaxed);
+            result
+        });
+        assert_eq!(taken.expect("a result"), 7);
+        let none = attend_to_result(&mut Impatient(0), &cancel, |_, _: Sender<u8>| (), |_, _| ());
+        assert_eq!(none.expect_err("an error").code(), "internal");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Which versions an update would lock: metadata from repositories and Composer's cache, then the solver.
 
+use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use crossbeam_channel::Sender;
 use rayon::ThreadPool;
 
-use super::attend::attend;
+use super::attend::attend_to_result;
 use super::constraints;
 use super::metadata::Files;
 use super::pool::with_pool;
 use super::prepare::fetch_options;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Queue};
+use crate::memory;
 use crate::report::Host;
 use crate::resolve::constraint::Terms;
 use crate::resolve::verdict::{self, Outcome};
@@ -19,11 +22,23 @@ use crate::resolve::version::Dialect;
 use crate::resolve::{Answer, Place, Stop};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest};
+use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, WarmUpRequest};
+
+/// Bytes that the thread that chooses needs for a project of some 200 packages.
+const LEAST_MEMORY: usize = 4 << 20;
+
+/// Bytes that it needs for each requirement of a project that requires everything by itself; others need less than is got
+/// for them.
+const MEMORY_PER_REQUIREMENT: usize = 12 << 10;
+
+/// Memory for no more than so many is got beforehand.
+const MOST_REQUIREMENTS: usize = 2_000;
 
 /// Makes ready what [`resolve`] needs in any case, and what takes time: the patterns of versions and constraints, some
-/// 7 ms.
-pub fn warm_up() {
+/// 7 ms, and memory, 2 to 12 ms.
+pub fn warm_up(request: &WarmUpRequest) {
+    let requirements = request.requirements.min(MOST_REQUIREMENTS);
+    memory::ahead(LEAST_MEMORY + requirements * MEMORY_PER_REQUIREMENT);
     let mut terms = Terms::new(Dialect::default());
     // Each goes another way through the parser.
     for text in [
@@ -40,11 +55,16 @@ pub fn warm_up() {
     }
 }
 
-/// Finds out what Composer would lock.
+/// Finds out what Composer would lock. `answered` gets the answer and what repositories say of the chosen versions as soon
+/// as both are there, while threads end and memory is given back.
 ///
 /// # Errors
-/// Only for an interruption and for what makes no sense; whatever isn't certain is in the answer.
-pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveAnswer> {
+/// Those of `answered`; its own only for an interruption and for what makes no sense: whatever isn't certain is in the answer.
+pub fn resolve<H: Host, R>(
+    request: &ResolveRequest,
+    host: &mut H,
+    answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
+) -> Result<R> {
     let settings = Settings::resolve(&request.settings)?;
     let fetcher = Fetcher::new(fetch_options(&settings, &request.http))
         .map_err(|error| Error::Input(error.to_string()))?;
@@ -56,67 +76,77 @@ pub fn resolve(request: &ResolveRequest, host: &mut dyn Host) -> Result<ResolveA
     // Without a store nothing is known of earlier runs.
     let store = Store::open(&settings.store).ok();
     let queue = Queue::default();
-    let answer = attend(host, &cancel, |events| {
+    let work = |events, result: Sender<_>| {
         thread::scope(|scope| {
             let store = store.as_ref();
             let ends = (&cancel, &over);
-            let mut files = Files::new(scope, request, store, &documents, &queue, ends, events)?;
+            let mut files =
+                match Files::new(scope, request, store, &documents, &queue, ends, events) {
+                    Ok(files) => files,
+                    Err(stop) => return drop(result.send(Err(stop))),
+                };
             let is_cancelled = || cancel.load(Ordering::Relaxed);
-            let outcome = verdict::solve(&request.problem, &mut files, &is_cancelled);
+            let mut outcome = verdict::solve(&request.problem, &mut files, &is_cancelled);
+            let answer = match &mut outcome {
+                Ok(Outcome::Solved(answer, terms)) => {
+                    solved(answer, terms, &files, settings.threads)
+                }
+                Ok(Outcome::Unsolvable(verdict)) => Ok((
+                    ResolveAnswer::Unsolvable {
+                        verdict: verdict.take(),
+                    },
+                    Vec::new(),
+                )),
+                Err(stop) => Err(stop.clone()),
+            };
+            let _ = result.send(answer);
             if outcome.as_ref().err() != Some(&Stop::Interrupted) {
                 files.keep();
             }
-            match outcome? {
-                Outcome::Solved(answer, terms) => solved(answer, terms, &files, settings.threads),
-                Outcome::Unsolvable(verdict) => Ok(ResolveAnswer::Unsolvable { verdict }),
-            }
-        })
-    })?;
-    match answer {
-        Ok(answer) => Ok(answer),
+        });
+    };
+    attend_to_result(host, &cancel, work, |host, answer| match answer {
+        Ok((answer, texts)) => answered(host, &answer, &texts),
+        Err(Stop::Unsolvable) => answered(host, &ResolveAnswer::Unsolvable { verdict: None }, &[]),
+        Err(Stop::Unclear(reason)) => answered(host, &ResolveAnswer::Declined { reason }, &[]),
         Err(Stop::Interrupted) => Err(Error::Interrupted),
-        Err(Stop::Unsolvable) => Ok(ResolveAnswer::Unsolvable { verdict: None }),
         Err(Stop::Outdated) => Err(Error::Internal("metadata changes all the time".to_owned())),
-        Err(Stop::Unclear(reason)) => Ok(ResolveAnswer::Declined { reason }),
-    }
+    })?
 }
 
 fn solved(
-    answer: Answer,
-    mut terms: Box<Terms>,
+    answer: &mut Answer,
+    terms: &mut Terms,
     files: &Files<'_>,
     threads: usize,
-) -> Result<ResolveAnswer, Stop> {
+) -> Result<(ResolveAnswer, Vec<String>), Stop> {
     let places = answer.packages.iter().filter_map(|one| one.place.clone());
     let places: Vec<Place> = places.collect();
     let read = |pool: &ThreadPool| {
         let wholes = files.wholes(&places, pool)?;
-        let constraints = constraints::parsed(&mut terms, &wholes, pool);
+        let constraints = constraints::parsed(terms, &wholes, pool);
         Ok((wholes, constraints))
     };
     let (wholes, constraints) =
         with_pool(threads, read).map_err(|error| Stop::Unclear(error.to_string()))??;
-    let mut wholes = wholes.into_iter();
-    let packages = answer.packages.into_iter().map(|package| {
-        let repository = package.place.map(|place| place.repository);
-        ChosenPackage {
-            name: package.name,
-            version: package.version,
-            metadata: repository.and_then(|_| wholes.next()),
-            repository,
-            is_dev: package.is_dev,
-        }
+    let packages = take(&mut answer.packages).into_iter();
+    let packages = packages.map(|package| ChosenPackage {
+        name: package.name,
+        version: package.version,
+        repository: package.place.map(|place| place.repository),
+        is_dev: package.is_dev,
     });
-    Ok(ResolveAnswer::Solved {
+    let answer = ResolveAnswer::Solved {
         packages: packages.collect(),
-        aliases: answer.aliases,
-        found: answer.found,
-        unasked: answer.unasked,
-        unlocked: answer.unlocked,
-        kept: answer.kept,
+        aliases: take(&mut answer.aliases),
+        found: take(&mut answer.found),
+        unasked: take(&mut answer.unasked),
+        unlocked: take(&mut answer.unlocked),
+        kept: take(&mut answer.kept),
         versions: answer.versions.0,
         considered: answer.versions.1,
         rules: answer.rules,
         constraints,
-    })
+    };
+    Ok((answer, wholes))
 }

@@ -10,14 +10,14 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 6;
+    public const PROTOCOL = 7;
 
     /**
      * Work is about to come: what takes time to start may start now.
      *
-     * @param bool $isResolution {@see resolve()} will be called
+     * @param int|null $requirements {@see resolve()} will be called, for a project that requires so many packages
      */
-    public function warmUp(bool $isResolution = false): void;
+    public function warmUp(?int $requirements = null): void;
 
     /**
      * Makes packages ready in staging.
@@ -95,7 +95,7 @@ interface Engine
      * @throws EngineException
      * @throws InterruptedException as above
      *
-     * @return array<string, mixed> `ResolveAnswer` of the core
+     * @return array<string, mixed> `ResolveAnswer` of the core, and as `texts` what repositories say of the chosen versions
      */
     public function resolve(array $request, ?callable $onEvents): array;
 

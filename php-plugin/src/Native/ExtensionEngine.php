@@ -9,7 +9,7 @@ namespace Allegro\Plugin\Native;
  */
 final class ExtensionEngine implements Engine
 {
-    public function warmUp(bool $isResolution = false): void
+    public function warmUp(?int $requirements = null): void
     {
     }
 

@@ -51,13 +51,13 @@ final class HelperEngine implements Engine
         $this->close();
     }
 
-    public function warmUp(bool $isResolution = false): void
+    public function warmUp(?int $requirements = null): void
     {
         try {
             $this->start();
-            if ($isResolution && $this->pending === 0 && !$this->busy) {
+            if ($requirements !== null && $this->pending === 0 && !$this->busy) {
                 // Its answer is skipped when another is waited for.
-                $this->write($this->line(++$this->lastId, 'warm_up', []));
+                $this->write($this->line(++$this->lastId, 'warm_up', ['requirements' => $requirements]));
                 $this->pending = $this->lastId;
             }
         } catch (EngineException $e) {
@@ -128,6 +128,10 @@ final class HelperEngine implements Engine
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();
             }
+        }
+        $described = array_filter(array_column($answer['packages'] ?? [], 'repository'), 'is_int');
+        if (count($described) !== count($answer['texts'] ?? [])) {
+            throw $this->misfit();
         }
 
         return $answer;
@@ -217,6 +221,7 @@ final class HelperEngine implements Engine
         $line = $this->line($id, $operation, $request);
         $this->start();
         $this->busy = true;
+        $texts = [];
         try {
             $this->write($line);
             while (true) {
@@ -233,6 +238,9 @@ final class HelperEngine implements Engine
                 }
                 $onEvents === null || $onEvents($answer['events']);
             }
+            for ($left = (int) ($answer['texts'] ?? 0); $left > 0; --$left) {
+                $texts[] = $this->readText($patience);
+            }
             $this->busy = false;
         } finally {
             // Something was thrown: what the helper says from now on belongs to a call that is over.
@@ -241,7 +249,7 @@ final class HelperEngine implements Engine
             }
         }
         if (is_array($answer['answer'] ?? null)) {
-            return $answer['answer'];
+            return $texts === [] ? $answer['answer'] : $answer['answer'] + ['texts' => $texts];
         }
         $error = is_array($answer['error'] ?? null) ? $answer['error'] : [];
         if (($error['kind'] ?? null) === 'interrupted') {
@@ -307,6 +315,19 @@ final class HelperEngine implements Engine
      */
     private function readLine(float $patience): array
     {
+        $answer = json_decode($this->readText($patience), true);
+        if (!is_array($answer)) {
+            throw $this->misfit('gave an answer that is not JSON');
+        }
+
+        return $answer;
+    }
+
+    /**
+     * A line, without its end.
+     */
+    private function readText(float $patience): string
+    {
         // Looks are counted, not the clock: it goes on while both of us are stopped by Ctrl-Z.
         $looks = $patience * 1_000_000 / self::LOOK;
         for ($searched = $this->taken; ($end = strpos($this->buffer, "\n", $searched)) === false;) {
@@ -333,11 +354,7 @@ final class HelperEngine implements Engine
             $this->buffer = '';
             $this->taken = 0;
         }
-        $answer = json_decode($line, true);
-        if (!is_array($answer)) {
-            throw $this->misfit('gave an answer that is not JSON');
-        }
 
-        return $answer;
+        return $line;
     }
 }

@@ -335,10 +335,11 @@ final class Resolution
             $choices[$index] = ['found' => array_fill_keys($answer['found'][$index], true), 'versions' => []];
         }
         $expected = [];
+        $at = 0;
         foreach ($answer['packages'] as $package) {
             $expected[$package['name']] = $package['version'];
             if ($package['repository'] !== null) {
-                $choices[$package['repository']]['versions'][$package['name']] = [$package['version'], $package['metadata']];
+                $choices[$package['repository']]['versions'][$package['name']] = [$package['version'], $answer['texts'][$at++]];
             }
         }
         $this->choices = [];

@@ -80,22 +80,42 @@ final class HelperEngineTest extends TestCase
     public function testWhatItMakesReadyNeedsNoAnswer(): void
     {
         $engine = new HelperEngine(self::helper());
-        $engine->warmUp(true);
-        $engine->warmUp(true);
+        $engine->warmUp(3);
+        $engine->warmUp(3);
         self::assertSame([], $engine->remove([]));
-        $engine->warmUp(true);
+        $engine->warmUp(3);
         self::assertSame([], $engine->remove([]));
         $engine->warmUp();
         self::assertSame([], $engine->remove([]));
 
         // Nobody is told that it can't do it.
         $engine = $this->engine('$r = request(); say(["id" => $r["id"], "error" => ["kind" => "input", "message" => $r["op"]]]); $r = request(); say(ready($r["id"]));');
-        $engine->warmUp(true);
+        $engine->warmUp(3);
         self::assertSame([], $this->prepare($engine)['packages']);
         $engine = $this->engine('exit(1);');
-        $engine->warmUp(true);
+        $engine->warmUp(3);
         $this->expectException(EngineException::class);
         $this->prepare($engine);
+    }
+
+    public function testTextsComeWithAnAnswer(): void
+    {
+        $text = '{"a":"'.str_repeat('b', 100_000).'"}';
+        $solved = array_fill_keys(['aliases', 'found', 'kept', 'unasked', 'unlocked', 'constraints'], []);
+        $solved = ['outcome' => 'solved', 'packages' => [['repository' => 0], ['repository' => null], ['repository' => 1]]] + $solved;
+        $says = static fn (int $texts): string => '$r = request(); say(["id" => $r["id"], "texts" => '.$texts.', "answer" => '.var_export($solved, true).']);';
+        $engine = $this->engine($says(2).'echo \''.$text.'\', "\n{}\n"; $r = request(); say(ready($r["id"]));');
+        self::assertSame($solved + ['texts' => [$text, '{}']], $engine->resolve([], null));
+        self::assertSame([], $this->prepare($engine)['packages']);
+
+        foreach ([$says(2).'echo "{}\n";', $says(1).'echo "{}\n";', $says(0)] as $bad) {
+            try {
+                $this->engine($bad)->resolve([], null);
+                self::fail('taken');
+            } catch (EngineException $e) {
+                self::assertStringContainsString('native helper', $e->getMessage());
+            }
+        }
     }
 
     public function testTextThatIsNotUtf8IsRefusedBeforeItIsSent(): void
