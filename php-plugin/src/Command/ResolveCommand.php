@@ -29,6 +29,9 @@ use Symfony\Component\Console\Output\OutputInterface;
  */
 final class ResolveCommand extends UpdateCommand
 {
+    /** Exit code if something stays affected: what Composer's own commands say then (`Installer::ERROR_AUDIT_FAILED`). */
+    public const STILL_AFFECTED = 5;
+
     /**
      * @param Plugin $plugin
      */
@@ -86,7 +89,7 @@ final class ResolveCommand extends UpdateCommand
 
             return 1;
         }
-        if (!in_array($exit, [0, SecurityOnly::STILL_AFFECTED], true) || !$locker->isLocked()) {
+        if (!in_array($exit, [0, self::STILL_AFFECTED], true) || !$locker->isLocked()) {
             return $exit;
         }
         if ($diff !== null) {
@@ -163,7 +166,7 @@ final class ResolveCommand extends UpdateCommand
         }
         if ($exit === Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED) {
             $parent === null || $parent->tellConflict($root, $exceptions->constraints(), $io);
-        } elseif (in_array($exit, [0, SecurityOnly::STILL_AFFECTED], true) && $composer->getLocker()->isLocked()) {
+        } elseif (in_array($exit, [0, self::STILL_AFFECTED], true) && $composer->getLocker()->isLocked()) {
             $locked = Trial::entries($composer->getLocker()->getLockData());
             $isSecurityOnly || $exceptions->tellUnneeded($trial, $locked, $input, $composer, $io);
             $parent === null || $parent->tell($locked, $io);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Command\ResolveCommand;
 use Composer\Advisory\SecurityAdvisory;
 use Composer\Composer;
 use Composer\IO\IOInterface;
@@ -22,9 +23,6 @@ use Symfony\Component\Console\Input\InputInterface;
  */
 final class SecurityOnly
 {
-    /** Exit code if something stays affected: what Composer's own commands say then (`Installer::ERROR_AUDIT_FAILED`). */
-    public const STILL_AFFECTED = 5;
-
     /** Options that say otherwise which packages move, or how far. */
     private const CONTRARY = ['lock', 'interactive', 'root-reqs', 'with', 'with-dependencies', 'with-all-dependencies', 'prefer-lowest', 'patch-only'];
 
@@ -213,7 +211,7 @@ final class SecurityOnly
             $this->io->writeError('<error>Allegro: '.self::count($left).' still affected</error>');
         }
 
-        return $left > 0 ? self::STILL_AFFECTED : 0;
+        return $left > 0 ? ResolveCommand::STILL_AFFECTED : 0;
     }
 
     /**
