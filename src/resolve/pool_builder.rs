@@ -401,7 +401,8 @@ impl<'a> Builder<'a> {
         self.push(id);
         let (name, version) = (self.packages[id].name, self.packages[id].version);
         let links = Rc::clone(&self.packages[id].links);
-        let unlocked_path = self.problem.replaced_if_required && self.path_unlocked.contains(&name);
+        let unlocked_path =
+            self.problem.aliases_of_unlocked_paths && self.path_unlocked.contains(&name);
         if (propagate || unlocked_path)
             && let Some(alias) = self.root_aliases.get(&(name, version)).copied()
         {

@@ -140,9 +140,14 @@ pub struct Problem {
     /// Temporary constraints count for all names of a package (newer Composers).
     #[serde(default)]
     pub temporary_for_all_names: bool,
-    /// A package that is replaced is loaded only if something requires it (newer Composers).
+    /// What an updated package replaces is loaded if something requires it, whether the update replaces it or not
+    /// (since Composer 2.6).
     #[serde(default)]
     pub replaced_if_required: bool,
+    /// A path repository's package that is updated because it may have changed gets the alias that the project gives it
+    /// (Composer 2.2.22, and since 2.6.3).
+    #[serde(default)]
+    pub aliases_of_unlocked_paths: bool,
     /// Composer's pool optimizer is on.
     #[serde(default = "yes")]
     pub optimize: bool,

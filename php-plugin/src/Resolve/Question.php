@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
+use Composer\Composer;
 use Composer\DependencyResolver\DefaultPolicy;
 use Composer\DependencyResolver\PolicyInterface;
 use Composer\DependencyResolver\PoolBuilder;
@@ -60,6 +61,11 @@ final class Question
         if (method_exists($request, 'getRestrictedPackages') && $request->getRestrictedPackages() !== null) {
             throw new DeclinedException('only some packages are looked for');
         }
+        $version = Composer::getVersion();
+        $isIfRequired = method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired');
+        if ($isIfRequired && version_compare($version, '2.6.3', '<') && $request->getUpdateAllowList() !== []) {
+            throw new DeclinedException('this Composer forgets packages in partial updates, which 2.6.3 has mended');
+        }
         $list = $addresses = [];
         foreach (array_values($repositories) as $index => $repository) {
             [$list[], $addresses[], $metadata] = $this->repository($repository, $request, $ignoredTypes, $allowedTypes);
@@ -95,7 +101,9 @@ final class Question
             'allowed_types' => $allowedTypes,
             'batch' => is_int($batch) ? $batch : null,
             'temporary_for_all_names' => is_int($batch),
-            'replaced_if_required' => method_exists(PoolBuilder::class, 'markPackageNameForLoadingIfRequired'),
+            'replaced_if_required' => $isIfRequired,
+            'aliases_of_unlocked_paths' => version_compare($version, '2.6.3', '>=')
+                || version_compare($version, '2.2.22', '>=') && version_compare($version, '2.3', '<'),
             'written' => self::pairs($written),
         ] + $this->preferences($state['poolOptimizer'] ?? null);
         $this->asked = ['http' => $sources->httpOptions(), 'sources' => $addresses, 'problem' => $problem];

@@ -124,7 +124,9 @@ impl Builder<'_> {
             if let Some(link) = required(name) {
                 self.mark(name, link.constraint);
             }
-            for replaced in &replaces {
+            // Another version may not replace it.
+            let replaces = replaces.iter();
+            for replaced in replaces.filter(|_| self.problem.replaced_if_required) {
                 if required(*replaced).is_some() && self.skipped.contains_key(replaced) {
                     let own = self.packages[unlocked]
                         .links

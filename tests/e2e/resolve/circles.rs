@@ -120,3 +120,48 @@ fn what_has_become_needless_stays() {
     assert!(is_native, "provided");
     assert!(lock.expect("a lock").contains("\"name\": \"d/d\""));
 }
+
+/// An update of what replaced something: since Composer 2.6 that is looked for at once, else when it is met. What is said
+/// tells which came first.
+#[test]
+fn what_was_replaced_is_looked_for() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let needs = |names: &[&str]| {
+        let list = names.iter().map(|name| ((*name).to_owned(), json!("*")));
+        json!({ "require": serde_json::Map::from_iter(list) })
+    };
+    let replacer = plain("a/two", json!({ "replace": { "r/old": "1.0.0" } }));
+    let before = [
+        plain("b/five", needs(&["a/two", "c/six"])),
+        plain("c/six", needs(&["r/old"])),
+        plain("x/five", json!({})),
+        plain("x/six", json!({})),
+        replacer,
+    ];
+    publish(&registry, &before);
+    let require = json!({ "b/five": "*", "x/five": "*", "x/six": "*" });
+    let project = manifest(&registry.files, &[""], json!({ "require": require }));
+    let (is_native, lock) = registry.agree("before", &project, None, &[]);
+    assert!(is_native, "before");
+    let after = [
+        release(
+            "a/two",
+            "2.0.0",
+            json!({ "replace": { "x/five": "self.version" } }),
+        ),
+        plain("r/old", needs(&["x/six"])),
+    ];
+    publish(&registry, &[&before[..], &after[..]].concat());
+    for args in [
+        &["b/five", "-w"][..],
+        &["b/five", "-W"],
+        &["a/two", "-w"],
+        &["b/*", "a/*"],
+    ] {
+        let what = format!("{args:?}");
+        let (is_native, _) = registry.agree(&what, &project, lock.as_deref(), args);
+        assert!(is_native, "{what}");
+    }
+}
