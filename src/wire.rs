@@ -292,9 +292,10 @@ pub enum ResolveAnswer {
         considered: usize,
         /// Rules of the solver.
         rules: usize,
-        /// Constraints in the links of these packages, and what each means: `["*"]`, `[operator, version]`,
-        /// `["and", part, …]` or `["or", part, …]`. Any may be missing.
-        constraints: Vec<(String, serde_json::Value)>,
+        /// How many texts follow those of the packages. Each is a constraint in the links of these packages as it is
+        /// written, and what it means: `["*"]`, `[operator, version]`, `["and", part, …]` or `["or", part, …]`. Any may
+        /// be missing.
+        constraints: usize,
     },
     /// The requirements can't be met; Composer says why at length.
     Unsolvable {

@@ -127,7 +127,7 @@ fn solved(
         let constraints = constraints::parsed(terms, &wholes, pool);
         Ok((wholes, constraints))
     };
-    let (wholes, constraints) =
+    let (mut texts, constraints) =
         with_pool(threads, read).map_err(|error| Stop::Unclear(error.to_string()))??;
     let packages = take(&mut answer.packages).into_iter();
     let packages = packages.map(|package| ChosenPackage {
@@ -146,7 +146,9 @@ fn solved(
         versions: answer.versions.0,
         considered: answer.versions.1,
         rules: answer.rules,
-        constraints,
+        constraints: constraints.len(),
     };
-    Ok((answer, wholes))
+    let constraints = constraints.iter().map(serde_json::to_string);
+    texts.extend(constraints.filter_map(Result::ok));
+    Ok((answer, texts))
 }

@@ -145,12 +145,8 @@ final class ResolveCommand extends UpdateCommand
     {
         $io = $this->getIO();
         $root = $composer->getPackage();
-        $exceptions = Exceptions::of($root);
-        $parent = ParentProject::of($root);
-        $parent === null || $parent->take($composer, $io);
         $update = fn (InputInterface $input, OutputInterface $output): int => (int) parent::execute($input, $output);
         $session = $this->plugin->session();
-        $trial = new Trial($this, $composer, $io, $input, $update, $session);
         $resolve = static function () use ($composer, $session, $update, $input, $output): int {
             $resolution = $session === null ? null : $session->resolution($composer);
             $whole = static fn (): int => $update($input, $output);
@@ -158,6 +154,14 @@ final class ResolveCommand extends UpdateCommand
             return $resolution === null ? $whole() : $resolution->run($whole, $output);
         };
         $isSecurityOnly = $input->getOption('security-only') === true;
+        if (!$isSecurityOnly && !is_array($root->getExtra()['allegro'] ?? null)) {
+            // Most projects: what follows isn't even loaded.
+            return $resolve();
+        }
+        $exceptions = Exceptions::of($root);
+        $parent = ParentProject::of($root);
+        $parent === null || $parent->take($composer, $io);
+        $trial = new Trial($this, $composer, $io, $input, $update, $session);
         if ($isSecurityOnly) {
             $exit = (new SecurityOnly($composer, $io, $trial, $exceptions))->run($input, $resolve);
         } else {

@@ -35,8 +35,8 @@ final class HelperEngine implements Engine
     /** How long a look for output lasts, in microseconds. */
     private const LOOK = 100_000;
 
-    /** So much is read at once, in bytes: what the helper lets its pipe hold. */
-    private const CHUNK = 1 << 18;
+    /** So much is read at once, in bytes: less takes longer, more shows in PHP's memory. */
+    private const CHUNK = 1 << 16;
 
     /**
      * @param float $patience seconds after which a helper that gives no sign of life while it works is given up; it
@@ -123,14 +123,14 @@ final class HelperEngine implements Engine
     public function resolve(array $request, ?callable $onEvents): array
     {
         $answer = $this->call('resolve', $request, $onEvents, $this->patience);
-        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked', 'constraints'], 'unsolvable' => [], 'declined' => []];
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => [], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();
             }
         }
         $described = array_filter(array_column($answer['packages'] ?? [], 'repository'), 'is_int');
-        if (count($described) !== count($answer['texts'] ?? [])) {
+        if (count($described) + (int) ($answer['constraints'] ?? 0) !== count($answer['texts'] ?? [])) {
             throw $this->misfit();
         }
 

@@ -17,8 +17,8 @@ use Composer\Semver\Constraint\MultiConstraint;
 final class ParsedConstraints
 {
     /**
-     * @param list<array{string, array<mixed>}> $parsed what is written, and what it means, as in `ResolveAnswer` of the
-     *                                                  core
+     * @param list<string> $parsed JSON of what is written and what it means, as `ResolveAnswer` of the core describes it:
+     *                             all of them as arrays take more memory than what is made of them
      */
     public static function remember(array $parsed): void
     {
@@ -26,7 +26,8 @@ final class ParsedConstraints
             return;
         }
         $read = [];
-        foreach ($parsed as [$text, $means]) {
+        foreach ($parsed as $json) {
+            [$text, $means] = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
             $read[$text] = self::made($means);
             $read[$text]->setPrettyString($text);
         }

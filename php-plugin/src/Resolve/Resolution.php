@@ -305,9 +305,10 @@ final class Resolution
         $this->verdict = $judge->lines($answer, $question->asked());
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;
-        ParsedConstraints::remember($answer['constraints'] ?? []);
-        // Packages are made in what it takes.
-        unset($answer['constraints']);
+        if ($answer['outcome'] === 'solved' && $answer['constraints'] > 0) {
+            // Packages are made in what they take.
+            ParsedConstraints::remember(array_splice($answer['texts'], -$answer['constraints']));
+        }
         $this->accept($answer, $question->places());
         $this->warn($builder, $answer['kept']);
         $this->ask($builder, $request, $answer['unasked']);

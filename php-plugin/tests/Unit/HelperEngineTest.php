@@ -101,8 +101,8 @@ final class HelperEngineTest extends TestCase
     public function testTextsComeWithAnAnswer(): void
     {
         $text = '{"a":"'.str_repeat('b', 100_000).'"}';
-        $solved = array_fill_keys(['aliases', 'found', 'kept', 'unasked', 'unlocked', 'constraints'], []);
-        $solved = ['outcome' => 'solved', 'packages' => [['repository' => 0], ['repository' => null], ['repository' => 1]]] + $solved;
+        $solved = array_fill_keys(['aliases', 'found', 'kept', 'unasked', 'unlocked'], []);
+        $solved = ['outcome' => 'solved', 'packages' => [['repository' => 0], ['repository' => null]], 'constraints' => 1] + $solved;
         $says = static fn (int $texts): string => '$r = request(); say(["id" => $r["id"], "texts" => '.$texts.', "answer" => '.var_export($solved, true).']);';
         $engine = $this->engine($says(2).'echo \''.$text.'\', "\n{}\n"; $r = request(); say(ready($r["id"]));');
         self::assertSame($solved + ['texts' => [$text, '{}']], $engine->resolve([], null));
