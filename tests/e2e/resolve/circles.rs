@@ -130,7 +130,7 @@ fn what_was_replaced_is_looked_for() {
     };
     let needs = |names: &[&str]| {
         let list = names.iter().map(|name| ((*name).to_owned(), json!("*")));
-        json!({ "require": serde_json::Map::from_iter(list) })
+        json!({ "require": list.collect::<serde_json::Map<_, _>>() })
     };
     let replacer = plain("a/two", json!({ "replace": { "r/old": "1.0.0" } }));
     let before = [
