@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 6
+protocol => 7
 store => /somewhere/store
 link method => copy
 bool(true)

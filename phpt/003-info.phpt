@@ -29,7 +29,7 @@ array(4) {
   ["version"]=>
   string(%d) "%d.%d.%s"
   ["protocol"]=>
-  int(6)
+  int(7)
   ["store"]=>
   string(16) "/somewhere/store"
   ["strategy"]=>
