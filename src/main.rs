@@ -119,7 +119,7 @@ fn verify() -> Result<(), Failure> {
     }
 }
 
-/// What the pipe to the plugin holds, in bytes; the plugin reads as much at once.
+/// What the pipe to the plugin holds, in bytes.
 #[cfg(target_os = "linux")]
 const PIPE: usize = 1 << 18;
 

@@ -3,6 +3,8 @@
 //! The extension works in PHP's process, which has its greatest need after our calls, when it writes the class map: what
 //! the C library holds in reserve for us counts there as well. A helper waits beside PHP until the next call.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// Keeps the C library's reserve small while an operation runs, and empties it afterwards.
 ///
 /// Cheap: a few milliseconds after the largest operations, microseconds after others. What [`ahead`] has made ready is
@@ -34,8 +36,6 @@ pub fn ahead(bytes: usize) {
         Ordering::Relaxed,
     );
 }
-
-use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod reserve {

@@ -148,7 +148,9 @@ fn solved(
         rules: answer.rules,
         constraints: constraints.len(),
     };
-    let constraints = constraints.iter().map(serde_json::to_string);
-    texts.extend(constraints.filter_map(Result::ok));
+    for constraint in constraints {
+        let text = serde_json::to_string(&constraint);
+        texts.push(text.map_err(|error| Stop::Unclear(error.to_string()))?);
+    }
     Ok((answer, texts))
 }

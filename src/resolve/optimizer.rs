@@ -1,6 +1,5 @@
 //! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::constraint::{Constraint, ConstraintId, NameId, Terms};
@@ -232,21 +231,22 @@ impl Group {
                 }
                 // Most requirements are met by the same versions.
                 let mut seen: HashSet<Vec<Number>> = HashSet::default();
-                let mut failing: BTreeSet<Number> = BTreeSet::new();
-                for constraint in wanted {
-                    let (meet, fail): (Vec<Number>, Vec<Number>) = numbers
-                        .iter()
-                        .partition(|number| fits(**number, *constraint));
-                    if *in_conflict {
-                        failing.extend(fail);
-                    }
+                for constraint in wanted.clone() {
+                    let meet = numbers.iter().copied();
+                    let meet: Vec<Number> = meet.filter(|one| fits(*one, *constraint)).collect();
                     if !meet.is_empty() && !seen.contains(&meet) {
                         select(&meet);
                         seen.insert(meet);
                     }
                 }
-                if !failing.is_empty() {
-                    select(&Vec::from_iter(failing));
+                let fails = |one: Number| wanted.clone().any(|constraint| !fits(one, *constraint));
+                let fail = numbers
+                    .iter()
+                    .copied()
+                    .filter(|one| *in_conflict && fails(*one));
+                let fail: Vec<Number> = fail.collect();
+                if !fail.is_empty() {
+                    select(&fail);
                 }
             }
         }

@@ -95,7 +95,7 @@ interface Engine
      * @throws EngineException
      * @throws InterruptedException as above
      *
-     * @return array<string, mixed> `ResolveAnswer` of the core, and as `texts` what repositories say of the chosen versions
+     * @return array<string, mixed> `ResolveAnswer` of the core, and as `texts` the JSON texts that it speaks of
      */
     public function resolve(array $request, ?callable $onEvents): array;
 

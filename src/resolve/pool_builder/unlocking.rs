@@ -103,12 +103,13 @@ impl Builder<'_> {
     /// What other locked packages want of one that isn't locked any more.
     fn mark_for_locked(&mut self, unlocked: PackageId) {
         let name = self.packages[unlocked].name;
-        let replaces: Vec<NameId> = self.packages[unlocked]
-            .links
-            .replaces
-            .iter()
-            .map(|link| link.target)
-            .collect();
+        // Another version may not replace it.
+        let replaces: Vec<NameId> = if self.problem.replaced_if_required {
+            let links = &self.packages[unlocked].links;
+            links.replaces.iter().map(|link| link.target).collect()
+        } else {
+            Vec::new()
+        };
         let others: Vec<PackageId> = self
             .fixed
             .iter()
@@ -124,9 +125,7 @@ impl Builder<'_> {
             if let Some(link) = required(name) {
                 self.mark(name, link.constraint);
             }
-            // Another version may not replace it.
-            let replaces = replaces.iter();
-            for replaced in replaces.filter(|_| self.problem.replaced_if_required) {
+            for replaced in &replaces {
                 if required(*replaced).is_some() && self.skipped.contains_key(replaced) {
                     let own = self.packages[unlocked]
                         .links
