@@ -65,6 +65,9 @@ pub trait Errand: Send + 'static {
     /// What to ask for; may look for a copy first.
     fn request(&mut self) -> DocumentRequest;
 
+    /// Somebody waits for it: it goes before those that nobody waits for.
+    fn is_awaited(&self) -> bool;
+
     /// Makes use of the answer.
     fn done(self, document: Document) -> Self::Result;
 }
@@ -78,9 +81,11 @@ pub struct Queue<E> {
 
 #[derive(Debug)]
 struct Waiting<E> {
-    errands: VecDeque<E>,
-    /// How many have been taken.
-    taken: usize,
+    /// With their numbers; those that somebody waits for, and the others.
+    awaited: VecDeque<(usize, E)>,
+    others: VecDeque<(usize, E)>,
+    /// How many there have been.
+    count: usize,
     is_closed: bool,
 }
 
@@ -88,8 +93,9 @@ impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
             waiting: Mutex::new(Waiting {
-                errands: VecDeque::new(),
-                taken: 0,
+                awaited: VecDeque::new(),
+                others: VecDeque::new(),
+                count: 0,
                 is_closed: false,
             }),
             more: Notify::new(),
@@ -97,10 +103,22 @@ impl<E> Default for Queue<E> {
     }
 }
 
-impl<E> Queue<E> {
-    /// Adds errands.
+impl<E: Errand> Queue<E> {
+    /// Adds errands. They are numbered in this order, from 0.
     pub fn extend(&self, errands: impl IntoIterator<Item = E>) {
-        self.waiting.lock().errands.extend(errands);
+        {
+            let mut waiting = self.waiting.lock();
+            let waiting = &mut *waiting;
+            for errand in errands {
+                let list = if errand.is_awaited() {
+                    &mut waiting.awaited
+                } else {
+                    &mut waiting.others
+                };
+                list.push_back((waiting.count, errand));
+                waiting.count += 1;
+            }
+        }
         self.more.notify_waiters();
     }
 
@@ -111,16 +129,17 @@ impl<E> Queue<E> {
     }
 
     /// The next one and its number, once there is one.
-    async fn next(&self) -> Option<(usize, E)> {
+    pub(super) async fn next(&self) -> Option<(usize, E)> {
         loop {
             let mut more = pin!(self.more.notified());
             // What comes from now on isn't missed.
             more.as_mut().enable();
             {
                 let mut waiting = self.waiting.lock();
-                if let Some(errand) = waiting.errands.pop_front() {
-                    waiting.taken += 1;
-                    return Some((waiting.taken - 1, errand));
+                let waiting = &mut *waiting;
+                let awaited = waiting.awaited.pop_front();
+                if let Some(next) = awaited.or_else(|| waiting.others.pop_front()) {
+                    return Some(next);
                 }
                 if waiting.is_closed {
                     return None;

@@ -148,7 +148,7 @@ impl<'env> Files<'env> {
             let sheets = files
                 .filter(|((repository, _), _)| is_here(*repository))
                 .filter_map(|((_, file), slot)| match &slot.answer {
-                    Some(Ok(Some(sheet))) => Some((file.as_str(), sheet)),
+                    Some(Ok(sheet)) => Some((file.as_str(), sheet.as_ref())),
                     _ => None,
                 });
             source.keep(sheets);
@@ -219,6 +219,7 @@ impl Provider for Files<'_> {
             Some(Ok(sheet)) => sheet.as_ref(),
             _ => copy.as_ref(),
         };
+        let read = read.filter(|sheet| !sheet.is_missing());
         match (read, copy) {
             (Some(sheet), _) if sheet.is_at_hand() => Ok(true),
             // What the server sent couldn't replace the copy, which Composer would take now.
@@ -256,6 +257,10 @@ pub(super) struct Asking {
 
 impl Errand for Asking {
     type Result = Read;
+
+    fn is_awaited(&self) -> bool {
+        self.copy.is_none()
+    }
 
     fn request(&mut self) -> DocumentRequest {
         if self.copy.is_none() {

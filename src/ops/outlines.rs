@@ -22,7 +22,7 @@ use crate::sealed;
 use crate::store::{Store, hex};
 
 const BUCKET: &str = "metadata-v1";
-const MAGIC: &[u8; 8] = b"ALMETA01";
+const MAGIC: &[u8; 8] = b"ALMETA02";
 
 /// The index begins behind its length.
 const HEAD: usize = 8;
@@ -42,6 +42,8 @@ struct Index {
     /// [`FORMAT`], and our own version: what an outline has is worked out, and the next version may do it better.
     format: (u32, String),
     files: Vec<Entry>,
+    /// Files that the repository doesn't have.
+    missing: Vec<String>,
 }
 
 /// Of one file.
@@ -82,6 +84,7 @@ pub(super) struct Outlines {
     /// Where the first of them begins.
     base: u64,
     index: HashMap<String, Entry>,
+    missing: HashSet<String>,
 }
 
 impl Outlines {
@@ -115,12 +118,18 @@ impl Outlines {
             file: Some(file),
             base: (HEAD + length) as u64,
             index: files.map(|entry| (entry.file.clone(), entry)).collect(),
+            missing: index.missing.into_iter().collect(),
         })
     }
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.index.is_empty() && self.missing.is_empty()
+    }
+
+    /// Whether the repository didn't have a file when it was last asked.
+    pub fn is_missing(&self, file: &str) -> bool {
+        self.missing.contains(file)
     }
 
     /// The outline of a file and the file's validator, if it is still the one that was read.
@@ -142,8 +151,9 @@ impl Outlines {
         (crc32(&bytes) == entry.crc).then_some(bytes)
     }
 
-    /// Keeps these, and those of files that aren't among them. Failures cost the next run its advantage.
-    pub fn keep(&self, known: &[Known<'_>]) {
+    /// Keeps these, which files the repository doesn't have, and what is known of others. Failures cost the next run its
+    /// advantage.
+    pub fn keep(&self, known: &[Known<'_>], missing: &[&str]) {
         let mut entries = Vec::with_capacity(known.len());
         let mut outlines = Vec::new();
         for one in known {
@@ -165,9 +175,15 @@ impl Outlines {
             });
         }
         let own: HashSet<&str> = known.iter().map(|one| one.file).collect();
+        let mut gone: HashSet<&str> = missing.iter().copied().collect();
+        gone.extend(self.missing.iter().map(String::as_str));
+        gone.retain(|file| !own.contains(file));
         let others = || {
             let entries = self.index.values();
-            entries.filter(|entry| !own.contains(entry.file.as_str()))
+            entries.filter(|entry| {
+                let file = entry.file.as_str();
+                !own.contains(file) && !gone.contains(file)
+            })
         };
         let more: u64 = others().map(|entry| u64::from(entry.length)).sum();
         if outlines.len() as u64 + more <= MOST_KEPT {
@@ -185,6 +201,7 @@ impl Outlines {
         let index = Index {
             format: format(),
             files: entries,
+            missing: gone.into_iter().map(str::to_owned).collect(),
         };
         let index = sealed::encode(MAGIC, &index);
         let length = (index.len() as u64).to_le_bytes();
@@ -247,16 +264,25 @@ mod tests {
             outline,
         };
         assert!(open().is_empty());
-        open().keep(&[known("a/a", one, &first), known("b/b", one, &first)]);
+        open().keep(
+            &[known("a/a", one, &first), known("b/b", one, &first)],
+            &["d/d"],
+        );
         assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
         assert_eq!(open().get("a/a", &other), None);
         assert_eq!(open().get("c/c", &one), None);
         assert!(Outlines::open(&store, Path::new("/other")).is_empty());
         // What isn't told again stays.
-        open().keep(&[known("b/b", other, &second)]);
+        open().keep(&[known("b/b", other, &second)], &["e/e"]);
+        assert!(open().is_missing("d/d") && open().is_missing("e/e"));
+        assert!(!open().is_missing("b/b"));
         assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
         assert_eq!(open().get("b/b", &one), None);
         assert_eq!(open().get("b/b", &other), Some((second.clone(), "then")));
+        // A file comes, and another goes.
+        open().keep(&[known("d/d", one, &first)], &["b/b"]);
+        assert!(open().get("d/d", &one).is_some() && !open().is_missing("d/d"));
+        assert!(open().get("b/b", &other).is_none() && open().is_missing("b/b"));
         // A damaged one is as good as none.
         let path = open().path;
         let whole = fs::read(&path).expect("read");
@@ -274,7 +300,7 @@ mod tests {
         let file = File::options().append(true).open(&path).expect("opened");
         file.set_modified(SystemTime::now() - year)
             .expect("made old");
-        Outlines::open(&store, Path::new("/other")).keep(&[known("a/a", one, &first)]);
+        Outlines::open(&store, Path::new("/other")).keep(&[known("a/a", one, &first)], &[]);
         assert!(!path.exists());
         assert!(
             Outlines::open(&store, Path::new("/other"))

@@ -23,6 +23,10 @@ impl Errand for Ask {
         }
     }
 
+    fn is_awaited(&self) -> bool {
+        self.1.is_none()
+    }
+
     fn done(self, document: Document) -> Document {
         document
     }
@@ -127,6 +131,24 @@ fn more_may_come_while_it_runs() {
     });
     let expected: Vec<usize> = (0..COUNT).collect();
     assert_eq!(told.into_inner(), expected);
+}
+
+/// Confirmations are many, and nothing waits for one of them.
+#[tokio::test]
+async fn what_somebody_waits_for_goes_first() {
+    let queue = Queue::default();
+    let since = |since| ask("http://localhost/".to_owned(), since);
+    queue.extend([since(Some("then")), since(Some("then")), since(None)]);
+    let mut order = Vec::new();
+    for _ in 0..2 {
+        order.extend(queue.next().await.map(|(at, _)| at));
+    }
+    queue.extend([since(Some("then")), since(None)]);
+    queue.close();
+    while let Some((at, _)) = queue.next().await {
+        order.push(at);
+    }
+    assert_eq!(order, [2, 0, 4, 1, 3]);
 }
 
 #[test]

@@ -31,8 +31,13 @@ impl Sheet {
     pub fn validator(&self) -> Option<&str> {
         match &self.text {
             Text::Cached(cached) => cached.last_modified.as_deref(),
-            Text::Kept(_) => None,
+            Text::Kept(_) | Text::Missing => None,
         }
+    }
+
+    /// Whether it stands for a file that the repository doesn't have.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.text, Text::Missing)
     }
 
     /// Whether Composer has it at once, when it needs it again: it is in the cache, with a validator.
@@ -49,6 +54,8 @@ enum Text {
     Cached(Cached),
     /// Nowhere else.
     Kept(Arc<str>),
+    /// The repository didn't have the file when it was last asked.
+    Missing,
 }
 
 #[derive(Debug, Clone)]
@@ -100,10 +107,16 @@ impl Source {
         Some(self.cache_dir()?.join(cache_name(file)))
     }
 
-    /// What the cache has, if an earlier run has read it.
+    /// What the cache has, if an earlier run has read it, or that the repository had no such file then.
     pub fn known(&self, file: &str) -> Option<Sheet> {
         if self.outlines.is_empty() {
             return None;
+        }
+        if self.outlines.is_missing(file) {
+            return Some(Sheet {
+                outline: None,
+                text: Text::Missing,
+            });
         }
         let facts = statat(self.dir.as_ref()?, cache_name(file), AtFlags::empty()).ok()?;
         let identity = Identity::from(&facts);
@@ -182,6 +195,7 @@ impl Source {
         let outline = outline.ok_or_else(|| unclear("a package is gone"))?;
         let whole = match &sheet.text {
             Text::Kept(text) => outline.whole(place.entry, text),
+            Text::Missing => return Err(unclear("a package is gone")),
             Text::Cached(cached) => {
                 let changed = || unclear("somebody has changed it in Composer's cache");
                 let path = self.cache_path(file).ok_or_else(changed)?;
@@ -202,11 +216,17 @@ impl Source {
         whole.map_err(|error| unclear(&error.0))
     }
 
-    /// Puts what was read on record.
-    pub fn keep<'a>(&self, sheets: impl Iterator<Item = (&'a str, &'a Sheet)>) {
+    /// Puts what was read on record; `None`: the repository doesn't have the file.
+    pub fn keep<'a>(&self, sheets: impl Iterator<Item = (&'a str, Option<&'a Sheet>)>) {
         let mut is_new = false;
         let mut list = Vec::new();
+        let mut missing = Vec::new();
         for (file, sheet) in sheets {
+            let Some(sheet) = sheet else {
+                is_new |= !self.outlines.is_missing(file);
+                missing.push(file);
+                continue;
+            };
             if let Text::Cached(cached) = &sheet.text
                 && let (Some(outline), Some(last_modified)) =
                     (&sheet.outline, &cached.last_modified)
@@ -222,7 +242,7 @@ impl Source {
             }
         }
         if is_new {
-            self.outlines.keep(&list);
+            self.outlines.keep(&list, &missing);
         }
     }
 }
