@@ -47,10 +47,12 @@ pub(super) enum Kind {
 /// No rule has this number.
 const NO_RULE: u32 = u32::MAX;
 
+/// Where the literals of a rule begin and end among all.
+pub(super) type Literals = (u32, u32);
+
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// Where its literals begin and end among all.
-    literals: (u32, u32),
+    pub literals: Literals,
     /// The one before it that says of the same package what it needs; [`NO_RULE`]: there is none.
     before: u32,
     pub shape: Shape,
@@ -88,7 +90,12 @@ pub(super) struct RuleSet {
 impl RuleSet {
     /// What a rule says, in ascending order.
     pub fn literals(&self, rule: &Rule) -> &[Literal] {
-        &self.literals[rule.literals.0 as usize..rule.literals.1 as usize]
+        self.literals_at(rule.literals)
+    }
+
+    /// The same, by where they are.
+    pub fn literals_at(&self, (from, to): Literals) -> &[Literal] {
+        &self.literals[from as usize..to as usize]
     }
 
     /// The same, by the rule's number.

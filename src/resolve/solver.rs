@@ -6,7 +6,7 @@ mod unsolvable;
 use super::Stop;
 use super::policy::Policy;
 use super::pool::{Number, Numbered};
-use super::rules::{Kind, Literal, RuleSet, Shape, installed, package_of};
+use super::rules::{Kind, Literal, Literals, RuleSet, Shape, installed, package_of};
 use super::tables::{HashMap, HashSet};
 
 /// Decisions, by package and in their order. A decision's level tells which choice led to it.
@@ -52,11 +52,15 @@ impl Decisions {
     }
 }
 
-/// A rule, and the two of its literals that are watched.
+/// A rule, and the two of its literals that are watched. It has of the rule what is looked at each time: memory that is
+/// far away is what following decisions takes most of its time for.
 struct Watch {
-    rule: usize,
     first: Literal,
     second: Literal,
+    rule: u32,
+    literals: Literals,
+    /// At most one of the literals holds, and all of them are watched.
+    is_at_most_one: bool,
 }
 
 /// Which rules have to be looked at when a literal becomes false. The last added comes first, so lists are kept
@@ -64,7 +68,7 @@ struct Watch {
 struct WatchGraph {
     watches: Vec<Watch>,
     /// By package, for its negative and its positive literal.
-    chains: Vec<[Vec<usize>; 2]>,
+    chains: Vec<[Vec<u32>; 2]>,
 }
 
 impl WatchGraph {
@@ -77,7 +81,7 @@ impl WatchGraph {
         }
     }
 
-    fn chain(&mut self, literal: Literal) -> &mut Vec<usize> {
+    fn chain(&mut self, literal: Literal) -> &mut Vec<u32> {
         &mut self.chains[package_of(literal) as usize][usize::from(literal > 0)]
     }
 
@@ -87,10 +91,13 @@ impl WatchGraph {
         if rule.is_assertion() {
             return;
         }
+        let place = |at: usize| u32::try_from(at).expect("fewer than 2^32 rules");
         let mut watch = Watch {
-            rule: number,
             first: literals[0],
             second: literals[1],
+            rule: place(number),
+            literals: rule.literals,
+            is_at_most_one: rule.shape == Shape::AtMostOne,
         };
         if let Some(decisions) = highest
             && literals.len() >= 3
@@ -104,8 +111,8 @@ impl WatchGraph {
                 }
             }
         }
-        let place = self.watches.len();
-        if rule.shape == Shape::AtMostOne {
+        let place = place(self.watches.len());
+        if watch.is_at_most_one {
             for literal in literals {
                 self.chain(*literal).push(place);
             }
@@ -134,11 +141,10 @@ impl WatchGraph {
         while at > 0 {
             at -= 1;
             let place = chain[at];
-            let watch = &mut self.watches[place];
-            let number = watch.rule;
-            let rule = &rules.rules[number];
-            if rule.shape == Shape::AtMostOne {
-                for other in rules.literals(rule) {
+            let watch = &mut self.watches[place as usize];
+            let number = watch.rule as usize;
+            if watch.is_at_most_one {
+                for other in rules.literals_at(watch.literals) {
                     if *other == literal || decisions.satisfies(*other) {
                         continue;
                     }
@@ -155,10 +161,11 @@ impl WatchGraph {
                     watch.first
                 };
                 if !decisions.satisfies(other) {
-                    let alternative =
-                        rules.literals(rule).iter().copied().find(|one| {
-                            *one != literal && *one != other && !decisions.conflicts(*one)
-                        });
+                    let literals = rules.literals_at(watch.literals);
+                    let alternative = literals
+                        .iter()
+                        .copied()
+                        .find(|one| *one != literal && *one != other && !decisions.conflicts(*one));
                     if let Some(alternative) = alternative {
                         if watch.first == literal {
                             watch.first = alternative;
