@@ -100,6 +100,18 @@ interface Engine
     public function resolve(array $request, ?callable $onEvents): array;
 
     /**
+     * The same, without a wait: the answer is asked for by calling what is returned, once. Whatever else is asked for
+     * before that takes the place of it.
+     *
+     * @param array<string, mixed> $request `ResolveRequest` of the core
+     *
+     * @throws EngineException
+     *
+     * @return callable(): array<string, mixed> throws what {@see resolve()} throws
+     */
+    public function resolveMeanwhile(array $request): callable;
+
+    /**
      * Ends what runs beside us.
      */
     public function close(): void;

@@ -48,6 +48,12 @@ final class ExtensionEngine implements Engine
         return $this->call(static fn () => \Allegro\resolve($request, $onEvents));
     }
 
+    public function resolveMeanwhile(array $request): callable
+    {
+        // PHP's thread is the one that it runs on.
+        return fn (): array => $this->resolve($request, null);
+    }
+
     public function close(): void
     {
     }

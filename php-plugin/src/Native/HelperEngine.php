@@ -122,7 +122,29 @@ final class HelperEngine implements Engine
 
     public function resolve(array $request, ?callable $onEvents): array
     {
-        $answer = $this->call('resolve', $request, $onEvents, $this->patience);
+        return $this->resolved($this->call('resolve', $request, $onEvents, $this->patience));
+    }
+
+    public function resolveMeanwhile(array $request): callable
+    {
+        $id = $this->ask('resolve', $request);
+
+        return function () use ($id): array {
+            if (!$this->busy || $this->lastId !== $id) {
+                throw EngineException::gone('was asked for something else meanwhile');
+            }
+
+            return $this->resolved($this->answerTo($id, null, $this->patience));
+        };
+    }
+
+    /**
+     * @param array<string, mixed> $answer
+     *
+     * @return array<string, mixed> the same, which makes sense
+     */
+    private function resolved(array $answer): array
+    {
         $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => [], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
@@ -214,6 +236,16 @@ final class HelperEngine implements Engine
      */
     private function call(string $operation, array $request, ?callable $onEvents, float $patience = INF): array
     {
+        return $this->answerTo($this->ask($operation, $request), $onEvents, $patience);
+    }
+
+    /**
+     * @param array<string, mixed> $request
+     *
+     * @return int the call's number
+     */
+    private function ask(string $operation, array $request): int
+    {
         if ($this->busy) {
             $this->close();
         }
@@ -221,9 +253,24 @@ final class HelperEngine implements Engine
         $line = $this->line($id, $operation, $request);
         $this->start();
         $this->busy = true;
-        $texts = [];
+        $isWritten = false;
         try {
             $this->write($line);
+            $isWritten = true;
+        } finally {
+            $isWritten || $this->close();
+        }
+
+        return $id;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function answerTo(int $id, ?callable $onEvents, float $patience): array
+    {
+        $texts = [];
+        try {
             while (true) {
                 $answer = $this->readLine($patience);
                 if ($this->pending !== 0 && ($answer['id'] ?? null) === $this->pending) {

@@ -39,14 +39,44 @@ final class Judge
     }
 
     /**
-     * @param array<string, mixed> $answer   `ResolveAnswer` of the core
+     * The question, without what helps if there is no solution.
+     *
+     * @param array<string, mixed> $question `ResolveRequest` of the core
+     *
+     * @return array<string, mixed>
+     */
+    public static function brief(array $question): array
+    {
+        $question['problem']['written'] = [];
+
+        return $question;
+    }
+
+    /**
+     * Looks for what helps while Composer finds out that there is no solution, which takes it as long.
+     *
      * @param array<string, mixed> $question `ResolveRequest` of the core
      *
      * @throws EngineException
      *
-     * @return list<string> lines for the console; none if it isn't that the requirements can't be met
+     * @return callable(): list<string> lines for the console; none if there is a solution; throws EngineException
      */
-    public function lines(array $answer, array $question): array
+    public function meanwhile(array $question): callable
+    {
+        $answer = $this->engine->resolveMeanwhile($question);
+
+        return fn (): array => $this->lines(InterruptedException::outlive($answer), $question);
+    }
+
+    /**
+     * @param array<string, mixed> $answer
+     * @param array<string, mixed> $question
+     *
+     * @throws EngineException
+     *
+     * @return list<string>
+     */
+    private function lines(array $answer, array $question): array
     {
         if ($answer['outcome'] !== 'unsolvable' || !is_array($answer['verdict'] ?? null)) {
             return [];
@@ -160,9 +190,7 @@ final class Judge
      */
     private function ask(array $question, bool $withVerdict = false): array
     {
-        if (!$withVerdict) {
-            $question['problem']['written'] = [];
-        }
+        $question = $withVerdict ? $question : self::brief($question);
 
         return InterruptedException::outlive(fn (): array => $this->engine->resolve($question, null));
     }

@@ -21,6 +21,7 @@ use Composer\DependencyResolver\Request;
 use Composer\EventDispatcher\Event;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\IO\NullIO;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Package\Locker;
@@ -64,8 +65,8 @@ final class Resolution
 
     private ?string $reason = null;
 
-    /** @var list<string> */
-    private array $verdict = [];
+    /** @var (callable(): list<string>)|null */
+    private $verdict = null;
 
     /** @var \WeakMap<PolicyInterface, self>|null the updates under way; nothing else is common to both of Composer's solvers */
     private static ?\WeakMap $resolutions = null;
@@ -232,7 +233,15 @@ final class Resolution
      */
     public function verdict(): array
     {
-        return $this->verdict;
+        $verdict = $this->verdict;
+        $this->verdict = null;
+        try {
+            return $verdict === null ? [] : $verdict();
+        } catch (EngineException $e) {
+            $this->io->writeError('Allegro: what would help is not known, '.$e->getMessage(), true, IOInterface::VERBOSE);
+
+            return [];
+        }
     }
 
     /**
@@ -300,9 +309,11 @@ final class Resolution
         $judge = new Judge($this->composer, $this->engine);
         $question = new Question($this->sources, $builder, $repositories, $request, $installer, $judge->written());
         $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
-        $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
+        $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve(Judge::brief($question->asked()), $listener));
         $answer = $this->report->loading($resolve);
-        $this->verdict = $judge->lines($answer, $question->asked());
+        if ($answer['outcome'] === 'unsolvable' && !$this->io instanceof NullIO) {
+            $this->verdict = $judge->meanwhile($question->asked());
+        }
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;
         if ($answer['outcome'] === 'solved' && $answer['constraints'] > 0) {

@@ -118,6 +118,44 @@ final class HelperEngineTest extends TestCase
         }
     }
 
+    public function testAnAnswerCanBeCollectedLater(): void
+    {
+        $engine = $this->engine(<<<'PHP'
+            while (true) {
+                $request = request();
+                if ($request['op'] === 'remove') {
+                    say(['id' => $request['id'], 'answer' => ['failures' => [(string) getmypid()]]]);
+                    continue;
+                }
+                // Not before somebody has gone on.
+                for ($i = 0; $i < 5000 && !file_exists($request['request']['until']); ++$i) {
+                    usleep(2000);
+                    clearstatcache();
+                }
+                say(['id' => $request['id'], 'events' => []]);
+                say(['id' => $request['id'], 'answer' => ['outcome' => 'unsolvable', 'verdict' => null]]);
+            }
+            PHP);
+        $answer = ['outcome' => 'unsolvable', 'verdict' => null];
+        $until = $this->dir.'/until';
+        $later = $engine->resolveMeanwhile(['until' => $until]);
+        touch($until);
+        self::assertSame($answer, $later());
+        [$pid] = $engine->remove([]);
+
+        // Whatever is asked for first takes its place, and nobody gets the answer to something else.
+        $later = $engine->resolveMeanwhile(['until' => $this->dir.'/never']);
+        [$other] = $engine->remove([]);
+        self::assertNotSame($pid, $other);
+        try {
+            $later();
+            self::fail('an answer to what was given up');
+        } catch (EngineException $e) {
+            self::assertStringContainsString('meanwhile', $e->getMessage());
+        }
+        self::assertSame([$other], $engine->remove([]));
+    }
+
     public function testTextThatIsNotUtf8IsRefusedBeforeItIsSent(): void
     {
         $this->expectException(EngineException::class);

@@ -63,6 +63,33 @@ fn metadata_that_changes() {
     assert!(same("a package that is back").contains("3.0.0"));
 }
 
+/// That a repository doesn't have a file is known from the last time, too, and as little certain.
+#[test]
+fn packages_that_come_and_go() {
+    let Some(registry) = Registry::new() else {
+        return;
+    };
+    let newest = release("a/a", "2.0.0", json!({ "require": { "b/b": "*" } }));
+    let oldest = release("a/a", "1.0.0", json!({}));
+    registry.package("", "a/a", vec![newest, oldest]);
+    let project = manifest(&registry.files, &[""], json!({ "require": { "a/a": "*" } }));
+    let has = |what: &str, version: &str| {
+        let (is_native, lock) = registry.agree(what, &project, None, &[]);
+        assert!(is_native, "{what}");
+        assert!(lock.expect("a lock").contains(version), "{what}");
+    };
+    for _ in 0..2 {
+        has("nobody has it", "1.0.0");
+        let known = records(&registry);
+        has("nobody has it, as before", "1.0.0");
+        assert_eq!(records(&registry), known, "nothing new is put on record");
+        registry.package("", "b/b", vec![release("b/b", "1.0.0", json!({}))]);
+        has("somebody has it", "2.0.0");
+        // The copy in Composer's cache stays.
+        fs::remove_dir_all(registry.scene.dir().join("served/p2/b")).expect("removed");
+    }
+}
+
 /// A conflict that was there last time, and one that wasn't.
 #[test]
 fn conflicts_that_come_and_go() {
