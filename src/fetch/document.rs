@@ -1,23 +1,25 @@
 //! Small files that are kept in memory, asked for on condition: metadata of repositories.
 
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, LAST_MODIFIED,
 };
+use reqwest::{StatusCode, Version};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{interval, timeout};
 
 use super::client::Clients;
@@ -31,6 +33,10 @@ const LARGEST: u64 = 256 << 20;
 
 /// Threads that ask, as far as there are processors.
 const MOST_LANES: usize = 8;
+
+/// Requests under way at once where they share a connection (HTTP/2). Servers allow 100 to 128 of them on one
+/// (RFC 9113 recommends no less).
+const MOST_STREAMS: usize = 100;
 
 /// One file to ask for. `dest`, `sha1` and `size_hint` of the request don't count.
 #[derive(Debug, Clone, Default)]
@@ -160,8 +166,9 @@ pub struct Documents<'a> {
 struct Lane<'a> {
     shared: Shared<'a>,
     runtime: Runtime,
-    /// Requests under way.
-    at_once: usize,
+    /// Requests under way, each on a connection of its own, and where they share one.
+    connections: usize,
+    streams: usize,
 }
 
 impl Fetcher {
@@ -181,7 +188,8 @@ impl Fetcher {
                     .enable_all()
                     .build()
                     .map_err(|error| setup(&error))?,
-                at_once: MOST_WORKERS / count,
+                connections: MOST_WORKERS / count,
+                streams: MOST_STREAMS / count,
             })
         };
         let lanes = (0..count).map(lane);
@@ -195,8 +203,8 @@ impl Documents<'_> {
     /// Does errands until the queue is closed and empty, and tells each result when it is there, with the errand's number
     /// in the queue, from several threads. Once `is_cancelled` says so, the rest isn't told any more.
     ///
-    /// Up to 32 requests are under way at once, however few downloads the options allow: what counts here is
-    /// the round trip.
+    /// Up to 32 requests are under way at once, up to 100 where they share connections, however few downloads the options
+    /// allow: what counts here is the round trip.
     pub fn run<E: Errand>(
         &self,
         queue: &Queue<E>,
@@ -253,38 +261,118 @@ impl Lane<'_> {
         is_cancelled: &dyn Fn() -> bool,
         on_result: &dyn Fn(usize, Result<E::Result, FetchError>),
     ) {
-        let errands = stream::unfold(queue, async |queue| Some((queue.next().await?, queue)));
-        let answers = errands
-            .map(|(at, errand)| async move { (at, self.run_one(at, errand).await) })
-            .buffer_unordered(self.at_once);
+        let origins = &Origins::new(self);
         self.runtime.block_on(async {
-            let mut answers = pin!(answers);
+            let mut under_way = FuturesUnordered::new();
+            let mut is_closed = false;
             let mut look = interval(CANCEL_POLL);
             loop {
                 tokio::select! {
-                    answer = answers.next() => {
-                        let Some((at, result)) = answer else { return };
-                        on_result(at, result);
-                    }
+                    next = queue.next(), if !is_closed && under_way.len() < origins.at_once() => match next {
+                        Some((at, errand)) => {
+                            under_way.push(async move {
+                                (at, self.run_one(at, errand, origins).await)
+                            });
+                        }
+                        None => is_closed = true,
+                    },
+                    Some((at, result)) = under_way.next() => on_result(at, result),
                     _ = look.tick() => {
                         if is_cancelled() {
                             return;
                         }
                     }
                 }
+                if is_closed && under_way.is_empty() {
+                    return;
+                }
             }
         });
     }
 
-    async fn run_one<E: Errand>(&self, id: usize, mut errand: E) -> Result<E::Result, FetchError> {
+    async fn run_one<E: Errand>(
+        &self,
+        id: usize,
+        mut errand: E,
+        origins: &Origins<'_>,
+    ) -> Result<E::Result, FetchError> {
         let mut wanted = errand.request();
         wanted.request.id = id;
-        let document = get(&self.shared, &wanted).await?;
+        let origin = origins.of(&wanted.request.url);
+        let turn = origin.acquire().await;
+        let (version, document) = get(&self.shared, &wanted).await?;
+        if version == Version::HTTP_2 {
+            origins.shares_connections(&origin);
+        }
+        drop(turn);
         Ok(errand.done(document))
     }
 }
 
-async fn get(shared: &Shared<'_>, wanted: &DocumentRequest) -> Result<Document, FetchError> {
+/// How many requests may be under way, at each server and in all. One that lets them share a connection gets more as soon
+/// as that is known.
+struct Origins<'a> {
+    lane: &'a Lane<'a>,
+    /// By the beginning of their addresses.
+    turns: RefCell<HashMap<String, Rc<Origin>>>,
+    at_once: Cell<usize>,
+}
+
+struct Origin {
+    turns: Semaphore,
+    is_shared: Cell<bool>,
+}
+
+impl Origin {
+    /// Waits until one more request may be under way; it is as long as the value lives.
+    async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turns.acquire().await.ok()
+    }
+}
+
+impl<'a> Origins<'a> {
+    fn new(lane: &'a Lane<'a>) -> Self {
+        Self {
+            lane,
+            turns: RefCell::default(),
+            at_once: Cell::new(lane.connections),
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        self.at_once.get()
+    }
+
+    fn of(&self, url: &str) -> Rc<Origin> {
+        let mut slashes = url.match_indices('/');
+        let name = slashes.nth(2).map_or(url, |(end, _)| &url[..end]);
+        let mut turns = self.turns.borrow_mut();
+        if let Some(origin) = turns.get(name) {
+            return Rc::clone(origin);
+        }
+        let origin = Rc::new(Origin {
+            turns: Semaphore::new(self.lane.connections),
+            is_shared: Cell::new(false),
+        });
+        turns.insert(name.to_owned(), Rc::clone(&origin));
+        origin
+    }
+
+    fn shares_connections(&self, origin: &Origin) {
+        if !origin.is_shared.replace(true) {
+            let more = self.lane.streams.saturating_sub(self.lane.connections);
+            origin.turns.add_permits(more);
+            self.at_once.set(self.lane.connections + more);
+        }
+    }
+}
+
+/// A file, and the version of HTTP that was spoken.
+async fn get(
+    shared: &Shared<'_>,
+    wanted: &DocumentRequest,
+) -> Result<(Version, Document), FetchError> {
     let mut headers = headers_of(&wanted.request)?;
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     let since = wanted.since.as_deref().map(HeaderValue::from_str);
@@ -301,11 +389,12 @@ async fn get_once(
     shared: &Shared<'_>,
     request: &Request,
     headers: &HeaderMap,
-) -> Result<Document, Failure> {
+) -> Result<(Version, Document), Failure> {
     let (target, mut response) = ask(shared, request, headers).await?;
+    let version = response.version();
     match response.status() {
-        StatusCode::NOT_MODIFIED => return Ok(Document::Unchanged),
-        StatusCode::NOT_FOUND => return Ok(Document::Missing),
+        StatusCode::NOT_MODIFIED => return Ok((version, Document::Unchanged)),
+        StatusCode::NOT_FOUND => return Ok((version, Document::Missing)),
         status if status.is_success() => {}
         _ => return Err(refusal(&target, &response)),
     }
@@ -352,10 +441,11 @@ async fn get_once(
         }
         text = plain;
     }
-    Ok(Document::Body {
+    let document = Document::Body {
         text,
         last_modified,
-    })
+    };
+    Ok((version, document))
 }
 
 fn setup(error: &std::io::Error) -> FetchError {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tempfile::tempdir;
 
 use super::options;
-use super::server::{Reply, Server};
+use super::server::{Authority, Reply, Seen, Server};
 use crate::fetch::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Queue, Request};
 
 /// Asks for one file, and gives back what the server said.
@@ -86,6 +87,36 @@ fn connections_are_kept() {
     assert!(server.peak() <= 32, "{}", server.peak());
     // New ones may race with old ones that are about to become free.
     assert!(server.accepted() <= 64, "{}", server.accepted());
+}
+
+/// A server that takes many requests on a connection gets more of them at once; its neighbour doesn't.
+#[test]
+fn requests_share_a_connection() {
+    let dir = tempdir().unwrap();
+    let authority = Authority::new(dir.path(), "ours");
+    let slow = |_: &Seen| Reply::ok("x").delay(Duration::from_millis(100));
+    let sharing = Server::start_with(authority.h2(), slow);
+    let other = Server::start(slow);
+    let fetcher = Fetcher::new(FetchOptions {
+        ca_file: Some(authority.bundle.clone()),
+        ..options()
+    })
+    .unwrap();
+    let documents = fetcher.documents().unwrap();
+    let errands = (0..COUNT).map(|at| match at % 5 {
+        0 => ask(other.url(&format!("/{at}")), None),
+        _ => ask(sharing.url_as("https://", &format!("/{at}")), None),
+    });
+    let told = AtomicUsize::new(0);
+    documents.run(&closed(errands), &|| false, &|_, result| {
+        assert!(result.is_ok());
+        told.fetch_add(1, Ordering::Relaxed);
+    });
+    assert_eq!(told.into_inner(), COUNT);
+    let (shared, alone) = (sharing.peak(), other.peak());
+    assert!(shared > 32 && shared <= 100, "{shared}");
+    assert!(alone <= 32, "{alone}");
+    assert!(sharing.accepted() <= 32, "{}", sharing.accepted());
 }
 
 #[test]
