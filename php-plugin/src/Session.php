@@ -99,11 +99,15 @@ final class Session
 
     private bool $isResolving = false;
 
+    /** What an installation needs isn't taken over yet: there may be none. */
+    private bool $isWaiting = false;
+
+    private ?Batch $batch = null;
+
     private function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
         private readonly EngineFinder $engines,
-        private readonly Batch $batch,
         private readonly Report $report,
         private readonly Sources $sources,
     ) {
@@ -128,20 +132,41 @@ final class Session
         $report = new Report($io);
         $engines = new EngineFinder(dirname(__DIR__, 2), $io);
         $sources = new Sources($composer, $io);
-        $batch = new Batch($composer, $io, $engines, $report, new Privacy($composer), $sources);
-        $session = new self($composer, $io, $engines, $batch, $report, $sources);
-        $batch->beforeFirst(static fn () => self::loadAll());
+        $session = new self($composer, $io, $engines, $report, $sources);
         $engine = $engines->find();
         if ($engine !== null) {
             $installers = self::runningInstallers();
             // Nobody is going to tell us which command it is: it starts while our classes are loaded.
             $installers === [] || $engine->warmUp();
-            $session->takeOverDownloaders();
-            $session->takeOverAutoloader($engine, $installers);
             $session->takeOverLocker();
+            // It mostly installs nothing; whatever else it is says so when it begins.
+            $session->isWaiting = $installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true);
+            $session->isWaiting || $session->takeOver($engine, $installers);
         }
 
         return $session;
+    }
+
+    /**
+     * Puts ours where Composer has what installs.
+     *
+     * @param list<Installer> $installers
+     */
+    private function takeOver(Engine $engine, array $installers = []): void
+    {
+        $this->isWaiting = false;
+        $this->takeOverDownloaders();
+        $this->takeOverAutoloader($engine, $installers);
+    }
+
+    private function batch(): Batch
+    {
+        if ($this->batch === null) {
+            $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
+            $this->batch->beforeFirst(static fn () => self::loadAll());
+        }
+
+        return $this->batch;
     }
 
     /**
@@ -173,7 +198,7 @@ final class Session
             }
             if (get_class($current) === $class) {
                 // The plugin was updated in this run: the former instance has retired from it.
-                $current->useBatch($this->batch);
+                $current->useBatch($this->batch());
                 continue;
             }
             if (get_class($current) !== $theirs[$type]) {
@@ -189,7 +214,7 @@ final class Session
                 new Filesystem($process),
                 $process
             );
-            $downloader->useBatch($this->batch);
+            $downloader->useBatch($this->batch());
             $manager->setDownloader($type, $downloader);
             $this->replaced[$type] = $current;
         }
@@ -212,7 +237,7 @@ final class Session
 
             return;
         }
-        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch->placedPackages());
+        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placedPackages());
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
         foreach ($installers as $installer) {
@@ -260,10 +285,13 @@ final class Session
     /**
      * `resolve` begins, which goes on as an update. That changes packages at most in the end, and says so before.
      */
-    public function beginResolve(): void
+    public function beginResolve(bool $installs): void
     {
         $this->isResolving = true;
         $engine = $this->engines->find();
+        if ($installs && $this->isWaiting && $engine !== null) {
+            $this->takeOver($engine);
+        }
         $package = $this->composer->getPackage();
         $engine === null || $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
     }
@@ -274,9 +302,12 @@ final class Session
         if (!$this->isResolving && !in_array($name, self::LAZY, true)) {
             self::loadAll();
         }
-        if (in_array($name, self::NATIVE, true)) {
-            $engine = $this->engines->find();
-            $engine === null || $engine->warmUp();
+        $engine = $this->engines->find();
+        if ($engine !== null && in_array($name, self::NATIVE, true)) {
+            $engine->warmUp();
+        }
+        if ($engine !== null && $this->isWaiting && !$this->isResolving) {
+            $this->takeOver($engine);
         }
         // With times and memory before everything that is written no line can be written anew.
         foreach (['no-progress', 'profile'] as $option) {
@@ -319,6 +350,6 @@ final class Session
         if ($this->generator !== null) {
             $this->generator->retire();
         }
-        $this->batch->flushRepository();
+        $this->batch === null || $this->batch->flushRepository();
     }
 }

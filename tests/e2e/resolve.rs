@@ -508,6 +508,12 @@ fn with_install_it_goes_on() {
         let plain = scene.fresh(Side::Serial, &["update"]);
         let ours = scene.fresh(Side::Allegro, &["resolve", "--install"]);
         crate::support::same(round, &plain, &ours);
+        let by_us = |line: &&str| line.contains("from the store") || line.contains("downloaded");
+        assert!(
+            ours.run.ours().iter().any(by_us),
+            "{round}: {}",
+            ours.run.stderr
+        );
     }
 }
 
