@@ -103,9 +103,12 @@ fn requests_share_a_connection() {
     })
     .unwrap();
     let documents = fetcher.documents().unwrap();
-    let errands = (0..COUNT).map(|at| match at < COUNT / 2 {
-        true => ask(sharing.url_as("https://", &format!("/{at}")), None),
-        false => ask(other.url(&format!("/{at}")), None),
+    let errands = (0..COUNT).map(|at| {
+        if at < COUNT / 2 {
+            ask(sharing.url_as("https://", &format!("/{at}")), None)
+        } else {
+            ask(other.url(&format!("/{at}")), None)
+        }
     });
     let told = AtomicUsize::new(0);
     documents.run(&closed(errands), &|| false, &|_, result| {
