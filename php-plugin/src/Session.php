@@ -99,8 +99,8 @@ final class Session
 
     private bool $isResolving = false;
 
-    /** What an installation needs isn't taken over yet: there may be none. */
-    private bool $isWaiting = false;
+    /** For what an installation needs; it isn't taken over yet, because there may be none. */
+    private ?Engine $waiting = null;
 
     private ?Batch $batch = null;
 
@@ -139,9 +139,12 @@ final class Session
             // Nobody is going to tell us which command it is: it starts while our classes are loaded.
             $installers === [] || $engine->warmUp();
             $session->takeOverLocker();
-            // It mostly installs nothing; whatever else it is says so when it begins.
-            $session->isWaiting = $installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true);
-            $session->isWaiting || $session->takeOver($engine, $installers);
+            if ($installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true)) {
+                // It mostly installs nothing; whatever else it is says so when it begins.
+                $session->waiting = $engine;
+            } else {
+                $session->takeOverInstallation($engine, $installers);
+            }
         }
 
         return $session;
@@ -152,9 +155,8 @@ final class Session
      *
      * @param list<Installer> $installers
      */
-    private function takeOver(Engine $engine, array $installers = []): void
+    private function takeOverInstallation(Engine $engine, array $installers): void
     {
-        $this->isWaiting = false;
         $this->takeOverDownloaders();
         $this->takeOverAutoloader($engine, $installers);
     }
@@ -285,13 +287,10 @@ final class Session
     /**
      * `resolve` begins, which goes on as an update. That changes packages at most in the end, and says so before.
      */
-    public function beginResolve(bool $installs): void
+    public function beginResolve(): void
     {
         $this->isResolving = true;
         $engine = $this->engines->find();
-        if ($installs && $this->isWaiting && $engine !== null) {
-            $this->takeOver($engine);
-        }
         $package = $this->composer->getPackage();
         $engine === null || $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
     }
@@ -302,12 +301,15 @@ final class Session
         if (!$this->isResolving && !in_array($name, self::LAZY, true)) {
             self::loadAll();
         }
-        $engine = $this->engines->find();
-        if ($engine !== null && in_array($name, self::NATIVE, true)) {
-            $engine->warmUp();
+        if (in_array($name, self::NATIVE, true)) {
+            $engine = $this->engines->find();
+            $engine === null || $engine->warmUp();
         }
-        if ($engine !== null && $this->isWaiting && !$this->isResolving) {
-            $this->takeOver($engine);
+        // `resolve` goes on as an update, whose options it has set by now.
+        $installs = !$input->hasOption('no-install') || $input->getOption('no-install') !== true;
+        if ($installs && $this->waiting !== null) {
+            $this->takeOverInstallation($this->waiting, []);
+            $this->waiting = null;
         }
         // With times and memory before everything that is written no line can be written anew.
         foreach (['no-progress', 'profile'] as $option) {

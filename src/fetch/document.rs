@@ -19,13 +19,14 @@ use reqwest::header::{
 };
 use reqwest::{StatusCode, Version};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{interval, timeout};
 
 use super::client::Clients;
 use super::crew::CANCEL_POLL;
 use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries};
 use super::retry::Hosts;
+use super::target::Target;
 use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact};
 
 /// No metadata file is larger, packed or unpacked.
@@ -261,14 +262,14 @@ impl Lane<'_> {
         is_cancelled: &dyn Fn() -> bool,
         on_result: &dyn Fn(usize, Result<E::Result, FetchError>),
     ) {
-        let origins = &Origins::new(self);
+        let origins = &Origins::new(self.connections, self.streams);
         self.runtime.block_on(async {
             let mut under_way = FuturesUnordered::new();
             let mut is_closed = false;
             let mut look = interval(CANCEL_POLL);
             loop {
                 tokio::select! {
-                    next = queue.next(), if !is_closed && under_way.len() < origins.at_once() => match next {
+                    next = queue.next(), if !is_closed && under_way.len() < origins.at_once.get() => match next {
                         Some((at, errand)) => {
                             under_way.push(async move {
                                 (at, self.run_one(at, errand, origins).await)
@@ -294,27 +295,29 @@ impl Lane<'_> {
         &self,
         id: usize,
         mut errand: E,
-        origins: &Origins<'_>,
+        origins: &Origins,
     ) -> Result<E::Result, FetchError> {
         let mut wanted = errand.request();
         wanted.request.id = id;
-        let origin = origins.of(&wanted.request.url);
-        let turn = origin.acquire().await;
+        let origin = origins.of(Target::parse(&wanted.request.url)?.origin());
+        // The semaphore is never closed; the turn ends with this call.
+        let _turn = origin.turns.acquire().await;
         let (version, document) = get(&self.shared, &wanted).await?;
         if version == Version::HTTP_2 {
             origins.shares_connections(&origin);
         }
-        drop(turn);
         Ok(errand.done(document))
     }
 }
 
 /// How many requests may be under way, at each server and in all. One that lets them share a connection gets more as soon
 /// as that is known.
-struct Origins<'a> {
-    lane: &'a Lane<'a>,
-    /// By the beginning of their addresses.
-    turns: RefCell<HashMap<String, Rc<Origin>>>,
+struct Origins {
+    /// Requests for which there is a connection each.
+    connections: usize,
+    /// How many more there are where they share one.
+    more: usize,
+    known: RefCell<HashMap<String, Rc<Origin>>>,
     at_once: Cell<usize>,
 }
 
@@ -323,47 +326,31 @@ struct Origin {
     is_shared: Cell<bool>,
 }
 
-impl Origin {
-    /// Waits until one more request may be under way; it is as long as the value lives.
-    async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.turns.acquire().await.ok()
-    }
-}
-
-impl<'a> Origins<'a> {
-    fn new(lane: &'a Lane<'a>) -> Self {
+impl Origins {
+    fn new(connections: usize, streams: usize) -> Self {
         Self {
-            lane,
-            turns: RefCell::default(),
-            at_once: Cell::new(lane.connections),
+            connections,
+            more: streams.saturating_sub(connections),
+            known: RefCell::default(),
+            at_once: Cell::new(connections),
         }
     }
 
-    fn at_once(&self) -> usize {
-        self.at_once.get()
-    }
-
-    fn of(&self, url: &str) -> Rc<Origin> {
-        let mut slashes = url.match_indices('/');
-        let name = slashes.nth(2).map_or(url, |(end, _)| &url[..end]);
-        let mut turns = self.turns.borrow_mut();
-        if let Some(origin) = turns.get(name) {
-            return Rc::clone(origin);
-        }
-        let origin = Rc::new(Origin {
-            turns: Semaphore::new(self.lane.connections),
-            is_shared: Cell::new(false),
+    fn of(&self, name: String) -> Rc<Origin> {
+        let mut known = self.known.borrow_mut();
+        let origin = known.entry(name).or_insert_with(|| {
+            Rc::new(Origin {
+                turns: Semaphore::new(self.connections),
+                is_shared: Cell::new(false),
+            })
         });
-        turns.insert(name.to_owned(), Rc::clone(&origin));
-        origin
+        Rc::clone(origin)
     }
 
     fn shares_connections(&self, origin: &Origin) {
         if !origin.is_shared.replace(true) {
-            let more = self.lane.streams.saturating_sub(self.lane.connections);
-            origin.turns.add_permits(more);
-            self.at_once.set(self.lane.connections + more);
+            origin.turns.add_permits(self.more);
+            self.at_once.set(self.connections + self.more);
         }
     }
 }

@@ -91,11 +91,11 @@ impl WatchGraph {
         if rule.is_assertion() {
             return;
         }
-        let place = |at: usize| u32::try_from(at).expect("fewer than 2^32 rules");
+        let short = |number: usize| u32::try_from(number).expect("fewer than 2^32 rules");
         let mut watch = Watch {
             first: literals[0],
             second: literals[1],
-            rule: place(number),
+            rule: short(number),
             literals: rule.literals,
             is_at_most_one: rule.shape == Shape::AtMostOne,
         };
@@ -111,7 +111,7 @@ impl WatchGraph {
                 }
             }
         }
-        let place = place(self.watches.len());
+        let place = short(self.watches.len());
         if watch.is_at_most_one {
             for literal in literals {
                 self.chain(*literal).push(place);

@@ -66,7 +66,7 @@ final class ResolveCommand extends UpdateCommand
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
         $session = $this->plugin->session();
-        $session === null || $session->beginResolve($input->getOption('install') === true);
+        $session === null || $session->beginResolve();
         if ($input->getOption('install') !== true) {
             $input->setOption('no-install', true);
         }

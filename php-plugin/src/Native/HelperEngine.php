@@ -253,12 +253,12 @@ final class HelperEngine implements Engine
         $line = $this->line($id, $operation, $request);
         $this->start();
         $this->busy = true;
-        $isWritten = false;
         try {
             $this->write($line);
-            $isWritten = true;
-        } finally {
-            $isWritten || $this->close();
+        } catch (\Throwable $e) {
+            $this->close();
+
+            throw $e;
         }
 
         return $id;
