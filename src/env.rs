@@ -10,3 +10,5 @@ pub const WORKERS: &str = "ALLEGRO_WORKERS";
 pub const DISABLE: &str = "ALLEGRO_DISABLE";
 /// Milliseconds without a byte after which a download is given up.
 pub const IDLE_TIMEOUT_MS: &str = "ALLEGRO_IDLE_TIMEOUT_MS";
+/// `always`: each blob of the store is read and compared with its name before a file is made from it.
+pub const VERIFY: &str = "ALLEGRO_VERIFY";

@@ -105,6 +105,18 @@ impl Error {
         )
     }
 
+    /// Whether there was no room on the disk, or no quota left.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Filesystem { source, .. } | Self::Store { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                )
+        )
+    }
+
     /// Where the error belongs.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,9 +1,13 @@
 //! File operations that more than one part needs: atomic writes, tree removal, cheap unique names.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Writes `bytes` beside `path` and renames them into place, so that readers see the old file or the
 /// new one and a crash leaves at most a temporary file.
@@ -30,17 +34,60 @@ pub fn place_atomically(path: &Path, bytes: &[u8]) -> io::Result<File> {
     result
 }
 
-/// The same, for a directory that need not be there yet.
-pub fn write_atomically_below(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match write_atomically(path, bytes) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+/// Writes a file of a cache, and its directory if that is missing; something that a file can't replace is
+/// moved aside.
+pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let Err(error) = write_atomically(path, bytes) else {
+        return Ok(());
+    };
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory)?;
+                make_directory(directory)?;
             }
-            write_atomically(path, bytes)
         }
-        other => other,
+        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => move_aside(path)?,
+        _ => return Err(error),
     }
+    write_atomically(path, bytes)
+}
+
+/// Renames a file to its place in a cache; something that a file can't replace is moved aside.
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => move_aside(to)?,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            if let Some(directory) = to.parent() {
+                make_directory(directory)?;
+            }
+        }
+        result => return result,
+    }
+    fs::rename(from, to)
+}
+
+/// Makes a directory with its parents; something else that stands in its place is moved aside.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    let made = fs::create_dir_all(path);
+    let Err(error) = made else { return Ok(()) };
+    if let Some(odd) = path
+        .ancestors()
+        .take(2)
+        .find(|path| fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_dir()))
+    {
+        move_aside(odd)?;
+        return fs::create_dir_all(path);
+    }
+    Err(error)
+}
+
+/// Gives something that shouldn't be there a name that nobody looks for.
+pub fn move_aside(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    fs::rename(
+        path,
+        path.with_file_name(format!(".{name}.odd-{}", unique())),
+    )
 }
 
 /// A sibling of `path` that nobody else uses. It starts with a dot, so that class scans and shells skip it.
@@ -101,6 +148,48 @@ fn make_writable(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens a regular file for reading; `None` if there is none. Links are not followed, and nothing else
+/// than a regular file is waited for.
+pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::ISDIR) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads a regular file; `None` if there is none.
+pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = open_regular(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Returns the time by the clock that stamps inodes, which stands still between two ticks, in nanoseconds
+/// since 1970.
+pub fn inode_clock() -> i64 {
+    let time = clock_gettime(ClockId::RealtimeCoarse);
+    time.tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec)
+}
+
+/// Returns whether a file has an access ACL (acl(5)) beyond its mode.
+pub fn has_acl(path: impl rustix::path::Arg) -> bool {
+    rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok_and(|size| size > 0)
+}
+
+/// Returns whether new files in a directory get an ACL from it.
+pub fn has_default_acl(path: impl rustix::path::Arg) -> bool {
+    rustix::fs::lgetxattr_query(path, "system.posix_acl_default").is_ok_and(|size| size > 0)
 }
 
 /// Opens a file for reading and says how long it is.

@@ -129,6 +129,7 @@ fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::
             caller.answer_with(answer, texts)
         }),
         "remove" => caller.answer(&ops::remove(&read(request)?)),
+        "replace" => caller.answer(&ops::replace(&read(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
 }

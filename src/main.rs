@@ -16,7 +16,9 @@ Commands:
   helper         answer the plugin's requests, one JSON document a line, until standard input ends
   store path     where the store is
   store status   what the store holds, as JSON
-  store verify   read every file of the store; damaged ones are taken out of use (exit code 1 if there were any)
+  store verify   read every file of the store; what is wrong is put right or taken out of use (exit code 1 if
+                 there was anything)
+  store prune    remove what no project uses any more; with --dry-run say only what would be removed
   version        version and protocol
   help           this text
 
@@ -24,6 +26,7 @@ Environment:
   ALLEGRO_STORE           the store's directory (default: allegro in the user's cache directory)
   ALLEGRO_LINK_STRATEGY   auto, reflink, hardlink or copy
   ALLEGRO_WORKERS         parallel downloads, 1 to 32
+  ALLEGRO_VERIFY          always: read each file of the store before it is linked
 ";
 
 fn main() -> ExitCode {
@@ -32,7 +35,9 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["helper"] => helper(),
         ["store", "path"] => settings().and_then(|settings| say(&settings.store.display())),
-        ["store", "status"] => store().and_then(|store| json(&store.usage()?)),
+        ["store", "status"] => store().and_then(|store| json(&store.usage())),
+        ["store", "prune"] => prune(false),
+        ["store", "prune", "--dry-run"] => prune(true),
         ["store", "verify"] => verify(),
         ["version" | "--version" | "-V"] => {
             let info = allegro::ops::info();
@@ -73,7 +78,7 @@ fn main() -> ExitCode {
 enum Failure {
     /// Nobody reads our output any more; that is not a failure.
     Pipe,
-    /// `store verify` found something; it has been said already.
+    /// `store verify` found something, or `store prune` failed in part; it has been said already.
     Damaged,
     Error(allegro::error::Error),
 }
@@ -110,9 +115,19 @@ fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 fn verify() -> Result<(), Failure> {
-    let findings = store()?.verify()?;
+    let findings = store()?.verify();
     json(&findings)?;
-    if findings.damaged.is_empty() && findings.torn.is_empty() {
+    if findings.is_sound() {
+        Ok(())
+    } else {
+        Err(Failure::Damaged)
+    }
+}
+
+fn prune(is_dry_run: bool) -> Result<(), Failure> {
+    let pruned = store()?.prune(is_dry_run)?;
+    json(&pruned)?;
+    if pruned.failures.is_empty() {
         Ok(())
     } else {
         Err(Failure::Damaged)

@@ -1,29 +1,63 @@
-//! Small files that tell by themselves whether they are whole: a magic word, the postcard encoding of a value, and the
-//! first eight bytes of the SHA-256 over both. One that doesn't end so is torn or foreign and counts as absent.
+//! Small files that tell by themselves whether they are whole and in their place: a magic word, the
+//! postcard encoding of a value, and the first bytes of the SHA-256 over both and the file's place.
+//!
+//! The place is the path below the store's root. A file that was torn, or that stands where another one
+//! belongs, has a wrong seal and counts as absent.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-const SEAL: usize = 8;
+const SEAL: usize = 16;
 
-/// The bytes of a sealed file.
-pub fn encode(magic: &[u8; 8], value: &impl Serialize) -> Vec<u8> {
+/// Returns the bytes of a sealed file that stands at `place`.
+pub fn encode(magic: &[u8; 8], place: &str, value: &impl Serialize) -> Vec<u8> {
     // Encoding into memory fails only for unsized sequences and custom serializers; we have neither.
     let mut bytes = postcard::to_extend(value, magic.to_vec()).unwrap_or_else(|_| magic.to_vec());
-    let seal = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&seal[..SEAL]);
+    let seal = seal(place, &bytes);
+    bytes.extend_from_slice(&seal);
     bytes
 }
 
-/// The value of a sealed file, if it is whole.
-pub fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 8], bytes: &'a [u8]) -> Option<T> {
-    postcard::from_bytes(payload(magic, bytes)?).ok()
+/// Returns the value of a sealed file, if the file is whole and belongs to `place`.
+pub fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 8], place: &str, bytes: &'a [u8]) -> Option<T> {
+    postcard::from_bytes(payload(magic, place, bytes)?).ok()
 }
 
-/// The encoded value of a sealed file, if it is whole; for those who take it apart piece by piece.
-pub fn payload<'a>(magic: &[u8; 8], bytes: &'a [u8]) -> Option<&'a [u8]> {
+/// Returns the encoded value of a sealed file, for callers that take it apart piece by piece.
+pub fn payload<'a>(magic: &[u8; 8], place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
     let body = bytes.len().checked_sub(SEAL)?;
-    let (content, seal) = bytes.split_at(body);
+    let (content, found) = bytes.split_at(body);
     let payload = content.strip_prefix(magic)?;
-    (Sha256::digest(content)[..SEAL] == *seal).then_some(payload)
+    (seal(place, content) == *found).then_some(payload)
+}
+
+fn seal(place: &str, content: &[u8]) -> [u8; SEAL] {
+    let mut digest = Sha256::new();
+    digest.update((place.len() as u64).to_le_bytes());
+    digest.update(place);
+    digest.update(content);
+    let mut seal = [0; SEAL];
+    seal.copy_from_slice(&digest.finalize()[..SEAL]);
+    seal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAGIC: &[u8; 8] = b"ALTEST01";
+
+    #[test]
+    fn a_sealed_file_counts_in_its_place_only() {
+        let bytes = encode(MAGIC, "bucket/ab", &7_u32);
+        assert_eq!(decode(MAGIC, "bucket/ab", &bytes), Some(7_u32));
+        assert_eq!(decode::<u32>(MAGIC, "bucket/cd", &bytes), None);
+        assert_eq!(decode::<u32>(b"ALTEST02", "bucket/ab", &bytes), None);
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert_eq!(decode::<u32>(MAGIC, "bucket/ab", &other), None, "{at}");
+            assert_eq!(decode::<u32>(MAGIC, "bucket/ab", &bytes[..at]), None);
+        }
+    }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub threads: usize,
     /// A download without a byte for this long is given up.
     pub idle_timeout: Duration,
+    /// Each blob is read before a file is made from it.
+    pub verify: bool,
 }
 
 /// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
@@ -88,12 +90,23 @@ impl Settings {
             })?),
             None => Duration::from_secs(30),
         };
+        let verify = match text_from_env(env::VERIFY).as_deref() {
+            None => false,
+            Some("always") => true,
+            Some(other) => {
+                return Err(Error::Input(format!(
+                    "{} must be \"always\" or not set, not \"{other}\"",
+                    env::VERIFY
+                )));
+            }
+        };
         Ok(Self {
             store,
             strategy,
             workers,
             threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16)),
             idle_timeout,
+            verify,
         })
     }
 }

@@ -9,14 +9,14 @@ use crate::classmap::{Dialect, Rule, Traits};
 use crate::composer::Dist;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::{Proxies, Tls};
-use crate::link::Method;
+use crate::link::{Method, Refusal};
 use crate::resolve::request::Problem;
 use crate::resolve::verdict::Verdict;
 use crate::settings::Overrides;
 use crate::store::Usage;
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// Make packages ready in staging.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -28,6 +28,9 @@ pub struct PrepareRequest {
     pub staging: PathBuf,
     /// Composer's umask.
     pub umask: u32,
+    /// Composer's `TZ` variable, if it is set: archives may hold local times.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// What the project overrides.
     #[serde(default)]
     pub settings: Overrides,
@@ -70,6 +73,9 @@ pub struct PackageRequest {
     pub version: String,
     /// Its identity.
     pub dist: Dist,
+    /// Where it will be installed (absolute); projects are told by it.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
     /// The archive's place in Composer's cache; `None` where that cache is off.
     #[serde(default)]
     pub archive: Option<PathBuf>,
@@ -339,6 +345,23 @@ pub struct RemoveRequest {
     pub paths: Vec<PathBuf>,
 }
 
+/// Puts a file that was written beside another one in the other one's place.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaceRequest {
+    /// The new file.
+    pub temporary: PathBuf,
+    /// The file that it takes the place, the owner, the group, the mode and the ACL of.
+    pub path: PathBuf,
+}
+
+/// Whether a file was put in another one's place.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ReplaceAnswer {
+    /// It was; else the new file is still where it was written.
+    pub replaced: bool,
+}
+
 /// What couldn't be removed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct RemoveAnswer {
@@ -388,8 +411,28 @@ pub struct DiagnoseAnswer {
     pub usage: Option<Usage>,
     /// How files get into the project, if they do.
     pub method: Option<Method>,
+    /// Why they can't be hard links, where that would be the next choice.
+    pub sharing: Option<Sharing>,
     /// Why the store can't be used here.
     pub problem: Option<String>,
+}
+
+/// Why files can't be hard links, and what helps.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Sharing {
+    /// The end of a sentence.
+    pub reason: String,
+    /// What the user can do.
+    pub advice: String,
+}
+
+impl From<Refusal> for Sharing {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.reason().to_owned(),
+            advice: refusal.advice().to_owned(),
+        }
+    }
 }
 
 /// Which classes do these rules give?
@@ -412,6 +455,9 @@ pub struct ScanRequest {
     /// Packages that were put in place in this run.
     #[serde(default)]
     pub placed: Vec<PlacedPackage>,
+    /// As in [`PrepareRequest::timezone`].
+    #[serde(default)]
+    pub timezone: Option<String>,
 }
 
 /// A file that PHP has read.
@@ -436,6 +482,9 @@ pub struct PlacedPackage {
     pub dist: Dist,
     /// As in [`PrepareAnswer::made`].
     pub made: (i64, i64),
+    /// As in [`PackageRequest::plain_modes`].
+    #[serde(default)]
+    pub plain_modes: bool,
 }
 
 /// The class map, or why there is none.

@@ -52,6 +52,13 @@ pub fn diagnose(request: &ZendHashTable) -> PhpResult<Zval> {
     call("diagnose", request)
 }
 
+/// Puts a file that was written beside another one in its place; see `ReplaceRequest` of the core.
+#[php_function]
+#[php(name = "Allegro\\replace")]
+pub fn replace(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("replace", request)
+}
+
 /// The class map of Composer's rules; see `ScanRequest` and `ScanAnswer` of the core.
 #[php_function]
 #[php(name = "Allegro\\scan")]
@@ -99,6 +106,7 @@ pub fn register(module: ModuleBuilder) -> ModuleBuilder {
         .function(wrap_function!(prepare))
         .function(wrap_function!(resolve))
         .function(wrap_function!(remove))
+        .function(wrap_function!(replace))
         .function(wrap_function!(scan))
         .function(wrap_function!(unchanged))
         .function(wrap_function!(dumped))

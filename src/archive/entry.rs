@@ -61,6 +61,24 @@ impl From<Option<u32>> for Mode {
     }
 }
 
+/// The modification time that an archive gives an entry.
+///
+/// What becomes of it depends on the program that unpacks: see [`super::Zone`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Time {
+    /// The unpacker sets no time, so the entry has the time of the installation.
+    #[default]
+    Now,
+    /// The times of a zip entry.
+    Stamp {
+        /// Seconds since 1970 from an extra field of the local header, which unzip prefers and PHP's
+        /// ZipArchive ignores.
+        unix: Option<u32>,
+        /// Date (high word) and time in MS-DOS format (APPNOTE 4.4.6), in local time.
+        dos: u32,
+    },
+}
+
 /// One thing that extraction creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -73,6 +91,8 @@ pub struct Entry {
     pub size: u64,
     /// Its permissions.
     pub mode: Mode,
+    /// Its modification time.
+    pub time: Time,
 }
 
 /// Turns an archive's name into an entry path.
@@ -231,6 +251,8 @@ impl EntryList {
                 kind: EntryKind::Dir,
                 size: 0,
                 mode,
+                // Whoever creates a directory for the sake of its content sets no time.
+                time: Time::Now,
             })?;
         }
         Ok(())

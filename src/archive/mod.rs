@@ -14,7 +14,9 @@ mod entry;
 mod error;
 mod source;
 mod tar;
+mod unpacking;
 mod zip;
+mod zone;
 
 #[cfg(test)]
 mod test_support;
@@ -24,8 +26,10 @@ mod tests;
 use std::io;
 use std::path::Path;
 
-pub use entry::{Entry, EntryKind, Mode};
+pub use entry::{Entry, EntryKind, Mode, Time};
 pub use error::ArchiveError;
+pub use unpacking::Unpacking;
+pub use zone::{FileTime, Zone};
 
 type Result<T, E = ArchiveError> = std::result::Result<T, E>;
 
@@ -171,6 +175,11 @@ impl Archive {
     pub fn root_mode(&self) -> Mode {
         self.top
             .map_or(Mode::Default, |index| self.entries[index].mode)
+    }
+
+    /// The modification time of the stripped folder when the archive fixes one.
+    pub fn root_time(&self) -> Time {
+        self.top.map_or(Time::Now, |index| self.entries[index].time)
     }
 
     /// Calls `sink` once for every file, in the order of [`Self::entries`], and checks sizes and

@@ -29,6 +29,7 @@ pub(super) struct ZipItem {
     pub flags: u16,
     pub method: u16,
     pub needs: u16,
+    pub dos: u32,
     pub extra: Vec<u8>,
     pub local_extra: Vec<u8>,
     pub zip64: bool,
@@ -60,6 +61,7 @@ impl ZipItem {
             flags: 0,
             method: 8,
             needs: 20,
+            dos: 0x5821_0000,
             extra: Vec::new(),
             local_extra: Vec::new(),
             zip64: false,
@@ -187,7 +189,7 @@ fn write_item(item: &ZipItem, base: usize, out: &mut Vec<u8>, directory: &mut Ve
     out.extend(item.needs.to_le_bytes());
     out.extend(flags.to_le_bytes());
     out.extend(item.local_method.unwrap_or(item.method).to_le_bytes());
-    out.extend([0, 0, 0x21, 0x58]);
+    out.extend(item.dos.to_le_bytes());
     out.extend(
         item.local_crc
             .or(item.crc)
@@ -218,7 +220,7 @@ fn write_item(item: &ZipItem, base: usize, out: &mut Vec<u8>, directory: &mut Ve
     directory.extend(item.needs.to_le_bytes());
     directory.extend(flags.to_le_bytes());
     directory.extend(item.method.to_le_bytes());
-    directory.extend([0, 0, 0x21, 0x58]);
+    directory.extend(item.dos.to_le_bytes());
     directory.extend(item.crc.unwrap_or(crc).to_le_bytes());
     directory.extend(mark(item.packed.unwrap_or(packed)).to_le_bytes());
     directory.extend(mark(item.size.unwrap_or(size)).to_le_bytes());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::Stat;
+use rustix::fs::{FileType, Stat};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ impl Moment {
 /// Everything of a file's `stat` that changes when its content does.
 ///
 /// The change time can't be set by a program, so an edit shows even where size and modification time were put back.
+/// It isn't looked at where a file has several names: another project's installation changes it. An edit of such a
+/// file that keeps size and modification time goes unnoticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The device.
@@ -59,8 +61,15 @@ pub struct Identity {
     pub size: u64,
     /// Modification time.
     pub modified: Moment,
-    /// Change time.
+    /// Change time; the epoch for a file with several names.
     pub changed: Moment,
+}
+
+impl Identity {
+    /// Returns whether the file has several names.
+    pub fn is_shared(&self) -> bool {
+        self.changed == Moment::default()
+    }
 }
 
 impl From<&Stat> for Identity {
@@ -70,12 +79,18 @@ impl From<&Stat> for Identity {
         reason = "the fields' types differ between systems"
     )]
     fn from(stat: &Stat) -> Self {
+        // Directories have a name in each of theirs.
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         Self {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             size: stat.st_size as u64,
             modified: Moment::new(stat.st_mtime as i64, stat.st_mtime_nsec),
-            changed: Moment::new(stat.st_ctime as i64, stat.st_ctime_nsec),
+            changed: if is_file && stat.st_nlink as u64 > 1 {
+                Moment::default()
+            } else {
+                Moment::new(stat.st_ctime as i64, stat.st_ctime_nsec)
+            },
         }
     }
 }
@@ -111,13 +126,15 @@ impl Clock {
     /// A file that was changed within the current tick could be changed once more without a trace; what is read from
     /// it now may not be believed later.
     pub fn has_settled(&self, identity: &Identity) -> bool {
-        let margin = if identity.changed.nanos == 0 {
-            COARSE
+        // Where the change time isn't looked at, an edit must show in the modification time.
+        let last = if identity.is_shared() {
+            identity.modified
         } else {
-            self.margin
+            identity.changed
         };
+        let margin = if last.nanos == 0 { COARSE } else { self.margin };
         let margin = i64::try_from(margin.as_nanos()).unwrap_or(i64::MAX);
-        identity.changed.as_nanos() < self.now.as_nanos().saturating_sub(margin)
+        last.as_nanos() < self.now.as_nanos().saturating_sub(margin)
     }
 }
 

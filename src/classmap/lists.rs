@@ -1,13 +1,11 @@
 //! The classes of a package's files, kept in the store beside its manifest: a project that gets the package for the
 //! first time need not read what another one has read.
 //!
-//! On disk: `classes-v1/<dialect>/ab/<62 hex of the manifest's key>`: [`Contents`], sealed (see [`crate::sealed`]).
+//! On disk: `classes-v2/<dialect>/ab/<62 hex of the manifest's key>`: [`Contents`], sealed (see [`crate::sealed`]).
 //!
 //! A list is believed for a file only while it is the one that was linked: see [`Placed`].
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
@@ -17,14 +15,13 @@ use super::identity::Moment;
 use super::parser::Dialect;
 use super::records::PARSER;
 use super::walk::Found;
+use crate::archive::{FileTime, Unpacking, Zone};
 use crate::composer::ManifestKey;
-use crate::error::{Result, in_store};
-use crate::fs::write_atomically_below;
-use crate::sealed;
+use crate::error::Result;
 use crate::store::{ItemKind, Store};
 
-const MAGIC: &[u8; 8] = b"ALCLAS01";
-const BUCKET: &str = "classes-v1";
+const MAGIC: &[u8; 8] = b"ALCLAS02";
+const BUCKET: &str = "classes-v2";
 
 /// Classes by the number of the item in the manifest, separated by NUL.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +36,8 @@ pub struct Placed {
     pub directory: String,
     /// Its content.
     pub key: ManifestKey,
+    /// Composer would have unpacked it with PHP's ZipArchive.
+    pub by_zip_archive: bool,
     /// Its files were made no earlier than this …
     pub from: Moment,
     /// … and before this: a file changed later isn't the one that was linked.
@@ -50,6 +49,7 @@ struct Package {
     from: Moment,
     until: Moment,
     key: ManifestKey,
+    by_zip_archive: bool,
     /// Read when the first of its files is met: a plain dump looks into few packages. `None` if it can't be.
     content: OnceLock<Option<Content>>,
     /// What was read in this run and isn't in the store yet.
@@ -69,20 +69,30 @@ struct Linked {
     number: u32,
     /// In bytes.
     size: u64,
-    /// In whole seconds.
-    modified: i64,
+    /// Modification time; a file that has the time of its installation is told by its change time alone.
+    modified: FileTime,
 }
 
 impl Content {
-    fn read(store: &Store, dialect: Dialect, key: &ManifestKey) -> Option<Self> {
+    fn read(
+        store: &Store,
+        dialect: Dialect,
+        key: &ManifestKey,
+        unpacking: Unpacking<'_>,
+    ) -> Option<Self> {
         let manifest = store.read_manifest(key).ok().flatten()?;
+        let times: Vec<FileTime> = manifest
+            .times
+            .iter()
+            .map(|&time| unpacking.file_time(time).ok())
+            .collect::<Option<_>>()?;
         let files = manifest
             .items
             .into_iter()
             .zip(0_u32..)
             .filter_map(|(item, number)| match item.kind {
-                ItemKind::File { digest, size } if super::walk::is_php(&item.path) => {
-                    let modified = digest.mtime();
+                ItemKind::File { size, .. } if super::walk::is_php(&item.path) => {
+                    let modified = times[item.time as usize];
                     let linked = Linked {
                         number,
                         size,
@@ -103,13 +113,13 @@ impl Content {
 /// What the store knows of the classes of placed packages.
 #[derive(Default)]
 pub struct Lists<'s> {
-    source: Option<(&'s Store, Dialect)>,
+    source: Option<(&'s Store, Dialect, &'s Zone)>,
     packages: HashMap<String, Package>,
 }
 
 impl<'s> Lists<'s> {
     /// The lists of these packages. What can't be read isn't known.
-    pub fn of(store: &'s Store, dialect: Dialect, placed: &[Placed]) -> Self {
+    pub fn of(store: &'s Store, dialect: Dialect, zone: &'s Zone, placed: &[Placed]) -> Self {
         let packages = placed
             .iter()
             .map(|placed| {
@@ -117,6 +127,7 @@ impl<'s> Lists<'s> {
                     from: placed.from,
                     until: placed.until,
                     key: placed.key,
+                    by_zip_archive: placed.by_zip_archive,
                     content: OnceLock::new(),
                     learnt: Mutex::default(),
                 };
@@ -124,14 +135,14 @@ impl<'s> Lists<'s> {
             })
             .collect();
         Self {
-            source: Some((store, dialect)),
+            source: Some((store, dialect, zone)),
             packages,
         }
     }
 
     /// The package and item that a file is, if it is still what was linked.
     fn pristine(&self, found: &Found) -> Option<(&Package, &Content, u32)> {
-        let (store, dialect) = self.source?;
+        let (store, dialect, zone) = self.source?;
         let real = found.real();
         // Packages may lie within each other (custom installers): the innermost has put the file there.
         let (package, relative) = real.rmatch_indices('/').find_map(|(slash, _)| {
@@ -139,18 +150,31 @@ impl<'s> Lists<'s> {
             Some((package, &real[slash + 1..]))
         })?;
         let identity = &found.identity;
-        if identity.changed < package.from || package.until <= identity.changed {
+        // The change time of an inode with several names is other projects' as well.
+        if !identity.is_shared()
+            && (identity.changed < package.from || package.until <= identity.changed)
+        {
             return None;
         }
         let content = package
             .content
-            .get_or_init(|| Content::read(store, dialect, &package.key))
+            .get_or_init(|| {
+                let unpacking = Unpacking {
+                    umask: 0,
+                    zone,
+                    by_zip_archive: package.by_zip_archive,
+                };
+                Content::read(store, dialect, &package.key, unpacking)
+            })
             .as_ref()?;
         let linked = content.files.get(relative)?;
-        (identity.size == linked.size
-            && identity.modified.seconds == linked.modified
-            && identity.modified.nanos == 0)
-            .then_some((package, content, linked.number))
+        let is_in_time = match linked.modified {
+            FileTime::Now => !identity.is_shared(),
+            FileTime::At(seconds) => {
+                identity.modified.seconds == seconds && identity.modified.nanos == 0
+            }
+        };
+        (identity.size == linked.size && is_in_time).then_some((package, content, linked.number))
     }
 
     /// The classes of a file, if it is pristine and they are known.
@@ -171,7 +195,7 @@ impl<'s> Lists<'s> {
     /// Writes what was learnt. Failures cost the next project some time, nothing else.
     pub fn save(&self) {
         use rayon::prelude::*;
-        let Some((store, dialect)) = self.source else {
+        let Some((store, dialect, _)) = self.source else {
             return;
         };
         self.packages.par_iter().for_each(|(_, package)| {
@@ -191,43 +215,43 @@ impl<'s> Lists<'s> {
     }
 }
 
-/// The place of a list. PHP's lexer differs between minor versions only.
-fn path(store: &Store, dialect: Dialect, key: &ManifestKey) -> PathBuf {
+/// The place of a list below the store's root. PHP's lexer differs between minor versions only.
+fn place(dialect: Dialect, key: &ManifestKey) -> String {
     let hex = key.hex();
     let (shard, rest) = hex.split_at(2);
-    store
-        .root()
-        .join(BUCKET)
-        .join(format!(
-            "{PARSER}-{}-{}{}",
-            dialect.php / 100,
-            u8::from(dialect.short_open_tag),
-            u8::from(dialect.backslash_guards)
-        ))
-        .join(shard)
-        .join(rest)
+    format!(
+        "{BUCKET}/{PARSER}-{}-{}{}/{shard}/{rest}",
+        dialect.php / 100,
+        u8::from(dialect.short_open_tag),
+        u8::from(dialect.backslash_guards)
+    )
 }
 
 fn read(store: &Store, dialect: Dialect, key: &ManifestKey) -> Option<Contents> {
-    let bytes = fs::read(path(store, dialect, key)).ok()?;
-    sealed::decode(MAGIC, &bytes)
+    store.read_sealed(MAGIC, &place(dialect, key))
 }
 
 fn write(store: &Store, dialect: Dialect, key: &ManifestKey, contents: &Contents) -> Result<()> {
-    let path = path(store, dialect, key);
-    let bytes = sealed::encode(MAGIC, contents);
-    write_atomically_below(&path, &bytes).map_err(in_store("writing", &path))
+    store.write_sealed(MAGIC, &place(dialect, key), contents)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::Mode;
+    use crate::archive::{Mode, Time};
     use crate::classmap::identity::Identity;
     use crate::composer::Dist;
-    use crate::store::{Digest, Item, Manifest};
+    use crate::store::{Digest, Item, Manifest, timestamps};
     use rustix::fs::{AtFlags, CWD, lstat, utimensat};
-    use std::path::Path;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The modification time of all files.
+    const THEN: u32 = 1_600_000_000;
+
+    fn set_time(file: &Path) {
+        utimensat(CWD, file, &timestamps(i64::from(THEN)), AtFlags::empty()).expect("the time");
+    }
 
     fn found(path: &Path) -> Found {
         Found {
@@ -240,13 +264,7 @@ mod tests {
     /// A package of one file, put in place as the linker does.
     fn placed(store: &Store, directory: &Path) -> (Placed, PathBuf) {
         let digest = Digest([7; 32]);
-        let dist = Dist {
-            kind: "zip".into(),
-            url: "https://example.org/1.zip".into(),
-            reference: None,
-            shasum: None,
-            custom_cache_key: None,
-        };
+        let dist = Dist::at("https://example.org/1.zip");
         let manifest = Manifest {
             name: "a/b".into(),
             version: "1".into(),
@@ -254,9 +272,15 @@ mod tests {
             reference: None,
             archive_bytes: 0,
             root_mode: Mode::Default,
+            root_time: Time::Now,
+            times: vec![Time::Stamp {
+                unix: Some(THEN),
+                dos: 0,
+            }],
             items: vec![Item {
                 path: "src/A.php".into(),
                 mode: Mode::Default,
+                time: 0,
                 kind: ItemKind::File { digest, size: 5 },
             }],
         };
@@ -267,11 +291,12 @@ mod tests {
         let file = directory.join("src/A.php");
         fs::create_dir_all(file.parent().expect("a parent")).expect("directories");
         fs::write(&file, "<?php").expect("a file");
-        utimensat(CWD, &file, &digest.timestamps(), AtFlags::empty()).expect("sealed");
+        set_time(&file);
         std::thread::sleep(std::time::Duration::from_millis(20));
         let placed = Placed {
             directory: directory.to_str().expect("UTF-8").to_owned(),
             key: dist.key(),
+            by_zip_archive: false,
             from,
             until: Moment::now(),
         };
@@ -280,34 +305,46 @@ mod tests {
 
     #[test]
     fn what_one_project_has_read_another_need_not() {
+        let zone = Zone::of(Some(""));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (first, file) = placed(&store, &dir.path().join("one/vendor/a/b"));
-        let lists = Lists::of(&store, Dialect::PHP_8_2, &[first]);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &zone, &[first]);
         assert_eq!(lists.recall(&found(&file)), None);
         lists.learn(&found(&file), b"A\0B");
         lists.save();
 
         let (second, file) = placed(&store, &dir.path().join("two/vendor/a/b"));
-        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&second));
+        let lists = Lists::of(
+            &store,
+            Dialect::PHP_8_2,
+            &zone,
+            std::slice::from_ref(&second),
+        );
         assert_eq!(lists.recall(&found(&file)), Some(&b"A\0B"[..]));
         // Another dialect may read it in another way.
         let other = Dialect {
             backslash_guards: true,
             ..Dialect::PHP_8_2
         };
-        let lists = Lists::of(&store, other, std::slice::from_ref(&second));
+        let lists = Lists::of(&store, other, &zone, std::slice::from_ref(&second));
         assert_eq!(lists.recall(&found(&file)), None);
     }
 
     #[test]
     fn only_packages_whose_files_are_met_are_read() {
+        let zone = Zone::of(Some(""));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let vendor = dir.path().join("vendor");
         let (met, file) = placed(&store, &vendor.join("a/met"));
         let (other, _) = placed(&store, &vendor.join("a/other"));
-        let lists = Lists::of(&store, Dialect::PHP_8_2, &[met.clone(), other.clone()]);
+        let lists = Lists::of(
+            &store,
+            Dialect::PHP_8_2,
+            &zone,
+            &[met.clone(), other.clone()],
+        );
         lists.learn(&found(&file), b"A");
         let is_read = |directory: &str| lists.packages[directory].content.get().is_some();
         assert!(is_read(&met.directory));
@@ -316,21 +353,56 @@ mod tests {
 
     #[test]
     fn a_file_that_was_touched_since_is_not_the_one_that_was_linked() {
+        let zone = Zone::of(Some(""));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (placed, file) = placed(&store, &dir.path().join("vendor/a/b"));
-        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&placed));
+        let lists = Lists::of(
+            &store,
+            Dialect::PHP_8_2,
+            &zone,
+            std::slice::from_ref(&placed),
+        );
         lists.learn(&found(&file), b"A");
         lists.save();
-        let lists = Lists::of(&store, Dialect::PHP_8_2, std::slice::from_ref(&placed));
+        let lists = Lists::of(
+            &store,
+            Dialect::PHP_8_2,
+            &zone,
+            std::slice::from_ref(&placed),
+        );
         assert!(lists.recall(&found(&file)).is_some());
         // Same size, and the time put back.
         fs::write(&file, "<?PHP").expect("edited");
-        utimensat(CWD, &file, &Digest([7; 32]).timestamps(), AtFlags::empty()).expect("time");
+        set_time(&file);
         assert_eq!(lists.recall(&found(&file)), None);
         lists.learn(&found(&file), b"B");
         lists.save();
-        let lists = Lists::of(&store, Dialect::PHP_8_2, &[placed]);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &zone, &[placed]);
         assert_eq!(lists.recall(&found(&file)), None);
+    }
+
+    /// The change time of a hard link is that of all projects that have one.
+    #[test]
+    fn another_projects_link_changes_nothing() {
+        let zone = Zone::of(Some(""));
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let (placed, file) = placed(&store, &dir.path().join("vendor/a/b"));
+        fs::hard_link(&file, dir.path().join("blob")).expect("the store's name");
+        let lists = Lists::of(
+            &store,
+            Dialect::PHP_8_2,
+            &zone,
+            std::slice::from_ref(&placed),
+        );
+        let before = found(&file);
+        lists.learn(&before, b"A");
+        lists.save();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::hard_link(&file, dir.path().join("another")).expect("another project");
+        assert_eq!(found(&file).identity, before.identity);
+        let lists = Lists::of(&store, Dialect::PHP_8_2, &zone, &[placed]);
+        assert_eq!(lists.recall(&found(&file)), Some(&b"A"[..]));
     }
 }

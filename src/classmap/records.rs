@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::parser::Dialect;
 use crate::sealed;
 
-const MAGIC: &[u8; 8] = b"ALRECS01";
+const MAGIC: &[u8; 8] = b"ALRECS02";
 
 /// Grows when the parser's answers change.
 pub const PARSER: u32 = 1;
@@ -40,13 +40,14 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Reads records that were made in the same dialect; others, and torn ones, are as good as none.
-    pub fn decode(bytes: &'a [u8], dialect: Dialect) -> Self {
-        Self::try_decode(bytes, dialect).unwrap_or_default()
+    /// Reads the records at a place that were made in the same dialect; others, torn ones and those of another place
+    /// are as good as none.
+    pub fn decode(place: &str, bytes: &'a [u8], dialect: Dialect) -> Self {
+        Self::try_decode(place, bytes, dialect).unwrap_or_default()
     }
 
-    fn try_decode(bytes: &'a [u8], dialect: Dialect) -> Option<Self> {
-        let bytes = sealed::payload(MAGIC, bytes)?;
+    fn try_decode(place: &str, bytes: &'a [u8], dialect: Dialect) -> Option<Self> {
+        let bytes = sealed::payload(MAGIC, place, bytes)?;
         // As `Contents` is encoded: a list begins with its length.
         let ((parser, written, count), mut rest): ((u32, Dialect, usize), _) =
             postcard::take_from_bytes(bytes).ok()?;
@@ -73,6 +74,7 @@ impl<'a> Records<'a> {
 
     /// The bytes of records for these files: real path, identity, classes separated by NUL.
     pub fn encode<'f>(
+        place: &str,
         dialect: Dialect,
         files: impl Iterator<Item = (&'f str, Identity, &'f [u8])>,
     ) -> Vec<u8> {
@@ -87,7 +89,7 @@ impl<'a> Records<'a> {
                 })
                 .collect(),
         };
-        sealed::encode(MAGIC, &contents)
+        sealed::encode(MAGIC, place, &contents)
     }
 
     /// The classes of a file, if it is still the one that was read.
@@ -130,8 +132,8 @@ mod tests {
             ("/b.php", identity(2), b""),
             ("/c.php", identity(3), b"C\0D"),
         ];
-        let bytes = Records::encode(Dialect::PHP_8_2, files.into_iter());
-        let records = Records::decode(&bytes, Dialect::PHP_8_2);
+        let bytes = Records::encode("here", Dialect::PHP_8_2, files.into_iter());
+        let records = Records::decode("here", &bytes, Dialect::PHP_8_2);
         for (real, identity, classes) in files {
             assert_eq!(records.classes(real, &identity), Some(classes));
         }
@@ -145,14 +147,21 @@ mod tests {
     #[test]
     fn foreign_and_torn_records_are_none() {
         let file = ("/a.php", identity(1), &b"A"[..]);
-        let bytes = Records::encode(Dialect::PHP_8_2, [file].into_iter());
+        let bytes = Records::encode("here", Dialect::PHP_8_2, [file].into_iter());
         let other = Dialect {
             php: 80_300,
             ..Dialect::PHP_8_2
         };
-        assert_eq!(Records::decode(&bytes, other).others(&|_| false).count(), 0);
+        assert_eq!(
+            Records::decode("here", &bytes, other)
+                .others(&|_| false)
+                .count(),
+            0
+        );
+        let elsewhere = Records::decode("there", &bytes, Dialect::PHP_8_2);
+        assert_eq!(elsewhere.others(&|_| false).count(), 0);
         for length in 0..bytes.len() {
-            let records = Records::decode(&bytes[..length], Dialect::PHP_8_2);
+            let records = Records::decode("here", &bytes[..length], Dialect::PHP_8_2);
             assert_eq!(records.classes(file.0, &file.1), None);
         }
     }

@@ -15,7 +15,7 @@ use super::scan::Seen;
 use super::walk::{Target, follow};
 use crate::sealed;
 
-const MAGIC: &[u8; 8] = b"ALWALK02";
+const MAGIC: &[u8; 8] = b"ALWALK03";
 
 #[derive(Serialize, Deserialize)]
 struct Contents<'a> {
@@ -37,8 +37,8 @@ struct Directory<'a> {
     files: Vec<(&'a str, Identity)>,
 }
 
-/// The bytes of a trace; `None` if the walk can't be told by it.
-pub fn encode(digest: [u8; 32], seen: &Seen, clock: &Clock) -> Option<Vec<u8>> {
+/// Returns the bytes of a trace that is kept at `place`; `None` if the walk can't be told by it.
+pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Option<Vec<u8>> {
     let mut directories = Vec::with_capacity(seen.directories.len());
     for directory in &seen.directories {
         let settled = clock.has_settled(&directory.identity)
@@ -84,6 +84,7 @@ pub fn encode(digest: [u8; 32], seen: &Seen, clock: &Clock) -> Option<Vec<u8>> {
     directories.dedup_by_key(|directory| directory.path);
     Some(sealed::encode(
         MAGIC,
+        place,
         &Contents {
             digest,
             directories,
@@ -111,8 +112,8 @@ pub enum Verdict {
 
 /// Looks whether the walk that led to the class map `digest` would go the same way again. What it says when it was
 /// cancelled is worth nothing.
-pub fn check(bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
-    let Some(contents) = sealed::decode::<Contents<'_>>(MAGIC, bytes) else {
+pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
+    let Some(contents) = sealed::decode::<Contents<'_>>(MAGIC, place, bytes) else {
         return Verdict::Unknown;
     };
     if contents.digest != digest {
@@ -187,7 +188,7 @@ mod tests {
             files: Vec::new(),
             links: walk.links,
         };
-        encode(DIGEST, &seen, &clock).expect("everything has settled")
+        encode("here", DIGEST, &seen, &clock).expect("everything has settled")
     }
 
     /// What is said of a project after a change.
@@ -197,7 +198,7 @@ mod tests {
         project(&root);
         let trace = trace(&root);
         change(&root);
-        check(&trace, DIGEST, &AtomicBool::new(false))
+        check("here", &trace, DIGEST, &AtomicBool::new(false))
     }
 
     /// Puts another link in the place of one, at once: its directory changes as little as it can.
@@ -245,7 +246,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().canonicalize().expect("real");
         project(&root);
-        let verdict = check(&trace(&root), DIGEST, &AtomicBool::new(true));
+        let verdict = check("here", &trace(&root), DIGEST, &AtomicBool::new(true));
         assert_eq!(verdict, Verdict::Changed);
     }
 }

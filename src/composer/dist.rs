@@ -7,13 +7,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::fetch::redact;
 
-/// Where a package's archive comes from, in Composer's words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The place of a package's archive, in Composer's words.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dist {
+    /// Name of the package, lower case. Composer's own cache keeps packages apart by it.
+    pub name: String,
     /// `zip` or `tar`; other types stay with Composer.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The URL as Composer would ask for it; credentials are left out of everything that is kept.
+    /// The URL as Composer would ask for it, credentials included; see [`Self::public_url`].
     pub url: String,
     /// Commit or other name of the exact state.
     pub reference: Option<String>,
@@ -26,24 +28,24 @@ pub struct Dist {
 
 /// Names a manifest: a digest over the dist's identity.
 ///
-/// Name and version are not part of it: a moved tag or a branch at another commit has another
-/// reference or URL and with it another key. Credentials and signatures in the URL are taken out
-/// before, so they reach neither the key nor the store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The identity tells apart whatever Composer's cache key or the URL tells apart: the whole URL is part
+/// of the digest, which reveals nothing of the secrets in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ManifestKey([u8; 32]);
 
 impl Dist {
-    /// The URL without anything secret.
+    /// Returns the URL without anything secret, to be shown or stored.
     pub fn public_url(&self) -> String {
         redact(&self.url)
     }
 
-    /// The key of this dist's manifest.
+    /// Returns the key of this dist's manifest.
     pub fn key(&self) -> ManifestKey {
         let mut digest = Sha256::new();
         for part in [
+            self.name.as_str(),
             self.kind.as_str(),
-            &self.public_url(),
+            self.url.as_str(),
             self.reference.as_deref().unwrap_or_default(),
             self.shasum.as_deref().unwrap_or_default(),
             self.custom_cache_key.as_deref().unwrap_or_default(),
@@ -55,8 +57,18 @@ impl Dist {
     }
 }
 
+impl fmt::Debug for Dist {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Dist")
+            .field("name", &self.name)
+            .field("url", &self.public_url())
+            .finish_non_exhaustive()
+    }
+}
+
 impl ManifestKey {
-    /// Lower-case hexadecimal.
+    /// Returns the key in lower-case hexadecimal.
     pub fn hex(&self) -> String {
         crate::store::hex(&self.0)
     }
@@ -69,16 +81,28 @@ impl fmt::Debug for ManifestKey {
 }
 
 #[cfg(test)]
+impl Dist {
+    /// A zip of the package `a/b` at a URL.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            name: "a/b".into(),
+            kind: "zip".into(),
+            url: url.into(),
+            reference: None,
+            shasum: None,
+            custom_cache_key: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn dist() -> Dist {
         Dist {
-            kind: "zip".into(),
-            url: "https://example.org/a/b/zipball/1".into(),
             reference: Some("0123".into()),
-            shasum: None,
-            custom_cache_key: None,
+            ..Dist::at("https://example.org/a/b/zipball/1")
         }
     }
 
@@ -86,6 +110,10 @@ mod tests {
     fn each_part_of_the_identity_counts() {
         let base = dist().key();
         for other in [
+            Dist {
+                name: "a/c".into(),
+                ..dist()
+            },
             Dist {
                 kind: "tar".into(),
                 ..dist()
@@ -122,17 +150,35 @@ mod tests {
         assert_eq!(dist().key(), base);
     }
 
+    /// Parts of a URL that are taken for secrets may be all that tells two archives apart.
     #[test]
-    fn credentials_do_not_count() {
-        let secret = Dist {
-            url: "https://user:hunter2@example.org/a/b/zipball/1".into(),
-            ..dist()
-        };
+    fn what_is_redacted_still_tells_dists_apart() {
+        for [one, other] in [
+            [
+                "https://example.org/get?key=aaa&v=1",
+                "https://example.org/get?key=bbb&v=1",
+            ],
+            [
+                "https://example.org/?code=aaa",
+                "https://example.org/?code=bbb",
+            ],
+            [
+                "https://user:one@example.org/1",
+                "https://user:two@example.org/1",
+            ],
+            [
+                "https://example.org/mirror?url=https%3A%2F%2Fa%3Fsig%3D1",
+                "https://example.org/mirror?url=https%3A%2F%2Fa%3Fsig%3D2",
+            ],
+        ] {
+            assert_ne!(Dist::at(one).key(), Dist::at(other).key(), "{one}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let secret = Dist::at("https://user:hunter2@example.org/a/b/zipball/1");
         assert!(!secret.public_url().contains("hunter2"));
-        let other = Dist {
-            url: "https://user:other@example.org/a/b/zipball/1".into(),
-            ..dist()
-        };
-        assert_eq!(secret.key(), other.key());
+        assert!(!format!("{secret:?}").contains("hunter2"));
     }
 }

@@ -1,7 +1,9 @@
 //! Blob → install path: by reflink, hard link or copy. Knows directories and modes, not Composer.
 
-mod method;
+mod linker;
+mod strategy;
 mod tree;
 
-pub use method::{Linker, Method, Strategy, probe};
+pub use linker::{LinkError, Linker, Source, Supply, Target, probe};
+pub use strategy::{Method, Refusal, Strategy};
 pub use tree::{Linked, TreeError, TreeOptions, link_tree};

@@ -3,31 +3,30 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, mkdirat};
+use rustix::fs::{AtFlags, Mode, mkdirat, symlinkat, utimensat};
 
-use super::method::{Source, Target};
+use super::linker::{LinkError, Source, Supply, Target, tolerate};
 use super::{Linker, Method};
-use crate::archive;
+use crate::archive::{self, ArchiveError, FileTime, Unpacking};
 use crate::error::{Error, Result, at};
-use crate::store::{BlobName, BlobState, Item, ItemKind, Manifest, Store, open_directory};
+use crate::store::{FileSpec, ItemKind, Manifest, open_directory, open_directory_at, timestamps};
 
 /// What the caller knows of a package beyond its manifest.
 #[derive(Debug, Clone, Copy)]
 pub struct TreeOptions<'a> {
-    /// Composer's umask.
-    pub umask: u32,
-    /// No file may share an inode with the store: plugins, patched packages, what the user names.
+    /// How Composer would unpack the archive.
+    pub unpacking: Unpacking<'a>,
+    /// No file may share an inode with the store: plugins, patched packages, what the user names, what lies
+    /// outside of vendor.
     pub private: bool,
     /// Files that Composer will chmod, relative to the package: they get an inode of their own.
     pub bins: &'a [String],
-    /// Composer would unpack with PHP's ZipArchive, which knows neither modes nor links.
-    pub plain_modes: bool,
 }
 
 /// What was done, from facts.
@@ -41,10 +40,11 @@ pub struct Linked {
     pub method: Option<Method>,
 }
 
-/// Blobs that the store lacks or that were damaged; damaged ones are in quarantine by then.
+/// Why a package could not be made from the store.
 #[derive(Debug)]
 pub enum TreeError {
-    /// The package must be ingested again; `damaged` names paths whose blobs were changed in place.
+    /// Blobs are missing or were damaged; damaged ones are out of the way by then. The package must be
+    /// ingested again; `damaged` names paths whose blobs were changed in place or torn.
     Incomplete {
         /// Paths of the package whose blobs were changed in place or torn.
         damaged: Vec<String>,
@@ -61,178 +61,285 @@ impl From<Error> for TreeError {
 
 /// Makes `target`, which must not exist, into the package that `manifest` describes.
 ///
-/// Files are made in the manifest's order, as the archive tool would.
+/// Files are made in the manifest's order, as the archive tool would. Each is made in a handle of its
+/// directory, and no link is followed on the way there.
 pub fn link_tree(
-    store: &Store,
-    linker: &Linker,
+    linker: &Linker<'_>,
     manifest: &Manifest,
     target: &Path,
     options: TreeOptions<'_>,
     cancel: &AtomicBool,
 ) -> Result<Linked, TreeError> {
+    let times = Times::resolve(manifest, options.unpacking)?;
     // All are looked at before anything is made: a package whose blobs are damaged starts over, and says which.
-    let blobs = sound_blobs(store, manifest, options)?;
+    let files = sound_files(linker, manifest, &times, options)?;
+    let mut files = files.into_iter();
 
-    // A mode that follows the umask is given to mkdir, which keeps an inherited setgid bit; one that doesn't is set.
-    let default_dir = 0o777 & !options.umask;
-    let made_with = |mode| match mode {
-        archive::Mode::Masked(_) if !options.plain_modes => mode.under(options.umask, 0o777),
-        _ => default_dir,
-    };
-    fs::DirBuilder::new()
-        .mode(made_with(manifest.root_mode))
-        .create(target)
-        .map_err(at("creating", target))?;
-    let handle = open_directory(target).map_err(at("opening", target))?;
-    let mut dirs = Directories {
-        handle: handle.as_fd(),
-        root: target,
-        made: HashSet::new(),
-        last: String::new(),
-        mode: default_dir,
-    };
+    let mut dirs = Directories::create(target, manifest.root_mode, options)?;
     // Modes of directories come last and innermost first: one without write permission must be filled before.
     let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
-    if let archive::Mode::Exact(mode) = manifest.root_mode
-        && !options.plain_modes
-    {
+    let mut dir_times: Vec<(&str, i64)> = Vec::new();
+    let exact = |mode| match mode {
+        archive::Mode::Exact(mode) if !options.unpacking.by_zip_archive => Some(mode),
+        _ => None,
+    };
+    if let Some(mode) = exact(manifest.root_mode) {
         dir_modes.push((target.to_owned(), mode));
     }
     let mut linked = Linked::default();
-    let mut blobs = blobs.into_iter();
     for item in &manifest.items {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Interrupted.into());
         }
         match &item.kind {
-            ItemKind::File { digest, size } => {
-                let Some(name) = blobs.next() else {
+            ItemKind::File { size, .. } => {
+                let Some(file) = files.next() else {
                     return Err(Error::Internal(format!("no blob for {}", item.path)).into());
                 };
-                dirs.ensure_parent(&item.path)?;
-                let private = options.private || options.bins.contains(&item.path);
-                let source = Source {
-                    digest,
-                    mode: mode_of(item, options),
-                    name: &name,
+                let (parent, name) = dirs.parent(&item.path)?;
+                let place = Target {
+                    dir: parent,
+                    name,
+                    path: &|| target.join(&item.path),
                 };
-                let file = Target {
-                    dir: handle.as_fd(),
-                    root: target,
-                    name: &item.path,
-                };
-                let method = match linker.link(store, &source, &file, private) {
+                let method = match linker.link(&file.source, &file.spec, &place) {
                     Ok(method) => method,
                     // Another process has taken it away since we looked.
-                    Err(error) if error.is_not_found() => {
+                    Err(LinkError::Vanished) => {
                         return Err(TreeError::Incomplete {
                             damaged: Vec::new(),
                         });
                     }
-                    Err(error) => return Err(error.into()),
+                    Err(LinkError::Failed(error)) => return Err(error.into()),
                 };
                 linked.files += 1;
                 linked.bytes += size;
-                if !private {
+                if !file.is_private {
                     linked.method = linked.method.max(Some(method));
                 }
             }
             ItemKind::Dir => {
-                dirs.ensure(&item.path, made_with(item.mode))?;
-                if let archive::Mode::Exact(mode) = item.mode
-                    && !options.plain_modes
+                if dirs.make(&item.path, item.mode)?
+                    && let FileTime::At(seconds) = times.of_dirs[item.time as usize]
                 {
+                    dir_times.push((&item.path, seconds));
+                }
+                if let Some(mode) = exact(item.mode) {
                     dir_modes.push((target.join(&item.path), mode));
                 }
             }
             ItemKind::Symlink { target: to } => {
-                dirs.ensure_parent(&item.path)?;
-                let path = target.join(&item.path);
-                symlink(OsStr::from_bytes(to), &path).map_err(at("linking", &path))?;
+                let (parent, name) = dirs.parent(&item.path)?;
+                symlinkat(OsStr::from_bytes(to), parent, name)
+                    .map_err(|error| at("linking", &target.join(&item.path))(error.into()))?;
             }
         }
     }
+    // Times come when nothing is made in a directory any more.
+    for (path, seconds) in dir_times {
+        dirs.set_time(path, seconds)?;
+    }
+    if let FileTime::At(seconds) = times.of_root {
+        dirs.set_time(".", seconds)?;
+    }
     for (path, mode) in dir_modes.iter().rev() {
-        fs::set_permissions(path, fs::Permissions::from_mode(*mode))
-            .map_err(at("setting the mode of", path))?;
+        let set = fs::set_permissions(path, fs::Permissions::from_mode(*mode));
+        match set.as_ref().map_err(rustix::io::Errno::from_io_error) {
+            Err(Some(errno)) => tolerate(Err(errno)),
+            _ => set,
+        }
+        .map_err(at("setting the mode of", path))?;
     }
     Ok(linked)
 }
 
-/// The names of the blobs of all files, in the manifest's order, if all are in the store and sound.
-fn sound_blobs(
-    store: &Store,
+/// The times that a manifest names, as they come out here.
+struct Times {
+    of_files: Vec<FileTime>,
+    of_dirs: Vec<FileTime>,
+    of_root: FileTime,
+}
+
+impl Times {
+    fn resolve(manifest: &Manifest, unpacking: Unpacking<'_>) -> Result<Self> {
+        let declined = |error: ArchiveError| Error::Declined {
+            reason: error.to_string(),
+        };
+        let all = |resolve: &dyn Fn(archive::Time) -> Result<FileTime, ArchiveError>| {
+            manifest
+                .times
+                .iter()
+                .map(|&time| resolve(time).map_err(declined))
+                .collect::<Result<Vec<FileTime>>>()
+        };
+        Ok(Self {
+            of_files: all(&|time| unpacking.file_time(time))?,
+            of_dirs: all(&|time| unpacking.dir_time(time))?,
+            of_root: unpacking.dir_time(manifest.root_time).map_err(declined)?,
+        })
+    }
+}
+
+/// A file with the inode that it is made from.
+struct SoundFile {
+    spec: FileSpec,
+    source: Source,
+    is_private: bool,
+}
+
+/// Finds the blobs of all files, in the manifest's order, if all are in the store and sound.
+fn sound_files(
+    linker: &Linker<'_>,
     manifest: &Manifest,
+    times: &Times,
     options: TreeOptions<'_>,
-) -> Result<Vec<BlobName>, TreeError> {
-    let mut blobs = Vec::with_capacity(manifest.items.len());
+) -> Result<Vec<SoundFile>, TreeError> {
+    let mut files = Vec::with_capacity(manifest.items.len());
     let mut damaged = Vec::new();
-    let mut missing = false;
+    let mut is_complete = true;
     for item in &manifest.items {
-        let ItemKind::File { digest, size } = &item.kind else {
+        let ItemKind::File { digest, size } = item.kind else {
             continue;
         };
-        let mode = mode_of(item, options);
-        let name = BlobName::new(digest, mode);
-        match store.settled_blob_state(&name, digest, *size, mode) {
-            BlobState::Sound => {}
-            BlobState::Damaged => {
-                store.quarantine_blob(&store.blob_path(digest, mode))?;
+        let spec = FileSpec {
+            digest,
+            size,
+            mode: options.unpacking.file_mode(item.mode),
+            time: times.of_files[item.time as usize],
+        };
+        let is_private = options.private || options.bins.contains(&item.path);
+        match linker.supply(&spec, is_private)? {
+            Supply::Ready(source) => files.push(SoundFile {
+                spec,
+                source,
+                is_private,
+            }),
+            Supply::Missing => is_complete = false,
+            Supply::Damaged => {
+                is_complete = false;
                 damaged.push(item.path.clone());
             }
-            BlobState::Missing => {
-                // First time under this umask: the same bytes may be there with another mode.
-                match store.sibling_blob(digest, *size) {
-                    Some(sibling) => {
-                        store.ensure_blob_from(digest, mode, *size, &sibling)?;
-                    }
-                    None => missing = true,
-                }
-            }
         }
-        blobs.push(name);
     }
-    if missing || !damaged.is_empty() {
-        return Err(TreeError::Incomplete { damaged });
-    }
-    Ok(blobs)
-}
-
-fn mode_of(item: &Item, options: TreeOptions<'_>) -> u32 {
-    if options.plain_modes {
-        0o666 & !options.umask
+    if is_complete {
+        Ok(files)
     } else {
-        item.mode_under(options.umask)
+        Err(TreeError::Incomplete { damaged })
     }
 }
 
-/// The directories made so far, so that none is asked for twice.
+/// The directories of a package, made as they are needed.
 struct Directories<'a> {
-    handle: BorrowedFd<'a>,
     root: &'a Path,
+    handle: OwnedFd,
+    options: TreeOptions<'a>,
     made: HashSet<String>,
-    /// The one asked for last: files of a directory mostly follow each other.
-    last: String,
-    mode: u32,
+    /// Where the last file was made: the path and a handle for each of its directories, outermost first.
+    /// Files of a directory mostly follow each other.
+    open_path: String,
+    open: Vec<(usize, OwnedFd)>,
 }
 
-impl Directories<'_> {
-    fn ensure_parent(&mut self, path: &str) -> Result<()> {
-        match path.rsplit_once('/') {
-            Some((parent, _)) => self.ensure(parent, self.mode),
-            None => Ok(()),
-        }
+impl<'a> Directories<'a> {
+    fn create(root: &'a Path, mode: archive::Mode, options: TreeOptions<'a>) -> Result<Self> {
+        fs::DirBuilder::new()
+            .mode(made_with(mode, options))
+            .create(root)
+            .map_err(at("creating", root))?;
+        let handle = open_directory(root).map_err(at("opening", root))?;
+        Ok(Self {
+            root,
+            handle,
+            options,
+            made: HashSet::new(),
+            open_path: String::new(),
+            open: Vec::new(),
+        })
     }
 
-    fn ensure(&mut self, path: &str, mode: u32) -> Result<()> {
-        if path == self.last || self.made.contains(path) {
-            return Ok(());
+    /// The handle of the directory that a path lies in, and the path's last part.
+    fn parent<'p>(&mut self, path: &'p str) -> Result<(BorrowedFd<'_>, &'p str)> {
+        let Some((parent, name)) = path.rsplit_once('/') else {
+            return Ok((self.handle.as_fd(), path));
+        };
+        self.enter(parent)?;
+        let dir = self
+            .open
+            .last()
+            .map_or(self.handle.as_fd(), |(_, dir)| dir.as_fd());
+        Ok((dir, name))
+    }
+
+    /// Makes a directory with an entry of its own. `false`: it was there already, and stays as it is.
+    fn make(&mut self, path: &str, mode: archive::Mode) -> Result<bool> {
+        if self.made.contains(path) {
+            return Ok(false);
         }
-        self.ensure_parent(path)?;
-        mkdirat(self.handle, path, Mode::from_raw_mode(mode))
+        let mode = made_with(mode, self.options);
+        let (parent, name) = self.parent(path)?;
+        mkdirat(parent, name, Mode::from_raw_mode(mode))
             .map_err(|error| at("creating", &self.root.join(path))(error.into()))?;
         self.made.insert(path.to_owned());
-        path.clone_into(&mut self.last);
+        Ok(true)
+    }
+
+    /// Opens a directory, which is made with its parents if it isn't there.
+    fn enter(&mut self, path: &str) -> Result<()> {
+        if self.open_path == path {
+            return Ok(());
+        }
+        // Handles of directories that the path isn't below are let go.
+        while let Some(&(end, _)) = self.open.last() {
+            let common = &self.open_path[..end];
+            if path == common
+                || (path.starts_with(common) && path.as_bytes().get(end) == Some(&b'/'))
+            {
+                break;
+            }
+            self.open.pop();
+        }
+        let mut begin = self.open.last().map_or(0, |&(end, _)| end + 1);
+        while begin < path.len() {
+            let end = path[begin..].find('/').map_or(path.len(), |at| begin + at);
+            let (whole, name) = (&path[..end], &path[begin..end]);
+            let parent = self
+                .open
+                .last()
+                .map_or(self.handle.as_fd(), |(_, dir)| dir.as_fd());
+            let failed = |action: &'static str, root: &Path, error: std::io::Error| {
+                at(action, &root.join(whole))(error)
+            };
+            if !self.made.contains(whole) {
+                let mode = Mode::from_raw_mode(made_with(archive::Mode::Default, self.options));
+                mkdirat(parent, name, mode)
+                    .map_err(|error| failed("creating", self.root, error.into()))?;
+                self.made.insert(whole.to_owned());
+            }
+            let dir = open_directory_at(parent, name)
+                .map_err(|error| failed("opening", self.root, error))?;
+            self.open.push((end, dir));
+            begin = end + 1;
+        }
+        path.clone_into(&mut self.open_path);
         Ok(())
+    }
+
+    fn set_time(&self, path: &str, seconds: i64) -> Result<()> {
+        tolerate(utimensat(
+            &self.handle,
+            path,
+            &timestamps(seconds),
+            AtFlags::SYMLINK_NOFOLLOW,
+        ))
+        .map_err(|error| at("setting the time of", &self.root.join(path))(error))
+    }
+}
+
+/// The mode that mkdir is called with: the kernel takes the umask from it, or a default ACL decides instead,
+/// and an inherited set-group-ID bit stays.
+fn made_with(mode: archive::Mode, options: TreeOptions<'_>) -> u32 {
+    match mode {
+        archive::Mode::Masked(bits) if !options.unpacking.by_zip_archive => bits,
+        _ => 0o777,
     }
 }

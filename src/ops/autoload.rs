@@ -12,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::attend::attend;
 use super::pool::with_pool;
+use crate::archive::Zone;
 use crate::classmap::identity::Moment;
 use crate::classmap::lists::{Lists, Placed};
 use crate::classmap::scan::{Classes, Memory, Survey, join, survey};
 use crate::classmap::trace::{self, Verdict};
 use crate::classmap::walk::{Declined, Found, real_path};
 use crate::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
-use crate::error::{Error, Result, in_store};
-use crate::fs::write_atomically_below;
+use crate::error::{Error, Result};
 use crate::report::Host;
 use crate::sealed;
 use crate::settings::{Overrides, Settings};
@@ -29,8 +29,8 @@ use crate::wire::{
     UnchangedRequest, UnsureFile,
 };
 
-const BUCKET: &str = "autoload-v1";
-const MAGIC: &[u8; 8] = b"ALDUMP01";
+const BUCKET: &str = "autoload-v2";
+const MAGIC: &[u8; 8] = b"ALDUMP02";
 
 /// More files than this for PHP to read one by one: its own generator is the better road.
 const UNSURE: usize = 2_000;
@@ -83,35 +83,34 @@ fn digest(path: &Path) -> Option<String> {
 /// Where a project's records are. Without a store nothing is remembered.
 struct Place {
     store: Option<Store>,
-    records: PathBuf,
-    trace: PathBuf,
-    dump: PathBuf,
+    records: String,
+    trace: String,
+    dump: String,
 }
 
 impl Place {
     fn of(settings: &Settings, vendor_dir: &Path) -> Self {
         let name = hex(&Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes())[..16]);
-        let bucket = settings.store.join(BUCKET);
         Self {
-            store: Store::open(&settings.store).ok(),
-            records: bucket.join(format!("{name}.records")),
-            trace: bucket.join(format!("{name}.walk")),
-            dump: bucket.join(format!("{name}.dump")),
+            store: Store::open_at_once(&settings.store).ok(),
+            records: format!("{BUCKET}/{name}.records"),
+            trace: format!("{BUCKET}/{name}.walk"),
+            dump: format!("{BUCKET}/{name}.dump"),
         }
     }
 
-    fn read(&self, path: &Path) -> Vec<u8> {
-        match self.store {
-            Some(_) => fs::read(path).unwrap_or_default(),
-            None => Vec::new(),
-        }
+    fn read(&self, place: &str) -> Vec<u8> {
+        self.store
+            .as_ref()
+            .and_then(|store| store.read_bytes(place))
+            .unwrap_or_default()
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        if self.store.is_none() {
-            return Ok(());
+    fn write(&self, place: &str, bytes: &[u8]) -> Result<()> {
+        match &self.store {
+            Some(store) => store.write_bytes(place, bytes),
+            None => Ok(()),
         }
-        write_atomically_below(path, bytes).map_err(in_store("writing", path))
     }
 }
 
@@ -162,13 +161,16 @@ pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
         let place = Place::of(&settings, &request.vendor_dir);
         let clock = Clock::start(&request.vendor_dir);
         let by_php = known(&request.known)?;
+        let zone = Zone::of(request.timezone.as_deref());
         let bytes = place.read(&place.records);
         let answer = with_pool(settings.threads, |pool| {
             pool.install(|| {
-                let records = Records::decode(&bytes, request.dialect);
+                let records = Records::decode(&place.records, &bytes, request.dialect);
                 let placed = placed(request);
                 let lists = match &place.store {
-                    Some(store) if !placed.is_empty() => Lists::of(store, request.dialect, &placed),
+                    Some(store) if !placed.is_empty() => {
+                        Lists::of(store, request.dialect, &zone, &placed)
+                    }
                     _ => Lists::default(),
                 };
                 let known = Known {
@@ -288,6 +290,7 @@ fn placed(request: &ScanRequest) -> Vec<Placed> {
             Some(Placed {
                 directory: real_path(&package.path).ok()?,
                 key: package.dist.key(),
+                by_zip_archive: package.plain_modes,
                 from: Moment::from_nanos(package.made.0),
                 until: Moment::from_nanos(package.made.1),
             })
@@ -348,7 +351,10 @@ fn remember(
             .settled(clock)
             .filter(|(real, ..)| !unsettled(real))
             .chain(keep.iter().copied());
-        let _ = place.write(&place.records, &Records::encode(dialect, files));
+        let _ = place.write(
+            &place.records,
+            &Records::encode(&place.records, dialect, files),
+        );
     }
     read
 }
@@ -367,7 +373,7 @@ fn keep_trace(
     let trace = survey
         .seen
         .as_ref()
-        .and_then(|seen| trace::encode(digest, seen, clock));
+        .and_then(|seen| trace::encode(&place.trace, digest, seen, clock));
     if let Some(bytes) = trace {
         let _ = place.write(&place.trace, &bytes);
     }
@@ -386,7 +392,7 @@ fn note(place: &Place, request: &ScanRequest, digest: [u8; 32]) {
         classes: 0,
         outputs: Vec::new(),
     };
-    let _ = place.write(&place.dump, &sealed::encode(MAGIC, &dump));
+    let _ = place.write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump));
 }
 
 /// Whether a dump with this fingerprint would give what is there already.
@@ -405,7 +411,7 @@ fn compare(
 ) -> Result<UnchangedAnswer> {
     let place = Place::of(settings, &request.vendor_dir);
     let bytes = place.read(&place.dump);
-    let Some(dump) = sealed::decode::<Dump>(MAGIC, &bytes) else {
+    let Some(dump) = sealed::decode::<Dump>(MAGIC, &place.dump, &bytes) else {
         return Ok(UnchangedAnswer::default());
     };
     if dump.fingerprint.is_empty()
@@ -424,7 +430,7 @@ fn compare(
     };
     let trace = place.read(&place.trace);
     let verdict = with_pool(settings.threads, |pool| {
-        pool.install(|| trace::check(&trace, dump.digest, cancel))
+        pool.install(|| trace::check(&place.trace, &trace, dump.digest, cancel))
     })?;
     match verdict {
         Verdict::Same => return Ok(unchanged),
@@ -440,12 +446,13 @@ fn compare(
         rules: dump.rules,
         known: Vec::new(),
         placed: Vec::new(),
+        timezone: None,
     };
     let clock = Clock::start(&request.vendor_dir);
     let bytes = place.read(&place.records);
     let digest = with_pool(settings.threads, |pool| {
         pool.install(|| {
-            let records = Records::decode(&bytes, again.dialect);
+            let records = Records::decode(&place.records, &bytes, again.dialect);
             let lists = Lists::default();
             let known = Known {
                 records: &records,
@@ -486,7 +493,7 @@ pub fn dumped(request: &DumpedRequest, host: &mut dyn Host) -> Result<DumpedAnsw
 fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBool) -> Result<bool> {
     let place = Place::of(settings, &request.vendor_dir);
     let bytes = place.read(&place.dump);
-    let Some(mut dump) = sealed::decode::<Dump>(MAGIC, &bytes) else {
+    let Some(mut dump) = sealed::decode::<Dump>(MAGIC, &place.dump, &bytes) else {
         return Ok(false);
     };
     // Another process has made a scan of its own since.
@@ -517,6 +524,6 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
     dump.classes = request.classes;
     dump.outputs = outputs;
     Ok(place
-        .write(&place.dump, &sealed::encode(MAGIC, &dump))
+        .write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump))
         .is_ok())
 }

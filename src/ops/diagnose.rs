@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Result, at};
 use crate::fs::{beside, remove_all};
-use crate::link::{Method, probe};
+use crate::link::{Method, Refusal, probe};
 use crate::settings::{Overrides, Settings};
 use crate::store::{LAYOUT, Store};
-use crate::wire::{DiagnoseAnswer, DiagnoseRequest, PROTOCOL, Place};
+use crate::wire::{DiagnoseAnswer, DiagnoseRequest, PROTOCOL, Place, Sharing};
 
 /// Looks at the store and at the project's file system. Nothing that it makes is left behind.
 ///
@@ -28,12 +28,14 @@ pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
         vendor: place(&request.vendor_dir, &project),
         usage: None,
         method: None,
+        sharing: None,
         problem: None,
     };
     match try_out(&settings, &project) {
-        Ok((store, method)) => {
-            answer.usage = store.usage().ok();
+        Ok((store, method, refusal)) => {
+            answer.usage = Some(store.usage());
             answer.method = Some(method);
+            answer.sharing = refusal.map(Sharing::from);
         }
         Err(error) => {
             answer.problem = Some(match error.hint() {
@@ -45,13 +47,15 @@ pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
     Ok(answer)
 }
 
-fn try_out(settings: &Settings, project: &Path) -> Result<(Store, Method)> {
+fn try_out(settings: &Settings, project: &Path) -> Result<(Store, Method, Option<Refusal>)> {
     let store = Store::open(&settings.store)?;
+    store.check_file_system()?;
     let directory = beside(&project.join("allegro"));
     fs::create_dir(&directory).map_err(at("creating", &directory))?;
-    let method = probe(&store, settings.strategy, &directory);
+    let found = probe(&store, settings.strategy, &directory);
     let _ = remove_all(&directory);
-    Ok((store, method?))
+    let (method, refusal) = found?;
+    Ok((store, method, refusal))
 }
 
 /// The path itself or what exists of it.
@@ -108,10 +112,10 @@ mod tests {
         };
         let project = dir.path().join("project");
         fs::create_dir(&project).expect("a project");
-        let (_, method) = try_out(&settings, &project).expect("tried");
+        let (_, method, _) = try_out(&settings, &project).expect("tried");
         assert!(method < Method::Copy, "{method}");
         assert_eq!(fs::read_dir(&project).expect("list").count(), 0);
-        assert_eq!(store.usage().expect("usage").blobs, 0);
+        assert_eq!(store.usage().blobs, 0);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod outlines;
 mod pool;
 mod prepare;
 mod remove;
+mod replace;
 mod resolve;
 
 pub use autoload::{dumped, scan, unchanged};
@@ -17,4 +18,5 @@ pub use diagnose::diagnose;
 pub use info::info;
 pub use prepare::prepare;
 pub use remove::remove;
+pub use replace::replace;
 pub use resolve::{resolve, warm_up};

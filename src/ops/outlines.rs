@@ -1,7 +1,7 @@
 //! What earlier resolutions read of metadata files, so that a file of Composer's cache that hasn't changed isn't read
 //! again.
 //!
-//! On disk, for each directory of Composer's cache: `metadata-v1/<32 hex of the directory's digest>`: the length of the
+//! On disk, for each directory of Composer's cache: `metadata-v2/<32 hex of the directory's digest>`: the length of the
 //! index (eight bytes, little endian), [`Index`], sealed (see [`crate::sealed`]), then the outlines, each encoded by
 //! postcard. They are read one by one, because a run needs few of those that all projects together have.
 
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::classmap::Identity;
-use crate::fs::write_atomically_below;
+use crate::fs::{open_regular, put};
 use crate::resolve::outline::{FORMAT, Outline};
 use crate::sealed;
 use crate::store::{Store, hex};
 
-const BUCKET: &str = "metadata-v1";
-const MAGIC: &[u8; 8] = b"ALMETA02";
+const BUCKET: &str = "metadata-v2";
+const MAGIC: &[u8; 8] = b"ALMETA03";
 
 /// The index begins behind its length.
 const HEAD: usize = 8;
@@ -79,6 +79,8 @@ fn format() -> (u32, String) {
 #[derive(Debug, Default)]
 pub(super) struct Outlines {
     path: PathBuf,
+    /// The path below the store's root.
+    place: String,
     /// `None` if there are none yet, or none that can be read.
     file: Option<File>,
     /// Where the first of them begins.
@@ -91,15 +93,17 @@ impl Outlines {
     /// Those of a directory of Composer's cache.
     pub fn open(store: &Store, cache_dir: &Path) -> Self {
         let name = hex(&Sha256::digest(cache_dir.as_os_str().as_encoded_bytes())[..16]);
-        let path = store.root().join(BUCKET).join(name);
-        Self::read(&path).unwrap_or_else(|| Self {
+        let place = format!("{BUCKET}/{name}");
+        let path = store.root().join(&place);
+        Self::read(&path, &place).unwrap_or_else(|| Self {
             path,
+            place,
             ..Self::default()
         })
     }
 
-    fn read(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
+    fn read(path: &Path, place: &str) -> Option<Self> {
+        let file = open_regular(path).ok()??;
         let mut length = [0; HEAD];
         file.read_exact_at(&mut length, 0).ok()?;
         let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
@@ -108,13 +112,14 @@ impl Outlines {
         }
         let mut index = vec![0; length];
         file.read_exact_at(&mut index, HEAD as u64).ok()?;
-        let index: Index = sealed::decode(MAGIC, &index)?;
+        let index: Index = sealed::decode(MAGIC, place, &index)?;
         if index.format != format() {
             return None;
         }
         let files = index.files.into_iter();
         Some(Self {
             path: path.to_owned(),
+            place: place.to_owned(),
             file: Some(file),
             base: (HEAD + length) as u64,
             index: files.map(|entry| (entry.file.clone(), entry)).collect(),
@@ -203,13 +208,13 @@ impl Outlines {
             files: entries,
             missing: gone.into_iter().map(str::to_owned).collect(),
         };
-        let index = sealed::encode(MAGIC, &index);
+        let index = sealed::encode(MAGIC, &self.place, &index);
         let length = (index.len() as u64).to_le_bytes();
         let bytes = [&length[..], &index, &outlines].concat();
         if self.file.is_none() {
             self.forget_old_ones();
         }
-        let _ = write_atomically_below(&self.path, &bytes);
+        let _ = put(&self.path, &bytes);
     }
 
     /// Caches come and go, each with a directory of its own: records that have not been written for long go with the

@@ -1,6 +1,7 @@
 //! Packages → directories in staging: from the store, from Composer's archive cache, or from the network.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,27 +10,31 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
+use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
 use super::pool::with_pool;
-use crate::archive::utf8_locale;
+use crate::archive::{Unpacking, Zone, utf8_locale};
 use crate::classmap::identity::Moment;
 use crate::composer::ManifestKey;
 use crate::error::{Error, Result, at};
 use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
 use crate::fs::{owner_is_alive, remove_all};
-use crate::link::{Linker, Method, Strategy, TreeError, TreeOptions, link_tree};
+use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
 use crate::report::{Event, Host};
 use crate::settings::Settings;
-use crate::store::{ItemKind, Manifest, Store, ingest};
+use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest};
 use crate::wire::{
     HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
 };
 
 /// What staging directories are called: this, then [`crate::fs::unique`].
 const STAGING_PREFIX: &str = ".allegro-";
+
+/// The time that one call may spend on removing what former versions left in the store.
+const RETIREMENT: Duration = Duration::from_millis(100);
 
 /// Makes all packages of the request ready in staging.
 ///
@@ -40,8 +45,11 @@ const STAGING_PREFIX: &str = ".allegro-";
 /// Only for what concerns the whole request; a package's own trouble is in its [`Outcome`].
 pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareAnswer> {
     let settings = Settings::resolve(&request.settings)?;
-    let store = match Store::open(&settings.store) {
+    // In the extension it is that already.
+    rustix::process::umask(Mode::from_raw_mode(request.umask));
+    let store = match open_store(&settings, host) {
         Ok(store) => store,
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error @ Error::Store { .. }) => return Ok(decline_all(request, error)),
         Err(error) => return Err(error),
     };
@@ -56,10 +64,11 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
 
     let run = Run {
         started: Moment::now(),
-        linker: Linker::new(settings.strategy),
+        linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
+        zone: Zone::of(request.timezone.as_deref()),
+        damages: Mutex::new(Vec::new()),
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
         method: Mutex::new(None),
-        notices: Mutex::new(Vec::new()),
         cancel: AtomicBool::new(false),
         request,
         settings: &settings,
@@ -73,7 +82,35 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         run.unstage();
         return Err(Error::Interrupted);
     }
-    Ok(run.answer())
+    let answer = run.answer();
+    store.retire_former_buckets(RETIREMENT);
+    Ok(answer)
+}
+
+/// Opens the store; says so if another process keeps it locked for long.
+fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
+    let host = RefCell::new(host);
+    let is_told = Cell::new(false);
+    let is_interrupted = Cell::new(false);
+    let opened = Store::open_patiently(&settings.store, &|waited| {
+        let mut host = host.borrow_mut();
+        is_interrupted.set(host.interrupted());
+        if waited > Duration::from_secs(1) && !is_told.replace(true) {
+            let message = format!(
+                "another process has locked the store at {}; waiting up to {} seconds",
+                settings.store.display(),
+                PATIENCE.as_secs()
+            );
+            host.events(vec![Event::Notice { message }]);
+        }
+        !is_interrupted.get() && waited < PATIENCE
+    });
+    if is_interrupted.get() {
+        return Err(Error::Interrupted);
+    }
+    let store = opened?;
+    store.check_file_system()?;
+    Ok(store)
 }
 
 /// How the project's HTTP requests are made.
@@ -140,16 +177,27 @@ fn sweep_staging(staging: &Path) {
     }
 }
 
+/// A file of the store that was changed in place or torn.
+struct Damage {
+    /// For people.
+    file: String,
+    /// Of its package.
+    key: ManifestKey,
+}
+
 /// One call of [`prepare`], shared by its threads.
 struct Run<'a> {
     request: &'a PrepareRequest,
     settings: &'a Settings,
     store: &'a Store,
     started: Moment,
-    linker: Linker,
+    linker: Linker<'a>,
+    /// The zone of local times in archives.
+    zone: Zone,
+    /// Files that were changed in place or torn, and whose.
+    damages: Mutex<Vec<Damage>>,
     answers: Mutex<HashMap<usize, Outcome>>,
     method: Mutex<Option<Method>>,
-    notices: Mutex<Vec<String>>,
     cancel: AtomicBool,
 }
 
@@ -160,6 +208,12 @@ impl Run<'_> {
 
     fn work_in(&self, pool: &rayon::ThreadPool, events: &Sender<Event>) {
         let (local, mut wanted) = plan(self.store, &self.request.packages);
+        if !self.store.is_writable() {
+            // Nothing can be added.
+            for package in wanted.drain(..) {
+                self.settle(package, read_only(), events);
+            }
+        }
         // What the store or the cache turned out not to hold soundly is downloaded in a second round.
         let unsound = Mutex::new(Vec::new());
         pool.in_place_scope(|scope| {
@@ -167,7 +221,7 @@ impl Run<'_> {
                 let (events, unsound) = (events.clone(), &unsound);
                 scope.spawn(move |_| {
                     let outcome = match road {
-                        Road::Store => self.take_from_store(package, &events),
+                        Road::Store => self.take_from_store(package),
                         Road::Archive => self.take_from_archive(package),
                     };
                     match outcome {
@@ -216,7 +270,7 @@ impl Run<'_> {
     }
 
     /// `None`: the package's blobs or manifest are not sound and there is no archive either.
-    fn take_from_store(&self, package: &PackageRequest, events: &Sender<Event>) -> Option<Outcome> {
+    fn take_from_store(&self, package: &PackageRequest) -> Option<Outcome> {
         let manifest = match self.store.read_manifest(&package.dist.key()) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return self.take_from_archive(package),
@@ -232,37 +286,45 @@ impl Run<'_> {
         match linked {
             Ok(files) => Some(self.ready(package, Origin::Store, files, 0)),
             Err(TreeError::Incomplete { damaged }) => {
-                if !damaged.is_empty() {
-                    let message = self.damage(package, &damaged);
-                    // In the answer too, for callers that take no events.
-                    self.notices.lock().push(message.clone());
-                    let _ = events.send(Event::Notice { message });
-                }
+                self.note_damage(package, damaged);
                 self.take_from_archive(package)
             }
             Err(TreeError::Failed(error)) => Some(error.into()),
         }
     }
 
-    /// Says what was found damaged, and which projects may have it through a hard link.
-    fn damage(&self, package: &PackageRequest, damaged: &[String]) -> String {
+    fn note_damage(&self, package: &PackageRequest, paths: Vec<String>) {
+        self.damages
+            .lock()
+            .extend(paths.into_iter().map(|path| Damage {
+                file: format!("{path} of {} ({})", package.name, package.version),
+                key: package.dist.key(),
+            }));
+    }
+
+    /// Says what was found damaged, and which projects may have it through a hard link: one line, whatever
+    /// happened.
+    fn damage(&self) -> Option<String> {
+        let mut damages = std::mem::take(&mut *self.damages.lock());
+        damages.sort_by(|one, other| one.file.cmp(&other.file));
+        let first = damages.first()?;
+        let files: Vec<&str> = damages.iter().map(|damage| damage.file.as_str()).collect();
         let projects: Vec<String> = self
             .store
-            .projects_with(&package.dist.key())
+            .projects_with(&first.key)
             .iter()
             .map(|project| project.display().to_string())
             .collect();
+        let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
         let mut text = format!(
-            "{} of {} ({}) was changed in place or torn; the store's copy went to quarantine and is restored from the archive",
-            damaged.join(", "),
-            package.name,
-            package.version
+            "the store's copies of {} were changed in place or torn; they went to quarantine and are restored from the archives",
+            first_names(&files)
         );
         if !projects.is_empty() {
-            text.push_str("; these projects have the package: ");
-            text.push_str(&projects.join(", "));
+            text.push_str("; projects that have the package: ");
+            text.push_str(&first_names(&projects));
         }
-        text
+        Some(text)
     }
 
     /// `None`: there is no (valid) archive in Composer's cache.
@@ -292,13 +354,16 @@ impl Run<'_> {
         from: Origin,
         downloaded: u64,
     ) -> Result<Outcome> {
+        if !self.store.is_writable() {
+            return Ok(read_only());
+        }
         let ingest = || {
             ingest(
                 self.store,
                 archive,
                 &package.dist,
                 (&package.name, &package.version),
-                self.request.umask,
+                self.unpacking(package),
                 &self.cancel,
             )
         };
@@ -307,7 +372,8 @@ impl Run<'_> {
         self.store.write_manifest(&key, &ingested.manifest)?;
         let linked = match self.link(package, &ingested.manifest) {
             // Another process took a blob of ours for torn, and has renewed it or is about to.
-            Err(TreeError::Incomplete { .. }) => {
+            Err(TreeError::Incomplete { damaged }) => {
+                self.note_damage(package, damaged);
                 ingest()?;
                 self.link(package, &ingested.manifest)
             }
@@ -345,19 +411,11 @@ impl Run<'_> {
         }
         let stage = self.stage(package);
         let options = TreeOptions {
-            umask: self.request.umask,
+            unpacking: self.unpacking(package),
             private: package.private,
             bins: &package.bins,
-            plain_modes: package.plain_modes,
         };
-        let result = link_tree(
-            self.store,
-            &self.linker,
-            manifest,
-            &stage,
-            options,
-            &self.cancel,
-        );
+        let result = link_tree(&self.linker, manifest, &stage, options, &self.cancel);
         match result {
             Ok(linked) => {
                 let mut method = self.method.lock();
@@ -366,8 +424,24 @@ impl Run<'_> {
             }
             Err(error) => {
                 let _ = remove_all(&stage);
-                Err(error)
+                Err(match error {
+                    // What the system refuses us it may allow Composer, or Composer says it in its own words.
+                    TreeError::Failed(error @ Error::Filesystem { .. }) if !error.is_full() => {
+                        TreeError::Failed(Error::Declined {
+                            reason: error.to_string(),
+                        })
+                    }
+                    other => other,
+                })
             }
+        }
+    }
+
+    fn unpacking(&self, package: &PackageRequest) -> Unpacking<'_> {
+        Unpacking {
+            umask: self.request.umask,
+            zone: &self.zone,
+            by_zip_archive: package.plain_modes,
         }
     }
 
@@ -488,17 +562,25 @@ impl Run<'_> {
     }
 
     fn answer(self) -> PrepareAnswer {
+        let damage = self.damage();
         let mut answers = self.answers.into_inner();
-        let linked: Vec<ManifestKey> = self
-            .request
-            .packages
-            .iter()
-            .filter(|package| matches!(answers.get(&package.id), Some(Outcome::Ready { .. })))
-            .map(|package| package.dist.key())
-            .collect();
-        // Only for naming projects later: no reason to fail an install.
-        let _ = self.store.note_root(&self.request.vendor_dir, &linked);
-        let packages = self
+        let vendor_dir = self.request.vendor_dir.as_path();
+        let mut roots: BTreeMap<&Path, Vec<ManifestKey>> = BTreeMap::new();
+        for package in &self.request.packages {
+            if matches!(answers.get(&package.id), Some(Outcome::Ready { .. })) {
+                // What lies outside of vendor is a root of its own: a project that is made has no vendor yet.
+                let root = match &package.path {
+                    Some(path) if !path.starts_with(vendor_dir) => path,
+                    _ => vendor_dir,
+                };
+                roots.entry(root).or_default().push(package.dist.key());
+            }
+        }
+        for (root, keys) in roots {
+            // Only for naming projects and for pruning later: no reason to fail an install.
+            let _ = self.store.note_root(root, &keys);
+        }
+        let packages: Vec<PackageAnswer> = self
             .request
             .packages
             .iter()
@@ -510,15 +592,27 @@ impl Run<'_> {
             })
             .collect();
         let method = self.method.into_inner();
-        let mut notices = self.notices.into_inner();
-        if method == Some(Method::Copy)
-            && self.settings.strategy == Strategy::Auto
-            && first_time(self.store, &self.request.vendor_dir)
+        let mut notices: Vec<String> = damage.into_iter().collect();
+        let left = packages
+            .iter()
+            .filter(|package| package.outcome == read_only())
+            .count();
+        if left > 0 {
+            notices.push(format!(
+                "the store at {} can't be written; Composer installs what it lacks ({left} package{})",
+                self.store.root().display(),
+                if left == 1 { "" } else { "s" }
+            ));
+        }
+        if let Some(refusal) = self.linker.refusal()
+            && method.is_some()
+            && first_time(self.store, &self.request.vendor_dir, refusal)
         {
             notices.push(format!(
-                "files are copied, because they can be neither reflinked nor hard-linked from the store at {} to {}; a store on the project's file system (ALLEGRO_STORE) is faster and saves space",
+                "files are copied from the store at {}, because {}; {}",
                 self.store.root().display(),
-                self.request.vendor_dir.display()
+                refusal.reason(),
+                refusal.advice()
             ));
         }
         PrepareAnswer {
@@ -552,6 +646,13 @@ fn sweep_downloads(dest: &Path) {
     }
 }
 
+fn read_only() -> Outcome {
+    Outcome::Declined {
+        reason: "the store can't be written".to_owned(),
+        loud: false,
+    }
+}
+
 fn declined(error: &FetchError) -> Outcome {
     Outcome::Declined {
         reason: error.to_string(),
@@ -578,10 +679,20 @@ fn header(line: &str) -> Option<(String, String)> {
     Some((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Whether this vendor directory hasn't been told yet that its files are copied.
-fn first_time(store: &Store, vendor_dir: &Path) -> bool {
+/// Whether this vendor directory hasn't been told yet why its files are copied.
+fn first_time(store: &Store, vendor_dir: &Path, refusal: Refusal) -> bool {
     let name = sha2::Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
     let told = store.root().join("told");
-    fs::create_dir_all(&told).is_ok()
-        && fs::File::create_new(told.join(crate::store::hex(&name[..16]))).is_ok()
+    let name = format!("{}-{refusal:?}", crate::store::hex(&name[..16]));
+    fs::create_dir_all(&told).is_ok() && fs::File::create_new(told.join(name)).is_ok()
+}
+
+/// The first three of some names, and how many more there are.
+fn first_names(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
 }

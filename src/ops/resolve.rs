@@ -74,7 +74,7 @@ pub fn resolve<H: Host, R>(
         .documents()
         .map_err(|error| Error::Input(error.to_string()))?;
     // Without a store nothing is known of earlier runs.
-    let store = Store::open(&settings.store).ok();
+    let store = Store::open_at_once(&settings.store).ok();
     let queue = Queue::default();
     let work = |events, result: Sender<_>| {
         thread::scope(|scope| {

@@ -1,29 +1,44 @@
-//! One file's content with one mode.
+//! One file's content as an inode of the store.
 //!
-//! A hard link shows the blob's own inode, so a blob carries the mode that the file shall have: the same
-//! content under another mode is another blob (`<digest>-644`, `<digest>-755`, …).
+//! A hard link shows the blob's own inode, so a blob carries the mode and the modification time that the
+//! file shall have: the same content with another mode or time is another blob
+//! (`<digest>-644-1700000000`). A file that gets the time of its installation is never linked; its blob is
+//! named `<digest>-644-now`. Where files can share blocks, a content is stored once, without mode and time
+//! (`contents-v2`), and blobs are made of it only where hard links are asked for.
 //!
-//! A blob's modification time is derived from its digest. That makes vendor reproducible, gives changed
-//! content another time (opcache compares times), and serves as commit mark and seal: it is set when
-//! everything is written, so a torn blob doesn't have it, and an edit through a hard link removes it. Whether
-//! size, time and mode are right is asked each time a blob is linked.
+//! Size, mode and time together are the blob's seal. A blob is written with mode 0200 and gets its mode
+//! last, so a torn one has no seal, and an edit through a hard link breaks it. The seal is looked at each
+//! time a file is made from the blob.
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Timespec, Timestamps, futimens, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, futimens, statat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Store;
+use super::layout::{Bucket, timestamps};
+use crate::archive::FileTime;
 use crate::error::{Result, in_store};
+use crate::fs::{make_directory, rename_over};
 
 /// SHA-256 of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// Returns the digest of a content.
+    pub fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
 
 impl fmt::Debug for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +46,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Returns bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     push_hex(&mut text, bytes);
@@ -46,104 +61,252 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// 2000-01-01T00:00:00Z; derived times lie in the 24 years after it, always in the past.
-const EPOCH: i64 = 946_684_800;
-const SPAN: u32 = 757_382_400;
+/// The modification time of inodes whose file's time is not known before it is made: 2001-09-09.
+const SEAL_TIME: i64 = 1_000_000_000;
 
-impl Digest {
-    /// The modification time of every file with this content, in seconds since 1970.
-    pub fn mtime(&self) -> i64 {
-        let word = u32::from_le_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
-        EPOCH + i64::from(word % SPAN)
-    }
+/// The mode of a blob that is being written.
+const UNFINISHED: u32 = 0o200;
 
-    /// The same for `utimensat` and friends. Whole seconds, because not every file system keeps parts.
-    pub fn timestamps(&self) -> Timestamps {
-        let time = Timespec {
-            tv_sec: self.mtime(),
-            tv_nsec: 0,
-        };
-        Timestamps {
-            last_access: time,
-            last_modification: time,
-        }
-    }
+/// A regular file as it is to be in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Of its content.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Modification time.
+    pub time: FileTime,
+}
+
+/// The bucket that an inode of the store is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shelf {
+    Blobs,
+    Contents,
+}
+
+/// An inode of the store: its place and its seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    shelf: Shelf,
+    /// Below the bucket: `ab/cdef…-644-1700000000`.
+    name: String,
+    digest: Digest,
+    size: u64,
+    /// `None`: readable, and nothing else; which classes of users may read depends on who wrote it.
+    mode: Option<u32>,
+    seconds: i64,
+}
+
+/// What `stat` says of a sound blob beside its seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The owner.
+    pub user: u32,
+    /// The group.
+    pub group: u32,
+    /// How many names the inode has.
+    pub links: u64,
+    /// Change time in nanoseconds since 1970.
+    pub changed: i64,
 }
 
 /// What the cheap check says of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobState {
-    /// Size, time and mode are what they were when it was written.
-    Sound,
-    /// Not there.
+    /// The seal is whole.
+    Sealed(Facts),
+    /// There is nothing of that name.
     Missing,
-    /// Torn by a crash, or changed in place through a hard link.
-    Damaged,
+    /// A regular file without a whole seal: torn by a crash, changed through a hard link, or copied by a
+    /// tool that keeps no times.
+    Unsealed(Facts),
+    /// Something else than a regular file.
+    Odd,
 }
 
-/// A blob's place below the bucket of blobs: `ab/cdef…-644`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobName(String);
+impl Blob {
+    /// Returns the name below the bucket.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 
-impl BlobName {
-    /// The name of this content with this mode.
-    pub fn new(digest: &Digest, mode: u32) -> Self {
-        let mut name = String::with_capacity(2 * digest.0.len() + 6);
-        push_hex(&mut name, &digest.0[..1]);
-        name.push('/');
-        push_hex(&mut name, &digest.0[1..]);
+    /// Returns the digest of the content.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn of(file: &FileSpec) -> Self {
+        let mut name = content_name(&file.digest, 24);
         // Writing into a string can't fail.
-        let _ = write!(name, "-{mode:o}");
-        Self(name)
-    }
-
-    /// The name as a relative path.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Store {
-    /// Where a blob is.
-    pub fn blob_path(&self, digest: &Digest, mode: u32) -> PathBuf {
-        self.blobs().join(BlobName::new(digest, mode).as_str())
-    }
-
-    /// The cheap check: one `stat`.
-    pub fn blob_state(&self, name: &BlobName, digest: &Digest, size: u64, mode: u32) -> BlobState {
-        match statat(self.blobs_dir(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat)
-                if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-                    && u64::try_from(stat.st_size) == Ok(size)
-                    && stat.st_mtime == digest.mtime()
-                    && stat.st_mode & 0o7777 == mode =>
-            {
-                BlobState::Sound
-            }
-            Ok(_) => BlobState::Damaged,
-            Err(_) => BlobState::Missing,
+        let _ = match file.time {
+            FileTime::Now => write!(name, "-{:o}-now", file.mode),
+            FileTime::At(seconds) => write!(name, "-{:o}-{seconds}", file.mode),
+        };
+        Self {
+            shelf: Shelf::Blobs,
+            name,
+            digest: file.digest,
+            size: file.size,
+            mode: Some(file.mode),
+            seconds: match file.time {
+                FileTime::Now => SEAL_TIME,
+                FileTime::At(seconds) => seconds,
+            },
         }
     }
 
-    /// The same, but a blob that somebody seems to be writing at this moment is waited for.
+    fn content(digest: &Digest, size: u64) -> Self {
+        Self {
+            shelf: Shelf::Contents,
+            name: content_name(digest, 0),
+            digest: *digest,
+            size,
+            mode: None,
+            seconds: SEAL_TIME,
+        }
+    }
+
+    /// Reads a blob's name, the shard included; `None` if it isn't one.
+    fn parse(name: &str, size: u64) -> Option<Self> {
+        let (shard, rest) = name.split_once('/')?;
+        let mut parts = rest.splitn(3, '-');
+        let digest = Digest(unhex(&format!("{shard}{}", parts.next()?))?);
+        let blob = match (parts.next(), parts.next()) {
+            (None, _) => Self::content(&digest, size),
+            (Some(mode), Some(time)) => Self::of(&FileSpec {
+                digest,
+                size,
+                mode: u32::from_str_radix(mode, 8).ok()?,
+                time: if time == "now" {
+                    FileTime::Now
+                } else {
+                    FileTime::At(time.parse().ok()?)
+                },
+            }),
+            _ => return None,
+        };
+        (blob.name == name).then_some(blob)
+    }
+
+    /// Whether the blob's inode may be linked as this file: a file that gets the time of its installation
+    /// needs an inode of its own.
+    pub fn can_be_linked(&self) -> bool {
+        self.shelf == Shelf::Blobs && !self.name.ends_with("-now")
+    }
+}
+
+fn content_name(digest: &Digest, more: usize) -> String {
+    let mut name = String::with_capacity(2 * digest.0.len() + 1 + more);
+    push_hex(&mut name, &digest.0[..1]);
+    name.push('/');
+    push_hex(&mut name, &digest.0[1..]);
+    name
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+impl Store {
+    fn bucket(&self, shelf: Shelf) -> &Bucket {
+        match shelf {
+            Shelf::Blobs => &self.blobs,
+            Shelf::Contents => &self.contents,
+        }
+    }
+
+    /// Returns the blob whose inode can be linked as the file.
+    pub fn linkable(&self, file: &FileSpec) -> Blob {
+        Blob::of(file)
+    }
+
+    /// Returns the inode that holds the file's content for reading: the one that [`Self::ensure`] makes.
+    pub fn stored(&self, file: &FileSpec) -> Blob {
+        if self.keeps_contents() {
+            Blob::content(&file.digest, file.size)
+        } else {
+            Blob::of(file)
+        }
+    }
+
+    /// Returns the directory that a blob's name is relative to.
+    pub fn directory(&self, blob: &Blob) -> BorrowedFd<'_> {
+        self.bucket(blob.shelf).dir()
+    }
+
+    /// Returns where a blob is.
+    pub fn path(&self, blob: &Blob) -> PathBuf {
+        self.bucket(blob.shelf).path.join(&blob.name)
+    }
+
+    /// Looks at a blob: one `stat`.
+    pub fn state(&self, blob: &Blob) -> BlobState {
+        self.look(blob).0
+    }
+
+    /// Looks at a blob; also whether somebody may be writing it at this moment.
+    fn look(&self, blob: &Blob) -> (BlobState, bool) {
+        let stat = match statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // A shard that is something else than a directory.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return (BlobState::Missing, false),
+            Err(_) => return (BlobState::Odd, false),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return (BlobState::Odd, false);
+        }
+        #[allow(
+            clippy::unnecessary_cast,
+            clippy::cast_sign_loss,
+            reason = "the fields' types differ between systems"
+        )]
+        let facts = Facts {
+            user: stat.st_uid,
+            group: stat.st_gid,
+            links: stat.st_nlink as u64,
+            changed: (stat.st_ctime as i64)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(stat.st_ctime_nsec as i64),
+        };
+        let bits = stat.st_mode & 0o7777;
+        let has_mode = match blob.mode {
+            Some(mode) => bits == mode,
+            None => bits & 0o400 != 0 && bits & !0o444 == 0,
+        };
+        if has_mode
+            && u64::try_from(stat.st_size) == Ok(blob.size)
+            && stat.st_mtime == blob.seconds
+            && stat.st_mtime_nsec == 0
+        {
+            (BlobState::Sealed(facts), false)
+        } else {
+            (BlobState::Unsealed(facts), bits == UNFINISHED)
+        }
+    }
+
+    /// Looks at a blob as [`Self::state`] does, but waits for one that somebody seems to be writing.
     ///
-    /// Such a blob has one name only, an age of moments and not its final time: it looks like one that was torn a
-    /// moment ago, and is taken as that when it stays so for longer than writing it can take.
-    pub fn settled_blob_state(
-        &self,
-        name: &BlobName,
-        digest: &Digest,
-        size: u64,
-        mode: u32,
-    ) -> BlobState {
+    /// Such a blob looks like one that was torn a moment ago. It is taken as that when it stays so for longer
+    /// than writing it can take.
+    pub fn settled_state(&self, blob: &Blob) -> BlobState {
         let mut until = None;
         loop {
-            let state = self.blob_state(name, digest, size, mode);
-            if state != BlobState::Damaged || !self.is_being_written(name) {
+            let (state, is_unfinished) = self.look(blob);
+            if !is_unfinished || !self.is_recent(blob) {
                 return state;
             }
             let now = Instant::now();
-            let until = *until.get_or_insert_with(|| now + writing_time(size));
+            let until = *until.get_or_insert_with(|| now + writing_time(blob.size));
             if now >= until {
                 return state;
             }
@@ -151,123 +314,211 @@ impl Store {
         }
     }
 
-    fn is_being_written(&self, name: &BlobName) -> bool {
-        let Ok(stat) = statat(self.blobs_dir(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) else {
+    /// Whether a blob was changed moments ago.
+    fn is_recent(&self, blob: &Blob) -> bool {
+        let Ok(stat) = statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) else {
             // Gone meanwhile: somebody has taken it out of the way.
             return true;
         };
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-        stat.st_nlink == 1 && (now - stat.st_mtime).abs() <= 5
+        (now - stat.st_ctime).abs() <= 5
     }
 
-    /// Makes sure that the content is in the store with this mode.
-    pub fn ensure_blob(&self, digest: &Digest, mode: u32, content: &[u8]) -> Result<PathBuf> {
-        self.ensure_blob_with(digest, mode, content.len() as u64, |file| {
-            file.write_all(content)
+    /// Makes sure that a file's content is in the store; `content` is all of it.
+    pub fn ensure(&self, file: &FileSpec, content: &[u8]) -> Result<()> {
+        self.ensure_with(&self.stored(file), |target| target.write_all(content))
+    }
+
+    /// Makes sure that a file's content is in the store; `source` is read and left alone.
+    pub fn ensure_from(&self, file: &FileSpec, source: &Path) -> Result<()> {
+        self.ensure_with(&self.stored(file), |target| {
+            io::copy(&mut File::open(source)?, target).map(drop)
         })
     }
 
-    /// The same for content too large to be held in memory; `source` is read and left alone.
-    pub fn ensure_blob_from(
-        &self,
-        digest: &Digest,
-        mode: u32,
-        size: u64,
-        source: &Path,
-    ) -> Result<PathBuf> {
-        self.ensure_blob_with(digest, mode, size, |file| {
-            io::copy(&mut File::open(source)?, file).map(drop)
-        })
-    }
-
-    fn ensure_blob_with(
-        &self,
-        digest: &Digest,
-        mode: u32,
-        size: u64,
-        fill: impl Fn(&mut File) -> io::Result<()>,
-    ) -> Result<PathBuf> {
-        let name = BlobName::new(digest, mode);
-        let path = self.blobs().join(name.as_str());
+    fn ensure_with(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
+        let path = self.path(blob);
         // Made without a look before: on a filling store nearly all are new.
-        match write_blob(&path, digest, mode, &fill) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        match self.write_new(&path, blob, &fill) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let trusted = |facts: Facts| self.trusts(facts.user);
+                if matches!(self.state(blob), BlobState::Sealed(facts) if trusted(facts)) {
+                    return Ok(());
+                }
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 // Somebody removed a shard: part of the store was deleted by hand.
                 if let Some(shard) = path.parent() {
-                    fs::create_dir_all(shard).map_err(in_store("creating", shard))?;
+                    make_directory(shard).map_err(in_store("creating", shard))?;
                 }
             }
             Err(error) => return Err(in_store("writing", &path)(error)),
         }
-        if self.blob_state(&name, digest, size, mode) == BlobState::Sound {
-            return Ok(path);
-        }
         // Torn, edited, or being written by another process at this moment: ours takes its place.
         // The other process goes on writing to an inode without a name and finds ours when it links.
+        self.replace(blob, fill)
+    }
+
+    /// Gives a blob a new inode.
+    fn replace(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
+        let path = self.path(blob);
         let temporary = self.temporary();
-        write_blob(&temporary, digest, mode, &fill)
-            .and_then(|()| fs::rename(&temporary, &path))
+        self.write_new(&temporary, blob, fill)
+            .and_then(|()| rename_over(&temporary, &path))
             .map_err(|error| {
                 let _ = fs::remove_file(&temporary);
                 in_store("writing", &path)(error)
-            })?;
-        Ok(path)
+            })
+    }
+
+    /// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).
+    fn write_new(
+        &self,
+        path: &Path,
+        blob: &Blob,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(UNFINISHED)
+            .open(path)?;
+        let result = fill(&mut file).and_then(|()| self.seal(&file, blob));
+        if result.is_err() {
+            // A full disk: nothing half-written is left behind.
+            let _ = fs::remove_file(path);
+        }
+        result
+    }
+
+    /// Sets time and mode of a complete file, the mode last.
+    fn seal(&self, file: &File, blob: &Blob) -> io::Result<()> {
+        futimens(file, &timestamps(blob.seconds))?;
+        let mode = blob.mode.unwrap_or_else(|| self.content_mode());
+        fchmod(file, Mode::from_raw_mode(mode))?;
+        Ok(())
+    }
+
+    /// Opens a blob for reading; it is a regular file.
+    pub fn open_blob(&self, blob: &Blob) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = rustix::fs::openat(self.directory(blob), &*blob.name, flags, Mode::empty())?;
+        Ok(File::from(file))
+    }
+
+    /// Reads a blob and says whether its content is what its name says.
+    pub fn has_content(&self, blob: &Blob) -> bool {
+        let read = || -> io::Result<bool> {
+            let mut sink = io::sink();
+            copy_hashed(&mut self.open_blob(blob)?, &mut sink, &blob.digest)
+        };
+        read().unwrap_or(false)
+    }
+
+    /// Makes a blob that can be linked from another inode of the same content, if there is a sound one.
+    ///
+    /// Lists a shard where contents are not kept: only asked when a project is installed under another umask
+    /// or time zone for the first time.
+    pub fn ensure_linkable(&self, blob: &Blob) -> Result<bool> {
+        let Some(source) = self.sibling(blob) else {
+            return Ok(false);
+        };
+        self.make_from(blob, &source)
+    }
+
+    /// Makes a blob from another inode of the same content, which is read and checked.
+    fn make_from(&self, blob: &Blob, source: &Blob) -> Result<bool> {
+        let temporary = self.temporary();
+        let result = (|| -> io::Result<bool> {
+            if self.keeps_contents() && self.has_content(source) {
+                reflink_copy::reflink(self.path(source), &temporary)?;
+                let file = File::open(&temporary)?;
+                self.seal(&file, blob)?;
+            } else {
+                let mut is_right = false;
+                self.write_new(&temporary, blob, |target| {
+                    let mut source = self.open_blob(source)?;
+                    is_right = copy_hashed(&mut source, target, &blob.digest)?;
+                    Ok(())
+                })?;
+                if !is_right {
+                    return Ok(false);
+                }
+            }
+            rename_over(&temporary, &self.path(blob))?;
+            Ok(true)
+        })();
+        if !matches!(result, Ok(true)) {
+            let _ = fs::remove_file(&temporary);
+        }
+        result.map_err(in_store("writing", &self.path(blob)))
+    }
+
+    /// Gives a blob a new inode of the same content, mode and time, owned by the running user: for one that
+    /// has as many links as the file system allows, or another owner. `false`: its content is not sound.
+    pub fn renew(&self, blob: &Blob) -> Result<bool> {
+        self.make_from(blob, blob)
+    }
+
+    /// Puts the seal of a blob back whose content is known to be right.
+    ///
+    /// Only where the inode has no other name, because mode and time are those of all names.
+    pub fn reseal(&self, blob: &Blob) -> io::Result<()> {
+        self.seal(&self.open_blob(blob)?, blob)
     }
 
     /// Puts a damaged blob out of the way, so that it is linked nowhere else.
-    pub fn quarantine_blob(&self, path: &Path) -> Result<()> {
-        let name = path
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let place = self.quarantine(&name);
-        match fs::rename(path, &place) {
+    pub fn quarantine_blob(&self, blob: &Blob) -> Result<()> {
+        let path = self.path(blob);
+        let name = blob.name.replace('/', "");
+        match fs::rename(&path, self.quarantine(&name)) {
             Ok(()) => Ok(()),
             // Another process was faster.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(in_store("moving to quarantine", path)(error)),
+            Err(error) => Err(in_store("moving to quarantine", &path)(error)),
         }
     }
 
-    /// Gives a blob a new inode, for when the old one has as many links as the file system allows.
-    pub fn renew_blob(&self, path: &Path, digest: &Digest, mode: u32) -> Result<()> {
-        let temporary = self.temporary();
-        write_blob(&temporary, digest, mode, &|file| {
-            io::copy(&mut File::open(path)?, file).map(drop)
-        })
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            in_store("renewing", path)(error)
-        })
-    }
-
-    /// A sound blob of the same content under any other mode, if there is one.
-    ///
-    /// Lists a shard: only asked when a project is installed under another umask for the first time.
-    pub fn sibling_blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
-        let hex = hex(&digest.0);
-        let (shard, rest) = hex.split_at(2);
-        let shard = self.blobs().join(shard);
-        for entry in fs::read_dir(&shard).ok()?.flatten() {
+    /// Returns another inode of the same content with a whole seal, or the content itself.
+    pub fn sibling(&self, blob: &Blob) -> Option<Blob> {
+        let content = Blob::content(&blob.digest, blob.size);
+        let is_sealed = |blob: &Blob| matches!(self.state(blob), BlobState::Sealed(_));
+        if blob.shelf != Shelf::Contents && is_sealed(&content) {
+            return Some(content);
+        }
+        let (shard, rest) = content.name.split_once('/')?;
+        for entry in fs::read_dir(self.blobs.path.join(shard)).ok()?.flatten() {
             let name = entry.file_name();
-            let Some(mode) = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(rest))
-                .and_then(|name| name.strip_prefix('-'))
-                .and_then(|mode| u32::from_str_radix(mode, 8).ok())
-            else {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(rest)) else {
                 continue;
             };
-            let blob = BlobName::new(digest, mode);
-            if self.blob_state(&blob, digest, size, mode) == BlobState::Sound {
-                return Some(entry.path());
+            if let Some(other) = Blob::parse(&format!("{shard}/{name}"), blob.size)
+                && other != *blob
+                && is_sealed(&other)
+            {
+                return Some(other);
             }
         }
         None
+    }
+
+    /// Returns the blob that a path below one of the buckets names, with the size that it has.
+    pub(super) fn blob_at(&self, path: &Path) -> Option<Blob> {
+        let size = fs::symlink_metadata(path).ok()?.len();
+        let (shelf, bucket) = [Shelf::Blobs, Shelf::Contents]
+            .into_iter()
+            .map(|shelf| (shelf, self.bucket(shelf)))
+            .find(|(_, bucket)| path.starts_with(&bucket.path))?;
+        let name = path.strip_prefix(&bucket.path).ok()?.to_str()?;
+        Blob::parse(name, size).filter(|blob| blob.shelf == shelf)
     }
 }
 
@@ -276,200 +527,22 @@ fn writing_time(size: u64) -> Duration {
     Duration::from_millis(2_000 + size / 20_000)
 }
 
-/// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).
-fn write_blob(
-    path: &Path,
-    digest: &Digest,
-    mode: u32,
-    fill: &impl Fn(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    let result = fill(&mut file).and_then(|()| seal(&file, digest, mode));
-    if result.is_err() {
-        // A full disk: nothing half-written is left behind.
-        let _ = fs::remove_file(path);
+/// Copies bytes and says whether they have this digest.
+pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write, digest: &Digest) -> io::Result<bool> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(<[u8; 32]>::from(hasher.finalize()) == digest.0),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                to.write_all(&buffer[..count])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    result
-}
-
-/// Sets mode and time of a complete file.
-pub(crate) fn seal(file: &File, digest: &Digest, mode: u32) -> io::Result<()> {
-    // The umask may have taken bits away.
-    if file.metadata()?.permissions().mode() & 0o7777 != mode {
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-    }
-    futimens(file, &digest.timestamps())?;
-    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sha2::Digest as _;
-    use std::os::unix::fs::MetadataExt;
-
-    fn digest(content: &[u8]) -> Digest {
-        Digest(sha2::Sha256::digest(content).into())
-    }
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let store = Store::open(dir.path()).expect("a store");
-        (dir, store)
-    }
-
-    #[test]
-    fn the_same_content_has_one_blob_per_mode() {
-        let (_dir, store) = store();
-        let content = b"<?php\n";
-        let digest = digest(content);
-        let plain = store.ensure_blob(&digest, 0o664, content).expect("plain");
-        let executable = store
-            .ensure_blob(&digest, 0o755, content)
-            .expect("executable");
-        assert_ne!(plain, executable);
-        assert_eq!(fs::metadata(&plain).expect("plain").mode() & 0o7777, 0o664);
-        assert_eq!(
-            fs::metadata(&executable).expect("executable").mode() & 0o7777,
-            0o755
-        );
-        assert_eq!(fs::metadata(&plain).expect("plain").mtime(), digest.mtime());
-        let again = store.ensure_blob(&digest, 0o664, content).expect("again");
-        assert_eq!(
-            fs::metadata(&again).expect("again").ino(),
-            fs::metadata(&plain).expect("plain").ino()
-        );
-    }
-
-    #[test]
-    fn torn_and_edited_blobs_are_noticed_and_replaced() {
-        let (_dir, store) = store();
-        let content = b"<?php echo 1;\n";
-        let digest = digest(content);
-        let size = content.len() as u64;
-        let path = store.ensure_blob(&digest, 0o644, content).expect("a blob");
-        assert_eq!(
-            store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
-            BlobState::Sound
-        );
-
-        let damages: [fn(&Path); 4] = [
-            |path| fs::write(path, b"").expect("torn by a power loss"),
-            |path| fs::write(path, b"<?php echo 2;\n").expect("edited, same size"),
-            |path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod"),
-            |path| {
-                File::open(path)
-                    .and_then(|f| f.set_modified(std::time::SystemTime::now()))
-                    .expect("touched");
-            },
-        ];
-        for damage in damages {
-            damage(&path);
-            assert_eq!(
-                store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
-                BlobState::Damaged
-            );
-            store.ensure_blob(&digest, 0o644, content).expect("healed");
-            assert_eq!(
-                store.blob_state(&BlobName::new(&digest, 0o644), &digest, size, 0o644),
-                BlobState::Sound
-            );
-            assert_eq!(fs::read(&path).expect("content"), content);
-        }
-    }
-
-    #[test]
-    fn a_blob_that_is_being_written_is_waited_for_and_a_torn_one_is_not_for_long() {
-        let (_dir, store) = store();
-        let digest = digest(b"half and half");
-        let name = BlobName::new(&digest, 0o644);
-        let path = store.blobs().join(name.as_str());
-        std::thread::scope(|scope| {
-            let mut file = File::create_new(&path).expect("begun");
-            file.write_all(b"half").expect("half");
-            let writer = scope.spawn(move || {
-                std::thread::sleep(Duration::from_millis(50));
-                file.write_all(b" and half").expect("the other half");
-                seal(&file, &digest, 0o644).expect("sealed");
-            });
-            assert_eq!(
-                store.blob_state(&name, &digest, 13, 0o644),
-                BlobState::Damaged
-            );
-            assert_eq!(
-                store.settled_blob_state(&name, &digest, 13, 0o644),
-                BlobState::Sound
-            );
-            writer.join().expect("written");
-        });
-        fs::write(&path, b"torn").expect("torn");
-        assert_eq!(
-            store.settled_blob_state(&name, &digest, 13, 0o644),
-            BlobState::Damaged
-        );
-    }
-
-    #[test]
-    fn a_quarantined_blob_is_gone_from_its_place_but_kept() {
-        let (dir, store) = store();
-        let digest = digest(b"x");
-        let path = store.ensure_blob(&digest, 0o644, b"x").expect("a blob");
-        store.quarantine_blob(&path).expect("moved");
-        assert_eq!(
-            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 1, 0o644),
-            BlobState::Missing
-        );
-        assert_eq!(
-            fs::read_dir(dir.path().join("quarantine"))
-                .expect("list")
-                .count(),
-            1
-        );
-        store.quarantine_blob(&path).expect("a second time is fine");
-    }
-
-    #[test]
-    fn renewing_changes_the_inode_and_nothing_else() {
-        let (_dir, store) = store();
-        let digest = digest(b"licence");
-        let path = store
-            .ensure_blob(&digest, 0o644, b"licence")
-            .expect("a blob");
-        // A second name keeps the old inode alive, or its number might be given out again.
-        fs::hard_link(&path, store.temporary()).expect("a link");
-        let before = fs::metadata(&path).expect("before").ino();
-        store.renew_blob(&path, &digest, 0o644).expect("renewed");
-        assert_ne!(fs::metadata(&path).expect("after").ino(), before);
-        assert_eq!(
-            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 7, 0o644),
-            BlobState::Sound
-        );
-    }
-
-    #[test]
-    fn a_sibling_under_another_mode_is_found_if_sound() {
-        let (_dir, store) = store();
-        let digest = digest(b"content");
-        assert_eq!(store.sibling_blob(&digest, 7), None);
-        let path = store
-            .ensure_blob(&digest, 0o600, b"content")
-            .expect("a blob");
-        assert_eq!(store.sibling_blob(&digest, 7), Some(path.clone()));
-        fs::write(&path, b"edited!").expect("edited");
-        assert_eq!(store.sibling_blob(&digest, 7), None);
-    }
-
-    #[test]
-    fn derived_times_are_in_the_past_and_differ() {
-        let one = digest(b"1").mtime();
-        let two = digest(b"2").mtime();
-        assert_ne!(one, two);
-        for time in [one, two, Digest([255; 32]).mtime(), Digest([0; 32]).mtime()] {
-            assert!((946_684_800..1_704_067_200).contains(&time), "{time}");
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Archive → blobs and a manifest.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Digest, Item, ItemKind, Manifest, Store};
-use crate::archive::{Archive, ArchiveError, ArchiveKind, Entry, EntryKind, FileSink, Limits};
+use super::{Digest, FileSpec, Item, ItemKind, Manifest, Store};
+use crate::archive::{
+    Archive, ArchiveError, ArchiveKind, Entry, EntryKind, FileSink, FileTime, Limits, Time,
+    Unpacking,
+};
 use crate::composer::Dist;
 use crate::error::{Error, Result, in_store};
 
@@ -22,7 +26,7 @@ pub struct Ingested {
     pub manifest: Manifest,
 }
 
-/// Reads a dist archive and puts its files into the store, with the modes that `umask` gives them.
+/// Reads a dist archive and puts its files into the store, as Composer would unpack them.
 ///
 /// # Errors
 /// [`Error::Declined`] where Composer's own extraction might give something else; [`Error::Unreadable`] for what
@@ -34,7 +38,7 @@ pub fn ingest(
     archive_path: &Path,
     dist: &Dist,
     (name, version): (&str, &str),
-    umask: u32,
+    unpacking: Unpacking<'_>,
     cancel: &AtomicBool,
 ) -> Result<Ingested> {
     let kind = match dist.kind.as_str() {
@@ -48,11 +52,13 @@ pub fn ingest(
     };
     let explain = |error| explain(error, name, version);
     let mut archive = Archive::open(archive_path, kind, &Limits::default()).map_err(&explain)?;
+    let times = file_times(archive.entries(), unpacking).map_err(&explain)?;
     let archive_bytes = std::fs::metadata(archive_path).map_or(0, |metadata| metadata.len());
 
     let mut sink = Sink {
         store,
-        umask,
+        unpacking,
+        times,
         cancel,
         current: None,
         held: Vec::new(),
@@ -73,6 +79,7 @@ pub fn ingest(
 
     let top = archive.top_folder().map(|top| format!("{top}/"));
     let mut items = Vec::with_capacity(archive.entries().len());
+    let mut times = TimeTable::default();
     for (entry, digest) in archive.entries().iter().zip(&sink.digests) {
         let path = match &top {
             None => entry.path.as_str(),
@@ -97,6 +104,7 @@ pub fn ingest(
         items.push(Item {
             path: path.to_owned(),
             mode: entry.mode,
+            time: times.index(entry.time),
             kind,
         });
     }
@@ -108,9 +116,48 @@ pub fn ingest(
             reference: dist.reference.clone(),
             archive_bytes,
             root_mode: archive.root_mode(),
+            root_time: archive.root_time(),
+            times: times.times,
             items,
         },
     })
+}
+
+/// The modification time of each entry that is a file.
+fn file_times(entries: &[Entry], unpacking: Unpacking<'_>) -> Result<Vec<FileTime>, ArchiveError> {
+    // Mostly all entries of an archive have the same time.
+    let mut last = None;
+    entries
+        .iter()
+        .map(|entry| match entry.kind {
+            EntryKind::File => match last {
+                Some((time, file_time)) if time == entry.time => Ok(file_time),
+                _ => {
+                    let file_time = unpacking.file_time(entry.time)?;
+                    last = Some((entry.time, file_time));
+                    Ok(file_time)
+                }
+            },
+            EntryKind::Dir | EntryKind::Symlink { .. } => Ok(FileTime::Now),
+        })
+        .collect()
+}
+
+/// Collects the times that occur in an archive.
+#[derive(Default)]
+struct TimeTable {
+    times: Vec<Time>,
+    known: HashMap<Time, u32>,
+}
+
+impl TimeTable {
+    fn index(&mut self, time: Time) -> u32 {
+        *self.known.entry(time).or_insert_with(|| {
+            self.times.push(time);
+            // An archive has fewer entries than 32 bits can count.
+            u32::try_from(self.times.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
 }
 
 /// Says of which package an archive's error is.
@@ -144,7 +191,9 @@ fn entry_of(entry: Option<&str>) -> String {
 
 struct Sink<'a> {
     store: &'a Store,
-    umask: u32,
+    unpacking: Unpacking<'a>,
+    /// Of each entry.
+    times: Vec<FileTime>,
     cancel: &'a AtomicBool,
     current: Option<Current>,
     held: Vec<u8>,
@@ -169,10 +218,20 @@ impl Sink<'_> {
         io::Error::other("the store failed")
     }
 
+    fn spec(&self, digest: Digest, size: u64, index: usize, mode: u32) -> FileSpec {
+        FileSpec {
+            digest,
+            size,
+            mode,
+            time: self.times[index],
+        }
+    }
+
     fn add(&mut self, index: usize, mode: u32, content: &[u8]) -> io::Result<()> {
-        let digest = Digest(Sha256::digest(content).into());
-        match self.store.ensure_blob(&digest, mode, content) {
-            Ok(_) => {
+        let digest = Digest::of(content);
+        let file = self.spec(digest, content.len() as u64, index, mode);
+        match self.store.ensure(&file, content) {
+            Ok(()) => {
                 self.digests[index] = Some(digest);
                 Ok(())
             }
@@ -199,7 +258,7 @@ impl FileSink for Sink<'_> {
         self.current = Some(Current {
             index,
             size: entry.size,
-            mode: entry.mode.under(self.umask, 0o666),
+            mode: self.unpacking.file_mode(entry.mode),
             spill,
             done: false,
         });
@@ -245,12 +304,11 @@ impl FileSink for Sink<'_> {
         };
         drop(file);
         let digest = Digest(hasher.finalize().into());
-        let result = self
-            .store
-            .ensure_blob_from(&digest, current.mode, current.size, &path);
+        let file = self.spec(digest, current.size, current.index, current.mode);
+        let result = self.store.ensure_from(&file, &path);
         let _ = std::fs::remove_file(&path);
         match result {
-            Ok(_) => {
+            Ok(()) => {
                 self.digests[current.index] = Some(digest);
                 Ok(())
             }

@@ -1,20 +1,22 @@
 //! One package: an ordered list of what its archive holds.
 //!
-//! On disk: [`Manifest`], sealed (see [`crate::sealed`]) with the magic word `ALMANI01`.
+//! On disk: `manifests-v2/ab/<62 hex of the key>`: [`Manifest`], sealed (see [`crate::sealed`]) with the
+//! magic word `ALMANI02`. The seal covers the place, so a manifest that stands under another key is absent.
 
-use std::fs;
-use std::io;
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::layout::MANIFESTS;
 use super::{Digest, Store};
-use crate::archive::Mode;
+use crate::archive::{Mode, Time};
 use crate::composer::ManifestKey;
 use crate::error::{Result, in_store};
-use crate::fs::write_atomically_below;
+use crate::fs::read_regular;
 use crate::sealed;
 
-const MAGIC: &[u8; 8] = b"ALMANI01";
+const MAGIC: &[u8; 8] = b"ALMANI02";
 
 /// What a package's archive holds, in the archive's order.
 ///
@@ -22,7 +24,7 @@ const MAGIC: &[u8; 8] = b"ALMANI01";
 /// class map follows readdir order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The package's name when it was ingested; for people, not part of the key.
+    /// The package's name when it was ingested; for people.
     pub name: String,
     /// Its pretty version, likewise.
     pub version: String,
@@ -34,6 +36,10 @@ pub struct Manifest {
     pub archive_bytes: u64,
     /// Mode of the package directory itself.
     pub root_mode: Mode,
+    /// Modification time of the package directory itself.
+    pub root_time: Time,
+    /// The modification times that occur. An archive made by git has one.
+    pub times: Vec<Time>,
     /// Everything below the package directory, parents not necessarily before children.
     pub items: Vec<Item>,
 }
@@ -45,6 +51,8 @@ pub struct Item {
     pub path: String,
     /// Its permissions.
     pub mode: Mode,
+    /// Its modification time, as an index of [`Manifest::times`].
+    pub time: u32,
     /// What it is.
     pub kind: ItemKind,
 }
@@ -80,7 +88,7 @@ impl Item {
 }
 
 impl Manifest {
-    /// Number of regular files and the sum of their sizes.
+    /// Returns the number of regular files and the sum of their sizes.
     pub fn files_and_bytes(&self) -> (u64, u64) {
         self.items
             .iter()
@@ -91,30 +99,66 @@ impl Manifest {
             .fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        sealed::decode(MAGIC, bytes)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        sealed::encode(MAGIC, self)
+    /// Whether everything that it says can be carried out below a directory: what is read from a disk is
+    /// believed no more than an archive.
+    fn is_safe(&self) -> bool {
+        let names = |path: &str| {
+            !path.is_empty()
+                && !path.contains(['\0', '\\'])
+                && path
+                    .split('/')
+                    .all(|part| !part.is_empty() && part != "." && part != "..")
+        };
+        let links: HashSet<&str> = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.kind, ItemKind::Symlink { .. }))
+            .map(|item| item.path.as_str())
+            .collect();
+        let below_link = |path: &str| {
+            path.match_indices('/')
+                .any(|(slash, _)| links.contains(&path[..slash]))
+        };
+        self.items.iter().all(|item| {
+            names(&item.path)
+                && (item.time as usize) < self.times.len()
+                && item.mode.under(0, 0) & !0o777 == 0
+                && (links.is_empty() || !below_link(&item.path))
+                && match &item.kind {
+                    ItemKind::Symlink { target } => !target.is_empty() && !target.contains(&0),
+                    _ => true,
+                }
+        }) && self.root_mode.under(0, 0) & !0o777 == 0
     }
 }
 
+/// The place of a manifest below the store's root.
+fn place(hex: &str) -> String {
+    let (shard, rest) = hex.split_at(2);
+    format!("{MANIFESTS}/{shard}/{rest}")
+}
+
 impl Store {
-    /// Reads a manifest. A torn or foreign file counts as absent.
+    /// Returns where a manifest is.
+    pub fn manifest_path(&self, key: &ManifestKey) -> PathBuf {
+        self.root().join(place(&key.hex()))
+    }
+
+    /// Reads a manifest. One that is torn, foreign or in the wrong place counts as absent.
     pub fn read_manifest(&self, key: &ManifestKey) -> Result<Option<Manifest>> {
-        let path = self.manifest_path(key);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Manifest::decode(&bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(in_store("reading", &path)(error)),
-        }
+        self.read_manifest_at(&place(&key.hex()))
+    }
+
+    /// Reads the manifest at a place below the store's root.
+    pub(super) fn read_manifest_at(&self, place: &str) -> Result<Option<Manifest>> {
+        let path = self.root().join(place);
+        let bytes = read_regular(&path).map_err(in_store("reading", &path))?;
+        Ok(bytes.and_then(|bytes| sealed::decode(MAGIC, place, &bytes).filter(Manifest::is_safe)))
     }
 
     /// Writes a manifest; its blobs must be there already.
     pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
-        let path = self.manifest_path(key);
-        write_atomically_below(&path, &manifest.encode()).map_err(in_store("writing", &path))
+        self.write_sealed(MAGIC, &place(&key.hex()), manifest)
     }
 }
 
@@ -122,6 +166,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::composer::Dist;
+    use std::fs;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -131,15 +176,25 @@ mod tests {
             reference: None,
             archive_bytes: 12,
             root_mode: Mode::Default,
+            root_time: Time::Now,
+            times: vec![
+                Time::Now,
+                Time::Stamp {
+                    unix: Some(1_600_000_000),
+                    dos: 0x5821_0000,
+                },
+            ],
             items: vec![
                 Item {
                     path: "src".into(),
                     mode: Mode::Exact(0o700),
+                    time: 0,
                     kind: ItemKind::Dir,
                 },
                 Item {
                     path: "src/A.php".into(),
                     mode: Mode::Default,
+                    time: 1,
                     kind: ItemKind::File {
                         digest: Digest([7; 32]),
                         size: 3,
@@ -148,6 +203,7 @@ mod tests {
                 Item {
                     path: "link".into(),
                     mode: Mode::Default,
+                    time: 0,
                     kind: ItemKind::Symlink {
                         target: b"src/A.php".to_vec(),
                     },
@@ -160,14 +216,7 @@ mod tests {
     fn a_manifest_comes_back_and_a_torn_one_does_not() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(dir.path()).expect("a store");
-        let key = Dist {
-            kind: "zip".into(),
-            url: "https://example.org/1.zip".into(),
-            reference: None,
-            shasum: None,
-            custom_cache_key: None,
-        }
-        .key();
+        let key = Dist::at("https://example.org/1.zip").key();
         assert_eq!(store.read_manifest(&key).expect("read"), None);
         store.write_manifest(&key, &manifest()).expect("written");
         assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
@@ -186,6 +235,50 @@ mod tests {
         flipped[20] ^= 1;
         fs::write(&path, &flipped).expect("flipped");
         assert_eq!(store.read_manifest(&key).expect("read"), None);
+        // Something else in its place is as good as nothing, and is replaced.
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir_all(path.join("inside")).expect("a directory");
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+        store.write_manifest(&key, &manifest()).expect("written");
+        assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
+    }
+
+    #[test]
+    fn a_manifest_counts_under_its_own_key_only() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let [one, other] =
+            ["https://example.org/1", "https://example.org/2"].map(|url| Dist::at(url).key());
+        store.write_manifest(&one, &manifest()).expect("written");
+        store.write_manifest(&other, &manifest()).expect("written");
+        let [one_path, other_path] = [one, other].map(|key| store.manifest_path(&key));
+        fs::copy(&one_path, &other_path).expect("swapped");
+        assert_eq!(store.read_manifest(&other).expect("read"), None);
+        assert!(store.read_manifest(&one).expect("read").is_some());
+    }
+
+    #[test]
+    fn what_leads_out_of_the_package_is_not_believed() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let key = Dist::at("https://example.org/1.zip").key();
+        let evil: [fn(&mut Manifest); 9] = [
+            |manifest| manifest.items[1].path = "../A.php".into(),
+            |manifest| manifest.items[1].path = "/etc/A.php".into(),
+            |manifest| manifest.items[1].path = "src/../../A.php".into(),
+            |manifest| manifest.items[1].path = "src//A.php".into(),
+            |manifest| manifest.items[1].path = String::new(),
+            |manifest| manifest.items[1].path = "link/A.php".into(),
+            |manifest| manifest.items[1].time = 2,
+            |manifest| manifest.items[1].mode = Mode::Exact(0o4755),
+            |manifest| manifest.items[1].path = "a\0b".into(),
+        ];
+        for (number, change) in evil.into_iter().enumerate() {
+            let mut manifest = manifest();
+            change(&mut manifest);
+            store.write_manifest(&key, &manifest).expect("written");
+            assert_eq!(store.read_manifest(&key).expect("read"), None, "{number}");
+        }
     }
 
     #[test]

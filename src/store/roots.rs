@@ -1,65 +1,81 @@
-//! Which projects have linked which packages: so that a damaged blob's projects can be named, and so that pruning
-//! knows what is in use.
+//! Which projects have linked which packages: so that a damaged blob's projects can be named, and so that
+//! pruning knows what is in use.
 //!
-//! `roots-v1/<32 hex of the path's SHA-256>`: the vendor directory on the first line, then one manifest key a line.
+//! On disk: `roots-v2/<32 hex of the directory's SHA-256>`: [`Root`], sealed (see [`crate::sealed`]).
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Store, hex};
 use crate::composer::ManifestKey;
-use crate::error::{Result, in_store};
-use crate::fs::write_atomically;
+use crate::error::Result;
 
-const ROOTS: &str = "roots-v1";
+const ROOTS: &str = "roots-v2";
+const MAGIC: &[u8; 8] = b"ALROOT02";
+
+/// A directory that packages were installed into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Root {
+    /// A project's vendor directory, or a package's own one outside of it.
+    pub(super) directory: PathBuf,
+    /// Of the packages.
+    pub(super) keys: BTreeSet<ManifestKey>,
+}
+
+fn place(directory: &Path) -> String {
+    let name = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+    format!("{ROOTS}/{}", hex(&name[..16]))
+}
 
 impl Store {
-    /// Notes that the project at `vendor_dir` has linked these packages. Keys only ever get more here; what a
-    /// project no longer has is found out when pruning.
-    pub fn note_root(&self, vendor_dir: &Path, keys: &[ManifestKey]) -> Result<()> {
-        // A line can't hold such a path; the project then merely can't be named.
-        let Some(name) = vendor_dir.to_str().filter(|name| !name.contains('\n')) else {
-            return Ok(());
-        };
-        let dir = self.root().join(ROOTS);
-        let path = dir.join(hex(&Sha256::digest(name)[..16]));
-        let mut known: BTreeSet<String> = match fs::read_to_string(&path) {
-            Ok(text) => text.lines().skip(1).map(str::to_owned).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&dir).map_err(in_store("creating", &dir))?;
-                BTreeSet::new()
-            }
-            Err(error) => return Err(in_store("reading", &path)(error)),
-        };
-        let before = known.len();
-        known.extend(keys.iter().map(ManifestKey::hex));
-        if known.len() == before {
-            return Ok(());
-        }
-        let mut text = format!("{name}\n");
-        for key in &known {
-            text.push_str(key);
-            text.push('\n');
-        }
-        write_atomically(&path, text.as_bytes()).map_err(in_store("writing", &path))
+    fn read_root(&self, place: &str) -> Option<Root> {
+        self.read_sealed(MAGIC, place)
     }
 
-    /// Vendor directories that have linked this package and are still there.
-    pub fn projects_with(&self, key: &ManifestKey) -> Vec<PathBuf> {
-        let key = key.hex();
-        let Ok(entries) = fs::read_dir(self.root().join(ROOTS)) else {
-            return Vec::new();
-        };
-        let mut projects: Vec<PathBuf> = entries
+    /// Notes that these packages were installed below a directory. Keys only ever get more here; what a
+    /// project no longer has is found out when pruning.
+    pub fn note_root(&self, directory: &Path, keys: &[ManifestKey]) -> Result<()> {
+        let place = place(directory);
+        let mut root = self.read_root(&place).unwrap_or_else(|| Root {
+            directory: directory.to_owned(),
+            keys: BTreeSet::new(),
+        });
+        let before = root.keys.len();
+        root.keys.extend(keys);
+        if root.keys.len() == before {
+            return Ok(());
+        }
+        self.write_sealed(MAGIC, &place, &root)
+    }
+
+    /// Returns the records of all directories that are still there, and the places of all others.
+    pub(super) fn roots(&self) -> (Vec<Root>, Vec<PathBuf>) {
+        let (mut roots, mut gone) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(self.root().join(ROOTS))
+            .into_iter()
             .flatten()
-            .filter_map(|entry| fs::read_to_string(entry.path()).ok())
-            .filter(|text| text.lines().skip(1).any(|line| line == key))
-            .filter_map(|text| text.lines().next().map(PathBuf::from))
-            .filter(|project| project.is_dir())
+            .flatten()
+        {
+            let place = format!("{ROOTS}/{}", entry.file_name().to_string_lossy());
+            match self.read_root(&place) {
+                Some(root) if root.directory.is_dir() => roots.push(root),
+                _ => gone.push(entry.path()),
+            }
+        }
+        (roots, gone)
+    }
+
+    /// Returns the directories that have this package and are still there.
+    pub fn projects_with(&self, key: &ManifestKey) -> Vec<PathBuf> {
+        let (roots, _) = self.roots();
+        let mut projects: Vec<PathBuf> = roots
+            .into_iter()
+            .filter(|root| root.keys.contains(key))
+            .map(|root| root.directory)
             .collect();
         projects.sort();
         projects
@@ -71,17 +87,6 @@ mod tests {
     use super::*;
     use crate::composer::Dist;
 
-    fn key(url: &str) -> ManifestKey {
-        Dist {
-            kind: "zip".into(),
-            url: url.into(),
-            reference: None,
-            shasum: None,
-            custom_cache_key: None,
-        }
-        .key()
-    }
-
     #[test]
     fn projects_are_known_by_their_packages_while_they_exist() {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -89,7 +94,8 @@ mod tests {
         let (one, two) = (dir.path().join("one/vendor"), dir.path().join("two/vendor"));
         fs::create_dir_all(&one).expect("one");
         fs::create_dir_all(&two).expect("two");
-        let (a, b) = (key("https://example.org/a"), key("https://example.org/b"));
+        let [a, b] =
+            ["https://example.org/a", "https://example.org/b"].map(|url| Dist::at(url).key());
         assert_eq!(store.projects_with(&a), Vec::<PathBuf>::new());
 
         store.note_root(&one, &[a]).expect("noted");
@@ -99,6 +105,12 @@ mod tests {
         assert_eq!(store.projects_with(&b), vec![one.clone(), two.clone()]);
 
         fs::remove_dir_all(&two).expect("gone");
+        assert_eq!(store.projects_with(&b), vec![one.clone()]);
+
+        // A record in another one's place says nothing.
+        fs::create_dir_all(&two).expect("two");
+        let path = |directory: &Path| store.root().join(place(directory));
+        fs::copy(path(&one), path(&two)).expect("swapped");
         assert_eq!(store.projects_with(&b), vec![one]);
     }
 }

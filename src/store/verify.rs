@@ -1,27 +1,29 @@
 //! Reading the whole store: what is in it, and whether it is sound.
 
 use std::fs;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::{BlobName, BlobState, Digest, Manifest, Store};
+use super::layout::QUARANTINE;
+use super::{BlobState, Store};
 use crate::error::{Result, in_store};
+use crate::fs::remove_all;
 
 /// What the store holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Packages.
     pub manifests: u64,
-    /// Files, one per content and mode.
+    /// Files: one per content where files can share blocks, else one per content, mode and time.
     pub blobs: u64,
     /// Bytes of all blobs.
     pub bytes: u64,
     /// Blobs that were changed in place, kept for a look.
     pub quarantined: u64,
+    /// Bytes of these.
+    pub quarantined_bytes: u64,
 }
 
 /// What the full check found.
@@ -31,148 +33,174 @@ pub struct Findings {
     pub blobs: u64,
     /// Manifests read.
     pub manifests: u64,
-    /// Blobs whose content, size, time or mode isn't what their name says. They have been moved to
-    /// quarantine; the next install restores them from the archive.
+    /// Blobs whose content isn't what their name says. They have been moved to quarantine; the next install
+    /// restores them from the archive.
     pub damaged: Vec<PathBuf>,
-    /// Manifests that can't be read. They have been removed.
+    /// Blobs with the right content, whose mode, time or owner had changed. They have been put right, or
+    /// moved to quarantine where other names of the inode forbid it.
+    pub unsealed: Vec<PathBuf>,
+    /// Manifests that can't be read, or that stand in another one's place. They have been removed.
     pub torn: Vec<PathBuf>,
+    /// Things that don't belong into the store. They have been moved to quarantine.
+    pub odd: Vec<PathBuf>,
+    /// What couldn't be read or put right, and why.
+    pub failures: Vec<String>,
+}
+
+impl Findings {
+    /// Returns whether the store was as it should be.
+    pub fn is_sound(&self) -> bool {
+        self.damaged.is_empty()
+            && self.unsealed.is_empty()
+            && self.torn.is_empty()
+            && self.odd.is_empty()
+            && self.failures.is_empty()
+    }
+}
+
+/// What is wrong with one blob.
+enum Fault {
+    Damaged,
+    Unsealed,
+    Odd,
 }
 
 impl Store {
-    /// Counts.
-    pub fn usage(&self) -> Result<Usage> {
+    /// Counts what the store holds. What can't be read doesn't count.
+    pub fn usage(&self) -> Usage {
         let mut usage = Usage::default();
-        for path in Self::listed(self.blobs())? {
+        let mut failures = Vec::new();
+        for path in self.blob_paths(&mut failures) {
             if let Ok(metadata) = fs::symlink_metadata(&path) {
                 usage.blobs += 1;
                 usage.bytes += metadata.len();
             }
         }
-        usage.manifests = Self::listed(self.manifests())?.len() as u64;
-        let quarantine = self.root().join("quarantine");
-        usage.quarantined = fs::read_dir(&quarantine)
-            .map_err(in_store("reading", &quarantine))?
-            .count() as u64;
-        Ok(usage)
+        usage.manifests = listed(&self.manifests(), &mut failures).len() as u64;
+        for entry in fs::read_dir(self.root().join(QUARANTINE))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            usage.quarantined += 1;
+            usage.quarantined_bytes += entry.metadata().map_or(0, |facts| facts.len());
+        }
+        usage
     }
 
-    /// Reads every blob and every manifest; what is damaged is taken out of use.
-    pub fn verify(&self) -> Result<Findings> {
-        let blobs = Self::listed(self.blobs())?;
-        let mut damaged: Vec<PathBuf> = blobs
+    /// Reads every blob and every manifest; takes out of use what is damaged, and goes on past what it
+    /// can't read.
+    pub fn verify(&self) -> Findings {
+        let mut findings = Findings::default();
+        let blobs = self.blob_paths(&mut findings.failures);
+        findings.blobs = blobs.len() as u64;
+        let mut faults: Vec<(&PathBuf, Fault)> = blobs
             .par_iter()
-            .filter(|path| !self.blob_is_whole(path))
-            .cloned()
+            .filter_map(|path| self.fault(path).map(|fault| (path, fault)))
             .collect();
-        damaged.sort();
-        for path in &damaged {
-            self.quarantine_blob(path)?;
-        }
-        let manifests = Self::listed(self.manifests())?;
-        let mut torn = Vec::new();
-        for path in &manifests {
-            let whole = fs::read(path).is_ok_and(|bytes| Manifest::decode(&bytes).is_some());
-            if !whole {
-                fs::remove_file(path).map_err(in_store("removing", path))?;
-                torn.push(path.clone());
+        faults.sort_by_key(|(path, _)| *path);
+        for (path, fault) in faults {
+            let mended = match fault {
+                Fault::Unsealed => self.mend(path),
+                Fault::Damaged | Fault::Odd => self.put_aside(path),
+            };
+            if let Err(error) = mended {
+                findings.failures.push(error.to_string());
+            }
+            match fault {
+                Fault::Damaged => findings.damaged.push(path.clone()),
+                Fault::Unsealed => findings.unsealed.push(path.clone()),
+                Fault::Odd => findings.odd.push(path.clone()),
             }
         }
-        Ok(Findings {
-            blobs: blobs.len() as u64,
-            manifests: manifests.len() as u64,
-            damaged,
-            torn,
-        })
-    }
-
-    fn blob_is_whole(&self, path: &std::path::Path) -> bool {
-        let read = || -> Option<()> {
-            let name = path.file_name()?.to_str()?;
-            let shard = path.parent()?.file_name()?.to_str()?;
-            let (_, mode) = name.split_once('-')?;
-            let mode = u32::from_str_radix(mode, 8).ok()?;
-            let (digest, size) = digest_of(path).ok()?;
-            let right = BlobName::new(&digest, mode);
-            (right.as_str() == format!("{shard}/{name}")
-                && self.blob_state(&right, &digest, size, mode) == BlobState::Sound)
-                .then_some(())
-        };
-        read().is_some()
-    }
-
-    /// Files two levels below a bucket, without the leftovers of atomic writes.
-    fn listed(bucket: &std::path::Path) -> Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for shard in fs::read_dir(bucket).map_err(in_store("reading", bucket))? {
-            let shard = shard.map_err(in_store("reading", bucket))?.path();
-            for entry in fs::read_dir(&shard).map_err(in_store("reading", &shard))? {
-                let entry = entry.map_err(in_store("reading", &shard))?;
-                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                    paths.push(entry.path());
+        let manifests = listed(&self.manifests(), &mut findings.failures);
+        findings.manifests = manifests.len() as u64;
+        for path in manifests {
+            let place = path
+                .strip_prefix(self.root())
+                .ok()
+                .and_then(Path::to_str)
+                .unwrap_or_default();
+            match self.read_manifest_at(place) {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error) => {
+                    findings.failures.push(error.to_string());
+                    continue;
                 }
             }
+            if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
+                findings.failures.push(error.to_string());
+            }
+            findings.torn.push(path);
         }
-        Ok(paths)
+        findings
+    }
+
+    /// What is wrong with the blob at a path, if something is.
+    fn fault(&self, path: &Path) -> Option<Fault> {
+        let Some(blob) = self.blob_at(path) else {
+            return Some(Fault::Odd);
+        };
+        match self.settled_state(&blob) {
+            // Removed meanwhile.
+            BlobState::Missing => None,
+            BlobState::Odd => Some(Fault::Odd),
+            _ if !self.has_content(&blob) => Some(Fault::Damaged),
+            BlobState::Sealed(facts) if self.trusts(facts.user) => None,
+            BlobState::Sealed(_) | BlobState::Unsealed(_) => Some(Fault::Unsealed),
+        }
+    }
+
+    /// Puts the seal of a blob with the right content back.
+    fn mend(&self, path: &Path) -> Result<()> {
+        let Some(blob) = self.blob_at(path) else {
+            return Ok(());
+        };
+        self.renew(&blob).map(drop)
+    }
+
+    fn put_aside(&self, path: &Path) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match fs::rename(path, self.quarantine(&name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(in_store("moving to quarantine", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The paths of all blobs and contents.
+    pub(super) fn blob_paths(&self, failures: &mut Vec<String>) -> Vec<PathBuf> {
+        let mut paths = listed(&self.blobs.path, failures);
+        paths.extend(listed(&self.contents.path, failures));
+        paths
     }
 }
 
-/// Reads a file; its digest and size.
-fn digest_of(path: &std::path::Path) -> io::Result<(Digest, u64)> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok((Digest(hasher.finalize().into()), size)),
-            count => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
+/// Files two levels below a bucket, without the leftovers of atomic writes. A shard that is no directory is
+/// one of them.
+pub(super) fn listed(bucket: &Path, failures: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    let mut read = |directory: &Path| -> Vec<PathBuf> {
+        match fs::read_dir(directory) {
+            Ok(entries) => entries
+                .flatten()
+                .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+                .map(|entry| entry.path())
+                .collect(),
+            Err(error) => {
+                failures.push(in_store("reading", directory)(error).to_string());
+                Vec::new()
             }
         }
+    };
+    for shard in read(bucket) {
+        if fs::symlink_metadata(&shard).is_ok_and(|facts| facts.is_dir()) {
+            paths.extend(read(&shard));
+        } else {
+            paths.push(shard);
+        }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_full_check_finds_an_edit_that_kept_size_and_time() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let store = Store::open(dir.path()).expect("a store");
-        let digest = Digest(Sha256::digest(b"good").into());
-        let path = store.ensure_blob(&digest, 0o644, b"good").expect("a blob");
-        assert_eq!(
-            store.verify().expect("verified").damaged,
-            Vec::<PathBuf>::new()
-        );
-
-        let time = fs::metadata(&path)
-            .and_then(|m| m.modified())
-            .expect("time");
-        fs::write(&path, b"evil").expect("edited");
-        fs::File::options()
-            .write(true)
-            .open(&path)
-            .and_then(|f| f.set_modified(time))
-            .expect("hidden");
-        assert_eq!(
-            store.blob_state(&BlobName::new(&digest, 0o644), &digest, 4, 0o644),
-            BlobState::Sound
-        );
-
-        let findings = store.verify().expect("verified");
-        assert_eq!(findings.damaged, vec![path.clone()]);
-        assert!(!path.exists());
-        assert_eq!(
-            store.usage().expect("counted"),
-            Usage {
-                manifests: 0,
-                blobs: 0,
-                bytes: 0,
-                quarantined: 1
-            }
-        );
-    }
+    paths
 }

@@ -6,7 +6,7 @@
 
 use super::super::Limits;
 use super::super::test_support::class;
-use super::{Entry, EntryKind, EntryList, Mode, find_top, safe_path, usable_mode};
+use super::{Entry, EntryKind, EntryList, Mode, Time, find_top, safe_path, usable_mode};
 
 fn entry(path: &str, kind: EntryKind) -> Entry {
     Entry {
@@ -14,6 +14,7 @@ fn entry(path: &str, kind: EntryKind) -> Entry {
         kind,
         size: 0,
         mode: Mode::Default,
+        time: Time::Now,
     }
 }
 

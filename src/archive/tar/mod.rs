@@ -2,6 +2,7 @@
 //!
 //! File modes apply exactly. As with PharData [measured], a directory is made when something below it
 //! comes: by a file with the umask's default, by a directory's entry with the mode of *that* entry.
+//! PharData sets no times, so every entry has the time of the installation.
 //! Unlike PharData, which turns them into empty files or nothing, symbolic links, hard links and
 //! empty directories are kept.
 
@@ -17,7 +18,7 @@ use std::path::Path;
 
 use self::header::{Header, padding};
 use self::stream::Stream;
-use super::entry::{self, Entry, EntryKind, EntryList, Mode};
+use super::entry::{self, Entry, EntryKind, EntryList, Mode, Time};
 use super::error::ArchiveError;
 use super::{FileSink, Limits, Result};
 
@@ -73,6 +74,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, TarReade
             kind: EntryKind::Dir,
             size: 0,
             mode: Mode::Default,
+            time: Time::Now,
         };
         scan.list.add(directory).map_err(|e| e.at(&path))?;
     }
@@ -125,6 +127,7 @@ impl Scan<'_> {
                         kind,
                         size: 0,
                         mode: Mode::Default,
+                        time: Time::Now,
                     })
                     .map(drop)
             }
@@ -171,6 +174,7 @@ impl Scan<'_> {
             kind: EntryKind::File,
             size: header.size,
             mode,
+            time: Time::Now,
         };
         if let Some(index) = self.list.add(entry)? {
             self.records.push(Record {

@@ -1,8 +1,8 @@
 //! Modes and names as unzip 6.0 makes them from the attributes of an entry.
 
 use super::super::error::ArchiveError;
-use super::super::{Limits, Result, entry};
-use super::directory::{Central, FLAG_UTF8};
+use super::super::{Limits, Result, Time, entry};
+use super::directory::{self, Central, FLAG_UTF8};
 
 /// "Made by" systems (APPNOTE 4.4.2.2) that we judge.
 const FAT: u8 = 0;
@@ -73,6 +73,57 @@ fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
         ));
     }
     Ok(None)
+}
+
+/// Extra fields with times: "UT" (extended timestamp), "UX" (old Info-ZIP) and PKWARE's for Unix.
+const EXTENDED_TIMESTAMP: u16 = 0x5455;
+const OLD_UNIX: u16 = 0x5855;
+const PKWARE_UNIX: u16 = 0x000d;
+
+/// First DOS date after which unzip takes 32-bit times above 2^31 for times after 2038.
+const DOS_2038: u32 = (2038 - 1980) << 25;
+
+/// The times of an entry, from its DOS field and the extra field of its local header.
+///
+/// [Measured] unzip looks at the local header only. A UT block counts if it has a modification time,
+/// and before an older block, which has its modification time second. A time above 2^31 is ignored
+/// as long as the DOS date lies before 2038.
+pub(super) fn time(dos: u32, local_extra: &[u8]) -> Result<Time> {
+    let mut extended = None;
+    let mut older = None;
+    for (id, block) in directory::extra_blocks(local_extra) {
+        let (slot, seconds) = match id {
+            EXTENDED_TIMESTAMP => (
+                &mut extended,
+                (block.len() >= 5 && block[0] & 1 != 0).then(|| directory::u32_at(block, 1)),
+            ),
+            OLD_UNIX | PKWARE_UNIX => (
+                &mut older,
+                (block.len() >= 8).then(|| directory::u32_at(block, 4)),
+            ),
+            _ => continue,
+        };
+        if slot.replace(seconds).is_some() {
+            return Err(ArchiveError::declined("the entry has several times"));
+        }
+    }
+    let unix = match (extended, older) {
+        (Some(None), Some(_)) => {
+            return Err(ArchiveError::declined("the entry has contradictory times"));
+        }
+        (Some(seconds), _) | (None, Some(seconds)) => seconds,
+        (None, None) => None,
+    };
+    let unix = match unix {
+        Some(seconds) if seconds > i32::MAX.cast_unsigned() => {
+            if dos >= DOS_2038 {
+                return Err(ArchiveError::declined("the entry's time lies after 2038"));
+            }
+            None
+        }
+        other => other,
+    };
+    Ok(Time::Stamp { unix, dos })
 }
 
 /// Whether unzip writes the name as it stands.

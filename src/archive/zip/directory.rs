@@ -44,6 +44,8 @@ pub(super) struct Central<'a> {
     pub(super) needs: u16,
     pub(super) flags: u16,
     pub(super) method: u16,
+    /// Date and time as MS-DOS has them (APPNOTE 4.4.6), the date in the high word.
+    pub(super) dos: u32,
     pub(super) crc: u32,
     /// Compressed size.
     pub(super) packed: u64,
@@ -66,16 +68,21 @@ impl Central<'_> {
 }
 
 /// The data of the first block of this kind in an extra field (APPNOTE 4.5.1).
-fn extra_block(mut extra: &[u8], id: u16) -> Option<&[u8]> {
-    while extra.len() >= 4 {
-        let len = usize::from(u16_at(extra, 2));
-        let block = extra.get(4..4 + len)?;
-        if u16_at(extra, 0) == id {
-            return Some(block);
+fn extra_block(extra: &[u8], id: u16) -> Option<&[u8]> {
+    extra_blocks(extra).find_map(|(found, block)| (found == id).then_some(block))
+}
+
+/// The blocks of an extra field, up to one that is cut off.
+pub(super) fn extra_blocks(mut extra: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        if extra.len() < 4 {
+            return None;
         }
+        let (id, len) = (u16_at(extra, 0), usize::from(u16_at(extra, 2)));
+        let block = extra.get(4..4 + len)?;
         extra = &extra[4 + len..];
-    }
-    None
+        Some((id, block))
+    })
 }
 
 /// Replaces those values that are all ones by those of the zip64 field (APPNOTE 4.5.3), which
@@ -202,6 +209,7 @@ impl CentralReader {
             needs: u16_at(record, 6),
             flags: u16_at(record, 8),
             method: u16_at(record, 10),
+            dos: u32_at(record, 12),
             crc: u32_at(record, 16),
             packed,
             size,

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use self::directory::{Central, CentralReader};
 use self::inflate::Inflater;
-use super::entry::{self, Entry, EntryKind, EntryList, MAX_TARGET, Mode};
+use super::entry::{self, Entry, EntryKind, EntryList, MAX_TARGET, Mode, Time};
 use super::error::ArchiveError;
 use super::source::{Source, clamp};
 use super::{FileSink, Limits, Result};
@@ -102,7 +102,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReade
         check_sizes(&central).map_err(named)?;
         total = total.saturating_add(central.size);
         limits.check_total(total, archive_len).map_err(named)?;
-        reader.add(&mut list, &central, local.data).map_err(named)?;
+        reader.add(&mut list, &central, &local).map_err(named)?;
     }
     let entries = list.finish();
     check_overlaps(spans, data_end, &reader.source)?;
@@ -116,6 +116,8 @@ struct Local {
     has_extra: bool,
     /// Least length of the data descriptor behind the data; 0 without one.
     descriptor: u64,
+    /// When the entry was modified.
+    time: Time,
 }
 
 impl ZipReader {
@@ -138,6 +140,7 @@ impl ZipReader {
         }
         let flags = directory::u16_at(fixed, 6);
         let method = directory::u16_at(fixed, 8);
+        let dos = directory::u32_at(fixed, 10);
         let crc = directory::u32_at(fixed, 14);
         let mut packed = u64::from(directory::u32_at(fixed, 18));
         let mut size = u64::from(directory::u32_at(fixed, 22));
@@ -159,6 +162,12 @@ impl ZipReader {
                 "the local header gives another method or flags",
             ));
         }
+        if dos != central.dos {
+            // unzip takes the one, PHP's ZipArchive the other.
+            return Err(ArchiveError::declined(
+                "the local header gives another date",
+            ));
+        }
         let described = flags & directory::FLAG_DESCRIPTOR != 0;
         if !described {
             if size == directory::IN_ZIP64 || packed == directory::IN_ZIP64 {
@@ -174,11 +183,12 @@ impl ZipReader {
             data: central.offset + 30 + (name_len + extra_len) as u64,
             has_extra: extra_len > 0,
             descriptor: if described { 12 } else { 0 },
+            time: attributes::time(dos, extra)?,
         })
     }
 
     /// Turns a central record into an entry and, for files, a record.
-    fn add(&mut self, list: &mut EntryList, central: &Central<'_>, data: u64) -> Result<()> {
+    fn add(&mut self, list: &mut EntryList, central: &Central<'_>, local: &Local) -> Result<()> {
         let is_dir = central.name.last() == Some(&b'/');
         let path = entry::safe_path(central.name, is_dir)?;
         if !is_dir && attributes::has_version_suffix(&path) {
@@ -190,7 +200,7 @@ impl ZipReader {
         let record = Record {
             index: 0,
             deflated: central.method == directory::METHOD_DEFLATED,
-            offset: data,
+            offset: local.data,
             packed: central.packed,
             size: central.size,
             crc: central.crc,
@@ -205,6 +215,7 @@ impl ZipReader {
                     kind: EntryKind::Dir,
                     size: 0,
                     mode: mode.into(),
+                    time: local.time,
                 })?;
             }
         } else if is_link {
@@ -219,6 +230,8 @@ impl ZipReader {
                 kind: EntryKind::Symlink { target },
                 size: 0,
                 mode: Mode::Default,
+                // unzip sets no times of links.
+                time: Time::Now,
             })?;
         } else {
             let entry = Entry {
@@ -226,6 +239,7 @@ impl ZipReader {
                 kind: EntryKind::File,
                 size: central.size,
                 mode: mode.into(),
+                time: local.time,
             };
             if let Some(index) = list.add(entry)? {
                 self.records.push(Record { index, ..record });
