@@ -68,6 +68,7 @@ final class Session
         Install\Ticket::class,
         Engine::class,
         Native\EngineException::class,
+        Native\Environment::class,
         Native\ExtensionEngine::class,
         Native\HelperEngine::class,
         Native\InterruptedException::class,

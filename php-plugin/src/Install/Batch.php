@@ -8,6 +8,7 @@ use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Downloader\FileDownloader;
@@ -63,7 +64,7 @@ final class Batch
     /** @var list<string> directories moved out of the way */
     private array $trash = [];
 
-    /** @var list<array{path: string, dist: array<string, mixed>, made: array{int, int}}> */
+    /** @var list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}> */
     private array $placed = [];
 
     private ?\Closure $beforeFirst = null;
@@ -317,6 +318,7 @@ final class Batch
             'vendor_dir' => $this->vendorDir(),
             'staging' => $this->staging(),
             'umask' => umask(),
+            'timezone' => Environment::timezone(),
             'http' => $this->sources->httpOptions(),
             'packages' => array_values($packages),
         ];
@@ -437,6 +439,7 @@ final class Batch
             'name' => $package->getName(),
             'version' => $package->getFullPrettyVersion(),
             'dist' => [
+                'name' => $package->getName(),
                 'type' => strtolower((string) $package->getDistType()),
                 'url' => $ticket->url,
                 'reference' => $package->getDistReference(),
@@ -449,8 +452,7 @@ final class Batch
             'want_archive' => $wantArchive,
             'private' => $this->privacy->isPrivate($package),
             'bins' => $ticket->bins,
-            // It loses modes and links.
-            'plain_modes' => $ticket->unpacker === 'ZipArchive',
+            'plain_modes' => $ticket->hasPlainModes(),
         ];
     }
 
@@ -701,7 +703,7 @@ final class Batch
     /**
      * Packages whose directories came from staging in this run.
      *
-     * @return list<array{path: string, dist: array<string, mixed>, made: array{int, int}}>
+     * @return list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}>
      */
     public function placedPackages(): array
     {
@@ -715,7 +717,12 @@ final class Batch
     {
         unset($this->unmade[(string) $ticket->path]);
         if ($ticket->dist !== null && $ticket->made !== null && $ticket->path !== null) {
-            $this->placed[] = ['path' => $ticket->path, 'dist' => $ticket->dist, 'made' => $ticket->made];
+            $this->placed[] = [
+                'path' => $ticket->path,
+                'dist' => $ticket->dist,
+                'plain_modes' => $ticket->hasPlainModes(),
+                'made' => $ticket->made,
+            ];
         }
         --$this->ready;
         $this->tidy();

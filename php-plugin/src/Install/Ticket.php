@@ -66,6 +66,14 @@ final class Ticket
     ) {
     }
 
+    /**
+     * Tells whether Composer's unpacker loses the modes and links of the archive.
+     */
+    public function hasPlainModes(): bool
+    {
+        return $this->unpacker === 'ZipArchive';
+    }
+
     public function label(): string
     {
         return '<info>'.$this->package->getName().'</info> (<comment>'.$this->package->getFullPrettyVersion().'</comment>)';

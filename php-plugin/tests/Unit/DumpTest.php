@@ -21,6 +21,7 @@ use Composer\IO\BufferIO;
 use Composer\IO\NullIO;
 use Composer\Package\RootPackage;
 use Composer\Repository\InstalledArrayRepository;
+use Composer\Util\Platform;
 
 /**
  * @covers \Allegro\Plugin\Autoload\ClassMapMaker
@@ -142,6 +143,24 @@ final class DumpTest extends TestCase
         }
         // Signals without an end cost the next dump some time, nothing else.
         $dump->done([$this->dir.'/autoload.php' => 'sum'], 'said', 0, self::STATE);
+    }
+
+    public function testAScanIsToldTheTimeZoneOfThisProcess(): void
+    {
+        $asked = [];
+        $engine = $this->createMock(Engine::class);
+        $engine->method('scan')->willReturnCallback(static function (array $request) use (&$asked): array {
+            $asked[] = $request['timezone'];
+
+            return self::SCANNED;
+        });
+        foreach (['Asia/Tokyo', ''] as $zone) {
+            $this->env('TZ', $zone);
+            $this->maker($engine)->make(new ClassMapGenerator(['php', 'inc', 'hh']), []);
+        }
+        Platform::clearEnv('TZ');
+        $this->maker($engine)->make(new ClassMapGenerator(['php', 'inc', 'hh']), []);
+        self::assertSame(['Asia/Tokyo', '', null], $asked);
     }
 
     public function testTheVendorDirectoryIsResolvedOnceItIsThere(): void
