@@ -457,14 +457,15 @@ final class Batch
     }
 
     /**
-     * Whether other content would have another checksum or another URL. Without that, a moved branch or a file that
-     * was replaced on its server has the identity of what was there before.
+     * Tells whether other content would have another checksum or another URL. A checksum fixes the content, and so does
+     * a commit id in the URL. Any other reference may be a branch or a tag, which can move.
      */
-    private static function isNamed(PackageInterface $package, string $url): bool
+    public static function isNamed(PackageInterface $package, string $url): bool
     {
         $reference = (string) $package->getDistReference();
 
-        return (string) $package->getDistSha1Checksum() !== '' || ($reference !== '' && str_contains($url, $reference));
+        return (string) $package->getDistSha1Checksum() !== ''
+            || (preg_match('{^(?:[0-9a-f]{40}|[0-9a-f]{64})$}Di', $reference) === 1 && stripos($url, $reference) !== false);
     }
 
     /**
