@@ -21,6 +21,7 @@ use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
 use Composer\ClassMapGenerator\ClassMap;
@@ -71,7 +72,7 @@ final class Session
         Native\Environment::class,
         Native\ExtensionEngine::class,
         Native\HelperEngine::class,
-        Native\InterruptedException::class,
+        InterruptedException::class,
         Install\RefusedException::class,
         Privacy::class,
         Report::class,
@@ -158,6 +159,12 @@ final class Session
      */
     private function takeOverInstallation(Engine $engine, array $installers): void
     {
+        $engines = $this->engines;
+        AtomicFilesystem::replaceBy(static function (string $temporary, string $path) use ($engines): bool {
+            $engine = $engines->find();
+
+            return $engine !== null && InterruptedException::outlive(static fn (): bool => $engine->replace($temporary, $path));
+        });
         $this->takeOverDownloaders();
         $this->takeOverAutoloader($engine, $installers);
     }
