@@ -61,8 +61,11 @@ final class Batch
     /** Packages that are ready in staging and not placed yet. */
     private int $ready = 0;
 
-    /** @var list<string> directories moved out of the way */
+    /** @var array<string, string> directories moved out of the way, and where each of them was */
     private array $trash = [];
+
+    /** The user was told of something that can't be removed from the staging directory. */
+    private bool $isTold = false;
 
     /** @var list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}> */
     private array $placed = [];
@@ -544,7 +547,7 @@ final class Batch
         if (!self::sameContent($archive, $ticket->fileName)) {
             // What is staged is not what shall be installed.
             $ticket->state = Ticket::DECLINED;
-            $this->trash[] = (string) $ticket->stage;
+            $this->trash[(string) $ticket->stage] = 'files of '.$ticket->package->getName();
             $ticket->stage = null;
             --$this->ready;
             $this->listenerChanged($ticket->package);
@@ -662,7 +665,7 @@ final class Batch
         if (!@rename($path, $trash)) {
             return false;
         }
-        $this->trash[] = $trash;
+        $this->trash[$trash] = $path;
 
         return true;
     }
@@ -672,33 +675,42 @@ final class Batch
         if ($this->trash === []) {
             return;
         }
-        $paths = $this->trash;
+        $trash = $this->trash;
         $this->trash = [];
-        $this->remove($paths);
+        foreach ($this->remove(array_keys($trash)) as $failure) {
+            $this->isTold = true;
+            $was = array_filter($trash, static fn (string $path): bool => str_starts_with($failure, $path.' '), ARRAY_FILTER_USE_KEY);
+            $this->report->notice($failure.($was === [] ? '' : ' (it was '.implode($was).')'));
+        }
         $this->tidy();
     }
 
     /**
      * @param list<string> $paths
+     *
+     * @return list<string> what could not be removed, a sentence each that begins with the path
      */
-    private function remove(array $paths): void
+    private function remove(array $paths): array
     {
         $engine = $this->engines->find();
         if ($engine !== null) {
             try {
-                foreach ($engine->remove($paths) as $failure) {
-                    $this->report->notice($failure);
-                }
-
-                return;
+                return $engine->remove($paths);
             } catch (EngineException $e) {
                 $this->engines->giveUp($e->getMessage());
             }
         }
         $filesystem = new Filesystem($this->process);
+        $failures = [];
         foreach ($paths as $path) {
-            $filesystem->removeDirectory($path);
+            try {
+                $filesystem->removeDirectory($path);
+            } catch (\RuntimeException $e) {
+                $failures[] = $path.' can\'t be removed: '.$e->getMessage();
+            }
         }
+
+        return $failures;
     }
 
     /**
@@ -779,7 +791,10 @@ final class Batch
         }
         // Also while it is empty: a helper that was asked to fill it is ended by this first. Forgotten when it is gone:
         // a signal in the meantime does this once more.
-        $this->remove([$this->staging]);
+        $failures = $this->remove([$this->staging]);
+        // What can't be removed from it has been told by its name.
+        array_map([$this->report, 'notice'], $this->isTold ? [] : $failures);
+        $this->isTold = false;
         $this->staging = null;
         $this->ready = 0;
     }
