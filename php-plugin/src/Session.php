@@ -65,6 +65,7 @@ final class Session
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
+        Install\OwnInode::class,
         Install\Proxies::class,
         Install\Ticket::class,
         Engine::class,

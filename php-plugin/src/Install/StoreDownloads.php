@@ -386,7 +386,7 @@ trait StoreDownloads
         // Composer makes programs executable in place. A listener may have named others than those that were known
         // when the files were linked.
         foreach (array_diff($ticket->package->getBinaries(), $ticket->bins) as $bin) {
-            $this->separate($stage.'/'.$bin);
+            OwnInode::give($stage.'/'.$bin);
         }
         // A directory may be renamed over an empty one.
         $placed = $this->isReplaceable($path) && @rename($stage, $path);
@@ -414,20 +414,6 @@ trait StoreDownloads
             $ticket->state = Ticket::PLACED;
             $this->batch->placed($ticket);
         });
-    }
-
-    /**
-     * Gives a file an inode of its own.
-     */
-    private function separate(string $file): void
-    {
-        if (is_link($file) || !is_file($file)) {
-            return;
-        }
-        $copy = $file.'.'.bin2hex(random_bytes(6));
-        if (!copy($file, $copy) || !chmod($copy, fileperms($file) & 0777) || !touch($copy, (int) filemtime($file)) || !rename($copy, $file)) {
-            throw new RefusedException('Allegro: '.$file.' can not be copied');
-        }
     }
 
     /**
