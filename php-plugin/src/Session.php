@@ -65,7 +65,9 @@ final class Session
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
+        Install\NamePatterns::class,
         Install\OwnInode::class,
+        Install\Paths::class,
         Install\Proxies::class,
         Install\Ticket::class,
         Engine::class,
@@ -76,6 +78,7 @@ final class Session
         InterruptedException::class,
         Install\RefusedException::class,
         Privacy::class,
+        Install\Sharing::class,
         Report::class,
         Io\Interruption::class,
         Io\PassingIO::class,
@@ -173,7 +176,8 @@ final class Session
     private function batch(): Batch
     {
         if ($this->batch === null) {
-            $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
+            $sharing = new Install\Sharing($this->composer, new Privacy($this->composer));
+            $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, $sharing, $this->sources);
             $this->batch->beforeFirst(static fn () => self::loadAll());
         }
 

@@ -81,7 +81,7 @@ final class Batch
         private readonly IOInterface $io,
         private readonly EngineFinder $engines,
         private readonly Report $report,
-        private readonly Privacy $privacy,
+        private readonly Sharing $sharing,
         private readonly Sources $sources,
     ) {
         $process = $composer->getLoop()->getProcessExecutor();
@@ -426,6 +426,7 @@ final class Batch
     private function describe(int $id, Ticket $ticket, bool $wantArchive): array
     {
         $package = $ticket->package;
+        $ticket->isShared = $this->mayShare($package, $ticket->target);
         $ticket->bins = array_values($package->getBinaries());
         $key = $ticket->customKey;
         $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
@@ -449,14 +450,28 @@ final class Batch
                 'shasum' => (string) $package->getDistSha1Checksum() !== '' ? $package->getDistSha1Checksum() : null,
                 'custom_cache_key' => $key,
             ],
+            'path' => $ticket->target,
             'archive' => $ticket->archive,
             'archive_writable' => $ticket->archiveWritable,
             'use_store' => $useStore,
             'want_archive' => $wantArchive,
-            'private' => $this->privacy->isPrivate($package),
+            'private' => !$ticket->isShared,
             'bins' => $ticket->bins,
             'plain_modes' => $ticket->hasPlainModes(),
         ];
+    }
+
+    /**
+     * Decides whether the files of a package may be shared at a path, and says why if they may not.
+     */
+    public function mayShare(PackageInterface $package, string $path): bool
+    {
+        $objection = $this->sharing->objection($package, $path);
+        if ($objection !== null) {
+            $this->report->veryVerbose('  - Allegro: '.$package->getName().' gets files of its own: it is '.$objection);
+        }
+
+        return $objection === null;
     }
 
     /**

@@ -104,9 +104,9 @@ trait StoreDownloads
             $writable = !$this->cache->isReadOnly();
         }
         if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
-            return $this->showCached($package, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+            return $this->showCached($package, $path, $archive, $fileName, $fallBack, $url, $customKey, $writable);
         }
-        $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
+        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
@@ -154,6 +154,7 @@ trait StoreDownloads
      */
     private function showCached(
         PackageInterface $package,
+        string $path,
         string $archive,
         string $fileName,
         \Closure $fallBack,
@@ -161,14 +162,14 @@ trait StoreDownloads
         ?string $customKey,
         bool $writable
     ): PromiseInterface {
-        return $fallBack()->then(function () use ($package, $archive, $fileName, $url, $customKey, $writable) {
+        return $fallBack()->then(function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable) {
             $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
             if (!Batch::sameContent($archive, $fileName)) {
                 $this->batch->listenerChanged($package);
 
                 return $inPlace();
             }
-            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
+            $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
             $ticket->isShown = true;
             $this->tickets[$package] = $ticket;
 
@@ -383,6 +384,10 @@ trait StoreDownloads
     {
         $stage = (string) $ticket->stage;
         $ticket->path = $path;
+        // An installer that came after the download may have chosen another place.
+        if ($ticket->isShared && !$this->batch->mayShare($ticket->package, $path)) {
+            OwnInode::giveAll($stage);
+        }
         // Composer makes programs executable in place. A listener may have named others than those that were known
         // when the files were linked.
         foreach (array_diff($ticket->package->getBinaries(), $ticket->bins) as $bin) {
