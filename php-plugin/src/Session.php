@@ -68,6 +68,7 @@ final class Session
         Install\NamePatterns::class,
         Install\OwnInode::class,
         Install\Paths::class,
+        Install\Programs::class,
         Install\Proxies::class,
         Install\Ticket::class,
         Engine::class,
@@ -330,6 +331,20 @@ final class Session
                 $this->report->hideProgress();
             }
         }
+    }
+
+    /**
+     * Operations are about to be executed.
+     *
+     * @param array<\Composer\DependencyResolver\Operation\OperationInterface> $operations
+     */
+    public function beginOperations(array $operations): void
+    {
+        if ($operations === []) {
+            return;
+        }
+        self::loadAll();
+        $this->batch === null || $this->batch->programs()->expect($operations);
     }
 
     /**

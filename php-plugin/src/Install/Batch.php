@@ -76,6 +76,8 @@ final class Batch
 
     private ProcessExecutor $process;
 
+    private Programs $programs;
+
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
@@ -89,6 +91,7 @@ final class Batch
             $process = new ProcessExecutor();
         }
         $this->process = $process;
+        $this->programs = new Programs($composer);
         // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
         register_shutdown_function(function (): void {
             $this->flushRepository();
@@ -121,6 +124,14 @@ final class Batch
     public function available(): bool
     {
         return $this->engines->find() !== null;
+    }
+
+    /**
+     * Returns the programs of all packages of this run.
+     */
+    public function programs(): Programs
+    {
+        return $this->programs;
     }
 
     public function sources(): Sources
@@ -232,6 +243,9 @@ final class Batch
             } catch (\Throwable $e) {
                 $reject($e);
             }
+        }
+        foreach ($this->programs->separateStrays() as $failure) {
+            $this->report->notice($failure);
         }
         $this->emptyTrash();
         $this->tidy();
@@ -427,7 +441,7 @@ final class Batch
     {
         $package = $ticket->package;
         $ticket->isShared = $this->mayShare($package, $ticket->target);
-        $ticket->bins = array_values($package->getBinaries());
+        $this->programs->add($package, $ticket->target);
         $key = $ticket->customKey;
         $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
         if (!self::isNamed($package, $ticket->url)) {
@@ -456,7 +470,7 @@ final class Batch
             'use_store' => $useStore,
             'want_archive' => $wantArchive,
             'private' => !$ticket->isShared,
-            'bins' => $ticket->bins,
+            'bins' => array_values($package->getBinaries()),
             'plain_modes' => $ticket->hasPlainModes(),
         ];
     }

@@ -388,11 +388,6 @@ trait StoreDownloads
         if ($ticket->isShared && !$this->batch->mayShare($ticket->package, $path)) {
             OwnInode::giveAll($stage);
         }
-        // Composer makes programs executable in place. A listener may have named others than those that were known
-        // when the files were linked.
-        foreach (array_diff($ticket->package->getBinaries(), $ticket->bins) as $bin) {
-            OwnInode::give($stage.'/'.$bin);
-        }
         // A directory may be renamed over an empty one.
         $placed = $this->isReplaceable($path) && @rename($stage, $path);
         if (!$placed && !is_link($path) && is_dir($path) && $this->isReplaceable($path) && !$this->isEmpty($path)) {
@@ -402,8 +397,7 @@ trait StoreDownloads
         }
         $this->removeCleanupPath($ticket->package, $path);
         if ($placed) {
-            $ticket->state = Ticket::PLACED;
-            $this->batch->placed($ticket);
+            $this->placed($ticket, $path);
 
             return null;
         }
@@ -415,10 +409,16 @@ trait StoreDownloads
             $this->extracting = null;
         }
 
-        return $promise->then(function () use ($ticket): void {
-            $ticket->state = Ticket::PLACED;
-            $this->batch->placed($ticket);
+        return $promise->then(function () use ($ticket, $path): void {
+            $this->placed($ticket, $path);
         });
+    }
+
+    private function placed(Ticket $ticket, string $path): void
+    {
+        $ticket->state = Ticket::PLACED;
+        $this->batch->placed($ticket);
+        $this->batch->programs()->separate($ticket->package, $path);
     }
 
     /**

@@ -36,9 +36,6 @@ final class Ticket
     /** The staged files may be hard links to those of the store. */
     public bool $isShared = false;
 
-    /** @var list<string> the programs as they were known when the files were linked */
-    public array $bins = [];
-
     /** Whether it holds files. */
     public bool $hasFiles = false;
 

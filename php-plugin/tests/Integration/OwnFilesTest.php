@@ -180,6 +180,52 @@ final class OwnFilesTest extends TestCase
         self::assertStringContainsString('acme/a gets files of its own', $project->io->getOutput());
     }
 
+    public function testComposersChmodOfProgramsReachesNoBlob(): void
+    {
+        $project = $this->project();
+        // The other package comes later, so that Composer finds the program at the end of the run only.
+        $packages = [self::package('acme/a', ['run', '../b/src/A.php', '../c/src/A.php']), self::package('acme/b'), self::package('acme/c')];
+        self::install($project, ...$packages);
+        foreach ($packages as $package) {
+            $project->composer->getInstallationManager()->ensureBinariesPresence($package);
+        }
+        $modes = static fn (string $path): int => fileperms($path) & 0777;
+        clearstatcache();
+        self::assertSame(0755, $modes($project->dir.'/vendor/acme/a/run'));
+        self::assertSame(1, self::links($project->dir.'/vendor/acme/b/src/A.php'));
+        self::assertSame(1, self::links($project->dir.'/vendor/acme/c/src/A.php'));
+        self::assertSame(self::TIME, filemtime($project->dir.'/vendor/acme/c/src'));
+        self::assertSame(2, self::links($project->dir.'/vendor/acme/c/run'), 'what is no program is shared');
+        foreach (['a-run', 'b-src-A.php', 'c-src-A.php'] as $blob) {
+            self::assertSame(0644, $modes($this->dir.'/blobs/acme-'.$blob), $blob);
+        }
+    }
+
+    /**
+     * Composer unpacks beside us, and is done later than we are.
+     */
+    public function testProgramsOfPackagesThatComposerInstalls(): void
+    {
+        $project = $this->project();
+        $odd = self::package('acme/a', ['../b/run']);
+        $odd->replaceVersion('odd', 'odd');
+        self::zip($project->cached($odd), ['top/a' => 'a']);
+        self::install($project, $odd, self::package('acme/b'));
+        clearstatcache();
+        self::assertFileExists($project->dir.'/vendor/acme/a/a');
+        self::assertSame(0644, fileperms($this->dir.'/blobs/acme-b-run') & 0777);
+        self::assertSame(1, self::links($project->dir.'/vendor/acme/b/run'));
+    }
+
+    public function testProgramsOfPackagesThatAreInstalledAlready(): void
+    {
+        $project = $this->project();
+        self::install($project, self::package('acme/a', ['../b/run']));
+        self::install($project, self::package('acme/b'));
+        self::assertSame(1, self::links($project->dir.'/vendor/acme/b/run'));
+        self::assertSame(2, self::links($project->dir.'/vendor/acme/b/src/A.php'));
+    }
+
     public function testWhatCanNotBeRemovedIsToldOnceWithTheReason(): void
     {
         $project = $this->project();
