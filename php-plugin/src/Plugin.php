@@ -92,8 +92,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
      */
     public function onOperations($event): void
     {
-        if ($this->session !== null && $event->getTransaction() !== null && $event->getTransaction()->getOperations() !== []) {
-            Session::loadAll();
+        if ($this->session !== null && $event->getTransaction() !== null) {
+            $this->session->beginOperations($event->getTransaction()->getOperations());
         }
     }
 

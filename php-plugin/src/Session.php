@@ -21,6 +21,7 @@ use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
 use Composer\ClassMapGenerator\ClassMap;
@@ -64,15 +65,21 @@ final class Session
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
+        Install\NamePatterns::class,
+        Install\OwnInode::class,
+        Install\Paths::class,
+        Install\Programs::class,
         Install\Proxies::class,
         Install\Ticket::class,
         Engine::class,
         Native\EngineException::class,
+        Native\Environment::class,
         Native\ExtensionEngine::class,
         Native\HelperEngine::class,
-        Native\InterruptedException::class,
+        InterruptedException::class,
         Install\RefusedException::class,
         Privacy::class,
+        Install\Sharing::class,
         Report::class,
         Io\Interruption::class,
         Io\PassingIO::class,
@@ -157,6 +164,12 @@ final class Session
      */
     private function takeOverInstallation(Engine $engine, array $installers): void
     {
+        $engines = $this->engines;
+        AtomicFilesystem::replaceBy(static function (string $temporary, string $path) use ($engines): bool {
+            $engine = $engines->find();
+
+            return $engine !== null && InterruptedException::outlive(static fn (): bool => $engine->replace($temporary, $path));
+        });
         $this->takeOverDownloaders();
         $this->takeOverAutoloader($engine, $installers);
     }
@@ -164,7 +177,8 @@ final class Session
     private function batch(): Batch
     {
         if ($this->batch === null) {
-            $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
+            $sharing = new Install\Sharing($this->composer, new Privacy($this->composer));
+            $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, $sharing, $this->sources);
             $this->batch->beforeFirst(static fn () => self::loadAll());
         }
 
@@ -317,6 +331,20 @@ final class Session
                 $this->report->hideProgress();
             }
         }
+    }
+
+    /**
+     * Operations are about to be executed.
+     *
+     * @param array<\Composer\DependencyResolver\Operation\OperationInterface> $operations
+     */
+    public function beginOperations(array $operations): void
+    {
+        if ($operations === []) {
+            return;
+        }
+        self::loadAll();
+        $this->batch === null || $this->batch->programs()->expect($operations);
     }
 
     /**

@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Autoload;
 
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\ClassMapGenerator\PhpFileParser;
@@ -107,6 +108,7 @@ final class ClassMapMaker
         $request = $manner + [
             'vendor_dir' => $this->vendorDir(),
             'cwd' => $cwd,
+            'timezone' => Environment::timezone(),
             'rules' => $rules,
             'known' => [],
             'placed' => ($this->placed)(),

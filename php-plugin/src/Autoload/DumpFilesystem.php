@@ -74,7 +74,7 @@ final class DumpFilesystem extends Filesystem
             return 0;
         }
         $name = basename($path);
-        if (in_array($name, self::TOGETHER, true) && !is_link($path)) {
+        if (in_array($name, self::TOGETHER, true) && AtomicFilesystem::canReplace($path)) {
             $this->isAuthoritative = $this->isAuthoritative || str_contains($content, 'setClassMapAuthoritative(true)');
             $this->waiting[$name] = [$path, AtomicFilesystem::beside($path, $content)];
 

@@ -70,6 +70,7 @@ final class Diagnosis
             'composer' => Composer::getVersion(),
             'php' => PHP_VERSION.(PHP_ZTS ? ' ZTS' : ' NTS'),
             'downloaders' => $downloaders,
+            'own_files' => OwnFiles::of($composer),
             'native' => $native,
         ];
 
@@ -117,13 +118,21 @@ final class Diagnosis
                     self::bytes($native['usage']['bytes'])
                 );
                 if ($native['usage']['quarantined'] > 0) {
-                    $rows['Quarantine'] = $native['usage']['quarantined'].' files that were changed in place, kept for a look in '.$native['store']['path'].'/quarantine';
+                    $rows['Quarantine'] = sprintf(
+                        '%s files that were changed in place, %s, kept for a look in %s/quarantine',
+                        number_format($native['usage']['quarantined']),
+                        self::bytes($native['usage']['quarantined_bytes']),
+                        $native['store']['path']
+                    );
                 }
             }
             $rows['Project'] = self::place($native['vendor']);
             $rows['Link method'] = $native['method'] === null ? 'none' : self::METHODS[$native['method']];
             if ($native['strategy'] !== 'auto') {
                 $rows['Link method'] .= ' (ALLEGRO_LINK_STRATEGY='.$native['strategy'].')';
+            }
+            if ($native['sharing'] !== null) {
+                $rows['Link method'] .= '; '.$native['sharing']['reason'];
             }
             $rows['Downloads'] = $native['workers'].' at a time';
         }
@@ -142,6 +151,13 @@ final class Diagnosis
         ];
         foreach ($rows as $name => $text) {
             $lines[] = sprintf('<info>%-12s</info> %s', $name, OutputFormatter::escape($text));
+        }
+        if ($facts['own_files'] !== []) {
+            $lines[] = '';
+            $lines[] = 'Packages with files of their own:';
+            foreach (OwnFiles::lines($facts['own_files']) as $line) {
+                $lines[] = '  - '.OutputFormatter::escape($line);
+            }
         }
         if ($this->advice !== []) {
             $lines[] = '';
@@ -170,7 +186,9 @@ final class Diagnosis
                 : 'an extension for this PHP would save the start of a process; this package has none for PHP '.$facts['php'];
         }
         if ($native !== null) {
-            if ($native['method'] === 'copy' && $native['strategy'] === 'auto') {
+            if ($native['sharing'] !== null) {
+                $advice[] = $native['sharing']['advice'];
+            } elseif ($native['method'] === 'copy' && $native['strategy'] === 'auto') {
                 $advice[] = $native['store']['mount'] !== $native['vendor']['mount']
                     ? 'a store on the project\'s file system ('.$native['vendor']['mount'].'): set ALLEGRO_STORE to a directory there, and files are linked instead of copied'
                     : 'a file system with reflinks or hard links: this one ('.$native['vendor']['file_system'].') has neither';

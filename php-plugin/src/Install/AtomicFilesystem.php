@@ -9,14 +9,31 @@ use Composer\Util\Filesystem;
 /**
  * Composer's Filesystem, whose writes of generated files replace them by a rename: whoever is killed or reads
  * meanwhile has the old file or the new one.
+ *
+ * A file that is there keeps its owner, group, mode and ACL, as it does when Composer writes into it. Only the native
+ * part can see to that; where it can't, the file is written in place.
  */
 final class AtomicFilesystem extends Filesystem
 {
     /** EPERM: there is such a process, of another user. */
     private const NOT_PERMITTED = 1;
 
+    /** @var (\Closure(string, string): bool)|null renames a file over another one, which keeps what it is */
+    private static ?\Closure $replace = null;
+
     /** @var array<string, true>|null files that were written beside others and are not in their place yet */
     private static ?array $unfinished = null;
+
+    /**
+     * Sets what renames a temporary file over one that is there; null to write into files that are there.
+     *
+     * @param (\Closure(string, string): bool)|null $replace gets the temporary file and the path; false if nothing was
+     *                                                        renamed
+     */
+    public static function replaceBy(?\Closure $replace): void
+    {
+        self::$replace = $replace;
+    }
 
     /**
      * {@inheritDoc}
@@ -41,12 +58,20 @@ final class AtomicFilesystem extends Filesystem
      */
     public static function put(string $path, string $content)
     {
-        if (is_link($path)) {
+        if (!self::canReplace($path)) {
             return file_put_contents($path, $content);
         }
         self::replace(self::beside($path, $content), $path);
 
         return strlen($content);
+    }
+
+    /**
+     * Tells whether a file can be replaced: it is no link, and if it is there its directory takes another one.
+     */
+    public static function canReplace(string $path): bool
+    {
+        return !is_link($path) && (!is_file($path) || is_writable(dirname($path)));
     }
 
     /**
@@ -66,6 +91,7 @@ final class AtomicFilesystem extends Filesystem
         $written = @file_put_contents($temporary, $content);
         $mode = @fileperms($path);
         if ($mode !== false) {
+            // Nobody reads the new content who may not read the old one.
             @chmod($temporary, $mode & 07777);
         }
         if ($written !== strlen($content)) {
@@ -75,12 +101,41 @@ final class AtomicFilesystem extends Filesystem
         return $temporary;
     }
 
+    /**
+     * Puts a file that was written beside another in the place of that.
+     */
     public static function replace(string $temporary, string $path): void
     {
-        if (!@rename($temporary, $path)) {
+        clearstatcache(true, $path);
+        if (!is_file($path)) {
+            @rename($temporary, $path) || self::fail($temporary, $path);
+        } elseif (!self::isReplaced($temporary, $path)) {
+            self::rewrite($temporary, $path);
+        }
+        self::discard($temporary);
+    }
+
+    private static function isReplaced(string $temporary, string $path): bool
+    {
+        try {
+            return self::$replace !== null && (self::$replace)($temporary, $path);
+        } catch (\Exception $e) {
+            // Whoever renames may have done so before the answer got lost.
+            clearstatcache(true, $temporary);
+
+            return !file_exists($temporary);
+        }
+    }
+
+    /**
+     * Writes into a file, as Composer does.
+     */
+    private static function rewrite(string $temporary, string $path): void
+    {
+        $content = @file_get_contents($temporary);
+        if ($content === false || @file_put_contents($path, $content) !== strlen($content)) {
             self::fail($temporary, $path);
         }
-        unset(self::$unfinished[$temporary]);
     }
 
     /**

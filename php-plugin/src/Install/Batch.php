@@ -8,6 +8,7 @@ use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Downloader\FileDownloader;
@@ -60,10 +61,13 @@ final class Batch
     /** Packages that are ready in staging and not placed yet. */
     private int $ready = 0;
 
-    /** @var list<string> directories moved out of the way */
+    /** @var array<string, string> directories moved out of the way, and where each of them was */
     private array $trash = [];
 
-    /** @var list<array{path: string, dist: array<string, mixed>, made: array{int, int}}> */
+    /** The user was told of something that can't be removed from the staging directory. */
+    private bool $isTold = false;
+
+    /** @var list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}> */
     private array $placed = [];
 
     private ?\Closure $beforeFirst = null;
@@ -72,12 +76,14 @@ final class Batch
 
     private ProcessExecutor $process;
 
+    private Programs $programs;
+
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
         private readonly EngineFinder $engines,
         private readonly Report $report,
-        private readonly Privacy $privacy,
+        private readonly Sharing $sharing,
         private readonly Sources $sources,
     ) {
         $process = $composer->getLoop()->getProcessExecutor();
@@ -85,6 +91,7 @@ final class Batch
             $process = new ProcessExecutor();
         }
         $this->process = $process;
+        $this->programs = new Programs($composer);
         // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
         register_shutdown_function(function (): void {
             $this->flushRepository();
@@ -117,6 +124,14 @@ final class Batch
     public function available(): bool
     {
         return $this->engines->find() !== null;
+    }
+
+    /**
+     * Returns the programs of all packages of this run.
+     */
+    public function programs(): Programs
+    {
+        return $this->programs;
     }
 
     public function sources(): Sources
@@ -229,6 +244,9 @@ final class Batch
                 $reject($e);
             }
         }
+        foreach ($this->programs->separateStrays() as $failure) {
+            $this->report->notice($failure);
+        }
         $this->emptyTrash();
         $this->tidy();
     }
@@ -317,6 +335,7 @@ final class Batch
             'vendor_dir' => $this->vendorDir(),
             'staging' => $this->staging(),
             'umask' => umask(),
+            'timezone' => Environment::timezone(),
             'http' => $this->sources->httpOptions(),
             'packages' => array_values($packages),
         ];
@@ -421,7 +440,8 @@ final class Batch
     private function describe(int $id, Ticket $ticket, bool $wantArchive): array
     {
         $package = $ticket->package;
-        $ticket->bins = array_values($package->getBinaries());
+        $ticket->isShared = $this->mayShare($package, $ticket->target);
+        $this->programs->add($package, $ticket->target);
         $key = $ticket->customKey;
         $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
         if (!self::isNamed($package, $ticket->url)) {
@@ -437,32 +457,47 @@ final class Batch
             'name' => $package->getName(),
             'version' => $package->getFullPrettyVersion(),
             'dist' => [
+                'name' => $package->getName(),
                 'type' => strtolower((string) $package->getDistType()),
                 'url' => $ticket->url,
                 'reference' => $package->getDistReference(),
                 'shasum' => (string) $package->getDistSha1Checksum() !== '' ? $package->getDistSha1Checksum() : null,
                 'custom_cache_key' => $key,
             ],
+            'path' => $ticket->target,
             'archive' => $ticket->archive,
             'archive_writable' => $ticket->archiveWritable,
             'use_store' => $useStore,
             'want_archive' => $wantArchive,
-            'private' => $this->privacy->isPrivate($package),
-            'bins' => $ticket->bins,
-            // It loses modes and links.
-            'plain_modes' => $ticket->unpacker === 'ZipArchive',
+            'private' => !$ticket->isShared,
+            'bins' => array_values($package->getBinaries()),
+            'plain_modes' => $ticket->hasPlainModes(),
         ];
     }
 
     /**
-     * Whether other content would have another checksum or another URL. Without that, a moved branch or a file that
-     * was replaced on its server has the identity of what was there before.
+     * Decides whether the files of a package may be shared at a path, and says why if they may not.
      */
-    private static function isNamed(PackageInterface $package, string $url): bool
+    public function mayShare(PackageInterface $package, string $path): bool
+    {
+        $objection = $this->sharing->objection($package, $path);
+        if ($objection !== null) {
+            $this->report->veryVerbose('  - Allegro: '.$package->getName().' gets files of its own: it is '.$objection);
+        }
+
+        return $objection === null;
+    }
+
+    /**
+     * Tells whether other content would have another checksum or another URL. A checksum fixes the content, and so does
+     * a commit id in the URL. Any other reference may be a branch or a tag, which can move.
+     */
+    public static function isNamed(PackageInterface $package, string $url): bool
     {
         $reference = (string) $package->getDistReference();
 
-        return (string) $package->getDistSha1Checksum() !== '' || ($reference !== '' && str_contains($url, $reference));
+        return (string) $package->getDistSha1Checksum() !== ''
+            || (preg_match('{^(?:[0-9a-f]{40}|[0-9a-f]{64})$}Di', $reference) === 1 && stripos($url, $reference) !== false);
     }
 
     /**
@@ -541,7 +576,7 @@ final class Batch
         if (!self::sameContent($archive, $ticket->fileName)) {
             // What is staged is not what shall be installed.
             $ticket->state = Ticket::DECLINED;
-            $this->trash[] = (string) $ticket->stage;
+            $this->trash[(string) $ticket->stage] = 'files of '.$ticket->package->getName();
             $ticket->stage = null;
             --$this->ready;
             $this->listenerChanged($ticket->package);
@@ -659,7 +694,7 @@ final class Batch
         if (!@rename($path, $trash)) {
             return false;
         }
-        $this->trash[] = $trash;
+        $this->trash[$trash] = $path;
 
         return true;
     }
@@ -669,39 +704,48 @@ final class Batch
         if ($this->trash === []) {
             return;
         }
-        $paths = $this->trash;
+        $trash = $this->trash;
         $this->trash = [];
-        $this->remove($paths);
+        foreach ($this->remove(array_keys($trash)) as $failure) {
+            $this->isTold = true;
+            $was = array_filter($trash, static fn (string $path): bool => str_starts_with($failure, $path.' '), ARRAY_FILTER_USE_KEY);
+            $this->report->notice($failure.($was === [] ? '' : ' (it was '.implode($was).')'));
+        }
         $this->tidy();
     }
 
     /**
      * @param list<string> $paths
+     *
+     * @return list<string> what could not be removed, a sentence each that begins with the path
      */
-    private function remove(array $paths): void
+    private function remove(array $paths): array
     {
         $engine = $this->engines->find();
         if ($engine !== null) {
             try {
-                foreach ($engine->remove($paths) as $failure) {
-                    $this->report->notice($failure);
-                }
-
-                return;
+                return $engine->remove($paths);
             } catch (EngineException $e) {
                 $this->engines->giveUp($e->getMessage());
             }
         }
         $filesystem = new Filesystem($this->process);
+        $failures = [];
         foreach ($paths as $path) {
-            $filesystem->removeDirectory($path);
+            try {
+                $filesystem->removeDirectory($path);
+            } catch (\RuntimeException $e) {
+                $failures[] = $path.' can\'t be removed: '.$e->getMessage();
+            }
         }
+
+        return $failures;
     }
 
     /**
      * Packages whose directories came from staging in this run.
      *
-     * @return list<array{path: string, dist: array<string, mixed>, made: array{int, int}}>
+     * @return list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}>
      */
     public function placedPackages(): array
     {
@@ -715,7 +759,12 @@ final class Batch
     {
         unset($this->unmade[(string) $ticket->path]);
         if ($ticket->dist !== null && $ticket->made !== null && $ticket->path !== null) {
-            $this->placed[] = ['path' => $ticket->path, 'dist' => $ticket->dist, 'made' => $ticket->made];
+            $this->placed[] = [
+                'path' => $ticket->path,
+                'dist' => $ticket->dist,
+                'plain_modes' => $ticket->hasPlainModes(),
+                'made' => $ticket->made,
+            ];
         }
         --$this->ready;
         $this->tidy();
@@ -771,7 +820,10 @@ final class Batch
         }
         // Also while it is empty: a helper that was asked to fill it is ended by this first. Forgotten when it is gone:
         // a signal in the meantime does this once more.
-        $this->remove([$this->staging]);
+        $failures = $this->remove([$this->staging]);
+        // What can't be removed from it has been told by its name.
+        array_map([$this->report, 'notice'], $this->isTold ? [] : $failures);
+        $this->isTold = false;
         $this->staging = null;
         $this->ready = 0;
     }

@@ -14,41 +14,49 @@ use Composer\Package\PackageInterface;
  */
 final class Privacy
 {
-    /** @var list<string>|null patterns of names, lower case */
+    /** @var array<string, NamePatterns>|null by what the packages are, to be read after "it is" */
     private ?array $patterns = null;
 
     public function __construct(private readonly Composer $composer)
     {
     }
 
-    public function isPrivate(PackageInterface $package): bool
+    /**
+     * Returns why a package gets files of its own wherever it is installed; null if nothing speaks against sharing.
+     *
+     * @return string|null what the package is, to be read after "it is"
+     */
+    public function reason(PackageInterface $package): ?string
     {
-        // Plugins write over files of their own dist: generated configurations, version lists.
         if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
-            return true;
+            // They write over files of their own dist: generated configurations, version lists.
+            return 'a plugin, which may write into its own files';
         }
-        foreach ($this->patterns() as $pattern) {
-            if (fnmatch($pattern, $package->getName())) {
-                return true;
+        foreach ($this->patterns() as $reason => $patterns) {
+            if ($patterns->match($package->getName())) {
+                return $reason;
             }
         }
 
-        return false;
+        return null;
     }
 
     /**
-     * @return list<string>
+     * @return array<string, NamePatterns>
      */
     private function patterns(): array
     {
-        if ($this->patterns !== null) {
-            return $this->patterns;
+        if ($this->patterns === null) {
+            $extra = $this->composer->getPackage()->getExtra();
+            $this->patterns = [
+                'named in extra.allegro.copy' => new NamePatterns($extra['allegro']['copy'] ?? []),
+                'named in a list of patches' => new NamePatterns($this->patched($extra)),
+                'in reach of a patching plugin whose lists are not known' => new NamePatterns($this->hasUnknownPatcher() ? '*' : []),
+                'a source of drupal-scaffold' => new NamePatterns(self::scaffolded($extra)),
+            ];
         }
-        $extra = $this->composer->getPackage()->getExtra();
-        $patterns = self::texts($extra['allegro']['copy'] ?? []);
-        $patterns = array_merge($patterns, $this->patched($extra), $this->scaffolded($extra));
 
-        return $this->patterns = array_map('strtolower', $patterns);
+        return $this->patterns;
     }
 
     /**
@@ -74,14 +82,6 @@ final class Privacy
         }
         foreach ($this->locked() as $package) {
             $lists[] = $package['extra']['patches'] ?? [];
-            // Another patching plugin, whose lists we don't know: everything may be patched.
-            if (
-                ($package['type'] ?? '') === 'composer-plugin'
-                && str_contains($package['name'] ?? '', 'patch')
-                && ($package['name'] ?? '') !== 'cweagans/composer-patches'
-            ) {
-                return ['*'];
-            }
         }
         $names = [];
         foreach ($lists as $list) {
@@ -91,6 +91,24 @@ final class Privacy
         }
 
         return $names;
+    }
+
+    /**
+     * Tells whether the lock has another patching plugin than those whose lists are known: everything may be patched.
+     */
+    private function hasUnknownPatcher(): bool
+    {
+        foreach ($this->locked() as $package) {
+            if (
+                ($package['type'] ?? '') === 'composer-plugin'
+                && str_contains($package['name'] ?? '', 'patch')
+                && ($package['name'] ?? '') !== 'cweagans/composer-patches'
+            ) {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /**
@@ -113,24 +131,12 @@ final class Privacy
      *
      * @param array<string, mixed> $extra
      *
-     * @return list<string>
+     * @return list<mixed>
      */
-    private function scaffolded(array $extra): array
+    private static function scaffolded(array $extra): array
     {
         $scaffold = $extra['drupal-scaffold'] ?? null;
 
-        return is_array($scaffold)
-            ? array_merge(['drupal/core'], self::texts($scaffold['allowed-packages'] ?? []))
-            : [];
-    }
-
-    /**
-     * @param mixed $values
-     *
-     * @return list<string>
-     */
-    private static function texts($values): array
-    {
-        return array_values(array_filter(is_array($values) ? $values : [$values], 'is_string'));
+        return is_array($scaffold) ? ['drupal/core', ...array_values((array) ($scaffold['allowed-packages'] ?? []))] : [];
     }
 }

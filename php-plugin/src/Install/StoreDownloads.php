@@ -104,9 +104,9 @@ trait StoreDownloads
             $writable = !$this->cache->isReadOnly();
         }
         if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
-            return $this->showCached($package, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+            return $this->showCached($package, $path, $archive, $fileName, $fallBack, $url, $customKey, $writable);
         }
-        $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
+        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
         $this->tickets[$package] = $ticket;
 
         return $this->batch->want($ticket);
@@ -154,6 +154,7 @@ trait StoreDownloads
      */
     private function showCached(
         PackageInterface $package,
+        string $path,
         string $archive,
         string $fileName,
         \Closure $fallBack,
@@ -161,14 +162,14 @@ trait StoreDownloads
         ?string $customKey,
         bool $writable
     ): PromiseInterface {
-        return $fallBack()->then(function () use ($package, $archive, $fileName, $url, $customKey, $writable) {
+        return $fallBack()->then(function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable) {
             $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
             if (!Batch::sameContent($archive, $fileName)) {
                 $this->batch->listenerChanged($package);
 
                 return $inPlace();
             }
-            $ticket = new Ticket($package, $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
+            $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
             $ticket->isShown = true;
             $this->tickets[$package] = $ticket;
 
@@ -383,10 +384,9 @@ trait StoreDownloads
     {
         $stage = (string) $ticket->stage;
         $ticket->path = $path;
-        // Composer makes programs executable in place. A listener may have named others than those that were known
-        // when the files were linked.
-        foreach (array_diff($ticket->package->getBinaries(), $ticket->bins) as $bin) {
-            $this->separate($stage.'/'.$bin);
+        // An installer that came after the download may have chosen another place.
+        if ($ticket->isShared && !$this->batch->mayShare($ticket->package, $path)) {
+            OwnInode::giveAll($stage);
         }
         // A directory may be renamed over an empty one.
         $placed = $this->isReplaceable($path) && @rename($stage, $path);
@@ -397,8 +397,7 @@ trait StoreDownloads
         }
         $this->removeCleanupPath($ticket->package, $path);
         if ($placed) {
-            $ticket->state = Ticket::PLACED;
-            $this->batch->placed($ticket);
+            $this->placed($ticket, $path);
 
             return null;
         }
@@ -410,24 +409,16 @@ trait StoreDownloads
             $this->extracting = null;
         }
 
-        return $promise->then(function () use ($ticket): void {
-            $ticket->state = Ticket::PLACED;
-            $this->batch->placed($ticket);
+        return $promise->then(function () use ($ticket, $path): void {
+            $this->placed($ticket, $path);
         });
     }
 
-    /**
-     * Gives a file an inode of its own.
-     */
-    private function separate(string $file): void
+    private function placed(Ticket $ticket, string $path): void
     {
-        if (is_link($file) || !is_file($file)) {
-            return;
-        }
-        $copy = $file.'.'.bin2hex(random_bytes(6));
-        if (!copy($file, $copy) || !chmod($copy, fileperms($file) & 0777) || !touch($copy, (int) filemtime($file)) || !rename($copy, $file)) {
-            throw new RefusedException('Allegro: '.$file.' can not be copied');
-        }
+        $ticket->state = Ticket::PLACED;
+        $this->batch->placed($ticket);
+        $this->batch->programs()->separate($ticket->package, $path);
     }
 
     /**

@@ -33,8 +33,8 @@ final class Ticket
     /** @var array{int, int}|null when the core made its files */
     public ?array $made = null;
 
-    /** @var list<string> the programs as they were known when the files were linked */
-    public array $bins = [];
+    /** The staged files may be hard links to those of the store. */
+    public bool $isShared = false;
 
     /** Whether it holds files. */
     public bool $hasFiles = false;
@@ -46,6 +46,7 @@ final class Ticket
     public bool $isShown = false;
 
     /**
+     * @param string               $target      where it is to be installed, as download() was told; absolute
      * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
      * @param string|null          $customKey   a plugin's own cache key
      * @param string|null          $archive     its place in Composer's cache
@@ -56,6 +57,7 @@ final class Ticket
      */
     public function __construct(
         public readonly PackageInterface $package,
+        public readonly string $target,
         public readonly string $url,
         public readonly ?string $customKey,
         public readonly ?string $archive,
@@ -64,6 +66,14 @@ final class Ticket
         public readonly string $unpacker,
         public readonly \Closure $fallBack,
     ) {
+    }
+
+    /**
+     * Tells whether Composer's unpacker loses the modes and links of the archive.
+     */
+    public function hasPlainModes(): bool
+    {
+        return $this->unpacker === 'ZipArchive';
     }
 
     public function label(): string

@@ -10,7 +10,7 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 7;
+    public const PROTOCOL = 8;
 
     /**
      * Work is about to come: what takes time to start may start now.
@@ -42,6 +42,16 @@ interface Engine
      * @return list<string> what could not be removed, a sentence each
      */
     public function remove(array $paths): array;
+
+    /**
+     * Renames a file over another one and lets it keep the owner, group, mode and ACL of that.
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return bool false if owner, group or ACL can't be kept; nothing was renamed then
+     */
+    public function replace(string $temporary, string $path): bool;
 
     /**
      * What an install into a vendor directory would use, found out by trying.

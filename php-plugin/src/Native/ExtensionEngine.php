@@ -23,6 +23,11 @@ final class ExtensionEngine implements Engine
         return $this->call(static fn () => \Allegro\remove(['paths' => $paths]))['failures'];
     }
 
+    public function replace(string $temporary, string $path): bool
+    {
+        return $this->call(static fn () => \Allegro\replace(['temporary' => $temporary, 'path' => $path]))['replaced'];
+    }
+
     public function diagnose(string $vendorDir): array
     {
         return $this->call(static fn () => \Allegro\diagnose(['vendor_dir' => $vendorDir]));

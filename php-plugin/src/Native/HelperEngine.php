@@ -91,6 +91,16 @@ final class HelperEngine implements Engine
         return $answer['failures'];
     }
 
+    public function replace(string $temporary, string $path): bool
+    {
+        $answer = $this->call('replace', ['temporary' => $temporary, 'path' => $path], null, $this->patience);
+        if (!is_bool($answer['replaced'] ?? null)) {
+            throw $this->misfit();
+        }
+
+        return $answer['replaced'];
+    }
+
     public function diagnose(string $vendorDir): array
     {
         return $this->call('diagnose', ['vendor_dir' => $vendorDir], null, $this->patience);

@@ -379,7 +379,7 @@ final class BatchTest extends TestCase
     public function testNothingIsBegunForAnAbortedRun(): void
     {
         $asked = $this->dir.'/asked';
-        $helper = 'touch('.var_export($asked, true).'); $answer = fn ($p) => ["outcome" => "declined", "reason" => "x", "loud" => false];'.self::SCRIPTED;
+        $helper = '$answer = fn ($p) => ["outcome" => "declined", "reason" => touch('.var_export($asked, true).') ? "x" : "", "loud" => false];'.self::SCRIPTED;
         $project = (new Project($this->dir.'/project'))->useAllegro($this->packageWithScript($helper));
         [$package] = $this->packages();
         $manager = $project->composer->getDownloadManager();

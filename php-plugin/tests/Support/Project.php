@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Tests\Support;
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Install\Privacy;
+use Allegro\Plugin\Install\Sharing;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
 use Allegro\Plugin\Install\ZipDownloader;
@@ -71,7 +72,14 @@ final class Project
         $this->engines = new EngineFinder($package, $this->io);
         $this->report = new Report($this->io);
         $this->sources = new Sources($this->composer, $this->io);
-        $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, new Privacy($this->composer), $this->sources);
+        $this->batch = new Batch(
+            $this->composer,
+            $this->io,
+            $this->engines,
+            $this->report,
+            new Sharing($this->composer, new Privacy($this->composer)),
+            $this->sources
+        );
         $config = $this->composer->getConfig();
         $loop = $this->composer->getLoop();
         $process = $loop->getProcessExecutor();

@@ -36,7 +36,7 @@ abstract class TestCase extends \PHPUnit\Framework\TestCase
                 Platform::putEnv($name, $value);
             }
         }
-        (new Filesystem())->removeDirectoryPhp($this->dir);
+        (new Filesystem())->removeDirectory($this->dir);
     }
 
     protected function env(string $name, string $value): void

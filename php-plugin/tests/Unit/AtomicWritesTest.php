@@ -6,14 +6,22 @@ namespace Allegro\Plugin\Tests\Unit;
 
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\AtomicJsonFile;
+use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Json\JsonFile;
 use Composer\Util\Filesystem;
 
 final class AtomicWritesTest extends TestCase
 {
+    protected function tearDown(): void
+    {
+        AtomicFilesystem::replaceBy(null);
+        parent::tearDown();
+    }
+
     public function testAFileIsReplacedNotRewritten(): void
     {
+        AtomicFilesystem::replaceBy(static fn (string $temporary, string $path): bool => rename($temporary, $path));
         $path = $this->dir.'/file';
         file_put_contents($path, 'old');
         $reader = fopen($path, 'r');
@@ -24,6 +32,98 @@ final class AtomicWritesTest extends TestCase
         self::assertNotSame($inode, fileinode($path));
         self::assertSame('old', fread($reader, 10), 'who has it open keeps what he reads');
         self::assertSame(['file'], self::names($this->dir));
+    }
+
+    /**
+     * @return iterable<string, array{\Closure|null}>
+     */
+    public function replacersThatDoNot(): iterable
+    {
+        yield 'none' => [null];
+        yield 'refuses' => [static fn (): bool => false];
+        yield 'throws' => [static function (): bool {
+            throw new EngineException('gone');
+        }];
+    }
+
+    /**
+     * Owner, group and ACL can't be kept then.
+     *
+     * @dataProvider replacersThatDoNot
+     */
+    public function testWhereAFileCanNotBeReplacedItIsWrittenInPlace(?\Closure $replace): void
+    {
+        AtomicFilesystem::replaceBy($replace);
+        $path = $this->dir.'/file';
+        file_put_contents($path, 'old and longer');
+        chmod($path, 0604);
+        $inode = fileinode($path);
+        self::assertSame(3, AtomicFilesystem::put($path, 'new'));
+        (new AtomicJsonFile($this->dir.'/json'))->write(['a' => 1]);
+        (new AtomicJsonFile($this->dir.'/json'))->write(['b' => 1]);
+        clearstatcache();
+        self::assertSame(['new', $inode, 0604], [file_get_contents($path), fileinode($path), fileperms($path) & 0777]);
+        self::assertSame(['b' => 1], json_decode((string) file_get_contents($this->dir.'/json'), true));
+        self::assertSame(['file', 'json'], self::names($this->dir));
+    }
+
+    public function testAnAnswerThatGotLostAfterTheRename(): void
+    {
+        AtomicFilesystem::replaceBy(static function (string $temporary, string $path): bool {
+            rename($temporary, $path);
+
+            throw new EngineException('gone');
+        });
+        file_put_contents($this->dir.'/file', 'old');
+        AtomicFilesystem::put($this->dir.'/file', 'new');
+        self::assertStringEqualsFile($this->dir.'/file', 'new');
+        self::assertSame(['file'], self::names($this->dir));
+    }
+
+    public function testNobodyIsAskedForAFileThatIsNotThereYet(): void
+    {
+        AtomicFilesystem::replaceBy(static function (): bool {
+            self::fail('asked');
+        });
+        AtomicFilesystem::put($this->dir.'/file', 'new');
+        (new AtomicFilesystem())->filePutContentsIfModified($this->dir.'/file', 'new');
+        self::assertStringEqualsFile($this->dir.'/file', 'new');
+        self::assertSame(['file'], self::names($this->dir));
+    }
+
+    public function testADirectoryThatTakesNoFile(): void
+    {
+        if (!function_exists('posix_getuid') || posix_getuid() !== 0) {
+            $this->writesWhereNothingCanBeMade($this->dir);
+
+            return;
+        }
+        // Root may write anywhere: another user does it.
+        $script = sprintf(
+            'require "%s"; posix_setuid(65534); %s::put(%s, "new"); echo is_writable(%s) ? "writable" : "closed";',
+            __DIR__.'/../bootstrap.php',
+            '\\'.AtomicFilesystem::class,
+            var_export($this->dir.'/file', true),
+            var_export($this->dir, true)
+        );
+        touch($this->dir.'/file');
+        chmod($this->dir.'/file', 0666);
+        chmod($this->dir, 0755);
+        exec(escapeshellarg(PHP_BINARY).' -r '.escapeshellarg($script).' 2>&1', $output, $exit);
+        self::assertSame([['closed'], 0], [$output, $exit]);
+        self::assertStringEqualsFile($this->dir.'/file', 'new');
+    }
+
+    private function writesWhereNothingCanBeMade(string $dir): void
+    {
+        touch($dir.'/file');
+        chmod($dir, 0555);
+        try {
+            AtomicFilesystem::put($dir.'/file', 'new');
+            self::assertStringEqualsFile($dir.'/file', 'new');
+        } finally {
+            chmod($dir, 0755);
+        }
     }
 
     public function testAnEndInTheMiddleLeavesNothing(): void

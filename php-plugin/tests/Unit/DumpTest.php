@@ -10,6 +10,7 @@ use Allegro\Plugin\Autoload\DumpFilesystem;
 use Allegro\Plugin\Autoload\DumpMethod;
 use Allegro\Plugin\Autoload\RememberedClassMap;
 use Allegro\Plugin\Autoload\Unchanged;
+use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Io\Overheard;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\InterruptedException;
@@ -21,6 +22,7 @@ use Composer\IO\BufferIO;
 use Composer\IO\NullIO;
 use Composer\Package\RootPackage;
 use Composer\Repository\InstalledArrayRepository;
+use Composer\Util\Platform;
 
 /**
  * @covers \Allegro\Plugin\Autoload\ClassMapMaker
@@ -144,6 +146,24 @@ final class DumpTest extends TestCase
         $dump->done([$this->dir.'/autoload.php' => 'sum'], 'said', 0, self::STATE);
     }
 
+    public function testAScanIsToldTheTimeZoneOfThisProcess(): void
+    {
+        $asked = [];
+        $engine = $this->createMock(Engine::class);
+        $engine->method('scan')->willReturnCallback(static function (array $request) use (&$asked): array {
+            $asked[] = $request['timezone'];
+
+            return self::SCANNED;
+        });
+        foreach (['Asia/Tokyo', ''] as $zone) {
+            $this->env('TZ', $zone);
+            $this->maker($engine)->make(new ClassMapGenerator(['php', 'inc', 'hh']), []);
+        }
+        Platform::clearEnv('TZ');
+        $this->maker($engine)->make(new ClassMapGenerator(['php', 'inc', 'hh']), []);
+        self::assertSame(['Asia/Tokyo', '', null], $asked);
+    }
+
     public function testTheVendorDirectoryIsResolvedOnceItIsThere(): void
     {
         mkdir($this->dir.'/real');
@@ -206,6 +226,46 @@ final class DumpTest extends TestCase
         self::assertFileDoesNotExist($this->dir.'/include_paths.php');
         self::assertSame(hash('sha256', 'real'), $filesystem->outputs()[$this->dir.'/autoload_real.php']);
         self::assertNull($filesystem->outputs()[$this->dir.'/include_paths.php']);
+    }
+
+    /**
+     * @return iterable<string, array{bool}>
+     */
+    public function replacing(): iterable
+    {
+        yield 'replaced' => [true];
+        yield 'written in place' => [false];
+    }
+
+    /**
+     * @dataProvider replacing
+     */
+    public function testFilesThatAreThereKeepWhoseTheyAre(bool $isReplaced): void
+    {
+        $asked = [];
+        AtomicFilesystem::replaceBy(static function (string $temporary, string $path) use (&$asked, $isReplaced): bool {
+            $asked[] = basename($path);
+
+            return $isReplaced && rename($temporary, $path);
+        });
+        try {
+            $names = ['autoload_psr4.php', 'autoload_real.php', 'LICENSE'];
+            foreach ($names as $name) {
+                file_put_contents($this->dir.'/'.$name, 'old');
+            }
+            $filesystem = new DumpFilesystem();
+            foreach (['autoload_psr4.php', 'autoload_static.php', 'autoload_real.php'] as $name) {
+                $filesystem->filePutContentsIfModified($this->dir.'/'.$name, 'new '.$name);
+            }
+            self::assertStringEqualsFile($this->dir.'/autoload_real.php', 'old');
+            $filesystem->safeCopy(__FILE__, $this->dir.'/LICENSE');
+        } finally {
+            AtomicFilesystem::replaceBy(null);
+        }
+        self::assertSame($names, $asked);
+        self::assertStringEqualsFile($this->dir.'/autoload_real.php', 'new autoload_real.php');
+        self::assertFileEquals(__FILE__, $this->dir.'/LICENSE');
+        self::assertCount(6, (array) scandir($this->dir));
     }
 
     public function testADumpThatIsBrokenOffLeavesNothing(): void

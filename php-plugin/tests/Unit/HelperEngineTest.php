@@ -98,6 +98,17 @@ final class HelperEngineTest extends TestCase
         $this->prepare($engine);
     }
 
+    public function testAFileIsReplaced(): void
+    {
+        $engine = $this->engine('for (;;) { $r = request(); say(["id" => $r["id"], "answer" => ["replaced" => $r["op"] === "replace" && $r["request"] === ["temporary" => "/a", "path" => "/b"]]]); }');
+        self::assertTrue($engine->replace('/a', '/b'));
+        self::assertFalse($engine->replace('/b', '/a'));
+
+        $engine = $this->engine('$r = request(); say(["id" => $r["id"], "answer" => ["failures" => []]]);');
+        $this->expectException(EngineException::class);
+        $engine->replace('/a', '/b');
+    }
+
     public function testTextsComeWithAnAnswer(): void
     {
         $text = '{"a":"'.str_repeat('b', 100_000).'"}';

@@ -37,7 +37,7 @@ final class PrivacyTest extends TestCase
 
         return array_values(array_filter(
             self::NAMES,
-            static fn (string $name): bool => $privacy->isPrivate(Project::package($name, 'https://example.org/x.zip'))
+            static fn (string $name): bool => $privacy->reason(Project::package($name, 'https://example.org/x.zip')) !== null
         ));
     }
 
@@ -51,7 +51,7 @@ final class PrivacyTest extends TestCase
     {
         $privacy = new Privacy((new Project($this->dir.'/project'))->composer);
         foreach (['composer-plugin' => true, 'composer-installer' => true, 'library' => false, 'project' => false, 'wordpress-plugin' => false] as $type => $expected) {
-            self::assertSame($expected, $privacy->isPrivate(Project::package('acme/a', 'https://example.org/x.zip', $type)), $type);
+            self::assertSame($expected, $privacy->reason(Project::package('acme/a', 'https://example.org/x.zip', $type)) !== null, $type);
         }
     }
 
@@ -131,7 +131,7 @@ final class PrivacyTest extends TestCase
         $project = new Project($this->dir.'/project', ['extra' => ['patches' => ['acme/a' => []]]]);
         file_put_contents($project->dir.'/composer.lock', '{');
         $privacy = new Privacy($project->composer);
-        self::assertTrue($privacy->isPrivate(Project::package('acme/a', 'https://example.org/x.zip')));
+        self::assertSame('named in a list of patches', $privacy->reason(Project::package('acme/a', 'https://example.org/x.zip')));
     }
 
     public function testDrupalsScaffold(): void

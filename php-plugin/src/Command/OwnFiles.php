@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Command;
+
+use Allegro\Plugin\Install\Privacy;
+use Allegro\Plugin\Install\Sharing;
+use Composer\Composer;
+use Composer\Package\PackageInterface;
+
+/**
+ * The installed packages whose files are not shared with the store, by the reason for it.
+ */
+final class OwnFiles
+{
+    /** So many names of a group are shown to people. */
+    private const SHOWN = 3;
+
+    /**
+     * @return list<array{reason: string, packages: list<string>}> the reason says what the packages are
+     */
+    public static function of(Composer $composer): array
+    {
+        $sharing = new Sharing($composer, new Privacy($composer));
+        $names = [];
+        foreach ($composer->getRepositoryManager()->getLocalRepository()->getCanonicalPackages() as $package) {
+            $path = self::pathOf($package, $composer);
+            $reason = $path === null ? null : $sharing->objection($package, $path);
+            if ($reason !== null) {
+                $names[$reason][] = $package->getName();
+            }
+        }
+        ksort($names);
+        $groups = [];
+        foreach ($names as $reason => $packages) {
+            sort($packages);
+            $groups[] = ['reason' => $reason, 'packages' => $packages];
+        }
+
+        return $groups;
+    }
+
+    /**
+     * Returns a line for each group, for people.
+     *
+     * @param list<array{reason: string, packages: list<string>}> $groups
+     *
+     * @return list<string>
+     */
+    public static function lines(array $groups): array
+    {
+        return array_map(static function (array $group): string {
+            $more = count($group['packages']) - self::SHOWN;
+            $names = implode(', ', array_slice($group['packages'], 0, self::SHOWN));
+
+            return $names.($more > 0 ? ' and '.$more.' more' : '').': '.$group['reason'];
+        }, $groups);
+    }
+
+    /**
+     * Returns where a package is, if it came through the store.
+     */
+    private static function pathOf(PackageInterface $package, Composer $composer): ?string
+    {
+        if ($package->getInstallationSource() !== 'dist' || !in_array($package->getDistType(), ['zip', 'tar'], true)) {
+            return null;
+        }
+        try {
+            return $composer->getInstallationManager()->getInstallPath($package) ?: null;
+        } catch (\Exception $e) {
+            // Its installer is gone, or has no place for it.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+/**
+ * Gives files that are hard links inodes of their own, so that a write or a chmod stays where it is done.
+ */
+final class OwnInode
+{
+    /**
+     * Replaces every file below a directory that has several links by a copy.
+     *
+     * @throws RefusedException
+     */
+    public static function giveAll(string $dir): void
+    {
+        $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($dir, \FilesystemIterator::SKIP_DOTS));
+        // Listed first, because copies come and go in the directories meanwhile.
+        foreach (array_keys(iterator_to_array($files)) as $file) {
+            self::give((string) $file);
+        }
+    }
+
+    /**
+     * Replaces a file by a copy if it has several links. Mode, time and, as far as they can be set, owner and group
+     * stay as they are, and so does the time of the directory.
+     *
+     * @throws RefusedException
+     */
+    public static function give(string $file): void
+    {
+        clearstatcache(true, $file);
+        $stat = @lstat($file);
+        if ($stat === false || ($stat['mode'] & 0170000) !== 0100000 || $stat['nlink'] < 2) {
+            return;
+        }
+        $dir = dirname($file);
+        clearstatcache(true, $dir);
+        $dirTimes = [@filemtime($dir), @fileatime($dir)];
+        $copy = $file.'.'.bin2hex(random_bytes(6));
+        if (!@copy($file, $copy)) {
+            self::fail($file, $copy);
+        }
+        // A file system may know none of these; Composer goes without them, too.
+        @chown($copy, $stat['uid']);
+        @chgrp($copy, $stat['gid']);
+        @chmod($copy, $stat['mode'] & 0777);
+        @touch($copy, $stat['mtime'], $stat['atime']);
+        if (!@rename($copy, $file)) {
+            self::fail($file, $copy);
+        }
+        if ($dirTimes[0] !== false) {
+            @touch($dir, $dirTimes[0], (int) $dirTimes[1]);
+        }
+    }
+
+    private static function fail(string $file, string $copy): never
+    {
+        $error = error_get_last()['message'] ?? 'unknown error';
+        @unlink($copy);
+
+        throw new RefusedException('Allegro: '.$file.' can not be copied: '.$error);
+    }
+}

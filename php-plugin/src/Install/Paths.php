@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+/**
+ * Tells where paths lead, also those of files that are still to come.
+ */
+final class Paths
+{
+    /**
+     * Returns the absolute form of a path, without a slash at its end. Links and `..` stay in it.
+     */
+    public static function absolute(string $path): string
+    {
+        if (!str_starts_with($path, '/')) {
+            $path = getcwd().'/'.$path;
+        }
+
+        return rtrim($path, '/') ?: '/';
+    }
+
+    /**
+     * Returns where a path leads: links in the part that exists are followed, the rest is taken as it is written.
+     */
+    public static function resolve(string $path): string
+    {
+        $path = self::absolute($path);
+        $rest = '';
+        while (($real = realpath($path)) === false) {
+            $slash = (int) strrpos($path, '/');
+            $rest = substr($path, $slash).$rest;
+            $path = $slash === 0 ? '/' : substr($path, 0, $slash);
+        }
+        $names = [];
+        foreach (explode('/', $real.$rest) as $name) {
+            if ($name === '..') {
+                array_pop($names);
+            } elseif ($name !== '' && $name !== '.') {
+                $names[] = $name;
+            }
+        }
+
+        return '/'.implode('/', $names);
+    }
+
+    /**
+     * Tells whether a resolved path lies strictly below a resolved directory.
+     */
+    public static function isBelow(string $path, string $dir): bool
+    {
+        return $path !== $dir && str_starts_with($path, rtrim($dir, '/').'/');
+    }
+}

@@ -1,0 +1,110 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Composer\Composer;
+use Composer\Installer\ProjectInstaller;
+use Composer\Package\PackageInterface;
+use Composer\Package\RootPackageInterface;
+
+/**
+ * Decides which packages may share the inodes of their files with the store, and through it with other projects.
+ *
+ * Only files below vendor-dir may be shared, because everything else is the user's own. Of those, {@see Privacy}
+ * leaves out what somebody is expected to write.
+ */
+final class Sharing
+{
+    private ?NamePatterns $linked = null;
+
+    private ?string $vendorDir = null;
+
+    private bool $holdsProject = false;
+
+    public function __construct(private readonly Composer $composer, private readonly Privacy $privacy)
+    {
+    }
+
+    /**
+     * Returns why a package that is installed at a path must get files of its own; null if its files may be shared.
+     *
+     * @return string|null what the package is, to be read after "it is"
+     */
+    public function objection(PackageInterface $package, string $path): ?string
+    {
+        if ($this->isRoot($package)) {
+            return 'the project itself';
+        }
+        $vendorDir = $this->vendorDir();
+        if ($this->holdsProject) {
+            return 'in a vendor-dir that contains the project';
+        }
+        $reason = $this->privacy->reason($package);
+        if ($reason !== null) {
+            return $reason;
+        }
+        if (Paths::isBelow(self::placeOf($path), $vendorDir) || $this->isLinked($package)) {
+            return null;
+        }
+
+        return 'installed outside of vendor-dir';
+    }
+
+    /**
+     * Returns the vendor directory without links, and finds out whether the project lies in it. Both are kept as soon
+     * as the directory is there.
+     */
+    private function vendorDir(): string
+    {
+        if ($this->vendorDir !== null) {
+            return $this->vendorDir;
+        }
+        $configured = (string) $this->composer->getConfig()->get('vendor-dir');
+        $vendorDir = Paths::resolve($configured);
+        $project = Paths::resolve('.');
+        $this->holdsProject = $project === $vendorDir || Paths::isBelow($project, $vendorDir);
+        if (is_dir($configured)) {
+            $this->vendorDir = $vendorDir;
+        }
+
+        return $vendorDir;
+    }
+
+    /**
+     * Tells whether a package becomes the project itself, as with `create-project`.
+     */
+    private function isRoot(PackageInterface $package): bool
+    {
+        if ($package instanceof RootPackageInterface) {
+            return true;
+        }
+        try {
+            $installer = $this->composer->getInstallationManager()->getInstaller($package->getType());
+        } catch (\InvalidArgumentException $e) {
+            // Nobody installs packages of this type any more.
+            return false;
+        }
+
+        return $installer instanceof ProjectInstaller;
+    }
+
+    /**
+     * Returns where a package's directory will be. A link in its own place is no way to it: Composer removes that.
+     */
+    private static function placeOf(string $path): string
+    {
+        $path = Paths::absolute($path);
+        $name = basename($path);
+
+        return in_array($name, ['', '.', '..'], true) ? Paths::resolve($path) : Paths::resolve(dirname($path)).'/'.$name;
+    }
+
+    private function isLinked(PackageInterface $package): bool
+    {
+        $this->linked ??= new NamePatterns($this->composer->getPackage()->getExtra()['allegro']['link'] ?? []);
+
+        return $this->linked->match($package->getName());
+    }
+}
