@@ -148,6 +148,19 @@ namespace Allegro {
     }
 
     /**
+     * Puts a file that was written beside another one in its place, with the owner, group, mode and ACL of the other one.
+     *
+     * @param array{temporary: string, path: string} $request
+     *
+     * @return array{replaced: bool} false if these can't be carried over; the new file is still there then
+     *
+     * @throws \Allegro\Exception\InputException the request makes no sense
+     */
+    function replace(array $request): mixed
+    {
+    }
+
+    /**
      * The class map of Composer's rules: `ScanRequest` and `ScanAnswer` of the core.
      *
      * @param array<string, mixed> $request

@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 7
+protocol => 8
 store => /somewhere/store
 link method => copy
 bool(true)

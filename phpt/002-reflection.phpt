@@ -22,6 +22,7 @@ Allegro\diagnose(array $request): mixed
 Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
 Allegro\resolve(array $request, ?callable $on_events = NULL): mixed
 Allegro\remove(array $request): mixed
+Allegro\replace(array $request): mixed
 Allegro\scan(array $request): mixed
 Allegro\unchanged(array $request): mixed
 Allegro\dumped(array $request): mixed

@@ -17,6 +17,10 @@ $prepare = static function (string $strategy, array $more = []) use ($box, $arch
         $events = array_merge($events, $list);
     });
 
+    foreach ($answer['notices'] as $message) {
+        $events[] = ['event' => 'answer', 'message' => $message];
+    }
+
     return [$answer['packages'][0], $answer['method'], $events];
 };
 foreach (['copy', 'hardlink', 'copy'] as $strategy) {
@@ -39,5 +43,5 @@ hardlink: hardlink, store, 2 link(s)
 copy: copy, store, 1 link(s)
 string(7) "archive"
 bool(true)
-notice a.php of acme/p0 (1.0) was changed in place or torn; the store's copy went to quarantine and is restored from the archive; these projects have the package: DIR
-settled
+settled 
+answer the store's copies of a.php of acme/p0 (1.0) were changed in place or torn; they went to quarantine and are restored from the archives; projects that have the package: DIR

@@ -27,5 +27,5 @@ array(2) {
   [0]=>
   string(5) "ready"
   [1]=>
-  int(7)
+  int(8)
 }

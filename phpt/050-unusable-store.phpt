@@ -37,13 +37,13 @@ try {
 ?>
 --EXPECTF--
 a file: declined declined
-  the store can't be used, Composer installs by itself: reading DIR/file/layout in the store: Not a directory (os error %d)
-  reading DIR/file/layout in the store: Not a directory (os error %d)
-  reading DIR/file/layout in the store: Not a directory (os error %d)
+  the store can't be used, Composer installs by itself: creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
+  creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
+  creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
 below a file: declined declined
-  the store can't be used, Composer installs by itself: reading DIR/file/store/layout in the store: Not a directory (os error %d)
-  reading DIR/file/store/layout in the store: Not a directory (os error %d)
-  reading DIR/file/store/layout in the store: Not a directory (os error %d)
+  the store can't be used, Composer installs by itself: creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
+  creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
+  creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
 not to be made: declined declined
   the store can't be used, Composer installs by itself: creating /proc/allegro%s in the store: No such file or directory (os error %d)
   creating /proc/allegro%s in the store: No such file or directory (os error %d)

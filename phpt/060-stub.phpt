@@ -58,5 +58,5 @@ foreach ($classes as $name => $two) {
 }
 ?>
 --EXPECT--
-9 functions
+10 functions
 7 classes

@@ -51,7 +51,7 @@ final class HelperEngineTest extends TestCase
                 'id' => 3,
                 'name' => 'a/a',
                 'version' => "1 \u{2603}",
-                'dist' => ['type' => 'zip', 'url' => 'https://example.org/a', 'reference' => null, 'shasum' => null],
+                'dist' => ['name' => 'a/b', 'type' => 'zip', 'url' => 'https://example.org/a', 'reference' => null, 'shasum' => null],
                 'archive' => $archive,
             ]],
         ]);
