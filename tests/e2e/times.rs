@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use allegro_registry::{FileSpec, Format, Mode, Stamp, Times, dos_words, extra, ut};
 use serde_json::{Value, json};
@@ -26,7 +26,6 @@ const FIRST: u32 = 1_423_116_428;
 /// 2019-07-08 09:10:12 UTC: the time of second releases. Summer time in Berlin and New York.
 const SECOND: u32 = 1_562_577_012;
 const DAY: u32 = 86_400;
-const HOUR: u32 = 3_600;
 
 /// How the calls of a step are made.
 #[derive(Debug, Clone, Copy)]
@@ -773,13 +772,4 @@ fn a_change_of_the_second_project_is_found() {
         assert!(text.contains("`composer run-script edit`"), "{text}");
         assert!(text.contains("README.md"), "{text}");
     }
-}
-
-/// A moment is "now" only while tests run: a time from an archive never is.
-#[test]
-fn now_is_not_in_an_archive() {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock");
-    assert!(u64::from(SECOND + 24 * HOUR) < now.as_secs());
 }

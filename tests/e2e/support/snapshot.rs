@@ -379,3 +379,67 @@ fn first_difference(left: &str, right: &str) -> Option<(usize, String, String)> 
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::fs::XattrFlags;
+
+    use super::*;
+
+    fn sample() -> tempfile::TempDir {
+        Snapshot::begin();
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("sub")).expect("a directory");
+        fs::write(dir.path().join("sub/file"), "one").expect("a file");
+        dir
+    }
+
+    fn set_time(path: &Path, time: Duration) {
+        fs::File::open(path)
+            .and_then(|file| file.set_modified(UNIX_EPOCH + time))
+            .expect("a time");
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_seen() {
+        let (left, right) = (sample(), sample());
+        let differ = || diff(&Snapshot::of(left.path()), &Snapshot::of(right.path()));
+        let path = |of: &tempfile::TempDir| of.path().join("sub/file");
+        assert_eq!(differ(), "");
+
+        let at = Duration::from_secs(1_425_535_628);
+        set_time(&path(&right), at);
+        let found = differ();
+        assert!(found.contains(", now | "), "{found}");
+        assert!(found.contains(", 2015-03-05 06:07:08 UTC\n"), "{found}");
+        set_time(&path(&left), at);
+        assert_eq!(differ(), "");
+        set_time(&path(&right), at + Duration::from_nanos(1));
+        assert!(differ().contains("08.000000001 UTC"), "{}", differ());
+        set_time(&path(&right), at);
+
+        // Years that are still to come are no "now" either.
+        set_time(&left.path().join("sub"), Duration::from_secs(4_354_819_198));
+        assert!(differ().contains("dir 0755, 2107-12-31 23:59:58 UTC | dir 0755, now"));
+        set_time(
+            &left.path().join("sub"),
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("now"),
+        );
+        assert_eq!(differ(), "");
+
+        let flags = XattrFlags::empty();
+        if rustix::fs::lsetxattr(path(&right), "user.e2e", b"set", flags).is_ok() {
+            assert!(
+                differ().contains("attributes {\"user.e2e\""),
+                "{}",
+                differ()
+            );
+            rustix::fs::lremovexattr(path(&right), "user.e2e").expect("removed");
+        }
+        if std::os::unix::fs::chown(path(&right), Some(1_234), Some(5_678)).is_ok() {
+            assert!(differ().contains("owner 1234:5678"), "{}", differ());
+        }
+    }
+}
