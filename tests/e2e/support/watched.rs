@@ -6,6 +6,9 @@
 //! time to the nanosecond, ACLs and attributes. Link counts and the time of the last status change don't count. What
 //! a test itself does to files between two commands is its own affair and isn't blamed on Allegro.
 //!
+//! Of large projects, the first thousand files that together have at most 16 MiB are watched: each command that adds or
+//! removes a link has them all read again.
+//!
 //! A test that needs exact link counts, or that edits through links while a command runs, calls
 //! [`super::Scene::unwatched`] and says why.
 
@@ -17,6 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::snapshot::{Node, show};
+
+/// At most so many files are watched.
+const MOST_FILES: usize = 1_000;
+/// The watched files have at most so many bytes together.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Files of the second project, and what they are expected to be.
 #[derive(Debug)]
@@ -34,6 +42,8 @@ struct State {
     pending: Option<String>,
     /// By device and inode.
     files: HashMap<(u64, u64), File>,
+    /// The sum of their sizes.
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -170,7 +180,7 @@ impl Watch {
 
     /// Links files of a project that have several links and aren't watched yet.
     fn extend(&self, state: &mut State, dir: &Path) {
-        if self.skipped.iter().any(|skipped| skipped == dir) {
+        if state.files.len() >= MOST_FILES || self.skipped.iter().any(|skipped| skipped == dir) {
             return;
         }
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -180,7 +190,7 @@ impl Watch {
             };
             if metadata.is_dir() {
                 self.extend(state, &path);
-            } else if metadata.is_file() && metadata.nlink() > 1 {
+            } else if metadata.is_file() && metadata.nlink() > 1 && state.files.len() < MOST_FILES {
                 self.add(state, path, &metadata);
             }
         }
@@ -189,7 +199,8 @@ impl Watch {
     /// A file that can't be linked (it is on another file system, or it has as many links as it can have) isn't watched.
     fn add(&self, state: &mut State, origin: PathBuf, metadata: &Metadata) {
         let identity = (metadata.dev(), metadata.ino());
-        if state.files.contains_key(&identity) {
+        let bytes = state.bytes + metadata.len();
+        if state.files.contains_key(&identity) || bytes > MOST_BYTES {
             return;
         }
         let link = self.dir.join(state.files.len().to_string());
@@ -203,6 +214,7 @@ impl Watch {
                 known,
             };
             state.files.insert(identity, file);
+            state.bytes = bytes;
         }
     }
 }
