@@ -512,8 +512,10 @@ fn interrupted_in_a_scan() {
         fs::write(many.join(format!("C{number}.php")), content).expect("a file");
     }
     let records = || {
-        fs::read_dir(scene.store().join("autoload-v1"))
+        scene
+            .bucket("autoload")
             .into_iter()
+            .flat_map(fs::read_dir)
             .flatten()
             .flatten()
             .count()
@@ -527,7 +529,7 @@ fn interrupted_in_a_scan() {
                 let rules = format!(r#"{{"classmap": [{rules}]}}"#);
                 manifest.set("autoload", Json::parse(&rules, "rules").expect("JSON"));
             });
-            let _ = fs::remove_dir_all(scene.store().join("autoload-v1"));
+            let _ = scene.bucket("autoload").map(fs::remove_dir_all);
             let call = scene.call(Side::Allegro, &["dump-autoload"]).engine(engine);
             let (mut child, log) = start(&call, &scene);
             let process = child.id();

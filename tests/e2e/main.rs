@@ -38,5 +38,6 @@ mod situations;
 mod small;
 mod store;
 mod terminal;
+mod times;
 mod trouble;
 mod unpackers;

@@ -130,14 +130,9 @@ fn torn_blobs_are_replaced() {
     let Some(scene) = Scene::small() else { return };
     let plain = scene.fresh(Side::Serial, &["install"]);
     let _ = scene.fresh(Side::Allegro, &["install"]).run.expect(0);
-    for (at, (path, _)) in scene
-        .store_snapshot()
-        .below("blobs-v1")
-        .nodes
-        .into_iter()
-        .enumerate()
-    {
-        let path = scene.store().join(path);
+    let blobs = scene.bucket("blobs").expect("blobs");
+    for (at, (path, _)) in Snapshot::of(&blobs).nodes.into_iter().enumerate() {
+        let path = blobs.join(path);
         if path.is_file() {
             match at % 3 {
                 0 => fs::File::options()
@@ -153,8 +148,8 @@ fn torn_blobs_are_replaced() {
     let healed = scene.fresh(Side::Allegro, &["install"]);
     same_tree("torn", &plain, &healed);
     // Also with nothing in the archive cache: it is downloaded again.
-    for (path, _) in scene.store_snapshot().below("blobs-v1").nodes {
-        let path = scene.store().join(path);
+    for (path, _) in Snapshot::of(&blobs).nodes {
+        let path = blobs.join(path);
         if path.is_file() {
             fs::File::options()
                 .write(true)

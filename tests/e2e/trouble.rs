@@ -437,8 +437,8 @@ fn a_store_with_a_broken_inside() {
     let Some(scene) = Scene::small() else { return };
     let plain = scene.fresh(Side::Serial, &["install"]);
     let _ = scene.fresh(Side::Allegro, &["install"]);
-    for below in ["blobs-v1", "manifests-v1"] {
-        let path = scene.store().join(below);
+    for below in ["blobs", "manifests"] {
+        let path = scene.bucket(below).expect("a directory of the store");
         assert!(path.is_dir(), "{}", path.display());
         fs::remove_dir_all(&path).expect("removed");
         fs::write(&path, "").expect("a file");
@@ -454,7 +454,7 @@ fn a_store_with_a_broken_inside() {
             &scene.fresh(Side::Allegro, &["install"]),
         );
     }
-    for entry in fs::read_dir(scene.store().join("manifests-v1"))
+    for entry in fs::read_dir(scene.bucket("manifests").expect("manifests"))
         .expect("manifests")
         .flatten()
     {

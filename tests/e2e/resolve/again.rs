@@ -11,8 +11,8 @@ use crate::support::{Engine, Side, network};
 
 /// What is on record, as `(bytes, moment)` of each file.
 fn records(registry: &Registry) -> Vec<(u64, std::time::SystemTime)> {
-    let dir = registry.scene.store().join("metadata-v1");
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let dir = registry.scene.bucket("metadata");
+    let entries = dir.into_iter().flat_map(fs::read_dir).flatten().flatten();
     let facts = entries.map(|entry| entry.metadata().expect("a file of the store"));
     facts
         .map(|facts| (facts.len(), facts.modified().expect("a moment")))
@@ -157,7 +157,9 @@ fn copies_that_change() {
         fs::remove_file(copy).expect("removed");
         assert_eq!(lock(engine), first, "one that is gone, too");
         // What is on record may be damaged.
-        for entry in fs::read_dir(registry.scene.store().join("metadata-v1")).expect("records") {
+        for entry in
+            fs::read_dir(registry.scene.bucket("metadata").expect("records")).expect("records")
+        {
             let path = entry.expect("an entry").path();
             let mut bytes = fs::read(&path).expect("records");
             let middle = bytes.len() / 2;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use allegro_registry::{Catalog, FileSpec, Format};
+use allegro_registry::{Catalog, FileSpec, Format, Times};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::packages::{add, entry};
+use super::packages::{add_timed, entry};
 use super::{Outcome, Scene, Side, compare, same, verify_store};
 
 /// A directory over HTTP.
@@ -177,15 +177,28 @@ pub fn bare() -> Option<(Scene, Files)> {
     Some((scene, files))
 }
 
-/// The bytes of an archive.
+/// The bytes of an archive. Its times and form follow from its files.
 pub fn archive(format: Format, top_folder: bool, files: Vec<FileSpec>) -> Vec<u8> {
+    let content = format!("{files:?}");
+    let times = Times::of_release(&content, "", "");
+    archive_with(format, top_folder, files, times)
+}
+
+/// The bytes of an archive whose entries have these times.
+pub fn archive_with(
+    format: Format,
+    top_folder: bool,
+    files: Vec<FileSpec>,
+    times: Times,
+) -> Vec<u8> {
     let mut catalog = Catalog::new();
-    add(
+    add_timed(
         &mut catalog,
         entry("e2e/any", "1.0.0", "{}"),
         top_folder,
         format,
         files,
+        Some(times),
     );
     let package = &catalog.packages()[0];
     let archive = catalog.archive(package, format).expect("an archive");

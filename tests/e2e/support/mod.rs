@@ -11,6 +11,8 @@
 //! same(&plain, &ours);
 //! ```
 //!
+//! Beside the project stands a second one on the same store: see [`watched`]. No command with Allegro may change it.
+//!
 //! Environment: `ALLEGRO_TEST_DIR` (where scenes are made, default `/tmp`), `ALLEGRO_TEST_COMPOSER` (path of the
 //! Composer to use), `ALLEGRO_TEST_PHP` (the PHP binary), `ALLEGRO_TEST_KEEP=1` (scenes stay for a look).
 
@@ -25,6 +27,7 @@ pub mod scene;
 pub mod screen;
 pub mod snapshot;
 pub mod tools;
+mod watched;
 
 pub use home::{extension, package_dir, repository_root, shared};
 pub use run::{Call, Engine, Run};

@@ -1,6 +1,6 @@
 //! Packages made by hand.
 
-use allegro_registry::{Catalog, FileSpec, Format, Json, Mode, Package, PackageSpec, Role};
+use allegro_registry::{Catalog, FileSpec, Format, Json, Mode, Package, PackageSpec, Role, Times};
 
 /// A lock entry: name, version, and whatever else is in `more` (a JSON object).
 pub fn entry(name: &str, version: &str, more: &str) -> Json {
@@ -45,13 +45,26 @@ pub fn dir(path: &str) -> FileSpec {
 }
 
 /// Adds a package with exactly these files (no manifest is added) and puts it into the catalog's own state. The
-/// returned entry goes into [`allegro_registry::ProjectOptions::extra_packages`].
+/// returned entry goes into [`allegro_registry::ProjectOptions::extra_packages`]. Times and form of the archive follow
+/// from name, version and reference.
 pub fn add(
     catalog: &mut Catalog,
     entry: Json,
     top_folder: bool,
     format: Format,
     files: Vec<FileSpec>,
+) -> Json {
+    add_timed(catalog, entry, top_folder, format, files, None)
+}
+
+/// Adds a package as [`add`] does, whose archive's entries have these times.
+pub fn add_timed(
+    catalog: &mut Catalog,
+    entry: Json,
+    top_folder: bool,
+    format: Format,
+    files: Vec<FileSpec>,
+    times: Option<Times>,
 ) -> Json {
     let name = entry.str_at("name").expect("a name").to_owned();
     let version = entry.str_at("version").expect("a version").to_owned();
@@ -79,6 +92,7 @@ pub fn add(
             manifest: String::new(),
             plugins: Vec::new(),
             files,
+            times,
         },
         entry: with_dist.clone(),
         format,

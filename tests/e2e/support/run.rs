@@ -218,9 +218,28 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The command, for tests that want to start and signal it themselves: its process id is Composer's.
+    /// The call as a person would write it.
+    fn text(&self) -> String {
+        let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
+    /// Whether Allegro works in this call.
+    fn is_ours(&self) -> bool {
+        let is_off = self.envs.iter().any(|(name, value)| {
+            name == "ALLEGRO_DISABLE" && value.as_ref().is_some_and(|value| value == "1")
+        });
+        self.side == Side::Allegro && !is_off
+    }
+
+    /// The command, for tests that want to start and signal it themselves: its process id is Composer's. What it does
+    /// to the second project on the store is looked at when the next command is made, or when the scene ends.
+    #[track_caller]
     pub fn command(&self) -> Command {
         let scene = self.scene;
+        if self.is_ours() {
+            scene.watch().before(self.text(), &self.dir);
+        }
         let mut command = Command::new("sh");
         command.args([
             "-c",
@@ -312,6 +331,14 @@ impl<'a> Call<'a> {
             took: began.elapsed(),
         };
         let _ = fs::remove_dir_all(&log);
+        if self.is_ours() {
+            let mut projects = vec![self.dir.as_path()];
+            let project = self.scene.project();
+            if project != self.dir {
+                projects.push(&project);
+            }
+            self.scene.watch().after(&self.text(), &projects);
+        }
         run
     }
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::home::{self, Homes};
 use super::run::{Call, Engine, Run};
 use super::snapshot::{Snapshot, diff};
+use super::watched::Watch;
 
 /// Who installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct SceneOptions {
 pub struct Scene {
     /// The registry.
     pub server: Server,
+    /// Before the directory, because its end looks at files there.
+    watch: Watch,
     dir: TempDir,
     homes: &'static Homes,
     options: SceneOptions,
@@ -70,6 +73,7 @@ impl Scene {
 
     /// A scene with options. `None`, and a line that says why, where something is missing on this machine.
     pub fn with(mut catalog: Catalog, mut options: SceneOptions) -> Option<Self> {
+        Snapshot::begin();
         let homes = home::homes()?;
         let base =
             std::env::var_os("ALLEGRO_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
@@ -102,6 +106,7 @@ impl Scene {
             Server::start(Arc::new(catalog), options.server.clone()).expect("the registry starts");
         Some(Self {
             server,
+            watch: Watch::new(dir.path()),
             dir,
             homes,
             options,
@@ -163,6 +168,16 @@ impl Scene {
 
     pub(super) fn disables(&self, side: Side) -> bool {
         self.options.required && side != Side::Allegro
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Ends the watch over the second project on the store; `why` is for the reader of the test.
+    pub fn unwatched(&self, why: &'static str) {
+        let _ = why;
+        self.watch.stop();
     }
 
     /// A new path in the scene for anything.
@@ -237,10 +252,25 @@ impl Scene {
 
     /// Allegro's store, but for what it remembers of projects' autoloaders: that changes with the projects.
     pub fn store_snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.store())
-            .without("autoload-v1")
-            .without("classes-v1")
-            .without("metadata-v1")
+        ["autoload", "classes", "metadata"]
+            .iter()
+            .filter_map(|kind| self.bucket(kind))
+            .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+            .fold(Snapshot::of(&self.store()), |tree, name| {
+                tree.without(&name)
+            })
+    }
+
+    /// The directory of the store that has records of a kind (`blobs`, `manifests` …), of whatever version.
+    pub fn bucket(&self, kind: &str) -> Option<PathBuf> {
+        let start = format!("{kind}-v");
+        fs::read_dir(self.store())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))
+            .map(|entry| entry.path())
+            .max()
     }
 
     /// Writes the project anew, calls Composer, and takes a snapshot.

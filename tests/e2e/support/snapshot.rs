@@ -1,30 +1,154 @@
-//! A directory as facts: what is where, with which content, mode and link target.
+//! A directory as facts: what is where, with which content, mode, link target, time, owner and attributes.
+//!
+//! Compared of each path are:
+//! - its kind, permissions, content or link target;
+//! - its modification time: exactly if it comes from elsewhere (an archive, a file that Composer copied with its
+//!   time), else as "now" (see [`Moment`]). A symbolic link has a time too; `unzip` leaves it at the time of the install;
+//! - the owning user and group;
+//! - extended attributes that a user can set, and ACLs (see [`Facts::attributes`]).
+//!
+//! Inode numbers, link counts, access times and times of status changes don't belong to it: hard links are what Allegro
+//! is for. No path is exempt from the comparison of times. Files that Composer generates are "now" on both sides;
+//! those that it copies from itself (`vendor/composer/ClassLoader.php`, `LICENSE`, `InstalledVersions.php`) are as old
+//! as Composer or "now", as plain Composer does it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
 /// Files up to this size are kept, so that a difference can be shown.
 const KEPT: u64 = 1 << 20;
 
+/// A time within this many seconds of the test process's life is "now". All archives are older by years; tests that
+/// set a time choose one that is further away.
+const MARGIN: i64 = 600;
+
+/// The moment when the test process first needed to know it, in seconds since 1970.
+static STARTED: LazyLock<i64> = LazyLock::new(seconds_now);
+
+fn seconds_now() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock after 1970");
+    i64::try_from(now.as_secs()).expect("a moment in this age")
+}
+
+/// When something was last modified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// While the tests ran: the time of an install, which no two runs have in common.
+    Now,
+    /// Before or after that: seconds since 1970 and nanoseconds.
+    At(i64, i64),
+}
+
+impl Moment {
+    fn of(seconds: i64, nanoseconds: i64) -> Self {
+        if (*STARTED - MARGIN..=seconds_now() + MARGIN).contains(&seconds) {
+            Self::Now
+        } else {
+            Self::At(seconds, nanoseconds)
+        }
+    }
+}
+
+/// What a path of any kind has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Its modification time.
+    pub time: Moment,
+    /// The owning user and group.
+    pub owner: (u32, u32),
+    /// Attributes of the namespace `user` and both ACLs, by name. What only the system or a security module sets is
+    /// left out: it depends on the machine.
+    pub attributes: BTreeMap<String, Vec<u8>>,
+}
+
+impl Facts {
+    fn of(path: &Path, metadata: &fs::Metadata) -> Self {
+        Self {
+            time: Moment::of(metadata.mtime(), metadata.mtime_nsec()),
+            owner: (metadata.uid(), metadata.gid()),
+            attributes: if metadata.is_symlink() {
+                BTreeMap::new()
+            } else {
+                attributes(path)
+            },
+        }
+    }
+}
+
+fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut names = [0; 4096];
+    // A file system without attributes has none.
+    let length = rustix::fs::llistxattr(path, &mut names[..]).unwrap_or(0);
+    names[..length]
+        .split(|byte| *byte == 0)
+        .map(String::from_utf8_lossy)
+        .filter(|name| name.starts_with("user.") || name.starts_with("system.posix_acl_"))
+        .map(|name| {
+            let mut value = vec![0; 65_536];
+            let length = rustix::fs::lgetxattr(path, &*name, &mut value[..]).unwrap_or(0);
+            value.truncate(length);
+            (name.into_owned(), value)
+        })
+        .collect()
+}
+
 /// One path of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A directory and its permissions.
-    Dir(u32),
+    Dir(u32, Facts),
     /// A file: permissions, size, SHA-256.
-    File(u32, u64, [u8; 32]),
+    File(u32, u64, [u8; 32], Facts),
     /// A symbolic link and its target.
-    Link(String),
+    Link(String, Facts),
     /// A socket or the like.
     Other,
 }
 
-/// Everything below a directory. Modification times and link counts don't belong to it.
+impl Node {
+    /// The permissions, size and digest of a file, for comparisons of files whose times have nothing in common.
+    pub fn content(&self) -> Option<(u32, u64, [u8; 32])> {
+        match self {
+            Self::File(mode, size, digest, _) => Some((*mode, *size, *digest)),
+            Self::Dir(..) | Self::Link(..) | Self::Other => None,
+        }
+    }
+
+    /// The modification time.
+    pub fn time(&self) -> Option<Moment> {
+        self.facts().map(|facts| facts.time)
+    }
+
+    fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Dir(_, facts) | Self::File(.., facts) | Self::Link(_, facts) => Some(facts),
+            Self::Other => None,
+        }
+    }
+
+    /// Reads one file.
+    pub fn of_file(path: &Path, metadata: &fs::Metadata) -> std::io::Result<Self> {
+        let mode = metadata.permissions().mode() & 0o7777;
+        let digest = Sha256::digest(fs::read(path)?).into();
+        Ok(Self::File(
+            mode,
+            metadata.len(),
+            digest,
+            Facts::of(path, metadata),
+        ))
+    }
+}
+
+/// Everything below a directory.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// By path, relative to the directory; the directory itself is `.`.
@@ -34,6 +158,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Starts the time that counts as "now"; called by each scene before it makes anything.
+    pub fn begin() {
+        LazyLock::force(&STARTED);
+    }
+
     /// Reads a whole directory. One that doesn't exist gives an empty snapshot.
     pub fn of(dir: &Path) -> Self {
         let mut snapshot = Self::default();
@@ -47,12 +176,14 @@ impl Snapshot {
         let metadata = fs::symlink_metadata(path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mode = metadata.permissions().mode() & 0o7777;
+        let facts = Facts::of(path, &metadata);
         let node = if metadata.is_symlink() {
             Node::Link(
                 fs::read_link(path)
                     .expect("a target")
                     .to_string_lossy()
                     .into_owned(),
+                facts,
             )
         } else if metadata.is_dir() {
             for entry in
@@ -67,7 +198,7 @@ impl Snapshot {
                 };
                 self.read(&entry.path(), &below);
             }
-            Node::Dir(mode)
+            Node::Dir(mode, facts)
         } else if metadata.is_file() {
             let bytes =
                 fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -80,7 +211,7 @@ impl Snapshot {
                     String::from_utf8_lossy(&bytes).into_owned(),
                 );
             }
-            Node::File(mode, metadata.len(), Sha256::digest(&bytes).into())
+            Node::File(mode, metadata.len(), Sha256::digest(&bytes).into(), facts)
         } else {
             Node::Other
         };
@@ -158,9 +289,13 @@ pub fn diff(left: &Snapshot, right: &Snapshot) -> String {
             continue;
         }
         let _ = match (one, other) {
-            (Some(one), None) => writeln!(out, "{path}: only on the left, {}", show(one)),
-            (None, Some(other)) => writeln!(out, "{path}: only on the right, {}", show(other)),
-            (Some(one), Some(other)) => writeln!(out, "{path}: {} | {}", show(one), show(other)),
+            (Some(one), None) => writeln!(out, "{path}: only on the left, {}", show(one, one)),
+            (None, Some(other)) => {
+                writeln!(out, "{path}: only on the right, {}", show(other, other))
+            }
+            (Some(one), Some(other)) => {
+                writeln!(out, "{path}: {} | {}", show(one, other), show(other, one))
+            }
             (None, None) => Ok(()),
         };
         if let (Some(one), Some(other)) = (left.text(path), right.text(path))
@@ -175,16 +310,53 @@ pub fn diff(left: &Snapshot, right: &Snapshot) -> String {
     out
 }
 
-fn show(node: &Node) -> String {
-    match node {
-        Node::Dir(mode) => format!("dir {mode:04o}"),
-        Node::File(mode, size, digest) => format!(
+/// A node as text; owner and attributes only where those of the other side are not the same.
+pub(super) fn show(node: &Node, beside: &Node) -> String {
+    let mut text = match node {
+        Node::Dir(mode, _) => format!("dir {mode:04o}"),
+        Node::File(mode, size, digest, _) => format!(
             "file {mode:04o} {size} bytes {:02x}{:02x}{:02x}{:02x}",
             digest[0], digest[1], digest[2], digest[3]
         ),
-        Node::Link(target) => format!("link to {target}"),
+        Node::Link(target, _) => format!("link to {target}"),
         Node::Other => "something else".to_owned(),
+    };
+    if let (Some(facts), Some(beside)) = (node.facts(), beside.facts()) {
+        let _ = write!(text, ", {}", moment(facts.time));
+        if facts.owner != beside.owner {
+            let _ = write!(text, ", owner {}:{}", facts.owner.0, facts.owner.1);
+        }
+        if facts.attributes != beside.attributes {
+            let _ = write!(text, ", attributes {:?}", facts.attributes);
+        }
     }
+    text
+}
+
+fn moment(time: Moment) -> String {
+    let Moment::At(seconds, nanoseconds) = time else {
+        return "now".to_owned();
+    };
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Year, month and day by Howard Hinnant's `civil_from_days`.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    let mut text = format!(
+        "{year}-{month:02}-{of_month:02} {:02}:{:02}:{:02}",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    );
+    if nanoseconds != 0 {
+        let _ = write!(text, ".{nanoseconds:09}");
+    }
+    text + " UTC"
 }
 
 fn first_difference(left: &str, right: &str) -> Option<(usize, String, String)> {
@@ -206,4 +378,68 @@ fn first_difference(left: &str, right: &str) -> Option<(usize, String, String)> 
             line.chars().take(200).collect(),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::fs::XattrFlags;
+
+    use super::*;
+
+    fn sample() -> tempfile::TempDir {
+        Snapshot::begin();
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("sub")).expect("a directory");
+        fs::write(dir.path().join("sub/file"), "one").expect("a file");
+        dir
+    }
+
+    fn set_time(path: &Path, time: Duration) {
+        fs::File::open(path)
+            .and_then(|file| file.set_modified(UNIX_EPOCH + time))
+            .expect("a time");
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_seen() {
+        let (left, right) = (sample(), sample());
+        let differ = || diff(&Snapshot::of(left.path()), &Snapshot::of(right.path()));
+        let path = |of: &tempfile::TempDir| of.path().join("sub/file");
+        assert_eq!(differ(), "");
+
+        let at = Duration::from_secs(1_425_535_628);
+        set_time(&path(&right), at);
+        let found = differ();
+        assert!(found.contains(", now | "), "{found}");
+        assert!(found.contains(", 2015-03-05 06:07:08 UTC\n"), "{found}");
+        set_time(&path(&left), at);
+        assert_eq!(differ(), "");
+        set_time(&path(&right), at + Duration::from_nanos(1));
+        assert!(differ().contains("08.000000001 UTC"), "{}", differ());
+        set_time(&path(&right), at);
+
+        // Years that are still to come are no "now" either.
+        set_time(&left.path().join("sub"), Duration::from_secs(4_354_819_198));
+        assert!(differ().contains("dir 0755, 2107-12-31 23:59:58 UTC | dir 0755, now"));
+        set_time(
+            &left.path().join("sub"),
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("now"),
+        );
+        assert_eq!(differ(), "");
+
+        let flags = XattrFlags::empty();
+        if rustix::fs::lsetxattr(path(&right), "user.e2e", b"set", flags).is_ok() {
+            assert!(
+                differ().contains("attributes {\"user.e2e\""),
+                "{}",
+                differ()
+            );
+            rustix::fs::lremovexattr(path(&right), "user.e2e").expect("removed");
+        }
+        if std::os::unix::fs::chown(path(&right), Some(1_234), Some(5_678)).is_ok() {
+            assert!(differ().contains("owner 1234:5678"), "{}", differ());
+        }
+    }
 }

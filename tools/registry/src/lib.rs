@@ -27,7 +27,7 @@ mod server;
 mod shape;
 mod spec;
 
-pub use archive::{Content, Format, Mode};
+pub use archive::{Content, Format, Mode, Stamp, Times, dos_time, dos_words, extra, ut};
 pub use catalog::{
     Archive, Catalog, GenSpec, LockOptions, OlderOptions, Package, Profile, Stats, TreeOptions,
 };

@@ -1,6 +1,6 @@
 //! What a package consists of, before any byte of it is made.
 
-use crate::archive::Mode;
+use crate::archive::{Mode, Times};
 use crate::render::PluginKind;
 
 /// One file of a package.
@@ -70,6 +70,8 @@ pub struct PackageSpec {
     pub plugins: Vec<(String, PluginKind)>,
     /// Its files, by path.
     pub files: Vec<FileSpec>,
+    /// Times of its archive's entries. `None` stands for those that follow from name, version and reference.
+    pub times: Option<Times>,
 }
 
 impl PackageSpec {
@@ -92,6 +94,13 @@ impl PackageSpec {
         name
     }
 
+    /// The times of its archive's entries.
+    pub fn times(&self) -> Times {
+        self.times
+            .clone()
+            .unwrap_or_else(|| Times::of_release(&self.name, &self.version, &self.reference))
+    }
+
     /// The file at `path`.
     pub fn file(&self, path: &str) -> Option<&FileSpec> {
         self.files.iter().find(|file| file.path == path)
@@ -109,7 +118,7 @@ impl PackageSpec {
 }
 
 /// To be raised when the same specification gives other bytes than before, so old cached archives are left alone.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// Number of directories that these files need.
 pub(crate) fn directories(files: &[FileSpec]) -> usize {

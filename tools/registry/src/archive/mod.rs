@@ -1,6 +1,7 @@
-//! Writers for dist archives. Bytes depend on the entries alone: time stamps are fixed, and neither compressor picks
-//! its path by the CPU it runs on.
+//! Writers for dist archives. Bytes depend on the entries and their stated times alone: no clock is asked, and neither
+//! compressor picks its path by the CPU it runs on.
 
+mod stamp;
 mod tarball;
 mod zip;
 
@@ -10,8 +11,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// 2024-01-01 00:00:00 UTC, the time of every entry.
-const MTIME: u32 = 1_704_067_200;
+pub use stamp::{Stamp, Times, dos_time, dos_words, extra, ut};
 
 /// The format of a dist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +101,7 @@ pub struct Builder {
     format: Format,
     writer: Writer,
     top: String,
+    times: Times,
     dirs: HashSet<String>,
 }
 
@@ -110,9 +111,9 @@ enum Writer {
 }
 
 impl Builder {
-    /// An archive whose entries stand below `top`, or at the root if that is empty. `comment` becomes the archive
-    /// comment of a zip, where GitHub writes the commit.
-    pub fn new(format: Format, top: &str, comment: &str) -> Self {
+    /// An archive whose entries stand below `top`, or at the root if that is empty, with these times. `comment` becomes
+    /// the archive comment of a zip, where GitHub writes the commit.
+    pub fn new(format: Format, top: &str, comment: &str, times: Times) -> Self {
         let writer = match format {
             Format::Zip => Writer::Zip(zip::ZipWriter::new(comment)),
             _ => Writer::Tar(Box::new(tarball::TarWriter::new())),
@@ -125,31 +126,36 @@ impl Builder {
             } else {
                 format!("{top}/")
             },
+            times,
             dirs: HashSet::new(),
         };
-        if !top.is_empty() {
+        if !top.is_empty() && builder.times.folders {
             builder.dir(&format!("{top}/"));
         }
         builder
     }
 
-    /// Adds an entry and the directories above it that have none yet.
-    pub fn add(&mut self, path: &str, content: &Content) {
-        let path = format!("{}{path}", self.top);
+    /// Adds an entry, and before it the directories above it that have none yet, unless folders are to have no
+    /// entries. The empty path of a directory is that of the top folder.
+    pub fn add(&mut self, own: &str, content: &Content) {
+        let path = format!("{}{own}", self.top);
         let mut from = 0;
-        while let Some(at) = path[from..].find('/') {
+        while self.times.folders
+            && let Some(at) = path[from..].find('/')
+        {
             from += at + 1;
             self.dir(&path[..from]);
         }
+        let stamp = self.times.at(own);
         match content {
-            Content::Dir => self.dir(&format!("{path}/")),
+            Content::Dir => self.dir(&format!("{}/", path.trim_end_matches('/'))),
             Content::File(data, mode) => match &mut self.writer {
-                Writer::Zip(zip) => zip.file(&path, data, *mode),
-                Writer::Tar(tar) => tar.file(&path, data, *mode),
+                Writer::Zip(zip) => zip.file(&path, data, *mode, stamp),
+                Writer::Tar(tar) => tar.file(&path, data, *mode, stamp),
             },
             Content::Symlink(target) => match &mut self.writer {
-                Writer::Zip(zip) => zip.symlink(&path, target),
-                Writer::Tar(tar) => tar.symlink(&path, target),
+                Writer::Zip(zip) => zip.symlink(&path, target, stamp),
+                Writer::Tar(tar) => tar.symlink(&path, target, stamp),
             },
         }
     }
@@ -164,9 +170,11 @@ impl Builder {
 
     fn dir(&mut self, path: &str) {
         if self.dirs.insert(path.to_owned()) {
+            let own = path.strip_prefix(&self.top).unwrap_or(path);
+            let stamp = self.times.at(own.trim_end_matches('/'));
             match &mut self.writer {
-                Writer::Zip(zip) => zip.dir(path),
-                Writer::Tar(tar) => tar.dir(path),
+                Writer::Zip(zip) => zip.dir(path, stamp),
+                Writer::Tar(tar) => tar.dir(path, stamp),
             }
         }
     }

@@ -6,7 +6,7 @@ use bzip2::write::BzEncoder;
 use libdeflater::{CompressionLvl, Compressor};
 use tar::{EntryType, Header};
 
-use super::{Format, MTIME, Mode};
+use super::{Format, Mode, Stamp};
 
 pub(super) struct TarWriter(tar::Builder<Vec<u8>>);
 
@@ -15,23 +15,23 @@ impl TarWriter {
         Self(tar::Builder::new(Vec::new()))
     }
 
-    pub(super) fn dir(&mut self, path: &str) {
-        let mut header = header(EntryType::Directory, 0o755, 0);
+    pub(super) fn dir(&mut self, path: &str, stamp: &Stamp) {
+        let mut header = header(EntryType::Directory, 0o755, 0, stamp);
         in_memory(self.0.append_data(&mut header, path, &[][..]));
     }
 
-    pub(super) fn file(&mut self, path: &str, data: &[u8], mode: Mode) {
+    pub(super) fn file(&mut self, path: &str, data: &[u8], mode: Mode, stamp: &Stamp) {
         let bits = match mode {
             Mode::Plain => 0o644,
             Mode::Executable => 0o755,
             Mode::Bits(bits) => bits & 0o7777,
         };
-        let mut header = header(EntryType::Regular, bits, data.len() as u64);
+        let mut header = header(EntryType::Regular, bits, data.len() as u64, stamp);
         in_memory(self.0.append_data(&mut header, path, data));
     }
 
-    pub(super) fn symlink(&mut self, path: &str, target: &str) {
-        let mut header = header(EntryType::Symlink, 0o777, 0);
+    pub(super) fn symlink(&mut self, path: &str, target: &str, stamp: &Stamp) {
+        let mut header = header(EntryType::Symlink, 0o777, 0, stamp);
         in_memory(self.0.append_link(&mut header, path, target));
     }
 
@@ -55,12 +55,12 @@ impl TarWriter {
     }
 }
 
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+fn header(kind: EntryType, mode: u32, size: u64, stamp: &Stamp) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_size(size);
-    header.set_mtime(u64::from(MTIME));
+    header.set_mtime(u64::from(stamp.seconds));
     header.set_uid(0);
     header.set_gid(0);
     header

@@ -1,12 +1,10 @@
 //! Zip as `git archive` writes it, which is what GitHub serves: FAT entries without a mode for plain files and
-//! directories, Unix entries for executables and symlinks, a UT time field, the commit as archive comment.
+//! directories, Unix entries for executables and symlinks, the commit as archive comment. Times are the caller's.
 
 use libdeflater::{CompressionLvl, Compressor, Crc};
 
-use super::{MTIME, Mode};
+use super::{Mode, Stamp};
 
-/// 2024-01-01 as DOS writes dates; the time is midnight.
-const DOS_DATE: u16 = ((2024 - 1980) << 9) | (1 << 5) | 1;
 const UTF8: u16 = 0x0800;
 /// Made on Unix, by version 2.3 of the format.
 const UNIX: u16 = 0x0317;
@@ -25,6 +23,7 @@ pub(super) struct ZipWriter {
 
 struct Header<'a> {
     path: &'a str,
+    stamp: &'a Stamp,
     made_by: u16,
     attributes: u32,
     method: u16,
@@ -44,9 +43,10 @@ impl ZipWriter {
         }
     }
 
-    pub(super) fn dir(&mut self, path: &str) {
+    pub(super) fn dir(&mut self, path: &str, stamp: &Stamp) {
         let header = Header {
             path,
+            stamp,
             made_by: 0,
             attributes: DOS_DIR,
             method: STORED,
@@ -56,7 +56,7 @@ impl ZipWriter {
         self.write(&header, &[]);
     }
 
-    pub(super) fn file(&mut self, path: &str, data: &[u8], mode: Mode) {
+    pub(super) fn file(&mut self, path: &str, data: &[u8], mode: Mode, stamp: &Stamp) {
         let mut crc = Crc::new();
         crc.update(data);
         let (made_by, attributes) = match mode {
@@ -73,6 +73,7 @@ impl ZipWriter {
         let deflated = length < data.len();
         let header = Header {
             path,
+            stamp,
             made_by,
             attributes,
             method: if deflated { DEFLATED } else { STORED },
@@ -90,11 +91,12 @@ impl ZipWriter {
         self.scratch = compressed;
     }
 
-    pub(super) fn symlink(&mut self, path: &str, target: &str) {
+    pub(super) fn symlink(&mut self, path: &str, target: &str, stamp: &Stamp) {
         let mut crc = Crc::new();
         crc.update(target.as_bytes());
         let header = Header {
             path,
+            stamp,
             made_by: UNIX,
             attributes: 0o120_777 << 16,
             method: STORED,
@@ -124,31 +126,29 @@ impl ZipWriter {
         put16(&mut common, if header.method == DEFLATED { 20 } else { 10 });
         put16(&mut common, flags);
         put16(&mut common, header.method);
-        put16(&mut common, 0);
-        put16(&mut common, DOS_DATE);
+        put32(&mut common, header.stamp.dos);
         put32(&mut common, header.crc);
         put32(&mut common, length32(stored.len()));
         put32(&mut common, header.size);
         put16(&mut common, length16(header.path.len()));
-        put16(&mut common, 9);
-        let mut time = b"UT\x05\0\x01".to_vec();
-        put32(&mut time, MTIME);
 
         self.out.extend_from_slice(b"PK\x03\x04");
         self.out.extend_from_slice(&common);
+        put16(&mut self.out, length16(header.stamp.local.len()));
         self.out.extend_from_slice(header.path.as_bytes());
-        self.out.extend_from_slice(&time);
+        self.out.extend_from_slice(&header.stamp.local);
         self.out.extend_from_slice(stored);
 
         self.central.extend_from_slice(b"PK\x01\x02");
         put16(&mut self.central, header.made_by);
         self.central.extend_from_slice(&common);
+        put16(&mut self.central, length16(header.stamp.central.len()));
         // No comment, disk 0, internal attributes 0.
         self.central.extend_from_slice(&[0; 6]);
         put32(&mut self.central, header.attributes);
         put32(&mut self.central, offset);
         self.central.extend_from_slice(header.path.as_bytes());
-        self.central.extend_from_slice(&time);
+        self.central.extend_from_slice(&header.stamp.central);
         self.entries = self.entries.checked_add(1).unwrap_or_else(too_large);
     }
 }

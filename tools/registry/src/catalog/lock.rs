@@ -119,6 +119,7 @@ pub(super) fn assemble(
             manifest: manifest_of(&entry),
             plugins: fit::plugins(&entry),
             files,
+            times: None,
         },
         entry,
         format: Format::Zip,

@@ -176,6 +176,7 @@ impl Catalog {
             manifest,
             plugins: Vec::new(),
             files,
+            times: None,
         };
         spec.reference = match entry.get("dist").and_then(|dist| dist.str_at("reference")) {
             Some(reference) => reference.to_owned(),

@@ -131,6 +131,7 @@ fn package(
         manifest: manifest.to_file_text(),
         plugins: Vec::new(),
         files,
+        times: None,
     };
     spec.reference = store::sha1_hex(contents(&spec)?.as_bytes());
     let mut entry = Json::object();

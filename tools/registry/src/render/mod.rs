@@ -24,7 +24,7 @@ pub fn archive(spec: &PackageSpec, format: Format) -> Result<Vec<u8>> {
     } else {
         ""
     };
-    let mut builder = Builder::new(format, &spec.top(), comment);
+    let mut builder = Builder::new(format, &spec.top(), comment, spec.times());
     for file in &spec.files {
         builder.add(&file.path, &content(spec, file)?);
     }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{Cursor, Read};
 
-use allegro_registry::{Catalog, Format, GenSpec, Json, Profile};
+use allegro_registry::{
+    Catalog, FileSpec, Format, GenSpec, Json, Package, PackageSpec, Profile, Role, Stamp, Times,
+};
 use sha1::{Digest, Sha1};
 
 fn sha1(bytes: &[u8]) -> String {
@@ -46,7 +48,7 @@ fn bytes_are_the_same_as_ever() {
     // Measurements are compared across machines and months, so this changes only on purpose.
     let catalog = Catalog::generated(&Profile::Small.spec());
     let all: Vec<u8> = all_bytes(&catalog, Format::Zip).concat();
-    assert_eq!(sha1(&all), "99b22075bc05515d21c7115e99ce3fac5e5b25d1");
+    assert_eq!(sha1(&all), "dce968d1823bf99a1061a7e7552f59ed8b079cce");
 }
 
 #[test]
@@ -225,4 +227,64 @@ fn tars_hold_the_same_things() {
         assert!(has("empty/", tar::EntryType::Directory, 0o755));
         assert_eq!(modes.len(), 9);
     }
+}
+
+/// The archive of a package with a file, a folder that is listed after its content, and these times.
+fn with_times(times: Times) -> Vec<u8> {
+    let mut catalog = Catalog::new();
+    catalog.add(Package {
+        spec: PackageSpec {
+            name: "acme/timed".to_owned(),
+            version: "1.0.0".to_owned(),
+            reference: "a".repeat(40),
+            top_folder: true,
+            manifest: String::new(),
+            plugins: Vec::new(),
+            files: vec![
+                FileSpec::new("src/a", 1, Role::Bytes(b"a".to_vec())),
+                FileSpec::new("src", 0, Role::Dir),
+            ],
+            times: Some(times),
+        },
+        entry: Json::object(),
+        format: Format::Zip,
+    });
+    let archive = catalog.archive(&catalog.packages()[0], Format::Zip);
+    archive.unwrap().bytes().unwrap().to_vec()
+}
+
+#[test]
+fn times_and_folder_entries_are_as_asked() {
+    let names = |bytes: &[u8]| -> Vec<String> {
+        let mut zip = zip::ZipArchive::new(Cursor::new(bytes.to_vec())).unwrap();
+        (0..zip.len())
+            .map(|at| {
+                let entry = zip.by_index(at).unwrap();
+                let name = entry.name().unwrap();
+                name.split_once('/').unwrap().1.to_owned()
+            })
+            .collect()
+    };
+    let count = |bytes: &[u8], part: &[u8]| {
+        bytes
+            .windows(part.len())
+            .filter(|window| *window == part)
+            .count()
+    };
+    // 2024-01-01 00:00:00 UTC, and the same in DOS's words, two hours later in an archive of git.
+    let seconds = 1_704_067_200_u32;
+    let ut = [&b"UT\x05\0\x01"[..], &seconds.to_le_bytes()].concat();
+    let dos = [0, 0, 0x21, 0x58];
+    let later = [0, 0x10, 0x21, 0x58];
+
+    let git = with_times(Times::git(seconds));
+    assert_eq!(names(&git), ["", "src/", "src/a"]);
+    assert_eq!((count(&git, &ut), count(&git, &later)), (6, 6));
+
+    let bare = with_times(Times::dos(seconds).without_folders());
+    assert_eq!(names(&bare), ["src/a", "src/"]);
+    assert_eq!((count(&bare, b"UT"), count(&bare, &dos)), (0, 4));
+
+    let own = with_times(Times::git(seconds).with("src", Stamp::dos(seconds)));
+    assert_eq!((count(&own, &ut), count(&own, &dos)), (4, 2));
 }

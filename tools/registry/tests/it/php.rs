@@ -44,6 +44,7 @@ fn package(files: Vec<FileSpec>, plugins: Vec<(String, PluginKind)>) -> PackageS
         manifest: "{}".to_owned(),
         plugins,
         files,
+        times: None,
     }
 }
 
