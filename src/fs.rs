@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -122,20 +122,70 @@ pub fn owner_is_alive(unique: &str) -> bool {
 }
 
 /// Removes a file, a link or a whole tree; nothing there is fine. Links are never followed.
+///
+/// # Errors
+/// The first thing that can't be removed; everything else is gone by then.
 pub fn remove_all(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.is_dir() => match fs::remove_dir_all(path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                // A package may hold directories without write permission; they are ours to remove.
-                make_writable(path)?;
-                fs::remove_dir_all(path)
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let removed = if metadata.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // A package may hold directories without write permission; they are ours to remove.
+            let _ = make_writable(path);
+            remove_each(path)
+        }
+        other => other,
+    }
+}
+
+/// Removes a tree one by one, and goes on past what can't be removed.
+fn remove_each(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && metadata.nlink() > 1 => {
+                remove_name(path).unwrap_or(Err(error))
             }
             other => other,
-        },
-        Ok(_) => fs::remove_file(path),
+        };
     }
+    let mut first = Ok(());
+    for entry in fs::read_dir(path)? {
+        let removed = entry.and_then(|entry| remove_each(&entry.path()));
+        if first.is_ok() {
+            first = removed;
+        }
+    }
+    first.and_then(|()| fs::remove_dir(path))
+}
+
+/// Removes a name of an inode that may not be changed: the flag (chattr(1)) was meant for one of its other
+/// names, which is another project's file, and it stays for them. `None`: there is no such flag.
+#[cfg(target_os = "linux")]
+fn remove_name(path: &Path) -> Option<io::Result<()>> {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    let file = open_regular(path).ok()??;
+    let flags = ioctl_getflags(&file).ok()?;
+    let locks = IFlags::IMMUTABLE | IFlags::APPEND;
+    if !flags.intersects(locks) {
+        return None;
+    }
+    ioctl_setflags(&file, flags - locks).ok()?;
+    let removed = fs::remove_file(path);
+    let _ = ioctl_setflags(&file, flags);
+    Some(removed)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn remove_name(_path: &Path) -> Option<io::Result<()>> {
+    None
 }
 
 fn make_writable(directory: &Path) -> io::Result<()> {
@@ -238,6 +288,46 @@ mod tests {
         assert!(!tree.exists());
         assert!(outside.exists());
         remove_all(&tree).expect("nothing there is fine");
+    }
+
+    /// Another project's `chattr +i` on a file that it shares through the store.
+    #[test]
+    fn a_flag_of_another_name_holds_nothing_up() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let tree = dir.path().join("tree");
+        fs::create_dir(&tree).expect("tree");
+        let other = dir.path().join("other");
+        fs::write(&other, b"x").expect("file");
+        fs::hard_link(&other, tree.join("shared")).expect("a link");
+        fs::write(tree.join("own"), b"x").expect("file");
+        let chattr = |flag: &str, path: &Path| {
+            std::process::Command::new("chattr")
+                .arg(flag)
+                .arg(path)
+                .output()
+                .is_ok_and(|output| output.status.success())
+        };
+        if !chattr("+i", &other) {
+            // Needs root and a file system with flags.
+            return;
+        }
+        let removed = remove_all(&tree);
+        let held = fs::remove_file(&other);
+        chattr("-i", &other);
+        removed.expect("removed");
+        held.expect_err("the other name is as it was");
+
+        // A file's own flag is the user's wish, as for Composer; nothing else is left.
+        fs::create_dir(&tree).expect("tree");
+        for name in ["a", "b", "c"] {
+            fs::write(tree.join(name), b"x").expect("file");
+        }
+        assert!(chattr("+i", &tree.join("b")));
+        let removed = remove_all(&tree);
+        let left = fs::read_dir(&tree).expect("list").count();
+        chattr("-i", &tree.join("b"));
+        removed.expect_err("it is held");
+        assert_eq!(left, 1);
     }
 
     #[test]
