@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
 
-.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer lint format bench clean
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak lint format bench clean
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,7 +34,7 @@ test-php: package ## tests of the plugin with PHPUnit
 	@scripts/phpunit
 
 test-e2e: package ## installs by the real Composer, with and without Allegro, compared
-	cargo test --test e2e
+	cargo test --test damages --test e2e
 	cargo test -p allegro-registry --tests
 
 test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)
@@ -42,10 +42,13 @@ test-matrix: package ## the end-to-end tests with the PHP and Composer of other 
 
 # What depends on what Composer says and does, and on how PHP unpacks.
 NEWER := archives:: autoload:: changes:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
-	observers:: random:: repositories:: resolve:: situations:: small:: terminal:: unpackers::
+	observers:: random:: repositories:: resolve:: sharing:: situations:: small:: terminal:: times:: unpackers::
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
 	@scripts/test-matrix trixie -- $(NEWER)
+
+soak: package ## long rounds: random projects, registries and damaged stores, every file system and link method
+	@scripts/soak
 
 lint: setup ## format check and lints of all languages
 	@scripts/lint

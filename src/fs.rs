@@ -150,7 +150,9 @@ fn remove_each(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_dir() {
         return match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && metadata.nlink() > 1 => {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && metadata.nlink() > 1 =>
+            {
                 remove_name(path).unwrap_or(Err(error))
             }
             other => other,

@@ -131,10 +131,9 @@ impl<'s> Linker<'s> {
             refusal: Mutex::new(None),
         };
         let wants_links = match strategy {
-            Strategy::Copy => false,
             Strategy::Reflink if !ground.can_reflink => return impossible(Method::Reflink),
-            Strategy::Reflink => false,
             Strategy::Hardlink if ground.no_links.is_some() => return impossible(Method::Hardlink),
+            Strategy::Copy | Strategy::Reflink => false,
             Strategy::Hardlink => true,
             Strategy::Auto => !ground.can_reflink,
         };
@@ -149,13 +148,15 @@ impl<'s> Linker<'s> {
 
     /// Why no file of this run can be hard-linked, if so.
     fn refusal_of_all(&self) -> Option<Refusal> {
-        match self.ground.no_links {
-            Some(Errno::XDEV) => Some(Refusal::OtherFileSystem),
-            Some(_) if !self.store.is_writable() => Some(Refusal::ReadOnly),
-            Some(_) => Some(Refusal::Refused),
-            None if !self.store.is_writable() => Some(Refusal::ReadOnly),
-            None if self.ground.has_acl || self.store.gives_acl() => Some(Refusal::Acl),
-            None => None,
+        let ground = &self.ground;
+        if ground.no_links == Some(Errno::XDEV) {
+            Some(Refusal::OtherFileSystem)
+        } else if !self.store.is_writable() {
+            Some(Refusal::ReadOnly)
+        } else if ground.no_links.is_some() {
+            Some(Refusal::Refused)
+        } else {
+            (ground.has_acl || self.store.gives_acl()).then_some(Refusal::Acl)
         }
     }
 

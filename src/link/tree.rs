@@ -120,7 +120,7 @@ pub fn link_tree(
             }
             ItemKind::Dir => {
                 if dirs.make(&item.path, item.mode)?
-                    && let FileTime::At(seconds) = times.of_dirs[item.time as usize]
+                    && let FileTime::At(seconds) = times.dirs[item.time as usize]
                 {
                     dir_times.push((&item.path, seconds));
                 }
@@ -139,7 +139,7 @@ pub fn link_tree(
     for (path, seconds) in dir_times {
         dirs.set_time(path, seconds)?;
     }
-    if let FileTime::At(seconds) = times.of_root {
+    if let FileTime::At(seconds) = times.root {
         dirs.set_time(".", seconds)?;
     }
     for (path, mode) in dir_modes.iter().rev() {
@@ -155,9 +155,9 @@ pub fn link_tree(
 
 /// The times that a manifest names, as they come out here.
 struct Times {
-    of_files: Vec<FileTime>,
-    of_dirs: Vec<FileTime>,
-    of_root: FileTime,
+    files: Vec<FileTime>,
+    dirs: Vec<FileTime>,
+    root: FileTime,
 }
 
 impl Times {
@@ -173,9 +173,9 @@ impl Times {
                 .collect::<Result<Vec<FileTime>>>()
         };
         Ok(Self {
-            of_files: all(&|time| unpacking.file_time(time))?,
-            of_dirs: all(&|time| unpacking.dir_time(time))?,
-            of_root: unpacking.dir_time(manifest.root_time).map_err(declined)?,
+            files: all(&|time| unpacking.file_time(time))?,
+            dirs: all(&|time| unpacking.dir_time(time))?,
+            root: unpacking.dir_time(manifest.root_time).map_err(declined)?,
         })
     }
 }
@@ -205,7 +205,7 @@ fn sound_files(
             digest,
             size,
             mode: options.unpacking.file_mode(item.mode),
-            time: times.of_files[item.time as usize],
+            time: times.files[item.time as usize],
         };
         let is_private = options.private || options.bins.contains(&item.path);
         match linker.supply(&spec, is_private)? {

@@ -580,7 +580,7 @@ impl Run<'_> {
             // Only for naming projects and for pruning later: no reason to fail an install.
             let _ = self.store.note_root(root, &keys);
         }
-        let packages: Vec<PackageAnswer> = self
+        let mut packages: Vec<PackageAnswer> = self
             .request
             .packages
             .iter()
@@ -593,6 +593,7 @@ impl Run<'_> {
             .collect();
         let method = self.method.into_inner();
         let mut notices: Vec<String> = damage.into_iter().collect();
+        notices.extend(quieten(&mut packages));
         let left = packages
             .iter()
             .filter(|package| package.outcome == read_only())
@@ -646,6 +647,28 @@ fn sweep_downloads(dest: &Path) {
     }
 }
 
+/// Says in one line what would otherwise be said of each of several packages.
+fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
+    let mut said: Vec<(&mut bool, &str)> = packages
+        .iter_mut()
+        .filter_map(|package| match &mut package.outcome {
+            Outcome::Declined { reason, loud } if *loud => Some((loud, reason.as_str())),
+            _ => None,
+        })
+        .collect();
+    let [(_, reason), _, ..] = said.as_slice() else {
+        return None;
+    };
+    let text = format!(
+        "Composer installs {} packages by itself: {reason}",
+        said.len()
+    );
+    for (loud, _) in &mut said {
+        **loud = false;
+    }
+    Some(text)
+}
+
 fn read_only() -> Outcome {
     Outcome::Declined {
         reason: "the store can't be written".to_owned(),
@@ -690,9 +713,9 @@ fn first_time(store: &Store, vendor_dir: &Path, refusal: Refusal) -> bool {
 /// The first three of some names, and how many more there are.
 fn first_names(names: &[&str]) -> String {
     const SHOWN: usize = 3;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
-    text
 }

@@ -268,6 +268,7 @@ impl Store {
         #[allow(
             clippy::unnecessary_cast,
             clippy::cast_sign_loss,
+            clippy::cast_possible_wrap,
             reason = "the fields' types differ between systems"
         )]
         let facts = Facts {

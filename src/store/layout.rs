@@ -61,6 +61,10 @@ pub(super) struct Bucket {
 
 /// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the place"
+)]
 pub struct Store {
     root: PathBuf,
     pub(super) blobs: Bucket,
@@ -205,9 +209,9 @@ impl Store {
     }
 
     /// Returns whether a blob of this user may be believed without reading it: it belongs to the store's
-    /// owner or to the running user. Whoever else owns it could have changed it without a trace.
+    /// owner, to the running user or to root. Whoever else owns it could have changed it without a trace.
     pub fn trusts(&self, user: u32) -> bool {
-        user == self.owner || user == self.user
+        user == self.owner || user == self.user || user == ROOT
     }
 
     /// Returns whether this process may replace a blob of this user.
@@ -362,6 +366,8 @@ fn found_layout(path: &Path) -> Result<Option<u32>> {
         .and_then(|text| text.trim().parse().ok()))
 }
 
+const ROOT: u32 = 0;
+
 /// From linux/magic.h.
 const OVERLAYFS: i64 = 0x794C_7630;
 
@@ -442,7 +448,6 @@ fn lock(root: &Path, operation: FlockOperation, patience: Patience<'_>) -> Resul
     let began = Instant::now();
     loop {
         match flock(&file, operation) {
-            Ok(()) => return Ok(Some(file)),
             Err(Errno::INTR) => {}
             Err(Errno::WOULDBLOCK) => {
                 if !patience(began.elapsed()) {
@@ -454,8 +459,8 @@ fn lock(root: &Path, operation: FlockOperation, patience: Patience<'_>) -> Resul
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
-            // File systems without locks: records are replaced by renames, which is enough without pruning.
-            Err(_) => return Ok(Some(file)),
+            // Also on file systems without locks: records are replaced by renames, which is enough without pruning.
+            Ok(()) | Err(_) => return Ok(Some(file)),
         }
     }
 }

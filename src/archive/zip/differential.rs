@@ -161,7 +161,10 @@ fn compare(zip: &Zip, locale: &str) -> &'static str {
                 let shown = |node: Option<&(char, u32, Vec<u8>, Option<i64>)>| {
                     node.map(|node| (node.0, node.1, node.2.len(), node.3))
                 };
-                let item = zip.items.iter().find(|item| item.name.starts_with(name.as_bytes()));
+                let item = zip
+                    .items
+                    .iter()
+                    .find(|item| item.name.starts_with(name.as_bytes()));
                 let item = item.map(|item| (item.dos, &item.local_extra, item.host));
                 panic!(
                     "{name}: ours {:?}, theirs {:?}, {circumstances}, {item:?}",
@@ -233,7 +236,11 @@ fn random_item(rng: &mut fastrand::Rng) -> ZipItem {
         item.flags = 1 << 11;
     }
     // In the past: what is newer than the extraction counts as made by it.
-    let date = [rng.u32(..45) << 25, rng.u32(1..13) << 21, rng.u32(1..29) << 16];
+    let date = [
+        rng.u32(..45) << 25,
+        rng.u32(1..13) << 21,
+        rng.u32(1..29) << 16,
+    ];
     let clock = [rng.u32(..24) << 11, rng.u32(..60) << 5, rng.u32(..30)];
     item.dos = date.into_iter().chain(clock).sum();
     if rng.u8(..2) == 0 {
@@ -248,7 +255,11 @@ fn random_item(rng: &mut fastrand::Rng) -> ZipItem {
 /// An extra field with times as archivers write them, and as they don't.
 fn time_field(rng: &mut fastrand::Rng) -> Vec<u8> {
     let seconds = [0, 1_600_000_000, 0x8000_0005, 0xffff_ff9c][rng.usize(..4)];
-    let seconds = if rng.bool() { rng.u32(1..1_700_000_000) } else { seconds };
+    let seconds = if rng.bool() {
+        rng.u32(1..1_700_000_000)
+    } else {
+        seconds
+    };
     let flags = [1, 1, 1, 3, 0, 2][rng.usize(..6)];
     let mut field = Vec::new();
     let mut block = |id: &[u8; 2], body: &[u8]| {

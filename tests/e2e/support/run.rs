@@ -283,6 +283,10 @@ impl<'a> Call<'a> {
         if scene.disables(self.side) {
             command.env("ALLEGRO_DISABLE", "1");
         }
+        // Long rounds play everything with each link method.
+        if let Some(strategy) = std::env::var_os("ALLEGRO_TEST_STRATEGY") {
+            command.env("ALLEGRO_LINK_STRATEGY", strategy);
+        }
         for (name, value) in &self.envs {
             match value {
                 Some(value) => command.env(name, value),

@@ -159,7 +159,9 @@ impl Scene {
     }
 
     pub(super) fn engine(&self) -> Engine {
-        if self.options.extension {
+        // Long rounds play everything with the extension as well.
+        let named = std::env::var("ALLEGRO_TEST_ENGINE").is_ok_and(|name| name == "extension");
+        if self.options.extension || named {
             Engine::Extension
         } else {
             Engine::Helper
