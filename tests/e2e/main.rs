@@ -34,6 +34,7 @@ mod real_code;
 mod repositories;
 mod resolve;
 mod secrets;
+mod sharing;
 mod situations;
 mod small;
 mod store;
