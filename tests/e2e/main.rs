@@ -23,6 +23,7 @@ mod credentials;
 mod doctor;
 mod editions;
 mod faults;
+mod identity;
 mod interrupts;
 mod listeners;
 mod locks;
