@@ -30,6 +30,7 @@ mod locks;
 mod neighbours;
 mod network;
 mod observers;
+mod owners;
 mod random;
 mod real_code;
 mod repositories;
