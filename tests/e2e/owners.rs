@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use allegro_registry::{FileSpec, Format, Mode, Times};
 use serde_json::{Value, json};
@@ -653,6 +654,75 @@ fn hide_files(scene: &Scene, is_meant: impl Fn(&str) -> bool) {
 #[test]
 fn a_store_that_was_filled_for_its_user_alone() {
     hidden(0o077, |_| ());
+}
+
+/// A store in which everybody may write, where one user has kept files for itself alone.
+fn for_one_user(hidden: &str) {
+    let Some((scene, files)) = bare() else { return };
+    if for_all_users(&scene).is_none() {
+        return;
+    }
+    let [older, newer] = ["1.0.0", "1.1.0"].map(|version| project(&files, version));
+    let go = |side, way| {
+        write_as(&scene, &older, DEVELOPER);
+        scene.outcome(&call(&scene, side, way, DEVELOPER, &["install", "-o"]))
+    };
+    for way in Way::all() {
+        // Where links are asked for by name and refused, Allegro says so and ends.
+        if way.links() {
+            continue;
+        }
+        let plain = go(Side::Serial, way);
+        scene.forget_store();
+        fs::create_dir(scene.store()).expect("the store");
+        set_mode(&scene.store(), 0o777);
+        let fill = |user, manifest, umask| {
+            let dir = beside(&scene, "filler", manifest, user);
+            // The files of root's project couldn't be linked to.
+            let fill = call(&scene, Side::Allegro, way, user, &["install"]).dir(&dir);
+            let fill = fill.env("ALLEGRO_LINK_STRATEGY", "copy");
+            let _ = fill.umask(umask).run().expect(0);
+        };
+        let open = |kind: &str, mode: &str| {
+            let args = [
+                "-c",
+                "find \"$1\" -type \"$2\" -exec chmod \"$3\" {} +",
+                "sh",
+            ];
+            let status = Command::new("sh")
+                .args(args)
+                .arg(scene.store())
+                .args([kind, mode])
+                .status();
+            assert!(status.is_ok_and(|status| status.success()));
+        };
+        fill(ROOT, &newer, 0o000);
+        open("d", "0777");
+        fill(WWW, &older, 0o077);
+        open("d", "0777");
+        if hidden == "blobs" {
+            for path in files_below(&scene.bucket("manifests").expect("manifests")).into_keys() {
+                let path = scene.bucket("manifests").expect("manifests").join(path);
+                set_mode(&path, 0o666);
+            }
+        }
+        for round in ["first", "again"] {
+            let ours = go(Side::Allegro, way);
+            same_tree(&format!("{way:?}, {round}"), &plain, &ours);
+            calm(&ours.run);
+            no_rubbish(&scene.project());
+        }
+    }
+}
+
+#[test]
+fn manifests_and_blobs_of_one_user_in_a_store_for_all() {
+    for_one_user("all");
+}
+
+#[test]
+fn blobs_of_one_user_in_a_store_for_all() {
+    for_one_user("blobs");
 }
 
 #[test]
