@@ -131,7 +131,10 @@ fn answer(
         return Ok(());
     }
     asked.lock().expect("the log").push(path.to_owned());
-    let file = dir.join(path.split('?').next().unwrap_or(path));
+    // A file may be named by the whole of a URL's path and query.
+    let file = Some(dir.join(path))
+        .filter(|file| file.is_file())
+        .unwrap_or_else(|| dir.join(path.split('?').next().unwrap_or(path)));
     let (status, changed, body) = match fs::read(file) {
         Ok(body) => {
             let changed = changed(&body);

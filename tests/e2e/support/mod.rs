@@ -20,6 +20,7 @@ pub mod files;
 pub mod home;
 pub mod mount;
 pub mod network;
+pub mod owner;
 pub mod packages;
 pub mod rar;
 pub mod run;

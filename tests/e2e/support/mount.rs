@@ -1,6 +1,6 @@
 //! File systems that are mounted for a test, which takes root.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +34,24 @@ impl Mount {
             ],
             at,
         )?;
+        Some(Self(at.to_owned()))
+    }
+
+    /// An empty ext4 of 64 MiB in a file beside the directory.
+    pub fn ext4(at: &Path) -> Option<Self> {
+        let image = at.with_extension("image");
+        File::create(&image)
+            .and_then(|file| file.set_len(64 << 20))
+            .expect("an image");
+        let made = Command::new("mkfs.ext4")
+            .args(["-q", "-F", "-m", "0"])
+            .arg(&image)
+            .status();
+        if !made.is_ok_and(|status| status.success()) {
+            return skipped("there is no mkfs.ext4");
+        }
+        fs::create_dir_all(at).expect("a mount point");
+        Self::run(&["-o", "loop", &image.display().to_string()], at)?;
         Some(Self(at.to_owned()))
     }
 

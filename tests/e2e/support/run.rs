@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::home;
+use super::owner::User;
 use super::scene::{Scene, Side};
 
 /// Where Allegro's native part runs.
@@ -147,6 +148,7 @@ pub struct Call<'a> {
     side: Side,
     args: Vec<OsString>,
     engine: Engine,
+    user: Option<User>,
     umask: u32,
     envs: Vec<(OsString, Option<OsString>)>,
     dir: PathBuf,
@@ -161,6 +163,7 @@ impl<'a> Call<'a> {
             side,
             args: args.iter().map(OsString::from).collect(),
             engine: scene.engine(),
+            user: None,
             umask: 0o022,
             envs: Vec::new(),
             dir: scene.project(),
@@ -174,6 +177,14 @@ impl<'a> Call<'a> {
     pub fn umask(mut self, umask: u32) -> Self {
         self.umask = umask;
         self
+    }
+
+    /// Runs as this user, with an archive cache of the user's own. Only root can do so.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        let cache = user.cache(self.scene, self.side);
+        self.user = Some(user);
+        self.env("COMPOSER_CACHE_DIR", cache)
     }
 
     /// Where Allegro's native part runs.
@@ -292,6 +303,9 @@ impl<'a> Call<'a> {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
+        }
+        if let Some(user) = self.user {
+            command.uid(user.uid).gid(user.gid);
         }
         command
     }
