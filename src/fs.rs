@@ -239,6 +239,21 @@ pub fn has_acl(path: impl rustix::path::Arg) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok_and(|size| size > 0)
 }
 
+/// Returns whether a file has an ACL or other extended attributes (xattr(7)) that a new file would not have.
+/// What security modules put on every file doesn't count.
+pub fn has_attributes(path: impl rustix::path::Arg) -> bool {
+    const COMMON: [&[u8]; 3] = [b"security.selinux", b"security.ima", b"security.evm"];
+    let mut names = [0_u8; 1024];
+    match rustix::fs::llistxattr(path, &mut names[..]) {
+        Ok(length) => names[..length]
+            .split(|&byte| byte == 0)
+            .any(|name| !name.is_empty() && !COMMON.contains(&name)),
+        // More names than any program of ours gives.
+        Err(Errno::RANGE) => true,
+        Err(_) => false,
+    }
+}
+
 /// Returns whether new files in a directory get an ACL from it.
 pub fn has_default_acl(path: impl rustix::path::Arg) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_default").is_ok_and(|size| size > 0)

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::strategy::{Method, Refusal, Strategy};
 use crate::archive::FileTime;
 use crate::error::{Error, Result, at, in_store};
-use crate::fs::{has_acl, inode_clock, unique};
+use crate::fs::{has_acl, has_attributes, inode_clock, unique};
 use crate::store::{Blob, BlobState, Facts, FileSpec, Store, copy_hashed, timestamps};
 
 /// What a new file in a project's staging directory is like, and which ways lead there from the store.
@@ -160,6 +160,11 @@ impl<'s> Linker<'s> {
         }
     }
 
+    /// Returns whether a default ACL decides on the modes of new directories in the project, not the umask.
+    pub(super) fn has_default_acl(&self) -> bool {
+        self.ground.has_acl
+    }
+
     /// Returns the method for files that may share an inode with the store.
     pub fn method(&self) -> Method {
         self.shared
@@ -231,8 +236,8 @@ impl<'s> Linker<'s> {
             Some(Refusal::Group)
         } else if self.store.is_overlay() && facts.changed < self.started {
             Some(Refusal::Overlay)
-        } else if facts.links > 1 && has_acl(self.store.path(blob)) {
-            // Only through another name can one have come to it since it was written.
+        } else if facts.links > 1 && has_attributes(self.store.path(blob)) {
+            // Only through another name can they have come to it since it was written.
             Some(Refusal::Acl)
         } else {
             None
@@ -257,8 +262,8 @@ impl<'s> Linker<'s> {
         if is_trusted && !self.verify {
             return Ok(Proof::Sound(facts));
         }
-        if !self.store.has_content(blob) {
-            if self.store.may_renew(facts.user) {
+        if !self.store.has_content(blob)? {
+            if self.store.is_writable() {
                 self.store.quarantine_blob(blob)?;
             }
             return Ok(Proof::Damaged);

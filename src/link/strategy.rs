@@ -82,7 +82,7 @@ pub enum Refusal {
     Owner,
     /// Blobs belong to another group than new files of the project.
     Group,
-    /// New files of the project, or blobs, have an ACL.
+    /// New files of the project have an ACL, or blobs an ACL or other extended attributes.
     Acl,
     /// The store lies in a lower layer of an overlay, which each link would copy to the upper one.
     Overlay,
@@ -100,7 +100,7 @@ impl Refusal {
             Self::Group => {
                 "new files of the project belong to another group than the store's files"
             }
-            Self::Acl => "files of the project or of the store have ACLs",
+            Self::Acl => "files of the project or of the store have ACLs or extended attributes",
             Self::Overlay => "the store lies in a lower layer of an overlay",
             Self::ReadOnly => "this user can't write or lock the store",
         }

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, Mode, mkdirat, symlinkat, utimensat};
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, mkdirat, symlinkat, utimensat};
 
 use super::linker::{LinkError, Source, Supply, Target, tolerate};
 use super::{Linker, Method};
@@ -79,11 +80,18 @@ pub fn link_tree(
     // Modes of directories come last and innermost first: one without write permission must be filled before.
     let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
     let mut dir_times: Vec<(&str, i64)> = Vec::new();
-    let exact = |mode| match mode {
-        archive::Mode::Exact(mode) if !options.unpacking.by_zip_archive => Some(mode),
+    let has_acl = linker.has_default_acl();
+    let exact = |mode, time| match mode {
+        _ if options.unpacking.by_zip_archive => None,
+        archive::Mode::Exact(mode) => Some(mode),
+        // unzip sets the mode of each directory that has an entry, which shows where a default ACL has set
+        // another one [measured]. Only such entries have a time.
+        archive::Mode::Default if has_acl && time != archive::Time::Now => {
+            Some(0o777 & !options.unpacking.umask)
+        }
         _ => None,
     };
-    if let Some(mode) = exact(manifest.root_mode) {
+    if let Some(mode) = exact(manifest.root_mode, manifest.root_time) {
         dir_modes.push((target.to_owned(), mode));
     }
     let mut linked = Linked::default();
@@ -124,7 +132,7 @@ pub fn link_tree(
                 {
                     dir_times.push((&item.path, seconds));
                 }
-                if let Some(mode) = exact(item.mode) {
+                if let Some(mode) = exact(item.mode, manifest.times[item.time as usize]) {
                     dir_modes.push((target.join(&item.path), mode));
                 }
             }
@@ -143,12 +151,7 @@ pub fn link_tree(
         dirs.set_time(".", seconds)?;
     }
     for (path, mode) in dir_modes.iter().rev() {
-        let set = fs::set_permissions(path, fs::Permissions::from_mode(*mode));
-        match set.as_ref().map_err(rustix::io::Errno::from_io_error) {
-            Err(Some(errno)) => tolerate(Err(errno)),
-            _ => set,
-        }
-        .map_err(at("setting the mode of", path))?;
+        set_mode(path, *mode).map_err(at("setting the mode of", path))?;
     }
     Ok(linked)
 }
@@ -333,6 +336,19 @@ impl<'a> Directories<'a> {
         ))
         .map_err(|error| at("setting the time of", &self.root.join(path))(error))
     }
+}
+
+/// Sets the permission bits of a directory; an inherited set-group-ID bit stays, as with unzip [measured].
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let directory = open_regular_directory(path)?;
+    let inherited = fstat(&directory)?.st_mode & 0o2000;
+    tolerate(fchmod(&directory, Mode::from_raw_mode(mode | inherited)))
+}
+
+/// Opens a directory itself, not only its place: its mode is to be set.
+fn open_regular_directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 /// The mode that mkdir is called with: the kernel takes the umask from it, or a default ACL decides instead,

@@ -416,12 +416,18 @@ impl Store {
     }
 
     /// Reads a blob and says whether its content is what its name says.
-    pub fn has_content(&self, blob: &Blob) -> bool {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Store`] if it can't be read, by this user for example.
+    pub fn has_content(&self, blob: &Blob) -> Result<bool> {
         let read = || -> io::Result<bool> {
-            let mut sink = io::sink();
-            copy_hashed(&mut self.open_blob(blob)?, &mut sink, &blob.digest)
+            copy_hashed(&mut self.open_blob(blob)?, &mut io::sink(), &blob.digest)
         };
-        read().unwrap_or(false)
+        match read() {
+            // Another process has taken it away.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map_err(in_store("reading", &self.path(blob))),
+        }
     }
 
     /// Makes a blob that can be linked from another inode of the same content, if there is a sound one.
@@ -438,16 +444,19 @@ impl Store {
     /// Makes a blob from another inode of the same content, which is read and checked.
     fn make_from(&self, blob: &Blob, source: &Blob) -> Result<bool> {
         let temporary = self.temporary();
+        let Ok(mut from) = self.open_blob(source) else {
+            // Gone meanwhile, or not readable by this user.
+            return Ok(false);
+        };
         let result = (|| -> io::Result<bool> {
-            if self.keeps_contents() && self.has_content(source) {
+            if self.keeps_contents() && self.has_content(source).unwrap_or(false) {
                 reflink_copy::reflink(self.path(source), &temporary)?;
                 let file = File::open(&temporary)?;
                 self.seal(&file, blob)?;
             } else {
                 let mut is_right = false;
                 self.write_new(&temporary, blob, |target| {
-                    let mut source = self.open_blob(source)?;
-                    is_right = copy_hashed(&mut source, target, &blob.digest)?;
+                    is_right = copy_hashed(&mut from, target, &blob.digest)?;
                     Ok(())
                 })?;
                 if !is_right {

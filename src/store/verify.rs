@@ -63,6 +63,7 @@ enum Fault {
     Damaged,
     Unsealed,
     Odd,
+    Unreadable(String),
 }
 
 impl Store {
@@ -98,11 +99,18 @@ impl Store {
             .par_iter()
             .filter_map(|path| self.fault(path).map(|fault| (path, fault)))
             .collect();
+        faults.retain(|(_, fault)| match fault {
+            Fault::Unreadable(why) => {
+                findings.failures.push(why.clone());
+                false
+            }
+            _ => true,
+        });
         faults.sort_by_key(|(path, _)| *path);
         for (path, fault) in faults {
             let mended = match fault {
                 Fault::Unsealed => self.mend(path),
-                Fault::Damaged | Fault::Odd => self.put_aside(path),
+                _ => self.put_aside(path),
             };
             if let Err(error) = mended {
                 findings.failures.push(error.to_string());
@@ -110,7 +118,7 @@ impl Store {
             match fault {
                 Fault::Damaged => findings.damaged.push(path.clone()),
                 Fault::Unsealed => findings.unsealed.push(path.clone()),
-                Fault::Odd => findings.odd.push(path.clone()),
+                _ => findings.odd.push(path.clone()),
             }
         }
         let manifests = listed(&self.manifests(), &mut findings.failures);
@@ -146,9 +154,12 @@ impl Store {
             // Removed meanwhile.
             BlobState::Missing => None,
             BlobState::Odd => Some(Fault::Odd),
-            _ if !self.has_content(&blob) => Some(Fault::Damaged),
-            BlobState::Sealed(facts) if self.trusts(facts.user) => None,
-            BlobState::Sealed(_) | BlobState::Unsealed(_) => Some(Fault::Unsealed),
+            state => match (self.has_content(&blob), state) {
+                (Err(error), _) => Some(Fault::Unreadable(error.to_string())),
+                (Ok(false), _) => Some(Fault::Damaged),
+                (Ok(true), BlobState::Sealed(facts)) if self.trusts(facts.user) => None,
+                (Ok(true), _) => Some(Fault::Unsealed),
+            },
         }
     }
 
