@@ -23,6 +23,7 @@ mod credentials;
 mod doctor;
 mod editions;
 mod faults;
+mod file_systems;
 mod interrupts;
 mod listeners;
 mod locks;
