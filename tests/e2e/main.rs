@@ -20,6 +20,7 @@ mod changes;
 mod content;
 mod crash;
 mod credentials;
+mod damaged_stores;
 mod doctor;
 mod editions;
 mod faults;
