@@ -34,51 +34,60 @@ pub fn place_atomically(path: &Path, bytes: &[u8]) -> io::Result<File> {
     result
 }
 
-/// Writes a file of a cache, and its directory if that is missing; something that a file can't replace is
-/// moved aside.
-pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let Err(error) = write_atomically(path, bytes) else {
-        return Ok(());
-    };
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            if let Some(directory) = path.parent() {
-                make_directory(directory)?;
-            }
-        }
-        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => move_aside(path)?,
-        _ => return Err(error),
+/// Writes a file of a cache, with the directories that lead to it from `root`; whatever else stands in the way
+/// is moved aside.
+pub fn put(root: &Path, place: &str, bytes: &[u8]) -> io::Result<()> {
+    if let Some((directory, _)) = place.rsplit_once('/') {
+        make_directories(root, directory)?;
     }
-    write_atomically(path, bytes)
+    let path = root.join(place);
+    match write_atomically(&path, bytes) {
+        Err(error) if is_directory_in_the_way(&error) => {
+            move_aside(&path)?;
+            write_atomically(&path, bytes)
+        }
+        result => result,
+    }
 }
 
-/// Renames a file to its place in a cache; something that a file can't replace is moved aside.
+/// Renames a file to its place in a cache; a directory in the way is moved aside.
 pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => move_aside(to)?,
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            if let Some(directory) = to.parent() {
-                make_directory(directory)?;
-            }
+        Err(error) if is_directory_in_the_way(&error) => {
+            move_aside(to)?;
+            fs::rename(from, to)
         }
-        result => return result,
+        result => result,
     }
-    fs::rename(from, to)
 }
 
-/// Makes a directory with its parents; something else that stands in its place is moved aside.
-pub fn make_directory(path: &Path) -> io::Result<()> {
-    let made = fs::create_dir_all(path);
-    let Err(error) = made else { return Ok(()) };
-    if let Some(odd) = path
-        .ancestors()
-        .take(2)
-        .find(|path| fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_dir()))
-    {
-        move_aside(odd)?;
-        return fs::create_dir_all(path);
+fn is_directory_in_the_way(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty
+    )
+}
+
+/// Makes the directories of a place below `root`, which exists or is made as it is named. Links are not
+/// followed; they, and whatever else is no directory, are moved aside.
+pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
+    let mut path = root.to_owned();
+    for part in place.split('/') {
+        path.push(part);
+        match fs::symlink_metadata(&path) {
+            Ok(facts) if facts.is_dir() => continue,
+            Ok(_) => move_aside(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&path)?,
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
     }
-    Err(error)
+    Ok(())
 }
 
 /// Gives something that shouldn't be there a name that nobody looks for.

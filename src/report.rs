@@ -58,6 +58,21 @@ pub trait Host {
     fn interrupted(&mut self) -> bool;
 }
 
+/// A host that is told nothing, but may ask to stop.
+pub struct Unheard<'a>(pub &'a mut dyn Host);
+
+impl Host for Unheard<'_> {
+    fn events(&mut self, _events: Vec<Event>) {}
+
+    fn alive(&mut self) {
+        self.0.alive();
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.0.interrupted()
+    }
+}
+
 /// A host that ignores everything.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Silent;

@@ -31,6 +31,14 @@ pub fn payload<'a>(magic: &[u8; 8], place: &str, bytes: &'a [u8]) -> Option<&'a 
     (seal(place, content) == *found).then_some(payload)
 }
 
+/// Returns whether a file is whole and belongs to `place`, whatever its magic word.
+pub fn is_whole(place: &str, bytes: &[u8]) -> bool {
+    bytes.len().checked_sub(SEAL).is_some_and(|body| {
+        let (content, found) = bytes.split_at(body);
+        seal(place, content) == *found
+    })
+}
+
 fn seal(place: &str, content: &[u8]) -> [u8; SEAL] {
     let mut digest = Sha256::new();
     digest.update((place.len() as u64).to_le_bytes());

@@ -31,6 +31,9 @@ pub struct PrepareRequest {
     /// Composer's `TZ` variable, if it is set: archives may hold local times.
     #[serde(default)]
     pub timezone: Option<String>,
+    /// Only notices are wanted, and only while nothing is being written.
+    #[serde(default)]
+    pub is_quiet: bool,
     /// What the project overrides.
     #[serde(default)]
     pub settings: Overrides,

@@ -151,7 +151,7 @@ mod tests {
 
     fn dos(date: [u32; 6]) -> u32 {
         let [year, month, day, hour, minute, second] = date;
-        (year - 1980) << 25 | month << 21 | day << 16 | hour << 11 | minute << 5 | second / 2
+        (year - 1980) << 25 | month << 21 | day << 16 | hour << 11 | minute << 5 | (second / 2)
     }
 
     fn local(date: [u32; 6]) -> Time {

@@ -25,6 +25,7 @@ struct Ground {
     user: u32,
     group: u32,
     has_acl: bool,
+    can_chmod: bool,
     can_reflink: bool,
     /// Why no hard link can be made.
     no_links: Option<Errno>,
@@ -37,6 +38,7 @@ impl Ground {
         let file = File::create_new(&path).map_err(at("writing", &path))?;
         let facts = file.metadata().map_err(at("reading", &path))?;
         let acl = has_acl(&path);
+        let can_chmod = fchmod(&file, Mode::from_raw_mode(0o640)).is_ok();
         let _ = fs::remove_file(&path);
         // A file that each store has.
         let source = store.root().join("layout");
@@ -48,6 +50,7 @@ impl Ground {
             user: facts.uid(),
             group: facts.gid(),
             has_acl: acl,
+            can_chmod,
             can_reflink,
             no_links,
         })
@@ -158,6 +161,12 @@ impl<'s> Linker<'s> {
         } else {
             (ground.has_acl || self.store.gives_acl()).then_some(Refusal::Acl)
         }
+    }
+
+    /// Returns whether the file system lets modes be set. Where it doesn't, unzip fails, and Composer extracts with
+    /// PHP's ZipArchive.
+    pub fn can_chmod(&self) -> bool {
+        self.ground.can_chmod
     }
 
     /// Returns whether a default ACL decides on the modes of new directories in the project, not the umask.

@@ -78,8 +78,9 @@ fn format() -> (u32, String) {
 /// The outlines of one repository's files.
 #[derive(Debug, Default)]
 pub(super) struct Outlines {
-    path: PathBuf,
-    /// The path below the store's root.
+    /// The store's.
+    root: PathBuf,
+    /// The path below it.
     place: String,
     /// `None` if there are none yet, or none that can be read.
     file: Option<File>,
@@ -94,16 +95,16 @@ impl Outlines {
     pub fn open(store: &Store, cache_dir: &Path) -> Self {
         let name = hex(&Sha256::digest(cache_dir.as_os_str().as_encoded_bytes())[..16]);
         let place = format!("{BUCKET}/{name}");
-        let path = store.root().join(&place);
-        Self::read(&path, &place).unwrap_or_else(|| Self {
-            path,
+        let root = store.root();
+        Self::read(root, &place).unwrap_or_else(|| Self {
+            root: root.to_owned(),
             place,
             ..Self::default()
         })
     }
 
-    fn read(path: &Path, place: &str) -> Option<Self> {
-        let file = open_regular(path).ok()??;
+    fn read(root: &Path, place: &str) -> Option<Self> {
+        let file = open_regular(&root.join(place)).ok()??;
         let mut length = [0; HEAD];
         file.read_exact_at(&mut length, 0).ok()?;
         let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
@@ -118,7 +119,7 @@ impl Outlines {
         }
         let files = index.files.into_iter();
         Some(Self {
-            path: path.to_owned(),
+            root: root.to_owned(),
             place: place.to_owned(),
             file: Some(file),
             base: (HEAD + length) as u64,
@@ -214,14 +215,17 @@ impl Outlines {
         if self.file.is_none() {
             self.forget_old_ones();
         }
-        let _ = put(&self.path, &bytes);
+        let _ = put(&self.root, &self.place, &bytes);
     }
 
     /// Caches come and go, each with a directory of its own: records that have not been written for long go with the
     /// first ones of another.
     fn forget_old_ones(&self) {
-        let bucket = self.path.parent().map(fs::read_dir);
-        for entry in bucket.into_iter().flatten().flatten().flatten() {
+        for entry in fs::read_dir(self.root.join(BUCKET))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let age = entry
                 .metadata()
                 .and_then(|facts| facts.modified())
@@ -289,7 +293,7 @@ mod tests {
         assert!(open().get("d/d", &one).is_some() && !open().is_missing("d/d"));
         assert!(open().get("b/b", &other).is_none() && open().is_missing("b/b"));
         // A damaged one is as good as none.
-        let path = open().path;
+        let path = store.root().join(open().place);
         let whole = fs::read(&path).expect("read");
         for at in 0..whole.len() {
             let mut bytes = whole.clone();

@@ -23,7 +23,7 @@ use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher}
 use crate::fs::{owner_is_alive, remove_all};
 use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
-use crate::report::{Event, Host};
+use crate::report::{Event, Host, Unheard};
 use crate::settings::Settings;
 use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest};
 use crate::wire::{
@@ -74,8 +74,15 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         settings: &settings,
         store: &store,
     };
-    attend(host, &run.cancel, |events| run.work(&events))??;
-    if host.interrupted() {
+    let mut unheard;
+    let listener: &mut dyn Host = if request.is_quiet {
+        unheard = Unheard(host);
+        &mut unheard
+    } else {
+        host
+    };
+    attend(listener, &run.cancel, |events| run.work(&events))??;
+    if listener.interrupted() {
         run.cancel.store(true, Ordering::Relaxed);
     }
     if run.cancel.load(Ordering::Relaxed) {
@@ -389,7 +396,7 @@ impl Run<'_> {
     }
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
-        if package.plain_modes
+        if self.unpacking(package).by_zip_archive
             && manifest
                 .items
                 .iter()
@@ -441,7 +448,8 @@ impl Run<'_> {
         Unpacking {
             umask: self.request.umask,
             zone: &self.zone,
-            by_zip_archive: package.plain_modes,
+            by_zip_archive: package.dist.kind == "zip"
+                && (package.plain_modes || !self.linker.can_chmod()),
         }
     }
 

@@ -27,7 +27,7 @@ use super::Store;
 use super::layout::{Bucket, timestamps};
 use crate::archive::FileTime;
 use crate::error::{Result, in_store};
-use crate::fs::{make_directory, rename_over};
+use crate::fs::rename_over;
 
 /// SHA-256 of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -256,6 +256,7 @@ impl Store {
 
     /// Looks at a blob; also whether somebody may be writing it at this moment.
     fn look(&self, blob: &Blob) -> (BlobState, bool) {
+        self.bucket(blob.shelf).check_shard(blob.digest.0[0]);
         let stat = match statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             // A shard that is something else than a directory.
@@ -341,6 +342,8 @@ impl Store {
 
     fn ensure_with(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
         let path = self.path(blob);
+        let bucket = self.bucket(blob.shelf);
+        bucket.check_shard(blob.digest.0[0]);
         // Made without a look before: on a filling store nearly all are new.
         match self.write_new(&path, blob, &fill) {
             Ok(()) => return Ok(()),
@@ -350,16 +353,11 @@ impl Store {
                     return Ok(());
                 }
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                // Somebody removed a shard: part of the store was deleted by hand.
-                if let Some(shard) = path.parent() {
-                    make_directory(shard).map_err(in_store("creating", shard))?;
-                }
+            Err(error) if is_shard_missing(&error) => {
+                // Part of the store was deleted by hand.
+                bucket
+                    .make_shard(blob.digest.0[0])
+                    .map_err(in_store("creating the shard of", &path))?;
             }
             Err(error) => return Err(in_store("writing", &path)(error)),
         }
@@ -463,7 +461,14 @@ impl Store {
                     return Ok(false);
                 }
             }
-            rename_over(&temporary, &self.path(blob))?;
+            let path = self.path(blob);
+            match rename_over(&temporary, &path) {
+                Err(error) if is_shard_missing(&error) => {
+                    self.bucket(blob.shelf).make_shard(blob.digest.0[0])?;
+                    rename_over(&temporary, &path)?;
+                }
+                result => result?,
+            }
             Ok(true)
         })();
         if !matches!(result, Ok(true)) {
@@ -530,6 +535,13 @@ impl Store {
         let name = path.strip_prefix(&bucket.path).ok()?.to_str()?;
         Blob::parse(name, size).filter(|blob| blob.shelf == shelf)
     }
+}
+
+fn is_shard_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// The time that writing a blob may take on a busy machine with a slow disk.

@@ -5,17 +5,18 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
     Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps, accessat,
-    fchmod, flock, fstat, fstatfs, futimens,
+    fchmod, flock, fstat, fstatfs, futimens, statat,
 };
 use rustix::io::Errno;
 
 use crate::error::{Error, Result, in_store};
 use crate::fs::{
-    has_default_acl, make_directory, move_aside, owner_is_alive, put, read_regular, remove_all,
+    has_default_acl, make_directories, move_aside, owner_is_alive, put, read_regular, remove_all,
     unique,
 };
 
@@ -57,6 +58,8 @@ const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
 pub(super) struct Bucket {
     pub(super) path: PathBuf,
     pub(super) dir: OwnedFd,
+    /// Shards that were looked at: they are directories.
+    shards: [AtomicBool; 256],
 }
 
 /// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
@@ -162,14 +165,10 @@ impl Store {
         for bucket in [BLOBS, CONTENTS, MANIFESTS] {
             create_bucket(root, bucket)?;
         }
-        for name in ["tmp", QUARANTINE] {
-            let path = root.join(name);
-            make_directory(&path).map_err(in_store("creating", &path))?;
-        }
-        let tag = root.join("CACHEDIR.TAG");
-        put(&tag, CACHEDIR_TAG).map_err(in_store("writing", &tag))?;
+        let tag = "CACHEDIR.TAG";
+        put(root, tag, CACHEDIR_TAG).map_err(in_store("writing", &root.join(tag)))?;
         // Last: a store without this file is taken as not made yet.
-        put(layout, format!("{LAYOUT}\n").as_bytes()).map_err(in_store("writing", layout))
+        put(root, "layout", format!("{LAYOUT}\n").as_bytes()).map_err(in_store("writing", layout))
     }
 
     /// Returns the store's directory.
@@ -254,10 +253,9 @@ impl Store {
 
     /// Whether two files of the store can share blocks. Asked once, and noted with the file system's type.
     fn can_share_blocks(&self) -> bool {
-        let note = self.root.join("reflink");
         let kind = file_system(&self.blobs.dir).unwrap_or_default();
         let noted = |can: bool| format!("{kind:x} {}\n", u8::from(can)).into_bytes();
-        let known = read_regular(&note).ok().flatten();
+        let known = read_regular(&self.root.join("reflink")).ok().flatten();
         if let Some(can) = [true, false]
             .into_iter()
             .find(|&can| known.as_ref() == Some(&noted(can)))
@@ -271,7 +269,7 @@ impl Store {
         let can =
             fs::write(&one, [b'x'; 4096]).is_ok() && reflink_copy::reflink(&one, &other).is_ok();
         let _ = (fs::remove_file(&one), fs::remove_file(&other));
-        let _ = put(&note, &noted(can));
+        let _ = put(&self.root, "reflink", &noted(can));
         can
     }
 
@@ -407,16 +405,21 @@ fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(directory).into_iter().flatten().flatten()
 }
 
-/// Whether this process may make files in the store. Asked of `tmp`, because every write begins there.
+/// Whether this process may make files in the store. Asked of `tmp`, because every write begins there; what is
+/// missing beside the buckets is made.
 fn is_writable(root: &Path) -> bool {
+    for name in ["tmp", QUARANTINE] {
+        // Where that fails it is not writable.
+        let _ = make_directories(root, name);
+    }
     let access = Access::WRITE_OK | Access::EXEC_OK;
     accessat(rustix::fs::CWD, root.join("tmp"), access, AtFlags::EACCESS).is_ok()
 }
 
 fn create_bucket(root: &Path, bucket: &str) -> Result<()> {
     for shard in 0..=255_u8 {
-        let path = root.join(bucket).join(format!("{shard:02x}"));
-        make_directory(&path).map_err(in_store("creating", &path))?;
+        let place = format!("{bucket}/{shard:02x}");
+        make_directories(root, &place).map_err(in_store("creating", &root.join(&place)))?;
     }
     Ok(())
 }
@@ -436,7 +439,11 @@ fn open_bucket(root: &Path, bucket: &str) -> Result<Bucket> {
         other => other,
     }
     .map_err(in_store("opening", &path))?;
-    Ok(Bucket { path, dir })
+    Ok(Bucket {
+        path,
+        dir,
+        shards: [const { AtomicBool::new(false) }; 256],
+    })
 }
 
 /// Opens and takes the lock; `None` where there is none to be had, but the store can be read.
@@ -510,6 +517,28 @@ pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io:
 }
 
 impl Bucket {
+    /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
+    pub(super) fn check_shard(&self, shard: u8) {
+        let checked = &self.shards[usize::from(shard)];
+        if checked.load(Ordering::Relaxed) {
+            return;
+        }
+        let name = format!("{shard:02x}");
+        match statat(&self.dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+                checked.store(true, Ordering::Relaxed);
+            }
+            // Where it can't be moved, the store can't be written either.
+            Ok(_) => drop(move_aside(&self.path.join(name))),
+            Err(_) => {}
+        }
+    }
+
+    /// Makes a shard that is missing.
+    pub(super) fn make_shard(&self, shard: u8) -> io::Result<()> {
+        make_directories(&self.path, &format!("{shard:02x}"))
+    }
+
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
@@ -541,6 +570,7 @@ mod tests {
     }
 
     /// Puts something else where a file or a directory of the store belongs.
+    #[allow(clippy::type_complexity, reason = "a table of names and functions")]
     fn oddities() -> [(&'static str, fn(&Path)); 5] {
         [
             ("empty file", |path| fs::write(path, "").expect("written")),
@@ -580,7 +610,7 @@ mod tests {
                 drop(Store::open(dir.path()).expect("made"));
                 let path = dir.path().join(name);
                 remove_all(&path).expect("removed");
-                if what == "directory" && (name.contains("v2")) {
+                if what == "directory" && name.contains("v2") {
                     continue;
                 }
                 make(&path);

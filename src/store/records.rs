@@ -16,8 +16,7 @@ impl Store {
 
     /// Writes the bytes of a record; whatever stands in its place is replaced or moved aside.
     pub fn write_bytes(&self, place: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.root().join(place);
-        put(&path, bytes).map_err(in_store("writing", &path))
+        put(self.root(), place, bytes).map_err(in_store("writing", &self.root().join(place)))
     }
 
     /// Returns the value of a sealed record, if there is a whole one that belongs to this place.

@@ -10,6 +10,7 @@ use super::layout::QUARANTINE;
 use super::{BlobState, Store};
 use crate::error::{Result, in_store};
 use crate::fs::remove_all;
+use crate::sealed;
 
 /// What the store holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +40,9 @@ pub struct Findings {
     /// Blobs with the right content, whose mode, time or owner had changed. They have been put right, or
     /// moved to quarantine where other names of the inode forbid it.
     pub unsealed: Vec<PathBuf>,
-    /// Manifests that can't be read, or that stand in another one's place. They have been removed.
+    /// Other records read.
+    pub records: u64,
+    /// Manifests and other records that are torn, or that stand in another one's place. They have been removed.
     pub torn: Vec<PathBuf>,
     /// Things that don't belong into the store. They have been moved to quarantine.
     pub odd: Vec<PathBuf>,
@@ -57,6 +60,12 @@ impl Findings {
             && self.failures.is_empty()
     }
 }
+
+/// Buckets of sealed records (see [`crate::sealed`]) other than manifests.
+const RECORDS: [&str; 4] = ["roots-v2", "autoload-v2", CLASSES, METADATA];
+/// Has a directory for each dialect, with shards.
+const CLASSES: &str = "classes-v2";
+const METADATA: &str = "metadata-v2";
 
 /// What is wrong with one blob.
 enum Fault {
@@ -142,7 +151,82 @@ impl Store {
             }
             findings.torn.push(path);
         }
+        self.verify_records(&mut findings);
         findings
+    }
+
+    /// Reads the records that only save time.
+    fn verify_records(&self, findings: &mut Findings) {
+        let mut directories: Vec<String> = RECORDS.iter().map(|&name| name.to_owned()).collect();
+        while let Some(directory) = directories.pop() {
+            let path = self.root().join(&directory);
+            match fs::symlink_metadata(&path) {
+                Ok(facts) if facts.is_dir() => {}
+                Ok(_) => {
+                    self.put_odd_aside(path, findings);
+                    continue;
+                }
+                // Made when the first record is written.
+                Err(_) => continue,
+            }
+            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+                self.verify_record(&directory, &entry, &mut directories, findings);
+            }
+        }
+    }
+
+    fn verify_record(
+        &self,
+        directory: &str,
+        entry: &fs::DirEntry,
+        directories: &mut Vec<String>,
+        findings: &mut Findings,
+    ) {
+        let (name, path) = (entry.file_name(), entry.path());
+        let kind = entry.file_type().ok();
+        match name.to_str().map(|name| format!("{directory}/{name}")) {
+            // Of an atomic write, or moved aside.
+            _ if name.as_encoded_bytes().starts_with(b".") => {}
+            Some(place)
+                if kind.is_some_and(|kind| kind.is_dir()) && directory.starts_with(CLASSES) =>
+            {
+                directories.push(place);
+            }
+            Some(place) if kind.is_some_and(|kind| kind.is_file()) => {
+                findings.records += 1;
+                if !self.is_whole_record(&place) {
+                    if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
+                        findings.failures.push(error.to_string());
+                    }
+                    findings.torn.push(path);
+                }
+            }
+            _ => self.put_odd_aside(path, findings),
+        }
+    }
+
+    fn put_odd_aside(&self, path: PathBuf, findings: &mut Findings) {
+        if let Err(error) = self.put_aside(&path) {
+            findings.failures.push(error.to_string());
+        }
+        findings.odd.push(path);
+    }
+
+    fn is_whole_record(&self, place: &str) -> bool {
+        let Some(bytes) = self.read_bytes(place) else {
+            return false;
+        };
+        if !place.starts_with(METADATA) {
+            return sealed::is_whole(place, &bytes);
+        }
+        // The index stands behind its length; what follows it has checksums in it, see `ops/outlines.rs`.
+        let Some((length, rest)) = bytes.split_first_chunk() else {
+            return false;
+        };
+        usize::try_from(u64::from_le_bytes(*length))
+            .ok()
+            .and_then(|length| rest.get(..length))
+            .is_some_and(|index| sealed::is_whole(place, index))
     }
 
     /// What is wrong with the blob at a path, if something is.

@@ -91,9 +91,9 @@ fn redacted(files: &Files) -> [Value; 3] {
 
 #[track_caller]
 fn has_words(scene: &Scene, names: &str, words: &str, what: &str) {
-    for at in 0..REDACTED.len() {
+    for (at, redacted) in REDACTED.iter().enumerate() {
         let found = word(scene, &format!("v/{names}{at}"));
-        assert_eq!(found, format!("{words}{at}"), "{what}: {:?}", REDACTED[at]);
+        assert_eq!(found, format!("{words}{at}"), "{what}: {redacted:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::files::{
     Files, archive, archive_with, bare, manifest, merge, package, rewrite, sound, write,
 };
-use crate::support::mount::Mount;
+use crate::support::mount::{FileSystem, Mount};
 use crate::support::owner::{
     DEVELOPER, ROOT, User, WWW, Way, copied_because, files as files_below, for_all_users, quiet,
     set_mode, shared, tool,
@@ -946,7 +946,7 @@ fn a_file_with_as_many_links_as_can_be() {
     const MOST: u32 = 70_000;
     let Some((scene, files)) = bare() else { return };
     let elsewhere = scene.dir().join("elsewhere");
-    let Some(_mount) = Mount::ext4(&elsewhere) else {
+    let Some(_mount) = Mount::of(FileSystem::Ext4, &elsewhere) else {
         return;
     };
     let manifest = project(&files, "1.0.0");

@@ -336,6 +336,7 @@ final class Batch
             'staging' => $this->staging(),
             'umask' => umask(),
             'timezone' => Environment::timezone(),
+            'is_quiet' => !$this->report->listens(),
             'http' => $this->sources->httpOptions(),
             'packages' => array_values($packages),
         ];
@@ -344,9 +345,9 @@ final class Batch
 
             return $engine->prepare(
                 $request,
-                $this->report->listens() ? function (array $events): void {
+                function (array $events): void {
                     $this->report->events($events);
-                } : null
+                }
             );
         });
         $outcomes = is_array($answer['packages'] ?? null) ? array_column($answer['packages'], 'outcome', 'id') : [];

@@ -61,8 +61,8 @@ final class Report
     }
 
     /**
-     * Whether events are of any use. Without a listener no PHP code runs during a native call, so that a signal's
-     * handler can't end the process while threads of it write.
+     * Returns whether events other than notices are of any use. Without them no PHP code runs while a native call
+     * writes, so that a signal's handler can't end the process while threads of it do.
      */
     public function listens(): bool
     {
@@ -117,6 +117,9 @@ final class Report
                     break;
                 case 'received':
                     $this->progress?->received($event['id'], $event['bytes']);
+                    break;
+                case 'notice':
+                    $this->notice($event['message']);
                     break;
                 case 'retrying':
                     $this->progress?->retrying($event['id']);

@@ -37,17 +37,25 @@ pub use snapshot::{Snapshot, diff};
 
 /// `allegro store verify` on a scene's store, by the binary of the package.
 pub fn verify_store(scene: &Scene) -> std::process::Output {
+    store_command(scene, &["verify"])
+        .output()
+        .expect("allegro starts")
+}
+
+/// `allegro store …` on a scene's store, by the binary of the package.
+pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
     let helper = std::fs::read_dir(package_dir().join("native"))
         .expect("native parts")
         .flatten()
         .map(|entry| entry.path().join("allegro"))
         .find(|path| path.is_file())
         .expect("the helper");
-    std::process::Command::new(helper)
-        .args(["store", "verify"])
-        .env("ALLEGRO_STORE", scene.store())
-        .output()
-        .expect("allegro starts")
+    let mut command = std::process::Command::new(helper);
+    command
+        .arg("store")
+        .args(args)
+        .env("ALLEGRO_STORE", scene.store());
+    command
 }
 
 /// Says why a test does nothing, and lets it pass.

@@ -1,10 +1,65 @@
 //! File systems that are mounted for a test, which takes root.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::tools::find;
 use super::{copy_tree, skipped};
+
+/// A kind of file system that can be mounted for a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileSystem {
+    /// In an image file.
+    Ext4,
+    /// In an image file; files can share blocks.
+    Xfs,
+    /// In an image file, made so that files can't share blocks.
+    XfsWithoutReflink,
+    /// In an image file; files can share blocks.
+    Btrfs,
+    /// In an image file; without links, owners and modes.
+    Vfat,
+    /// In memory.
+    Tmpfs,
+    /// A directory in which every `chmod` is refused and each file has mode 0777, as on a Windows share.
+    WithoutChmod,
+}
+
+impl FileSystem {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::Ext4,
+        Self::Xfs,
+        Self::XfsWithoutReflink,
+        Self::Btrfs,
+        Self::Vfat,
+        Self::Tmpfs,
+        Self::WithoutChmod,
+    ];
+
+    /// Whether two files can share blocks.
+    pub fn has_reflinks(self) -> bool {
+        matches!(self, Self::Xfs | Self::Btrfs)
+    }
+
+    /// Whether a file keeps the mode that it is given.
+    pub fn keeps_modes(self) -> bool {
+        !matches!(self, Self::Vfat | Self::WithoutChmod)
+    }
+
+    /// Program and arguments that make it in an image, and the mount type.
+    fn maker(self) -> Option<(&'static [&'static str], &'static str)> {
+        Some(match self {
+            Self::Ext4 => (&["mkfs.ext4", "-q", "-F"], "ext4"),
+            Self::Xfs => (&["mkfs.xfs", "-q", "-m", "reflink=1"], "xfs"),
+            Self::XfsWithoutReflink => (&["mkfs.xfs", "-q", "-m", "reflink=0"], "xfs"),
+            Self::Btrfs => (&["mkfs.btrfs", "-q"], "btrfs"),
+            Self::Vfat => (&["mkfs.vfat"], "vfat"),
+            Self::Tmpfs | Self::WithoutChmod => return None,
+        })
+    }
+}
 
 /// Something mounted for a test; unmounted when dropped.
 #[derive(Debug)]
@@ -37,21 +92,84 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// An empty ext4 of 64 MiB in a file beside the directory.
-    pub fn ext4(at: &Path) -> Option<Self> {
-        let image = at.with_extension("image");
-        File::create(&image)
-            .and_then(|file| file.set_len(64 << 20))
+    /// An empty file system of a kind. `None`, and a line that says why, where this machine can't have it.
+    pub fn of(kind: FileSystem, at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).expect("a mount point");
+        match kind {
+            FileSystem::Tmpfs => Self::tmpfs(at, 200 << 10),
+            FileSystem::WithoutChmod => {
+                let below = at.with_extension("below");
+                fs::create_dir_all(&below).expect("a directory");
+                Self::without_chmod(&below, at)
+            }
+            _ => Self::image(kind, at),
+        }
+    }
+
+    /// A file system in an image file. The image loses its name at once, so that it goes away with the mount.
+    fn image(kind: FileSystem, at: &Path) -> Option<Self> {
+        let (maker, name) = kind.maker()?;
+        if find(maker[0]).is_none() {
+            return skipped(&format!("there is no {}", maker[0]));
+        }
+        let image = at.with_extension("img");
+        fs::File::create(&image)
+            .and_then(|file| file.set_len(400 << 20))
             .expect("an image");
-        let made = Command::new("mkfs.ext4")
-            .args(["-q", "-F", "-m", "0"])
+        let made = Command::new(maker[0])
+            .args(&maker[1..])
             .arg(&image)
-            .status();
-        if !made.is_ok_and(|status| status.success()) {
-            return skipped("there is no mkfs.ext4");
+            .output()
+            .expect("it starts");
+        let text = image.display().to_string();
+        let mounted = if made.status.success() {
+            Self::run(&["-t", name, "-o", "loop", &text], at)
+        } else {
+            skipped(&format!(
+                "{}: {}",
+                maker[0],
+                String::from_utf8_lossy(&made.stderr).trim()
+            ))
+        };
+        fs::remove_file(&image).expect("the image is removed");
+        mounted?;
+        let _ = fs::remove_dir(at.join("lost+found"));
+        Some(Self(at.to_owned()))
+    }
+
+    /// Shows a directory elsewhere, where no `chmod` works and every mode is 0777.
+    pub fn without_chmod(below: &Path, at: &Path) -> Option<Self> {
+        if find("bindfs").is_none() {
+            return skipped("there is no bindfs");
         }
         fs::create_dir_all(at).expect("a mount point");
-        Self::run(&["-o", "loop", &image.display().to_string()], at)?;
+        let output = Command::new("bindfs")
+            .args(["--chmod-deny", "--perms=a=rwx"])
+            .args([below, at])
+            .output()
+            .expect("bindfs starts");
+        if !output.status.success() {
+            return skipped(&format!(
+                "bindfs: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ));
+        }
+        Some(Self(at.to_owned()))
+    }
+
+    /// An overlay: what is in `lower`, with an empty upper layer `upper` that takes what is written.
+    pub fn overlay(lower: &Path, upper: &Path, at: &Path) -> Option<Self> {
+        let work = upper.with_extension("work");
+        for dir in [upper, &work, at] {
+            fs::create_dir_all(dir).expect("a directory");
+        }
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
+        Self::run(&["-t", "overlay", "-o", &options, "overlay"], at)?;
         Some(Self(at.to_owned()))
     }
 

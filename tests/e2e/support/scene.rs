@@ -36,6 +36,8 @@ pub struct SceneOptions {
     pub required: bool,
     /// Where the native part runs unless a call says otherwise.
     pub extension: bool,
+    /// The directory below which the scene is made, in place of `ALLEGRO_TEST_DIR`.
+    pub base: Option<PathBuf>,
 }
 
 /// See the module.
@@ -75,8 +77,11 @@ impl Scene {
     pub fn with(mut catalog: Catalog, mut options: SceneOptions) -> Option<Self> {
         Snapshot::begin();
         let homes = home::homes()?;
-        let base =
-            std::env::var_os("ALLEGRO_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let base = options
+            .base
+            .clone()
+            .or_else(|| std::env::var_os("ALLEGRO_TEST_DIR").map(PathBuf::from))
+            .unwrap_or_else(std::env::temp_dir);
         let mut dir = tempfile::Builder::new()
             .prefix("allegro-e2e-")
             .tempdir_in(base)
