@@ -34,7 +34,8 @@ test-php: package ## tests of the plugin with PHPUnit
 	@scripts/phpunit
 
 test-e2e: package ## installs by the real Composer, with and without Allegro, compared
-	cargo test --test damages --test e2e
+	cargo test --test damages --test e2e --no-run
+	scripts/scratch 24G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec cargo test --test damages --test e2e'
 	cargo test -p allegro-registry --tests
 
 test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)

@@ -206,6 +206,7 @@ impl World {
         let vendor_dir = project.join("vendor");
         let request = PrepareRequest {
             staging: vendor_dir.join("composer/.allegro-staging"),
+            is_quiet: false,
             vendor_dir,
             umask,
             timezone: None,

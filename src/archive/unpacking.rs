@@ -11,6 +11,8 @@ pub struct Unpacking<'a> {
     pub zone: &'a Zone,
     /// Composer would use PHP's ZipArchive, which knows neither modes nor extended timestamps.
     pub by_zip_archive: bool,
+    /// It would do so after unzip has failed, on a file system that lets no modes be set: the directories are unzip's.
+    pub after_unzip: bool,
 }
 
 impl Unpacking<'_> {
@@ -40,7 +42,7 @@ impl Unpacking<'_> {
     /// # Errors
     /// [`ArchiveError::Declined`] for a time that can't be told for sure.
     pub fn dir_time(&self, time: Time) -> Result<FileTime, ArchiveError> {
-        if self.by_zip_archive {
+        if self.by_zip_archive && !self.after_unzip {
             Ok(FileTime::Now)
         } else {
             self.zone.with_unzip(time)

@@ -163,6 +163,7 @@ impl<'s> Lists<'s> {
                     umask: 0,
                     zone,
                     by_zip_archive: package.by_zip_archive,
+                    after_unzip: false,
                 };
                 Content::read(store, dialect, &package.key, unpacking)
             })

@@ -16,15 +16,20 @@ use rustix::io::Errno;
 use super::strategy::{Method, Refusal, Strategy};
 use crate::archive::FileTime;
 use crate::error::{Error, Result, at, in_store};
-use crate::fs::{has_acl, has_attributes, inode_clock, unique};
+use crate::fs::{has_acl, has_attributes, has_default_acl, inode_clock, unique};
 use crate::store::{Blob, BlobState, Facts, FileSpec, Store, copy_hashed, timestamps};
 
 /// What a new file in a project's staging directory is like, and which ways lead there from the store.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the place"
+)]
 struct Ground {
     user: u32,
     group: u32,
     has_acl: bool,
+    has_default_acl: bool,
     can_chmod: bool,
     can_reflink: bool,
     /// Why no hard link can be made.
@@ -50,6 +55,7 @@ impl Ground {
             user: facts.uid(),
             group: facts.gid(),
             has_acl: acl,
+            has_default_acl: has_default_acl(staging),
             can_chmod,
             can_reflink,
             no_links,
@@ -171,7 +177,7 @@ impl<'s> Linker<'s> {
 
     /// Returns whether a default ACL decides on the modes of new directories in the project, not the umask.
     pub(super) fn has_default_acl(&self) -> bool {
-        self.ground.has_acl
+        self.ground.has_default_acl
     }
 
     /// Returns the method for files that may share an inode with the store.

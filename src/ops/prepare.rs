@@ -445,11 +445,13 @@ impl Run<'_> {
     }
 
     fn unpacking(&self, package: &PackageRequest) -> Unpacking<'_> {
+        let after_unzip =
+            package.dist.kind == "zip" && !package.plain_modes && !self.linker.can_chmod();
         Unpacking {
             umask: self.request.umask,
             zone: &self.zone,
-            by_zip_archive: package.dist.kind == "zip"
-                && (package.plain_modes || !self.linker.can_chmod()),
+            by_zip_archive: package.plain_modes || after_unzip,
+            after_unzip,
         }
     }
 

@@ -146,6 +146,9 @@ impl World {
             "{what}: the store can't be written any more? {}",
             again.ours().join("\n")
         );
+        // An update needs no records of metadata, and leaves them as they are.
+        let resolved = self.scene.fresh(Side::Allegro, &["resolve"]);
+        assert_eq!(resolved.run.exit, 0, "{what}: {}", resolved.run.stderr);
         let (exit, found) = self.verify();
         assert_eq!(exit, 0, "{what}: it is not sound after two runs: {found}");
         first

@@ -551,14 +551,19 @@ fn odd_times(stamps: &[(&'static str, Stamp)]) {
                 let call = call.env("ALLEGRO_LINK_STRATEGY", strategy);
                 scene.outcome(&setting.apply(call, &bare_path))
             };
-            let plain = go(Side::Serial, "auto");
+            let mut plain = go(Side::Serial, "auto");
             assert_eq!(plain.run.exit, 0, "{setting:?}: {}", plain.run.stderr);
+            // The C library takes a time that a clock shows twice for the one or the other, by what the process
+            // has asked before; so ZipArchive, which runs in Composer's own, differs from itself.
+            let is_chance = |path: &str| !has_unzip && path.starts_with("vendor/times/overlap");
+            let certain = |outcome: &mut Outcome| {
+                outcome.tree.nodes.retain(|path, _| !is_chance(path));
+            };
+            certain(&mut plain);
             for strategy in ["hardlink", "copy"] {
-                same_tree(
-                    &format!("{setting:?}, {strategy}"),
-                    &plain,
-                    &go(Side::Allegro, strategy),
-                );
+                let mut ours = go(Side::Allegro, strategy);
+                certain(&mut ours);
+                same_tree(&format!("{setting:?}, {strategy}"), &plain, &ours);
             }
         }
     }

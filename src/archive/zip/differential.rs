@@ -97,6 +97,7 @@ fn ours(entries: &[(Entry, Vec<u8>)], umask: u32, zone: &str) -> Option<Tree> {
         umask,
         zone: &zone,
         by_zip_archive: false,
+        after_unzip: false,
     };
     for (entry, content) in entries {
         let (kind, mode, content, time) = match &entry.kind {
