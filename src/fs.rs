@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
@@ -76,7 +77,7 @@ pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
         path.push(part);
         match fs::symlink_metadata(&path) {
             Ok(facts) if facts.is_dir() => continue,
-            Ok(_) => move_aside(&path)?,
+            Ok(_) => move_odd_aside(&path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -88,6 +89,17 @@ pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Moves aside what stands in the place of a directory, if it still does: another thread may have made the
+/// directory since it was looked at.
+pub fn move_odd_aside(path: &Path) -> io::Result<()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock();
+    match fs::symlink_metadata(path) {
+        Ok(facts) if !facts.is_dir() => move_aside(path),
+        _ => Ok(()),
+    }
 }
 
 /// Gives something that shouldn't be there a name that nobody looks for.
@@ -287,6 +299,28 @@ mod tests {
         write_atomically(&path, b"two").expect("second");
         assert_eq!(fs::read(&path).expect("read"), b"two");
         assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
+    }
+
+    /// Whoever finds a pipe in place of a bucket must not move the bucket aside that another thread has made since.
+    #[test]
+    fn many_may_find_the_same_thing_in_the_way() {
+        for _ in 0..50 {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            fs::write(dir.path().join("bucket"), "odd").expect("in the way");
+            std::thread::scope(|scope| {
+                for number in 0..4 {
+                    let root = dir.path();
+                    scope.spawn(move || {
+                        let place = format!("bucket/{number}/file");
+                        put(root, &place, b"x").expect("written");
+                    });
+                }
+            });
+            for number in 0..4 {
+                let path = dir.path().join(format!("bucket/{number}/file"));
+                assert_eq!(fs::read(path).expect("read"), b"x");
+            }
+        }
     }
 
     #[test]

@@ -290,11 +290,8 @@ impl<'s> Linker<'s> {
             return Ok(Proof::Unproven);
         }
         // With other names mode and time are those of other projects' files: they stay as they are.
-        let mended = if facts.links == 1 && self.store.trusts(facts.user) {
-            self.store.reseal(blob).is_ok()
-        } else {
-            self.store.renew(blob)?
-        };
+        let is_alone = facts.links == 1 && self.store.trusts(facts.user);
+        let mended = (is_alone && self.store.reseal(blob).is_ok()) || self.store.renew(blob)?;
         Ok(match self.store.state(blob) {
             BlobState::Sealed(facts) if mended => Proof::Sound(facts),
             _ => Proof::Unproven,

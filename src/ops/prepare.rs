@@ -580,7 +580,7 @@ impl Run<'_> {
             if matches!(answers.get(&package.id), Some(Outcome::Ready { .. })) {
                 // What lies outside of vendor is a root of its own: a project that is made has no vendor yet.
                 let root = match &package.path {
-                    Some(path) if !path.starts_with(vendor_dir) => path,
+                    Some(path) if !is_below(path, vendor_dir) => path,
                     _ => vendor_dir,
                 };
                 roots.entry(root).or_default().push(package.dist.key());
@@ -655,6 +655,15 @@ fn sweep_downloads(dest: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a path, which need not exist yet, leads to a place below a directory without links.
+fn is_below(path: &Path, directory: &Path) -> bool {
+    path.starts_with(directory)
+        || path
+            .ancestors()
+            .find_map(|above| above.canonicalize().ok())
+            .is_some_and(|real| real.starts_with(directory))
 }
 
 /// Says in one line what would otherwise be said of each of several packages.

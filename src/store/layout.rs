@@ -16,8 +16,8 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result, in_store};
 use crate::fs::{
-    has_default_acl, make_directories, move_aside, owner_is_alive, put, read_regular, remove_all,
-    unique,
+    has_default_acl, make_directories, move_aside, move_odd_aside, owner_is_alive, put,
+    read_regular, remove_all, unique,
 };
 
 /// The layout that this version reads and writes. A bucket whose format changes gets another number in
@@ -529,7 +529,7 @@ impl Bucket {
                 checked.store(true, Ordering::Relaxed);
             }
             // Where it can't be moved, the store can't be written either.
-            Ok(_) => drop(move_aside(&self.path.join(name))),
+            Ok(_) => drop(move_odd_aside(&self.path.join(name))),
             Err(_) => {}
         }
     }

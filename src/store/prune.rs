@@ -35,14 +35,13 @@ impl Store {
     /// have no other name, and buckets of former versions; the oldest first.
     ///
     /// # Errors
-    /// [`Error::Store`] while another process uses the store.
+    /// [`Error::Input`] while another process uses the store.
     pub fn prune(&self, is_dry_run: bool) -> Result<Pruned> {
         if !self.lock_exclusively() {
-            return Err(Error::Store {
-                action: "locking (an install is running)",
-                path: self.root().to_owned(),
-                source: std::io::ErrorKind::WouldBlock.into(),
-            });
+            return Err(Error::Input(format!(
+                "the store at {} is in use: run the command again when no install is running",
+                self.root().display()
+            )));
         }
         let mut pruned = Pruned::default();
         let remove = |path: &Path, pruned: &mut Pruned| {
