@@ -123,9 +123,34 @@ final class DumpFilesystem extends Filesystem
     {
         $this->replaceTogether();
         $content = (string) file_get_contents($source);
-        $this->filePutContentsIfModified($target, $content);
+        $this->outputs[$target] = hash('sha256', $content);
+        if (@file_get_contents($target) !== $content) {
+            $this->copyWithTime($source, $target);
+        }
         foreach (array_keys($this->outputs, null, true) as $path) {
             @unlink($path);
+        }
+    }
+
+    /**
+     * Composer's own code copies, because since 2.6 it gives the copy the source's time.
+     */
+    private function copyWithTime(string $source, string $target): void
+    {
+        if (!AtomicFilesystem::canReplace($target)) {
+            parent::safeCopy($source, $target);
+
+            return;
+        }
+        $temporary = AtomicFilesystem::beside($target, '');
+        parent::safeCopy($source, $temporary);
+        clearstatcache(true, $temporary);
+        $time = (int) filemtime($temporary);
+        AtomicFilesystem::replace($temporary, $target);
+        clearstatcache(true, $target);
+        if (filemtime($target) !== $time) {
+            // It was written in place.
+            @touch($target, $time);
         }
     }
 
