@@ -1,9 +1,9 @@
 //! What earlier resolutions read of metadata files, so that a file of Composer's cache that hasn't changed isn't read
 //! again.
 //!
-//! On disk, for each directory of Composer's cache: `metadata-v2/<32 hex of the directory's digest>`: the length of the
-//! index (eight bytes, little endian), [`Index`], sealed (see [`crate::sealed`]), then the outlines, each encoded by
-//! postcard. They are read one by one, because a run needs few of those that all projects together have.
+//! On disk, for each directory of Composer's cache: `metadata-v2/<32 hex of the directory's digest>`: the lengths
+//! of the index and of the outlines (eight bytes each, little endian), the CRC-32 of the outlines, [`Index`], sealed
+//! (see [`crate::sealed`]), then the outlines, each encoded by postcard. They are read one by one, because a run needs few of those that all projects together have.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -22,10 +22,11 @@ use crate::sealed;
 use crate::store::{Store, hex};
 
 const BUCKET: &str = "metadata-v2";
-const MAGIC: &[u8; 8] = b"ALMETA03";
+const MAGIC: &[u8; 8] = b"ALMETA04";
 
-/// The index begins behind its length.
-const HEAD: usize = 8;
+/// The index begins behind its length, and the length and the checksum (CRC-32) of all outlines together, which a full
+/// check of the store looks at.
+const HEAD: usize = 20;
 
 /// No index of ours is larger: 500,000 files.
 const LARGEST_INDEX: usize = 64 << 20;
@@ -105,7 +106,7 @@ impl Outlines {
 
     fn read(root: &Path, place: &str) -> Option<Self> {
         let file = open_regular(&root.join(place)).ok()??;
-        let mut length = [0; HEAD];
+        let mut length = [0; 8];
         file.read_exact_at(&mut length, 0).ok()?;
         let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
         if length > LARGEST_INDEX {
@@ -211,7 +212,9 @@ impl Outlines {
         };
         let index = sealed::encode(MAGIC, &self.place, &index);
         let length = (index.len() as u64).to_le_bytes();
-        let bytes = [&length[..], &index, &outlines].concat();
+        let size = (outlines.len() as u64).to_le_bytes();
+        let sum = crc32(&outlines).to_le_bytes();
+        let bytes = [&length[..], &size, &sum, &index, &outlines].concat();
         if self.file.is_none() {
             self.forget_old_ones();
         }

@@ -219,14 +219,18 @@ impl Store {
         if !place.starts_with(METADATA) {
             return sealed::is_whole(place, &bytes);
         }
-        // The index stands behind its length; what follows it has checksums in it, see `ops/outlines.rs`.
-        let Some((length, rest)) = bytes.split_first_chunk() else {
-            return false;
+        // Length of the index, length and checksum of the outlines, index, outlines: see `ops/outlines.rs`.
+        let parts = || {
+            let (length, rest) = bytes.split_first_chunk()?;
+            let (size, rest) = rest.split_first_chunk()?;
+            let (sum, rest) = rest.split_first_chunk()?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let (index, outlines) = rest.split_at_checked(length)?;
+            let is_whole = outlines.len() as u64 == u64::from_le_bytes(*size)
+                && libdeflater::crc32(outlines) == u32::from_le_bytes(*sum);
+            is_whole.then_some(index)
         };
-        usize::try_from(u64::from_le_bytes(*length))
-            .ok()
-            .and_then(|length| rest.get(..length))
-            .is_some_and(|index| sealed::is_whole(place, index))
+        parts().is_some_and(|index| sealed::is_whole(place, index))
     }
 
     /// What is wrong with the blob at a path, if something is.
