@@ -25,18 +25,18 @@ pub fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 8], place: &str, bytes: &'a [
 
 /// Returns the encoded value of a sealed file, for callers that take it apart piece by piece.
 pub fn payload<'a>(magic: &[u8; 8], place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
-    let body = bytes.len().checked_sub(SEAL)?;
-    let (content, found) = bytes.split_at(body);
-    let payload = content.strip_prefix(magic)?;
-    (seal(place, content) == *found).then_some(payload)
+    content(place, bytes)?.strip_prefix(magic)
 }
 
 /// Returns whether a file is whole and belongs to `place`, whatever its magic word.
 pub fn is_whole(place: &str, bytes: &[u8]) -> bool {
-    bytes.len().checked_sub(SEAL).is_some_and(|body| {
-        let (content, found) = bytes.split_at(body);
-        seal(place, content) == *found
-    })
+    content(place, bytes).is_some()
+}
+
+/// The sealed bytes, if the seal is theirs and of this place.
+fn content<'a>(place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let (content, found) = bytes.split_at_checked(bytes.len().checked_sub(SEAL)?)?;
+    (seal(place, content) == *found).then_some(content)
 }
 
 fn seal(place: &str, content: &[u8]) -> [u8; SEAL] {

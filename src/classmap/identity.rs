@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Stat};
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+
+use crate::fs::inode_clock;
 
 /// A moment on the file system's clock: seconds and nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -19,8 +20,7 @@ pub struct Moment {
 impl Moment {
     /// Now, as the kernel stamps inodes: by the coarse clock, which stands still between two ticks.
     pub fn now() -> Self {
-        let time = clock_gettime(ClockId::RealtimeCoarse);
-        Self::new(time.tv_sec, time.tv_nsec)
+        Self::from_nanos(inode_clock())
     }
 
     /// As `i64` nanoseconds, for the wire.

@@ -196,8 +196,11 @@ impl<'s> Linker<'s> {
 
     /// Finds a sound inode for a file, and mends what is there where it can.
     pub fn supply(&self, file: &FileSpec, is_private: bool) -> Result<Supply> {
-        if !is_private && self.shared == Method::Hardlink && file.time != FileTime::Now {
-            return self.supply_linkable(file);
+        if !is_private && self.shared == Method::Hardlink {
+            let blob = self.store.linkable(file);
+            if blob.can_be_linked() {
+                return self.supply_linkable(blob);
+            }
         }
         let stored = self.store.stored(file);
         match self.prove(&stored)? {
@@ -213,8 +216,7 @@ impl<'s> Linker<'s> {
         }
     }
 
-    fn supply_linkable(&self, file: &FileSpec) -> Result<Supply> {
-        let blob = self.store.linkable(file);
+    fn supply_linkable(&self, blob: Blob) -> Result<Supply> {
         let mut proof = self.prove(&blob)?;
         if matches!(proof, Proof::Missing) && self.store.ensure_linkable(&blob)? {
             proof = self.prove(&blob)?;

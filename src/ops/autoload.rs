@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::report::Host;
 use crate::sealed;
 use crate::settings::{Overrides, Settings};
-use crate::store::{Store, hex};
+use crate::store::{Store, hex, unhex};
 use crate::wire::{
     DumpedAnswer, DumpedRequest, KnownFile, ScanAnswer, ScanRequest, UnchangedAnswer,
     UnchangedRequest, UnsureFile,
@@ -263,23 +263,6 @@ fn from_wire(name: &str) -> Vec<u8> {
     name.strip_prefix('\0')
         .and_then(unhex)
         .unwrap_or_else(|| name.as_bytes().to_vec())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text
-        .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect::<Option<Vec<u8>>>()?;
-    (digits.len() % 2 == 0).then(|| {
-        digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()
-    })
 }
 
 fn placed(request: &ScanRequest) -> Vec<Placed> {

@@ -27,7 +27,7 @@ use super::Store;
 use super::layout::{Bucket, timestamps};
 use crate::archive::FileTime;
 use crate::error::{Result, in_store};
-use crate::fs::rename_over;
+use crate::fs::{inode_clock, rename_over};
 
 /// SHA-256 of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,6 +59,24 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
+}
+
+/// Returns the bytes that hexadecimal digits stand for; `None` if they are something else.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect::<Option<Vec<u8>>>()?;
+    (digits.len() % 2 == 0).then(|| {
+        digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()
+    })
 }
 
 /// The modification time of inodes whose file's time is not known before it is made: 2001-09-09.
@@ -111,6 +129,14 @@ pub struct Facts {
     pub links: u64,
     /// Change time in nanoseconds since 1970.
     pub changed: i64,
+}
+
+impl Facts {
+    /// Whether the inode was changed moments ago.
+    fn is_recent(&self) -> bool {
+        const MOMENTS: u64 = 5_000_000_000;
+        inode_clock().abs_diff(self.changed) <= MOMENTS
+    }
 }
 
 /// What the cheap check says of a blob.
@@ -173,7 +199,8 @@ impl Blob {
     fn parse(name: &str, size: u64) -> Option<Self> {
         let (shard, rest) = name.split_once('/')?;
         let mut parts = rest.splitn(3, '-');
-        let digest = Digest(unhex(&format!("{shard}{}", parts.next()?))?);
+        let digest = unhex(&format!("{shard}{}", parts.next()?))?;
+        let digest = Digest(digest.try_into().ok()?);
         let blob = match (parts.next(), parts.next()) {
             (None, _) => Self::content(&digest, size),
             (Some(mode), Some(time)) => Self::of(&FileSpec {
@@ -204,17 +231,6 @@ fn content_name(digest: &Digest, more: usize) -> String {
     name.push('/');
     push_hex(&mut name, &digest.0[1..]);
     name
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 impl Store {
@@ -304,7 +320,9 @@ impl Store {
         let mut until = None;
         loop {
             let (state, is_unfinished) = self.look(blob);
-            if !is_unfinished || !self.is_recent(blob) {
+            let is_being_written =
+                is_unfinished && matches!(state, BlobState::Unsealed(facts) if facts.is_recent());
+            if !is_being_written {
                 return state;
             }
             let now = Instant::now();
@@ -314,18 +332,6 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    /// Whether a blob was changed moments ago.
-    fn is_recent(&self, blob: &Blob) -> bool {
-        let Ok(stat) = statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) else {
-            // Gone meanwhile: somebody has taken it out of the way.
-            return true;
-        };
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-        (now - stat.st_ctime).abs() <= 5
     }
 
     /// Makes sure that a file's content is in the store; `content` is all of it.

@@ -16,8 +16,8 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result, in_store};
 use crate::fs::{
-    has_default_acl, make_directories, move_aside, move_odd_aside, owner_is_alive, put,
-    read_regular, remove_all, unique,
+    has_default_acl, inode_clock, make_directories, move_aside, move_odd_aside, owner_is_alive,
+    put, read_regular, remove_all, unique,
 };
 
 /// The layout that this version reads and writes. A bucket whose format changes gets another number in
@@ -101,22 +101,6 @@ impl Store {
 
     /// Opens the store as [`Self::open`] does, but waits for a lock no longer than `patience` says.
     pub fn open_patiently(root: &Path, patience: Patience<'_>) -> Result<Self> {
-        Self::open_locked(root, FlockOperation::NonBlockingLockShared, patience)
-    }
-
-    /// Opens the store as [`Self::open`] does, but doesn't wait: for those who can do without.
-    pub fn open_at_once(root: &Path) -> Result<Self> {
-        Self::open_patiently(root, &|_| false)
-    }
-
-    /// Opens the store for nobody else. Waits a while for running installs to end.
-    pub fn open_exclusively(root: &Path) -> Result<Self> {
-        Self::open_locked(root, FlockOperation::NonBlockingLockExclusive, &|waited| {
-            waited < PATIENCE
-        })
-    }
-
-    fn open_locked(root: &Path, operation: FlockOperation, patience: Patience<'_>) -> Result<Self> {
         let layout = root.join("layout");
         match found_layout(&layout)? {
             Some(found) if found > LAYOUT => {
@@ -129,7 +113,7 @@ impl Store {
             Some(_) => {}
             None => Self::create(root, &layout)?,
         }
-        let lock = lock(root, operation, patience)?;
+        let lock = lock(root, patience)?;
         let metadata = fs::metadata(root).map_err(in_store("reading", root))?;
         let user = rustix::process::geteuid().as_raw();
         let is_writable = lock.is_some() && is_writable(root);
@@ -159,6 +143,11 @@ impl Store {
         };
         store.keeps_contents = store.can_share_blocks();
         Ok(store)
+    }
+
+    /// Opens the store as [`Self::open`] does, but doesn't wait: for those who can do without.
+    pub fn open_at_once(root: &Path) -> Result<Self> {
+        Self::open_patiently(root, &|_| false)
     }
 
     fn create(root: &Path, layout: &Path) -> Result<()> {
@@ -301,7 +290,7 @@ impl Store {
             let changed = entry.metadata().map(|facts| facts.ctime());
             let is_old = changed.is_ok_and(|then| {
                 let rest = i64::try_from(QUARANTINE_REST.as_secs()).unwrap_or(i64::MAX);
-                seconds_now().saturating_sub(then) > rest
+                (inode_clock() / 1_000_000_000).saturating_sub(then) > rest
             });
             if is_old {
                 let _ = remove_all(&entry.path());
@@ -383,12 +372,6 @@ fn file_system(_dir: &OwnedFd) -> Option<i64> {
     None
 }
 
-fn seconds_now() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-}
-
 /// Modification and access time in whole seconds, because not every file system keeps parts.
 pub(crate) fn timestamps(seconds: i64) -> Timestamps {
     let time = Timespec {
@@ -447,14 +430,14 @@ fn open_bucket(root: &Path, bucket: &str) -> Result<Bucket> {
 }
 
 /// Opens and takes the lock; `None` where there is none to be had, but the store can be read.
-fn lock(root: &Path, operation: FlockOperation, patience: Patience<'_>) -> Result<Option<File>> {
+fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> {
     let path = root.join("lock");
     let Some(file) = open_lock(root, &path) else {
         return Ok(None);
     };
     let began = Instant::now();
     loop {
-        match flock(&file, operation) {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
             Err(Errno::INTR) => {}
             Err(Errno::WOULDBLOCK) => {
                 if !patience(began.elapsed()) {

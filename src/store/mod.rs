@@ -28,7 +28,7 @@ mod records;
 mod roots;
 mod verify;
 
-pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed, hex};
+pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed, hex, unhex};
 pub use ingest::{Ingested, ingest};
 pub use layout::{LAYOUT, PATIENCE, Patience, Store};
 pub(crate) use layout::{open_directory, open_directory_at, timestamps};
