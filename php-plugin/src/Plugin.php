@@ -29,17 +29,19 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
 
     public function activate(Composer $composer, IOInterface $io): void
     {
-        if (!Session::wanted($composer)) {
-            return;
-        }
-        $this->session = Session::open($composer, $io);
+        Guard::attempt(function () use ($composer, $io): void {
+            if (Session::wanted($composer)) {
+                $this->session = Session::open($composer, $io);
+            }
+        });
     }
 
     public function deactivate(Composer $composer, IOInterface $io): void
     {
-        if ($this->session !== null) {
-            $this->session->close();
-            $this->session = null;
+        $session = $this->session;
+        $this->session = null;
+        if ($session !== null) {
+            Guard::attempt(static fn () => $session->close());
         }
     }
 
@@ -82,8 +84,9 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
      */
     public function onCommand($event): void
     {
-        if ($this->session !== null) {
-            $this->session->beginCommand($event->getCommandName(), $event->getInput());
+        $session = $this->session;
+        if ($session !== null) {
+            Guard::attempt(static fn () => $session->beginCommand($event->getCommandName(), $event->getInput()));
         }
     }
 
@@ -92,15 +95,18 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
      */
     public function onOperations($event): void
     {
-        if ($this->session !== null && $event->getTransaction() !== null) {
-            $this->session->beginOperations($event->getTransaction()->getOperations());
+        $session = $this->session;
+        $transaction = $event->getTransaction();
+        if ($session !== null && $transaction !== null) {
+            Guard::attempt(static fn () => $session->beginOperations($transaction->getOperations()));
         }
     }
 
     public function onOperationsDone(): void
     {
-        if ($this->session !== null) {
-            $this->session->summarize();
+        $session = $this->session;
+        if ($session !== null) {
+            Guard::attempt(static fn () => $session->summarize());
         }
     }
 }

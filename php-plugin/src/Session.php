@@ -62,6 +62,9 @@ final class Session
         LockFile::class,
         LockLoader::class,
         Internals::class,
+        Abandoned::class,
+        Deliberate::class,
+        Guard::class,
         EngineFinder::class,
         Install\Certificates::class,
         Install\DeclinedException::class,
@@ -71,6 +74,7 @@ final class Session
         Install\Programs::class,
         Install\Proxies::class,
         Install\Ticket::class,
+        Install\UnwritableException::class,
         Engine::class,
         Native\EngineException::class,
         Native\Environment::class,
@@ -111,6 +115,12 @@ final class Session
 
     private ?Batch $batch = null;
 
+    /** @var list<\Closure(): void> what puts Composer's own parts back, in the order in which they were replaced */
+    private array $undo = [];
+
+    /** What the guard knows this session by. */
+    private int $watch = 0;
+
     private function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
@@ -130,31 +140,65 @@ final class Session
         $off = Platform::getEnv('ALLEGRO_DISABLE');
 
         return $composer instanceof Composer
+            && !Guard::isFaulty()
             && ($off === false || $off === '' || $off === '0')
             && DIRECTORY_SEPARATOR === '/';
     }
 
-    public static function open(Composer $composer, IOInterface $io): self
+    /**
+     * Takes part in the runs of a Composer instance; null if that failed, and nothing of ours is left in it then.
+     */
+    public static function open(Composer $composer, IOInterface $io): ?self
     {
         $report = new Report($io);
         $engines = new EngineFinder(dirname(__DIR__, 2), $io);
         $sources = new Sources($composer, $io);
         $session = new self($composer, $io, $engines, $report, $sources);
-        $engine = $engines->find();
-        if ($engine !== null) {
-            $installers = self::runningInstallers();
-            // Nobody is going to tell us which command it is: it starts while our classes are loaded.
-            $installers === [] || $engine->warmUp();
-            $session->takeOverLocker();
-            if ($installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true)) {
-                // It mostly installs nothing; whatever else it is says so when it begins.
-                $session->waiting = $engine;
-            } else {
-                $session->takeOverInstallation($engine, $installers);
-            }
-        }
+        $session->watch = Guard::watch(static fn (\Throwable $fault, bool $isTold) => $session->standBack($fault, $isTold));
 
-        return $session;
+        return Guard::run(static function () use ($session): self {
+            $session->takeOver();
+
+            return $session;
+        }, static function () use ($session): ?self {
+            Guard::restore(...array_reverse($session->undo));
+
+            return null;
+        });
+    }
+
+    private function takeOver(): void
+    {
+        $engine = $this->engines->find();
+        if ($engine === null) {
+            return;
+        }
+        $installers = self::runningInstallers();
+        // Nobody is going to tell us which command it is: it starts while our classes are loaded.
+        $installers === [] || $engine->warmUp();
+        $this->takeOverLocker();
+        if ($installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true)) {
+            // It mostly installs nothing; whatever else it is says so when it begins.
+            $this->waiting = $engine;
+        } else {
+            $this->takeOverInstallation($engine, $installers);
+        }
+    }
+
+    /**
+     * Leaves the rest of the run to Composer, because of a fault of ours.
+     *
+     * @param bool $isTold whether the user was told of it by another session
+     */
+    private function standBack(\Throwable $fault, bool $isTold): void
+    {
+        $this->waiting = null;
+        Guard::restore(
+            fn () => $isTold || $this->report->fault($fault),
+            fn () => $this->engines->withdraw(),
+            fn () => $this->generator?->retire(),
+            static fn () => AtomicFilesystem::replaceBy(null)
+        );
     }
 
     /**
@@ -165,6 +209,7 @@ final class Session
     private function takeOverInstallation(Engine $engine, array $installers): void
     {
         $engines = $this->engines;
+        $this->undo[] = static fn () => AtomicFilesystem::replaceBy(null);
         AtomicFilesystem::replaceBy(static function (string $temporary, string $path) use ($engines): bool {
             $engine = $engines->find();
 
@@ -214,6 +259,7 @@ final class Session
             }
             if (get_class($current) === $class) {
                 // The plugin was updated in this run: the former instance has retired from it.
+                $this->undo[] = static fn () => $current->retire();
                 $current->useBatch($this->batch());
                 continue;
             }
@@ -231,6 +277,7 @@ final class Session
                 $process
             );
             $downloader->useBatch($this->batch());
+            $this->undo[] = static fn () => $manager->setDownloader($type, $current);
             $manager->setDownloader($type, $downloader);
             $this->replaced[$type] = $current;
         }
@@ -254,10 +301,12 @@ final class Session
             return;
         }
         $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placedPackages());
+        $this->undo[] = fn () => $this->composer->setAutoloadGenerator($current);
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
         foreach ($installers as $installer) {
             if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
+                $this->undo[] = static fn () => Internals::set($installer, Installer::class, 'autoloadGenerator', $current);
                 Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
             }
         }
@@ -282,6 +331,7 @@ final class Session
     {
         $current = $this->composer->getLocker();
         if (get_class($current) === Locker::class) {
+            $this->undo[] = fn () => $this->composer->setLocker($current);
             $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
         }
     }
@@ -368,6 +418,9 @@ final class Session
 
     public function close(): void
     {
+        Guard::forget($this->watch);
+        // First of all: what was put off is written, whatever becomes of the rest.
+        $this->batch === null || $this->batch->flushRepository();
         $manager = $this->composer->getDownloadManager();
         foreach ($this->replaced as $type => $downloader) {
             $current = $manager->getDownloader($type);
@@ -380,6 +433,5 @@ final class Session
         if ($this->generator !== null) {
             $this->generator->retire();
         }
-        $this->batch === null || $this->batch->flushRepository();
     }
 }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Internals;
 use Allegro\Plugin\Io\Overheard;
@@ -41,6 +43,14 @@ final class AutoloadGenerator extends ComposerGenerator
     private array $codes = [];
 
     private string $codesFor = '';
+
+    /** Whether PRE_AUTOLOAD_DUMP has been dispatched in the dump in progress, and POST_AUTOLOAD_DUMP. */
+    private bool $isAnnounced = false;
+
+    private bool $isAnnouncedDone = false;
+
+    /** The class map of a dump that is done. */
+    private ?object $map = null;
 
     /**
      * Takes the place of a generator, with everything that it has been told.
@@ -87,12 +97,38 @@ final class AutoloadGenerator extends ComposerGenerator
         $strictAmbiguous = false
     ) {
         $arguments = func_get_args();
+        if ($this->dump !== null) {
+            // A listener of the dump in progress makes one of its own.
+            return Guard::out(fn () => parent::dump(...$arguments));
+        }
+
+        try {
+            return Guard::run(fn () => $this->dumpNatively(...$arguments), fn () => $this->finish($arguments));
+        } catch (Abandoned $e) {
+            return $this->finish($arguments);
+        }
+    }
+
+    /**
+     * @param mixed ...$options arguments of dump() after the installation manager
+     */
+    private function dumpNatively(
+        Config $config,
+        InstalledRepositoryInterface $localRepo,
+        RootPackageInterface $rootPackage,
+        InstallationManager $installationManager,
+        string $targetDir,
+        ...$options
+    ): mixed {
+        $arguments = func_get_args();
+        $this->isAnnounced = $this->isAnnouncedDone = false;
+        $this->map = null;
         $vendorDir = (string) $config->get('vendor-dir');
         AtomicFilesystem::sweep($vendorDir);
         AtomicFilesystem::sweep($vendorDir.'/'.$targetDir);
-        $method = $this->engine === null || $this->dump !== null ? null : DumpMethod::read();
+        $method = $this->engine === null ? null : DumpMethod::read();
         if ($method === null || $this->engine === null) {
-            return parent::dump(...$arguments);
+            return Guard::out(fn () => parent::dump(...$arguments));
         }
         $maker = new ClassMapMaker(
             $this->engine,
@@ -101,7 +137,7 @@ final class AutoloadGenerator extends ComposerGenerator
             $this->placed,
             dirname(__DIR__, 2).'/resources/dialect.php'
         );
-        $this->dump = new Dump($this->engine, $maker, $method, $config, $localRepo, $rootPackage, array_slice($arguments, 4));
+        $this->dump = new Dump($this->engine, $maker, $method, $config, $localRepo, $rootPackage, [$targetDir, ...$options]);
         try {
             return $this->dumpWith($method, $maker, $this->dump, $arguments);
         } finally {
@@ -120,7 +156,7 @@ final class AutoloadGenerator extends ComposerGenerator
         $filesystemBefore = DumpFilesystem::within(null);
         $this->setInParent('io', $overheard);
         try {
-            $map = $method->call($this, $arguments);
+            $this->map = $map = $method->call($this, $arguments);
             $this->setInParent('io', $io);
             $filesystem = DumpFilesystem::current();
             if ($filesystem !== null) {
@@ -137,13 +173,46 @@ final class AutoloadGenerator extends ComposerGenerator
             $again = $dump->withoutCheck();
 
             return new RememberedClassMap($unchanged->classes, function () use ($method, $maker, $again, $arguments): object {
-                return $this->quietly(fn () => $this->dumpWith($method, $maker, $again, $arguments));
+                return $this->quietly(fn () => Guard::run(
+                    fn () => $this->dumpWith($method, $maker, $again, $arguments),
+                    fn () => parent::dump(...$arguments)
+                ));
             });
         } finally {
+            $this->isAnnounced = DumpFilesystem::current() !== null;
             $this->setInParent('io', $io);
             DumpFilesystem::within($filesystemBefore);
             ClassMapRecorder::within($before);
         }
+    }
+
+    /**
+     * Has Composer make the dump in which something of ours has failed. Listeners are called as often as without us.
+     *
+     * @param list<mixed> $arguments those of dump()
+     */
+    private function finish(array $arguments): mixed
+    {
+        $map = $this->map;
+        $this->map = null;
+        if ($map !== null) {
+            return $map;
+        }
+        if (!$this->isAnnounced) {
+            return parent::dump(...$arguments);
+        }
+        $runScripts = $this->valuesOfParent()['runScripts'];
+        $this->setInParent('runScripts', false);
+        try {
+            $map = parent::dump(...$arguments);
+        } finally {
+            $this->setInParent('runScripts', $runScripts);
+        }
+        if (!$this->isAnnouncedDone) {
+            $this->dispatchDone(($arguments[5] ?? false) || $this->valuesOfParent()['classMapAuthoritative'] === true);
+        }
+
+        return $map;
     }
 
     /**
@@ -152,8 +221,14 @@ final class AutoloadGenerator extends ComposerGenerator
     private function dispatchDone(bool $optimize): void
     {
         $values = $this->valuesOfParent();
+        $this->isAnnouncedDone = true;
         if ($values['runScripts'] === true) {
-            $values['eventDispatcher']->dispatchScript(ScriptEvents::POST_AUTOLOAD_DUMP, $values['devMode'], [], ['optimize' => $optimize]);
+            Guard::out(static fn () => $values['eventDispatcher']->dispatchScript(
+                ScriptEvents::POST_AUTOLOAD_DUMP,
+                $values['devMode'],
+                [],
+                ['optimize' => $optimize]
+            ));
         }
     }
 
@@ -182,18 +257,29 @@ final class AutoloadGenerator extends ComposerGenerator
     public function buildPackageMap($installationManager, $rootPackage, $packages): array
     {
         $map = parent::buildPackageMap($installationManager, $rootPackage, $packages);
-        // The dump makes its file system when PRE_AUTOLOAD_DUMP is over: listeners ask for package maps too.
-        if ($this->dump !== null && DumpFilesystem::current() !== null) {
-            $dump = $this->dump;
-            $this->dump = null;
-            try {
-                $dump->check($map, $this->valuesOfParent());
-            } finally {
-                $this->dump = $dump;
-            }
-        }
+        Guard::attempt(fn () => $this->check($map));
 
         return $map;
+    }
+
+    /**
+     * @param array<int, array{0: PackageInterface, 1: string|null}> $map
+     *
+     * @throws Unchanged if the dump in progress would give what is there already
+     */
+    private function check(array $map): void
+    {
+        // The dump makes its file system when PRE_AUTOLOAD_DUMP is over: listeners ask for package maps too.
+        if ($this->dump === null || DumpFilesystem::current() === null) {
+            return;
+        }
+        $dump = $this->dump;
+        $this->dump = null;
+        try {
+            $dump->check($map, $this->valuesOfParent());
+        } finally {
+            $this->dump = $dump;
+        }
     }
 
     /**
@@ -207,9 +293,11 @@ final class AutoloadGenerator extends ComposerGenerator
     public function parseAutoloads($packageMap, $rootPackage, $filteredDevPackages = false): array
     {
         $autoloads = parent::parseAutoloads($packageMap, $rootPackage, $filteredDevPackages);
-        if ($this->dump !== null && DumpFilesystem::current() !== null) {
-            $this->dump->parsed($autoloads);
-        }
+        Guard::attempt(function () use ($autoloads): void {
+            if ($this->dump !== null && DumpFilesystem::current() !== null) {
+                $this->dump->parsed($autoloads);
+            }
+        });
 
         return $autoloads;
     }
@@ -226,6 +314,18 @@ final class AutoloadGenerator extends ComposerGenerator
      * @return string
      */
     protected function getPathCode(Filesystem $filesystem, $basePath, $vendorPath, $path): string
+    {
+        // Without a closure: there are tens of thousands of paths.
+        try {
+            return $this->codeOf($filesystem, $basePath, $vendorPath, $path);
+        } catch (\Throwable $e) {
+            Guard::caught($e);
+
+            return parent::getPathCode($filesystem, $basePath, $vendorPath, $path);
+        }
+    }
+
+    private function codeOf(Filesystem $filesystem, string $basePath, string $vendorPath, string $path): string
     {
         $slash = strrpos($path, '/');
         $name = $slash === false ? '' : substr($path, $slash + 1);

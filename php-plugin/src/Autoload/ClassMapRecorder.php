@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Guard;
 use Composer\ClassMapGenerator\ClassMap;
 use Composer\ClassMapGenerator\ClassMapGenerator;
 
@@ -57,22 +58,34 @@ final class ClassMapRecorder
 
     public function getClassMap(): ClassMap
     {
-        $generator = new ClassMapGenerator($this->extensions);
-        if ($this->avoidsDuplicates) {
-            $generator->avoidDuplicateScans();
+        $generator = $this->generator();
+        $isMade = Guard::attempt(fn (): bool => $this->isMadeNatively($generator));
+        if ($isMade === null) {
+            // It may be half-filled.
+            $generator = $this->generator();
         }
-        if (
-            $this->avoidsDuplicates
-            && $this->extensions === ['php', 'inc', 'hh']
-            && self::$maker !== null
-            && self::$maker->make($generator, $this->calls)
-        ) {
-            return $generator->getClassMap();
-        }
-        foreach ($this->calls as $call) {
+        foreach ($isMade === true ? [] : $this->calls as $call) {
             $generator->scanPaths(...$call);
         }
 
         return $generator->getClassMap();
+    }
+
+    private function isMadeNatively(ClassMapGenerator $generator): bool
+    {
+        return $this->avoidsDuplicates
+            && $this->extensions === ['php', 'inc', 'hh']
+            && self::$maker !== null
+            && self::$maker->make($generator, $this->calls);
+    }
+
+    private function generator(): ClassMapGenerator
+    {
+        $generator = new ClassMapGenerator($this->extensions);
+        if ($this->avoidsDuplicates) {
+            $generator->avoidDuplicateScans();
+        }
+
+        return $generator;
     }
 }

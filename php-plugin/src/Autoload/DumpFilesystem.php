@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Install\AtomicFilesystem;
 use Composer\Util\Filesystem;
 
@@ -69,6 +71,14 @@ final class DumpFilesystem extends Filesystem
      */
     public function filePutContentsIfModified($path, $content)
     {
+        return Guard::run(fn () => $this->put($path, $content), static fn (): never => throw new Abandoned());
+    }
+
+    /**
+     * @return int|false
+     */
+    private function put(string $path, string $content)
+    {
         $this->outputs[$path] = hash('sha256', $content);
         if (@file_get_contents($path) === $content) {
             return 0;
@@ -86,9 +96,11 @@ final class DumpFilesystem extends Filesystem
 
     public function __destruct()
     {
-        foreach ($this->waiting as [, $temporary]) {
-            AtomicFilesystem::discard($temporary);
-        }
+        Guard::restore(function (): void {
+            foreach ($this->waiting as [, $temporary]) {
+                AtomicFilesystem::discard($temporary);
+            }
+        });
     }
 
     /**
@@ -121,15 +133,17 @@ final class DumpFilesystem extends Filesystem
      */
     public function safeCopy($source, $target): void
     {
-        $this->replaceTogether();
-        $content = (string) file_get_contents($source);
-        $this->outputs[$target] = hash('sha256', $content);
-        if (@file_get_contents($target) !== $content) {
-            $this->copyWithTime($source, $target);
-        }
-        foreach (array_keys($this->outputs, null, true) as $path) {
-            @unlink($path);
-        }
+        Guard::run(function () use ($source, $target): void {
+            $this->replaceTogether();
+            $content = (string) file_get_contents($source);
+            $this->outputs[$target] = hash('sha256', $content);
+            if (@file_get_contents($target) !== $content) {
+                $this->copyWithTime($source, $target);
+            }
+            foreach (array_keys($this->outputs, null, true) as $path) {
+                @unlink($path);
+            }
+        }, static fn (): never => throw new Abandoned());
     }
 
     /**
@@ -160,8 +174,10 @@ final class DumpFilesystem extends Filesystem
      */
     public function unlinkAtTheEnd(string $path): bool
     {
-        $this->outputs[$path] = null;
+        return Guard::run(function () use ($path): bool {
+            $this->outputs[$path] = null;
 
-        return in_array(basename($path), self::TOGETHER, true) || @unlink($path);
+            return in_array(basename($path), self::TOGETHER, true) || @unlink($path);
+        }, static fn (): never => throw new Abandoned());
     }
 }

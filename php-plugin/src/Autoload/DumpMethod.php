@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Guard;
 use Composer\Autoload\AutoloadGenerator;
 
 /**
@@ -63,8 +64,15 @@ final class DumpMethod
     public function call(AutoloadGenerator $generator, array $arguments): mixed
     {
         $bound = \Closure::bind($this->method, $generator, AutoloadGenerator::class);
+        try {
+            return $bound(...$arguments);
+        } catch (\Throwable $e) {
+            // Composer's code, and whoever it calls, throws here as it does without us. Only an error in the code that
+            // was evaluated may be due to the exchange.
+            $isOurs = $e instanceof \Error && str_starts_with($e->getFile(), __FILE__.'(') && str_contains($e->getFile(), "eval()'d code");
 
-        return $bound(...$arguments);
+            throw $isOurs ? $e : Guard::asTheirs($e);
+        }
     }
 
     /**

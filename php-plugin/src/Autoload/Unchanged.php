@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
+use Allegro\Plugin\Deliberate;
+
 /**
  * Leaves a dump that would give what is there already.
  */
-final class Unchanged extends \Exception
+final class Unchanged extends \Exception implements Deliberate
 {
     public function __construct(public readonly string $said, public readonly int $classes)
     {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Plugin;
 use Composer\Plugin\Capability\CommandProvider;
 
@@ -28,6 +29,6 @@ final class Commands implements CommandProvider
      */
     public function getCommands(): array
     {
-        return [new DoctorCommand(), new ResolveCommand($this->plugin)];
+        return Guard::run(fn (): array => [new DoctorCommand(), new ResolveCommand($this->plugin)], static fn (): array => []);
     }
 }

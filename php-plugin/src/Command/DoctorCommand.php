@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Session;
 use Composer\Command\BaseCommand;
@@ -30,6 +31,16 @@ final class DoctorCommand extends BaseCommand
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
+    {
+        return Guard::run(fn (): int => $this->diagnose($input, $output), static function (\Throwable $fault) use ($output): int {
+            // That is the finding.
+            $output->writeln(array_merge(['Allegro has made a mistake:'], Guard::describe($fault)), OutputInterface::OUTPUT_RAW);
+
+            return 1;
+        });
+    }
+
+    private function diagnose(InputInterface $input, OutputInterface $output): int
     {
         $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer();
         $diagnosis = Diagnosis::of(

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Guard;
+use Allegro\Plugin\Internals;
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\Exceptions;
 use Allegro\Plugin\Resolve\Explanation;
@@ -17,6 +19,7 @@ use Composer\Composer;
 use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\Package\Locker;
 use Seld\JsonLint\ParsingException;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
@@ -31,6 +34,12 @@ final class ResolveCommand extends UpdateCommand
 {
     /** Exit code if something stays affected: what Composer's own commands say then (`Installer::ERROR_AUDIT_FAILED`). */
     public const STILL_AFFECTED = 5;
+
+    /** What the first update has ended with; null before that. */
+    private ?int $exit = null;
+
+    /** @var array{string, string|false}|null path and former text of the lock, where options of ours are given */
+    private ?array $lock = null;
 
     /**
      * @param Plugin $plugin
@@ -65,16 +74,75 @@ final class ResolveCommand extends UpdateCommand
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
+        $this->exit = $this->lock = null;
+
+        return Guard::run(fn (): int => $this->resolve($input, $output), fn (): int => $this->updateInstead($input, $output));
+    }
+
+    /**
+     * Composer's own update, after a fault of ours. What only we can do is refused, and nothing is written then.
+     */
+    private function updateInstead(InputInterface $input, OutputInterface $output): int
+    {
+        if ($input->getOption('install') !== true) {
+            $input->setOption('no-install', true);
+        }
+        $ours = array_filter(['--security-only', '--diff', '--explain'], static fn (string $option): bool => $input->hasParameterOption($option));
+        $extra = $this->composer()->getPackage()->getExtra()['allegro'] ?? [];
+        foreach (['exceptions', 'parent'] as $key) {
+            if (isset($extra[$key]) && $this->exit === null) {
+                $ours[] = 'extra.allegro.'.$key;
+            }
+        }
+        if ($ours === []) {
+            return $this->exit ?? (int) parent::execute($input, $output);
+        }
+        $isAsBefore = $this->exit === null;
+        if ($this->lock !== null && $input->getOption('install') !== true) {
+            [$path, $text] = $this->lock;
+            $isAsBefore = $text === false ? !file_exists($path) || @unlink($path) : @file_put_contents($path, $text) === strlen($text);
+        }
+        $this->getIO()->writeError(sprintf(
+            '<error>Allegro: %s can not be done because of that mistake%s.</error>',
+            implode(' and ', $ours),
+            $isAsBefore ? '; composer.lock is as it was' : ', the lock is written'
+        ), true, IOInterface::QUIET);
+
+        return 1;
+    }
+
+    private function composer(): Composer
+    {
+        // The typed method comes with 2.3.
+        return Guard::out(fn (): Composer => method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true));
+    }
+
+    private function resolve(InputInterface $input, OutputInterface $output): int
+    {
         $session = $this->plugin->session();
         $session === null || $session->beginResolve();
         if ($input->getOption('install') !== true) {
             $input->setOption('no-install', true);
         }
+        try {
+            return $this->chosen($input, $output);
+        } catch (SettingException $e) {
+            $this->getIO()->writeError('<error>'.OutputFormatter::escape($e->getMessage()).'</error>', true, IOInterface::QUIET);
+
+            return 1;
+        }
+    }
+
+    /**
+     * @throws SettingException
+     */
+    private function chosen(InputInterface $input, OutputInterface $output): int
+    {
         $diff = $this->format($input);
         $names = $input->getOption('explain');
         // Loaded before a package changes, so that an update of the plugin mixes no versions.
         $names === [] || class_exists(Explanation::class);
-        $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true);
+        $composer = $this->composer();
         $locker = $composer->getLocker();
         $before = null;
         try {
@@ -82,13 +150,11 @@ final class ResolveCommand extends UpdateCommand
         } catch (ParsingException $e) {
             // Composer writes another.
         }
-        try {
-            $exit = $this->choose($composer, $input, $output);
-        } catch (SettingException $e) {
-            $this->getIO()->writeError('<error>'.OutputFormatter::escape($e->getMessage()).'</error>', true, IOInterface::QUIET);
-
-            return 1;
+        if ($diff !== null || $names !== [] || $input->getOption('security-only') === true) {
+            $path = Internals::of($locker, Locker::class)['lockFile']->getPath();
+            $this->lock = [$path, is_file($path) ? file_get_contents($path) : false];
         }
+        $exit = $this->choose($composer, $input, $output);
         if (!in_array($exit, [0, self::STILL_AFFECTED], true) || !$locker->isLocked()) {
             return $exit;
         }
@@ -113,6 +179,8 @@ final class ResolveCommand extends UpdateCommand
 
     /**
      * How the difference is to be shown, if it is.
+     *
+     * @throws SettingException
      */
     private function format(InputInterface $input): ?string
     {
@@ -123,17 +191,25 @@ final class ResolveCommand extends UpdateCommand
         // Without a value it is null, or with the consoles of older Composers what it is by default.
         $diff = is_string($diff) ? $diff : LockDiff::FORMATS[0];
         if (!in_array($diff, LockDiff::FORMATS, true)) {
-            throw new \InvalidArgumentException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
+            throw new SettingException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
         }
         if ($diff !== LockDiff::FORMATS[0]) {
             if ($input->getOption('explain') !== []) {
-                throw new \InvalidArgumentException('--explain is text: it can not be had together with --diff='.$diff);
+                throw new SettingException('--explain is text: it can not be had together with --diff='.$diff);
             }
             // New Composers tell the result of the audit on standard output, where a program reads ours.
             $input->hasOption('no-audit') && $input->setOption('no-audit', true);
         }
 
         return $diff;
+    }
+
+    private function update(InputInterface $input, OutputInterface $output): int
+    {
+        $exit = Guard::out(fn (): int => (int) parent::execute($input, $output));
+        $this->exit ??= $exit;
+
+        return $exit;
     }
 
     /**
@@ -145,7 +221,7 @@ final class ResolveCommand extends UpdateCommand
     {
         $io = $this->getIO();
         $root = $composer->getPackage();
-        $update = fn (InputInterface $input, OutputInterface $output): int => (int) parent::execute($input, $output);
+        $update = fn (InputInterface $input, OutputInterface $output): int => $this->update($input, $output);
         $session = $this->plugin->session();
         $resolve = static function () use ($composer, $session, $update, $input, $output): int {
             $resolution = $session === null ? null : $session->resolution($composer);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Composer\EventDispatcher\Event;
 use Composer\EventDispatcher\EventDispatcher;
 use Composer\Plugin\PreFileDownloadEvent;
@@ -42,6 +43,12 @@ final class AnnouncedDownload extends EventDispatcher
             return $this->dispatcher->dispatch($eventName, $event);
         }
         $this->answered = true;
+
+        return Guard::run(fn (): int => $this->answer($event), fn (): int => $this->dispatcher->dispatch($eventName, $event));
+    }
+
+    private function answer(PreFileDownloadEvent $event): int
+    {
         $event->setProcessedUrl($this->url);
         if ($this->customKey !== null) {
             $event->setCustomCacheKey($this->customKey);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Composer\Util\Filesystem;
 
 /**
@@ -45,12 +46,10 @@ final class AtomicFilesystem extends Filesystem
      */
     public function filePutContentsIfModified($path, $content)
     {
-        $current = @file_get_contents($path);
-        if ($current === $content) {
-            return 0;
-        }
-
-        return self::put($path, $content);
+        return Guard::run(
+            static fn () => @file_get_contents($path) === $content ? 0 : self::put($path, $content),
+            fn () => parent::filePutContentsIfModified($path, $content)
+        );
     }
 
     /**
@@ -83,9 +82,9 @@ final class AtomicFilesystem extends Filesystem
         // Named before it is there: a signal may end the process between any two lines, and nothing is to be left.
         if (self::$unfinished === null) {
             self::$unfinished = [];
-            register_shutdown_function(static function (): void {
+            register_shutdown_function(static fn () => Guard::restore(static function (): void {
                 array_map([self::class, 'discard'], array_keys(self::$unfinished ?? []));
-            });
+            }));
         }
         self::$unfinished[$temporary] = true;
         $written = @file_put_contents($temporary, $content);
@@ -180,6 +179,6 @@ final class AtomicFilesystem extends Filesystem
         $error = error_get_last();
         self::discard($temporary);
 
-        throw new \RuntimeException($path.' could not be written: '.($error['message'] ?? 'unknown error'));
+        throw new UnwritableException($path.' could not be written: '.($error['message'] ?? 'unknown error'));
     }
 }

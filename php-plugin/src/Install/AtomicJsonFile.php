@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Composer\Json\JsonFile;
 
 /**
@@ -19,6 +20,17 @@ class AtomicJsonFile extends JsonFile
      * @return void
      */
     public function write(array $hash, $options = JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE)
+    {
+        Guard::run(
+            fn () => $this->replace($hash, $options),
+            fn () => parent::write($hash, $options)
+        );
+    }
+
+    /**
+     * @param array<mixed> $hash
+     */
+    private function replace(array $hash, int $options): void
     {
         $path = $this->getPath();
         $current = @file_get_contents($path);

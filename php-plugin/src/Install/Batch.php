@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
@@ -93,10 +94,7 @@ final class Batch
         $this->process = $process;
         $this->programs = new Programs($composer);
         // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
-        register_shutdown_function(function (): void {
-            $this->flushRepository();
-            $this->sweep();
-        });
+        register_shutdown_function(fn () => Guard::restore(fn () => $this->flushRepository(), fn () => $this->sweep()));
     }
 
     /**
@@ -200,7 +198,6 @@ final class Batch
         if ($this->armed) {
             return;
         }
-        $this->armed = true;
         $this->deferWrites();
         // Composer's bar would count our one process; it would stand in the middle of what we say.
         $this->composer->getInstallationManager()->setOutputProgress(false);
@@ -211,6 +208,7 @@ final class Batch
             $this->forget();
         };
         Wake::when($this->composer->getLoop(), $this->process, $fire);
+        $this->armed = true;
     }
 
     /**
@@ -227,7 +225,7 @@ final class Batch
         $wanted = array_values(array_filter($this->wanted, static fn (array $one): bool => $one[0]->state === Ticket::WAITING));
         $this->wanted = [];
         if ($wanted !== []) {
-            $this->prepare($wanted);
+            Guard::run(fn () => $this->prepare($wanted), fn () => $this->declineAll($wanted));
         }
         $this->begin();
         while ($this->work !== []) {
@@ -238,17 +236,37 @@ final class Batch
                 continue;
             }
             try {
-                $this->writes === null || $this->writes->prime();
+                Guard::attempt(fn () => $this->writes?->prime());
                 $resolve($work());
             } catch (\Throwable $e) {
                 $reject($e);
             }
         }
-        foreach ($this->programs->separateStrays() as $failure) {
-            $this->report->notice($failure);
+        Guard::restore(
+            fn () => array_map([$this->report, 'notice'], $this->programs->separateStrays()),
+            fn () => $this->emptyTrash(),
+            fn () => $this->tidy()
+        );
+    }
+
+    /**
+     * Hands over to Composer whatever is still open of a round in which something of ours has failed.
+     *
+     * @param list<array{Ticket, callable, callable}> $wanted
+     */
+    private function declineAll(array $wanted): void
+    {
+        foreach ($wanted as [$ticket, $resolve]) {
+            if ($ticket->isSettled) {
+                continue;
+            }
+            if ($ticket->state === Ticket::READY) {
+                $ticket->isSettled = true;
+                $resolve($ticket->fileName);
+            } else {
+                $this->decline($ticket, $resolve, null);
+            }
         }
-        $this->emptyTrash();
-        $this->tidy();
     }
 
     /**
@@ -308,7 +326,11 @@ final class Batch
         } catch (EngineException $e) {
             $this->engines->giveUp($e->getMessage());
         } catch (\Throwable $e) {
+            if (!Guard::passes($e)) {
+                throw $e;
+            }
             foreach ($open as [$ticket, $resolve, $reject]) {
+                $ticket->isSettled = true;
                 $reject($e);
             }
             $open = [];
@@ -394,15 +416,26 @@ final class Batch
                 }
                 try {
                     $this->dispatchDownloaded($ticket, $answer['archive'] ?? null);
+                } catch (DeclinedException $e) {
+                    $this->discard($ticket);
+                    $this->decline($ticket, $resolve, $e->getMessage());
+
+                    return;
                 } catch (\Throwable $e) {
+                    if (!Guard::passes($e)) {
+                        throw $e;
+                    }
+                    $ticket->isSettled = true;
                     $reject($e);
 
                     return;
                 }
+                $ticket->isSettled = true;
                 $resolve($ticket->fileName);
 
                 return;
             case 'failed':
+                $ticket->isSettled = true;
                 $ticket->state = Ticket::DECLINED;
                 $message = $answer['message'];
                 if (is_string($answer['hint'] ?? null)) {
@@ -425,8 +458,9 @@ final class Batch
     private function decline(Ticket $ticket, callable $resolve, ?string $reason): void
     {
         $ticket->state = Ticket::DECLINED;
+        $ticket->isSettled = true;
         if ($reason !== null) {
-            $this->report->declined($ticket->package->getName(), $reason);
+            Guard::attempt(fn () => $this->report->declined($ticket->package->getName(), $reason));
         }
         try {
             $resolve(($ticket->fallBack)($ticket->isSaid));
@@ -562,8 +596,8 @@ final class Batch
             return;
         }
         // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
-        if (!copy($archive, $ticket->fileName)) {
-            throw new \RuntimeException('Could not copy '.$archive.' to '.$ticket->fileName);
+        if (!@copy($archive, $ticket->fileName)) {
+            throw new DeclinedException('its archive can not be put where listeners look for it');
         }
         $event = new PostFileDownloadEvent(
             PluginEvents::POST_FILE_DOWNLOAD,
@@ -573,15 +607,34 @@ final class Batch
             'package',
             $ticket->package
         );
-        $dispatcher->dispatch($event->getName(), $event);
+        Guard::out(static fn () => $dispatcher->dispatch($event->getName(), $event));
         if (!self::sameContent($archive, $ticket->fileName)) {
             // What is staged is not what shall be installed.
-            $ticket->state = Ticket::DECLINED;
-            $this->trash[(string) $ticket->stage] = 'files of '.$ticket->package->getName();
-            $ticket->stage = null;
-            --$this->ready;
+            $this->discard($ticket);
             $this->listenerChanged($ticket->package);
         }
+    }
+
+    /**
+     * Throws away what is staged of a package: Composer unpacks it.
+     */
+    public function discard(Ticket $ticket): void
+    {
+        $ticket->state = Ticket::DECLINED;
+        if ($ticket->stage !== null) {
+            $this->trash[$ticket->stage] = 'files of '.$ticket->package->getName();
+            $ticket->stage = null;
+            --$this->ready;
+        }
+    }
+
+    /**
+     * Forgets a package that Composer is going to install after all.
+     */
+    public function withdraw(Ticket $ticket): void
+    {
+        $this->discard($ticket);
+        $this->placed = array_values(array_filter($this->placed, static fn (array $placed): bool => $placed['path'] !== $ticket->path));
     }
 
     /**
@@ -700,6 +753,17 @@ final class Batch
         return true;
     }
 
+    /**
+     * Brings back what was moved out of the way, unless something else is there by now.
+     */
+    public function bringBack(string $path): void
+    {
+        $trash = array_search($path, $this->trash, true);
+        if (is_string($trash) && !file_exists($path) && !is_link($path) && @rename($trash, $path)) {
+            unset($this->trash[$trash]);
+        }
+    }
+
     private function emptyTrash(): void
     {
         if ($this->trash === []) {
@@ -769,6 +833,20 @@ final class Batch
         }
         --$this->ready;
         $this->tidy();
+    }
+
+    /**
+     * Tells whether a package of this run was placed at a path, or below it.
+     */
+    public function isTaken(string $path): bool
+    {
+        foreach ($this->placed as $placed) {
+            if (str_starts_with($placed['path'].'/', rtrim($path, '/').'/')) {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /**

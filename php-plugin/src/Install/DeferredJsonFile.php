@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Composer\IO\IOInterface;
 
 /**
@@ -29,7 +30,8 @@ final class DeferredJsonFile extends AtomicJsonFile
      */
     public function getPath(): string
     {
-        $this->writes->beforeWrite(array_slice(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3), 1));
+        $trace = array_slice(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3), 1);
+        Guard::run(fn () => $this->writes->beforeWrite($trace), fn () => $this->writes->giveUp());
 
         return parent::getPath();
     }
@@ -39,7 +41,7 @@ final class DeferredJsonFile extends AtomicJsonFile
      */
     public function exists(): bool
     {
-        $this->writes->beforeRead();
+        Guard::run(fn () => $this->writes->beforeRead(), fn () => $this->writes->giveUp());
 
         return parent::exists();
     }
@@ -53,7 +55,8 @@ final class DeferredJsonFile extends AtomicJsonFile
      */
     public function write(array $hash, $options = JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE)
     {
-        if (!$this->writes->putOff($hash)) {
+        $isPutOff = Guard::run(fn (): bool => $this->writes->putOff($hash), fn (): bool => $this->writes->writeInstead($hash));
+        if (!$isPutOff) {
             parent::write($hash, $options);
         }
     }

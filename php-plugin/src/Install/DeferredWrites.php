@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Composer;
 use Composer\Installer\InstallationManager;
@@ -12,6 +13,7 @@ use Composer\IO\IOInterface;
 use Composer\Json\JsonFile;
 use Composer\Repository\FilesystemRepository;
 use Composer\Repository\InstalledFilesystemRepository;
+use Composer\Util\Filesystem;
 
 /**
  * The installed packages, written once at the end of the operations instead of after each of them.
@@ -39,6 +41,11 @@ final class DeferredWrites
         PackageEvents::PRE_PACKAGE_UNINSTALL,
         PackageEvents::POST_PACKAGE_UNINSTALL,
     ];
+
+    /** Put back when something of ours fails. */
+    private ?JsonFile $file = null;
+
+    private ?Filesystem $filesystem = null;
 
     /** What a write that was put off would have been called with: the dev mode. */
     private ?bool $pending = null;
@@ -88,6 +95,8 @@ final class DeferredWrites
         }
         // Read before the file is replaced.
         $repository->getPackages();
+        $writes->file = $file;
+        $writes->filesystem = $writes->get('filesystem');
         $writes->set('file', new DeferredJsonFile($file->getPath(), $writes, $io));
         $writes->set('filesystem', new AtomicFilesystem());
 
@@ -110,8 +119,67 @@ final class DeferredWrites
     public function flush(): void
     {
         if ($this->pending !== null) {
-            $this->repository->write($this->pending, $this->composer->getInstallationManager());
+            $this->write($this->pending);
         }
+    }
+
+    private function write(bool $isDev): void
+    {
+        Guard::out(fn () => $this->repository->write($isDev, $this->composer->getInstallationManager()));
+    }
+
+    /**
+     * Makes the repository Composer's own again, after a fault of ours, and writes what was put off.
+     */
+    public function giveUp(): void
+    {
+        $pending = $this->pending;
+        $this->pending = null;
+        $this->reveal();
+        $this->restore();
+        if ($pending !== null) {
+            $packages = $this->get('packages');
+            $this->set('packages', $packages ?? $this->last);
+            $this->write($pending);
+            $this->set('packages', $packages);
+        }
+    }
+
+    /**
+     * Has Composer write everything, after a fault of ours in the middle of a write: what that was about to write may
+     * be without packages.
+     *
+     * @param array<mixed> $data
+     *
+     * @return true it is written
+     */
+    public function writeInstead(array $data): bool
+    {
+        $this->pending = null;
+        $this->reveal();
+        $this->restore();
+        $this->write(($data['dev'] ?? false) === true);
+
+        return true;
+    }
+
+    /**
+     * Shows the repository its packages again.
+     */
+    private function reveal(): void
+    {
+        $hidden = $this->hidden;
+        $this->hidden = null;
+        if ($hidden !== null) {
+            $this->set('packages', $hidden);
+        }
+    }
+
+    private function restore(): void
+    {
+        $this->set('dumpVersions', true);
+        $this->set('file', $this->file);
+        $this->set('filesystem', $this->filesystem);
     }
 
     /**

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Json\JsonFile;
 use Composer\Package\Link;
@@ -60,9 +61,11 @@ final class IndexedLocker extends Locker
      */
     public function setLockData(...$arguments): bool
     {
-        if ($this->beforeWrite !== null) {
-            ($this->beforeWrite)(array_merge($arguments[0], $arguments[1] ?? []));
-        }
+        Guard::attempt(function () use ($arguments): void {
+            if ($this->beforeWrite !== null) {
+                ($this->beforeWrite)(array_merge($arguments[0], $arguments[1] ?? []));
+            }
+        });
 
         return parent::setLockData(...$arguments);
     }
@@ -78,18 +81,26 @@ final class IndexedLocker extends Locker
      */
     public function getMissingRequirementInfo(RootPackageInterface $package, $includeDev): array
     {
-        $lock = $this->getLockData();
+        return Guard::attempt(fn (): bool => $this->isMet($package, (bool) $includeDev)) === true
+            ? []
+            : parent::getMissingRequirementInfo($package, $includeDev);
+    }
+
+    /**
+     * Whether the lock holds everything that a project requires, beyond doubt.
+     */
+    private function isMet(RootPackageInterface $package, bool $includeDev): bool
+    {
+        $lock = Guard::out(fn (): array => $this->getLockData());
         $packages = $lock['packages'] ?? [];
         $dev = $lock['packages-dev'] ?? null;
         try {
-            $met = $this->meets($packages, $package->getRequires())
+            return $this->meets($packages, $package->getRequires())
                 && (!$includeDev || (is_array($dev) && $this->meets(array_merge($packages, $dev), $package->getDevRequires())));
         } catch (\UnexpectedValueException $e) {
             // No version, or no constraint: Composer says so in its own way.
-            $met = false;
+            return false;
         }
-
-        return $met ? [] : parent::getMissingRequirementInfo($package, $includeDev);
     }
 
     /**

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Json\JsonFile;
 
@@ -36,10 +37,12 @@ final class LockFile extends JsonFile
     {
         self::$written = null;
         $text = parent::encode(...$arguments);
-        $read = is_array($arguments[0]) ? self::asRead($arguments[0]) : null;
-        if ($read !== null) {
-            self::$written = [$text, $read];
-        }
+        Guard::attempt(static function () use ($text, $arguments): void {
+            $read = is_array($arguments[0]) ? self::asRead($arguments[0]) : null;
+            if ($read !== null) {
+                self::$written = [$text, $read];
+            }
+        });
 
         return $text;
     }
@@ -53,15 +56,24 @@ final class LockFile extends JsonFile
      */
     public static function parseJson(...$arguments)
     {
+        return Guard::attempt(static fn (): ?array => self::known($arguments[0] ?? null)) ?? parent::parseJson(...$arguments);
+    }
+
+    /**
+     * Returns what a text means if it is the one that was written last.
+     *
+     * @return array<mixed>|null
+     */
+    private static function known(mixed $json): ?array
+    {
         [$text, $read] = self::$written ?? [null, null];
-        if ($text !== null && is_string($arguments[0]) && rtrim($arguments[0], "\n") === $text) {
-            // It is asked for once; then the locker has it.
-            self::$written = null;
-
-            return $read;
+        if ($text === null || !is_string($json) || rtrim($json, "\n") !== $text) {
+            return null;
         }
+        // It is asked for once; then the locker has it.
+        self::$written = null;
 
-        return parent::parseJson(...$arguments);
+        return $read;
     }
 
     /**

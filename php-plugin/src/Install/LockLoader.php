@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Package\BasePackage;
 use Composer\Package\CompletePackage;
@@ -36,15 +37,30 @@ final class LockLoader extends ArrayLoader
      */
     public function load(array $config, $class = CompletePackage::class): BasePackage
     {
+        return Guard::run(
+            fn (): BasePackage => $this->loadOnce($config, $class),
+            function () use ($config, $class): BasePackage {
+                $this->known = [];
+
+                return parent::load($config, $class);
+            }
+        );
+    }
+
+    /**
+     * @param array<mixed> $config
+     */
+    private function loadOnce(array $config, string $class): BasePackage
+    {
         $name = $config['name'] ?? null;
         if ($class !== CompletePackage::class || !is_string($name)) {
-            return parent::load($config, $class);
+            return Guard::out(fn (): BasePackage => parent::load($config, $class));
         }
         // Arrays that are one and the same are equal at once.
         if (isset($this->known[$name]) && $this->known[$name][0] === $config) {
             return clone $this->known[$name][1];
         }
-        $package = parent::load($config, $class);
+        $package = Guard::out(fn (): BasePackage => parent::load($config, $class));
         // An alias has its package with it, which would be the same for all.
         if (get_class($package) === CompletePackage::class) {
             $this->known[$name] = [$config, clone $package];

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Io\SaidOnce;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
@@ -64,9 +66,39 @@ trait StoreDownloads
      */
     public function download(PackageInterface $package, $path, ?PackageInterface $prevPackage = null, $output = true): PromiseInterface
     {
-        $fallBack = function () use ($package, $path, $prevPackage, $output): PromiseInterface {
-            return parent::download($package, $path, $prevPackage, $output);
+        $byComposer = fn (): PromiseInterface => parent::download($package, $path, $prevPackage, $output);
+        /** @var array{string, string|null}|null $announced */
+        $announced = null;
+        $announce = function (string $url) use ($package, &$announced): array {
+            return $announced = $this->announceDownload($package, $url);
         };
+
+        return Guard::run(
+            fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, $byComposer, $announce),
+            function () use ($package, $byComposer, &$announced): PromiseInterface {
+                $ticket = $this->tickets[$package] ?? null;
+                if ($ticket !== null) {
+                    $ticket->state = Ticket::DECLINED;
+                    unset($this->tickets[$package]);
+                }
+
+                return $announced === null ? $byComposer() : $this->withoutAnnouncing($announced[0], $announced[1], false, $byComposer);
+            }
+        );
+    }
+
+    /**
+     * @param \Closure(): PromiseInterface                   $byComposer
+     * @param \Closure(string): array{string, string|null} $announce    dispatches PRE_FILE_DOWNLOAD
+     */
+    private function downloadNatively(
+        PackageInterface $package,
+        string $path,
+        bool $output,
+        \Closure $byComposer,
+        \Closure $announce
+    ): PromiseInterface {
+        $fallBack = static fn (): PromiseInterface => Guard::out($byComposer);
         // A plugin of the batch before is active by now; its listeners look at what is recorded.
         if ($this->batch !== null) {
             $this->batch->flushRepository();
@@ -91,9 +123,9 @@ trait StoreDownloads
         $fileName = $this->getFileName($package, $path);
         $this->ensureDirectories($package, $path, $fileName);
 
-        [$url, $customKey] = $this->announceDownload($package, $this->processUrl($package, $urls[0]));
+        [$url, $customKey] = $announce($this->processUrl($package, $urls[0]));
         $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
-            return $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack);
+            return Guard::run(fn (): PromiseInterface => $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack), $fallBack);
         };
         $archive = null;
         $writable = false;
@@ -119,16 +151,21 @@ trait StoreDownloads
     private function ensureDirectories(PackageInterface $package, string $path, string $fileName): void
     {
         if ($this->exists($path) || !$this->batch->putOffDirectory($package, $path)) {
-            $this->filesystem->ensureDirectoryExists($path);
-            $this->filesystem->ensureDirectoryExists(dirname($fileName));
+            $this->makeDirectory($path);
+            $this->makeDirectory(dirname($fileName));
 
             return;
         }
         foreach ([dirname($path), dirname($fileName)] as $dir) {
             if ($this->batch->isFirst($dir)) {
-                $this->filesystem->ensureDirectoryExists($dir);
+                $this->makeDirectory($dir);
             }
         }
+    }
+
+    private function makeDirectory(string $path): void
+    {
+        Guard::out(fn () => $this->filesystem->ensureDirectoryExists($path));
     }
 
     private function exists(string $path): bool
@@ -162,8 +199,8 @@ trait StoreDownloads
         ?string $customKey,
         bool $writable
     ): PromiseInterface {
-        return $fallBack()->then(function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable) {
-            $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
+        $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
+        $want = function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable, $inPlace): PromiseInterface {
             if (!Batch::sameContent($archive, $fileName)) {
                 $this->batch->listenerChanged($package);
 
@@ -174,7 +211,13 @@ trait StoreDownloads
             $this->tickets[$package] = $ticket;
 
             return $this->batch->want($ticket);
-        });
+        };
+
+        return $fallBack()->then(fn (): PromiseInterface => Guard::run($want, function () use ($package, $inPlace): PromiseInterface {
+            unset($this->tickets[$package]);
+
+            return $inPlace();
+        }));
     }
 
     /**
@@ -211,7 +254,7 @@ trait StoreDownloads
             return [$url, null];
         }
         $event = new PreFileDownloadEvent(PluginEvents::PRE_FILE_DOWNLOAD, $this->httpDownloader, $url, 'package', $package);
-        $this->eventDispatcher->dispatch($event->getName(), $event);
+        Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
 
         return [$event->getProcessedUrl(), $event->getCustomCacheKey()];
     }
@@ -221,17 +264,27 @@ trait StoreDownloads
      */
     public function install(PackageInterface $package, $path, $output = true): PromiseInterface
     {
-        $ticket = $this->ticket($package);
-        if ($ticket === null) {
+        if (!$this->isReady($package)) {
             return parent::install($package, $path, $output);
         }
-        if ($output) {
-            $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
-        }
-        $this->beforePlugin($package);
-        $this->clear($package, $path);
+        $ticket = $this->tickets[$package];
 
-        return $this->placeLater($ticket, $path);
+        return Guard::run(function () use ($ticket, $package, $path, $output): PromiseInterface {
+            if ($output) {
+                $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
+            }
+            $ticket->isOperationSaid = true;
+            $this->beforePlugin($package);
+            $this->clear($package, $path);
+
+            return $this->placeLater($ticket, $path);
+        }, function () use ($ticket, $package, $path, $output): PromiseInterface {
+            if ($output && !$ticket->isOperationSaid) {
+                $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
+            }
+
+            return $this->installByComposer($ticket, $path);
+        });
     }
 
     /**
@@ -239,17 +292,30 @@ trait StoreDownloads
      */
     public function update(PackageInterface $initial, PackageInterface $target, $path): PromiseInterface
     {
-        $ticket = $this->ticket($target);
-        if ($ticket === null) {
+        if (!$this->isReady($target)) {
             return parent::update($initial, $target, $path);
         }
-        $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
-        $this->beforePlugin($target);
+        $ticket = $this->tickets[$target];
 
-        // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
-        // packages may share a directory.
-        return $this->placeLater($ticket, $path, function () use ($target, $path): void {
-            $this->clear($target, $path);
+        return Guard::run(function () use ($ticket, $initial, $target, $path): PromiseInterface {
+            $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
+            $ticket->isOperationSaid = true;
+            $this->beforePlugin($target);
+
+            // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
+            // packages may share a directory.
+            return $this->placeLater($ticket, $path, fn () => Guard::run(
+                fn () => $this->clear($target, $path),
+                static function () use ($ticket): void {
+                    $ticket->isGivenUp = true;
+                }
+            ));
+        }, function () use ($ticket, $initial, $target, $path): PromiseInterface {
+            if (!$ticket->isOperationSaid) {
+                $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
+            }
+
+            return $this->installByComposer($ticket, $path);
         });
     }
 
@@ -258,15 +324,29 @@ trait StoreDownloads
      */
     public function remove(PackageInterface $package, $path, $output = true): PromiseInterface
     {
-        if ($this->retired || $this->batch === null || !$this->batch->available() || is_link($path) || !is_dir($path)) {
-            return parent::remove($package, $path, $output);
-        }
-        if ($output) {
-            $this->io->writeError('  - '.UninstallOperation::format($package));
-        }
+        $isSaid = false;
 
-        return $this->batch->later(function () use ($package, $path): ?PromiseInterface {
-            return $this->batch->moveAside($path) ? null : parent::remove($package, $path, false);
+        return Guard::run(function () use ($package, $path, $output, &$isSaid): PromiseInterface {
+            if ($this->retired || $this->batch === null || !$this->batch->available() || is_link($path) || !is_dir($path)) {
+                return Guard::out(fn (): PromiseInterface => parent::remove($package, $path, $output));
+            }
+            if ($output) {
+                $this->io->writeError('  - '.UninstallOperation::format($package));
+            }
+            $isSaid = true;
+
+            return $this->batch->later(fn (): ?PromiseInterface => Guard::run(
+                fn (): ?PromiseInterface => $this->batch->moveAside($path)
+                    ? null
+                    : Guard::out(fn (): PromiseInterface => parent::remove($package, $path, false)),
+                function () use ($package, $path): PromiseInterface {
+                    Guard::restore(fn () => $this->batch->bringBack($path));
+
+                    return parent::remove($package, $path, false);
+                }
+            ));
+        }, function () use ($package, $path, $output, &$isSaid): PromiseInterface {
+            return parent::remove($package, $path, $output && !$isSaid);
         });
     }
 
@@ -275,6 +355,19 @@ trait StoreDownloads
      */
     public function cleanup($type, PackageInterface $package, $path, ?PackageInterface $prevPackage = null): PromiseInterface
     {
+        return Guard::run(
+            fn (): PromiseInterface => $this->cleanupNatively((string) $type, $package, (string) $path, $prevPackage),
+            function () use ($type, $package, $path, $prevPackage): PromiseInterface {
+                unset($this->tickets[$package]);
+
+                return parent::cleanup($type, $package, $path, $prevPackage);
+            }
+        );
+    }
+
+    private function cleanupNatively(string $type, PackageInterface $package, string $path, ?PackageInterface $prevPackage): PromiseInterface
+    {
+        $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
         $ticket = $this->tickets[$package] ?? null;
         if ($ticket !== null && $ticket->state === Ticket::PLACED) {
             unset($this->tickets[$package]);
@@ -288,7 +381,7 @@ trait StoreDownloads
                 || !str_starts_with($path, $this->vendorDir().'/')
                 || (!$ticket->hasFiles && $this->isEmpty($path));
 
-            return $mayBeEmpty ? parent::cleanup($type, $package, $path, $prevPackage) : \React\Promise\resolve(null);
+            return $mayBeEmpty ? Guard::out($byComposer) : \React\Promise\resolve(null);
         }
         $declined = $ticket !== null && $ticket->state === Ticket::DECLINED;
         if (isset($this->done[$package]) || ($ticket !== null && !$declined)) {
@@ -305,7 +398,7 @@ trait StoreDownloads
         }
         $this->done[$package] = true;
 
-        return parent::cleanup($type, $package, $path, $prevPackage);
+        return Guard::out($byComposer);
     }
 
     /**
@@ -319,19 +412,20 @@ trait StoreDownloads
         if ($ticket === null || $ticket->package !== $package || $ticket->stage === null) {
             return parent::extract($package, $file, $path);
         }
-        // One directory at the top: the parent takes its content, whatever that is.
-        if (!@rename($ticket->stage, $path.'/content')) {
-            throw new RefusedException('Allegro: '.$ticket->stage.' can not be moved to '.$path);
-        }
 
-        return \React\Promise\resolve(null);
+        return Guard::run(static function () use ($ticket, $path): PromiseInterface {
+            // One directory at the top: the parent takes its content, whatever that is.
+            if (!@rename($ticket->stage, $path.'/content')) {
+                throw new RefusedException('Allegro: '.$ticket->stage.' can not be moved to '.$path);
+            }
+
+            return \React\Promise\resolve(null);
+        }, static fn (): never => throw new Abandoned());
     }
 
-    private function ticket(PackageInterface $package): ?Ticket
+    private function isReady(PackageInterface $package): bool
     {
-        $ticket = $this->tickets[$package] ?? null;
-
-        return $ticket !== null && $ticket->state === Ticket::READY ? $ticket : null;
+        return isset($this->tickets[$package]) && $this->tickets[$package]->state === Ticket::READY;
     }
 
     /**
@@ -372,9 +466,48 @@ trait StoreDownloads
      */
     private function placeLater(Ticket $ticket, string $path, ?callable $first = null): PromiseInterface
     {
-        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
-            return $this->place($ticket, $path);
-        }, $ticket, $first);
+        return $this->batch->later(fn (): ?PromiseInterface => Guard::run(
+            fn (): ?PromiseInterface => $ticket->isGivenUp ? $this->installByComposer($ticket, $path) : $this->place($ticket, $path),
+            fn (): PromiseInterface => $this->installByComposer($ticket, $path)
+        ), $ticket, $first);
+    }
+
+    /**
+     * Has Composer download and install a package with which something of ours has failed.
+     */
+    private function installByComposer(Ticket $ticket, string $path): PromiseInterface
+    {
+        $package = $ticket->package;
+        Guard::restore(fn () => $this->batch->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
+
+        return ($ticket->fallBack)(true)->then(function () use ($ticket, $package, $path): PromiseInterface {
+            // Composer empties the directory. What other packages have in it comes back afterwards.
+            $others = $this->takeOut($ticket, $path);
+            $promise = parent::install($package, $path, false);
+
+            return $others === null ? $promise : $promise->then(function () use ($others, $package, $path): void {
+                $this->merge($package, $others, $path);
+                $this->filesystem->removeDirectory($others);
+            });
+        });
+    }
+
+    /**
+     * Takes out what other packages of this run have in a directory; null if that is nothing.
+     */
+    private function takeOut(Ticket $ticket, string $path): ?string
+    {
+        foreach ($ticket->merged as $file) {
+            $this->filesystem->remove($file);
+        }
+        $ticket->merged = [];
+        if (!$this->batch->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
+            return null;
+        }
+        $others = $path.'.'.bin2hex(random_bytes(4));
+        $this->filesystem->rename($path, $others);
+
+        return $others;
     }
 
     /**
@@ -391,12 +524,13 @@ trait StoreDownloads
         // A directory may be renamed over an empty one.
         $placed = $this->isReplaceable($path) && @rename($stage, $path);
         if (!$placed && !is_link($path) && is_dir($path) && $this->isReplaceable($path) && !$this->isEmpty($path)) {
-            $this->merge($ticket->package, $stage, $path);
+            $this->merge($ticket->package, $stage, $path, $ticket);
             $this->filesystem->removeDirectory($stage);
             $placed = true;
         }
         $this->removeCleanupPath($ticket->package, $path);
         if ($placed) {
+            $ticket->stage = null;
             $this->placed($ticket, $path);
 
             return null;
@@ -404,14 +538,20 @@ trait StoreDownloads
         // Another file system, the current directory: Composer's own code knows how to copy.
         $this->extracting = $ticket;
         try {
-            $promise = parent::install($ticket->package, $path, false);
+            $promise = Guard::out(fn (): PromiseInterface => parent::install($ticket->package, $path, false));
+        } catch (Abandoned $e) {
+            return $this->installByComposer($ticket, $path);
         } finally {
             $this->extracting = null;
         }
 
-        return $promise->then(function () use ($ticket, $path): void {
-            $this->placed($ticket, $path);
-        });
+        return $promise->then(
+            fn (): ?PromiseInterface => Guard::run(
+                fn () => $this->placed($ticket, $path),
+                fn (): PromiseInterface => $this->installByComposer($ticket, $path)
+            ),
+            fn (\Throwable $e): PromiseInterface => $e instanceof Abandoned ? $this->installByComposer($ticket, $path) : throw $e
+        );
     }
 
     private function placed(Ticket $ticket, string $path): void
@@ -423,18 +563,21 @@ trait StoreDownloads
 
     /**
      * Moves a package's files into a directory that another package of the round is in, by Composer's rules.
+     *
+     * @param Ticket|null $ticket remembers what was moved
      */
-    private function merge(PackageInterface $package, string $from, string $to): void
+    private function merge(PackageInterface $package, string $from, string $to, ?Ticket $ticket = null): void
     {
         // Since 2.11 Composer leaves nothing out here.
         $leftOut = defined(Platform::class.'::METADATA_NAME_REGEX') ? ['.', '..'] : ['.', '..', '.DS_Store'];
         foreach (array_diff(scandir($from) ?: [], $leftOut) as $name) {
             if (!is_dir($to.'/'.$name)) {
                 $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
+                $ticket === null || $ticket->merged[] = $to.'/'.$name;
             } elseif (is_dir($from.'/'.$name)) {
-                $this->merge($package, $from.'/'.$name, $to.'/'.$name);
+                $this->merge($package, $from.'/'.$name, $to.'/'.$name, $ticket);
             } else {
-                throw new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.');
+                throw Guard::asTheirs(new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.'));
             }
         }
     }

@@ -42,6 +42,18 @@ final class Ticket
     /** The user was told that it is downloaded. */
     public bool $isSaid = false;
 
+    /** The promise of its download is settled. */
+    public bool $isSettled = false;
+
+    /** The user was told that it is installed or updated. */
+    public bool $isOperationSaid = false;
+
+    /** @var list<string> what was moved into a directory that other packages are in, too */
+    public array $merged = [];
+
+    /** Something of ours failed with it: Composer installs it. */
+    public bool $isGivenUp = false;
+
     /** POST_FILE_DOWNLOAD was dispatched for the archive, which is at the file name. */
     public bool $isShown = false;
 

@@ -64,6 +64,7 @@ final class Wake extends ProcessExecutor
             return $this->executor->countActiveJobs();
         }
         Internals::set($this->loop, Loop::class, 'processExecutor', $this->executor);
+        // It guards itself: whatever becomes of it, every promise of the round is settled.
         ($this->fire)();
 
         // The loop looks at what was started by this before it ends.

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Composer\Package\Package;
 
 /**
@@ -27,7 +28,7 @@ final class ZipDownloader extends \Composer\Downloader\ZipDownloader
     {
         if ($this->unpacker === null) {
             try {
-                parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), '');
+                Guard::out(fn () => parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), ''));
             } catch (\InvalidArgumentException $e) {
                 // It has no URL.
             }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Io;
 
+use Allegro\Plugin\Guard;
+
 /**
  * Ctrl-C at a time when Composer has nothing to clean up: the process ends as it would have, but the terminal is tidy.
  */
@@ -26,7 +28,7 @@ final class Interruption
         $before = pcntl_signal_get_handler(SIGINT);
         $async = pcntl_async_signals(true);
         pcntl_signal(SIGINT, static function (int $signal, $details = null) use ($clear, $before): void {
-            $clear();
+            Guard::attempt($clear);
             pcntl_signal(SIGINT, $before);
             if (is_callable($before)) {
                 $before($signal, $details);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Io;
 
+use Allegro\Plugin\Guard;
 use Composer\IO\IOInterface;
 
 /**
@@ -56,7 +57,7 @@ final class Overheard extends PassingIO
      */
     public function writeError($messages, $newline = true, $verbosity = self::NORMAL): void
     {
-        $this->remember($messages, (bool) $newline, (int) $verbosity);
+        Guard::attempt(fn () => $this->remember($messages, (bool) $newline, (int) $verbosity));
         $this->io->writeError($messages, $newline, $verbosity);
     }
 

@@ -4,9 +4,11 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Io;
 
+use Allegro\Plugin\Guard;
 use Composer\IO\ConsoleIO;
 use Composer\IO\IOInterface;
 use Composer\Util\Platform;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
  * What the user sees of us: one progress line while we work, one summary line at the end, notices.
@@ -240,6 +242,19 @@ final class Report
     {
         $this->clear();
         $this->io->writeError('<warning>Allegro: '.$message.'</warning>');
+    }
+
+    /**
+     * Says that Composer does the rest of the run by itself, because of a fault of ours.
+     */
+    public function fault(\Throwable $fault): void
+    {
+        $this->notice('it has made a mistake ('.Guard::name($fault).', more with -v), so Composer does the rest by itself.');
+        if ($this->io->isVerbose()) {
+            foreach (Guard::describe($fault) as $line) {
+                $this->io->writeError('    '.OutputFormatter::escape($line));
+            }
+        }
     }
 
     public function write(string $line): void

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Io;
 
+use Allegro\Plugin\Guard;
 use Symfony\Component\Console\Output\ConsoleOutputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 use Symfony\Component\Console\Output\StreamOutput;
@@ -67,18 +68,29 @@ final class Retold extends StreamOutput
      */
     protected function doWrite($message, $newline): void
     {
-        $line = [(string) $message, (bool) $newline];
-        if (!$this->isSecond) {
-            self::isOwn($line[0]) || $this->said[] = $line;
-        } else {
-            $at = array_search($line, $this->said, true);
-            if ($at !== false) {
-                // What stands before it was said the first time only.
-                $this->said = array_slice($this->said, (int) $at + 1);
-
-                return;
-            }
+        if (Guard::attempt(fn (): bool => $this->isSaid((string) $message, (bool) $newline)) !== true) {
+            parent::doWrite($message, $newline);
         }
-        parent::doWrite($message, $newline);
+    }
+
+    /**
+     * Tells whether a line was said the first time.
+     */
+    private function isSaid(string $message, bool $newline): bool
+    {
+        $line = [$message, $newline];
+        if (!$this->isSecond) {
+            self::isOwn($message) || $this->said[] = $line;
+
+            return false;
+        }
+        $at = array_search($line, $this->said, true);
+        if ($at === false) {
+            return false;
+        }
+        // What stands before it was said the first time only.
+        $this->said = array_slice($this->said, (int) $at + 1);
+
+        return true;
     }
 }

@@ -50,10 +50,20 @@ final class EngineFinder
     public function giveUp(string $reason): void
     {
         if ($this->engine !== null) {
-            $this->engine->close();
-            $this->engine = null;
+            $this->withdraw();
             $this->io->writeError('<warning>Allegro: '.$reason.'; Composer goes on by itself.</warning>');
         }
+    }
+
+    /**
+     * Takes the engine out of use without a word.
+     */
+    public function withdraw(): void
+    {
+        $engine = $this->engine;
+        $this->searched = true;
+        $this->engine = null;
+        $engine === null || $engine->close();
     }
 
     /**

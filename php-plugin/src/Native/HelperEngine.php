@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Native;
 
+use Allegro\Plugin\Guard;
+
 /**
  * The native part in a process of its own: JSON lines over its standard input and output. Started at the first
  * call, ended with Composer.
@@ -48,7 +50,7 @@ final class HelperEngine implements Engine
 
     public function __destruct()
     {
-        $this->close();
+        Guard::restore(fn () => $this->close());
     }
 
     public function warmUp(?int $requirements = null): void

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Guard;
 use Composer\DependencyResolver\ComposerSolver;
 use Composer\DependencyResolver\LockTransaction;
 use Composer\DependencyResolver\SolverProblemsException;
@@ -23,14 +24,18 @@ final class ChosenSolver extends ComposerSolver
      */
     public function solve($request, $filter = null): LockTransaction
     {
-        $resolution = Resolution::under($this->policy);
-        $transaction = $resolution === null ? null : $resolution->transaction($this->pool, $request);
+        // Without it Composer's solver has almost nothing to decide among the chosen versions, and comes to the same.
+        $resolution = Guard::attempt(fn (): ?Resolution => Resolution::under($this->policy));
+        $transaction = $resolution === null ? null : Guard::run(
+            fn (): ?ChosenTransaction => $resolution->transaction($this->pool, $request),
+            static fn (): never => $resolution->abandon()
+        );
         if ($transaction === null) {
             try {
                 return parent::solve($request, $filter);
             } catch (SolverProblemsException $e) {
                 // Before Composer's own words, and only where it has come to the same.
-                $verdict = $resolution === null ? [] : $resolution->verdict();
+                $verdict = $resolution === null ? [] : Guard::attempt(static fn (): array => $resolution->verdict()) ?? [];
                 $verdict === [] || $this->io->writeError($verdict);
 
                 throw $e;

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Guard;
 use Composer\DependencyResolver\Decisions;
 use Composer\DependencyResolver\GenericRule;
 use Composer\DependencyResolver\LockTransaction;
@@ -53,10 +54,18 @@ final class ChosenTransaction extends LockTransaction
 
             return;
         }
+        Guard::run(fn () => $this->divide($this->dev), static fn (): never => throw new DifferentChoice('something failed'));
+    }
+
+    /**
+     * @param array<string, true> $dev
+     */
+    private function divide(array $dev): void
+    {
         $packages = $this->resultPackages['non-dev'];
         $this->resultPackages['dev'] = $this->resultPackages['non-dev'] = [];
         foreach ($packages as $package) {
-            $this->resultPackages[isset($this->dev[$package->getName()]) ? 'dev' : 'non-dev'][] = $package;
+            $this->resultPackages[isset($dev[$package->getName()]) ? 'dev' : 'non-dev'][] = $package;
         }
     }
 

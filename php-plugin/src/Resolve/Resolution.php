@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Install\IndexedLocker;
 use Allegro\Plugin\Install\Sources;
@@ -88,6 +89,31 @@ final class Resolution
      */
     public function run(callable $update, OutputInterface $output): int
     {
+        $manager = $this->composer->getRepositoryManager();
+        $before = $manager->getRepositories();
+        $exit = null;
+        $update = static function () use ($update, &$exit): int {
+            return $exit = Guard::out($update);
+        };
+
+        return Guard::run(fn (): int => $this->runNatively($update, $output), function () use ($update, $manager, $before, &$exit): int {
+            if ($exit !== null) {
+                return $exit;
+            }
+            Guard::restore(
+                static fn () => Internals::set($manager, RepositoryManager::class, 'repositories', $before),
+                fn () => $this->retire('something failed')
+            );
+
+            return $update();
+        });
+    }
+
+    /**
+     * @param callable(): int $update
+     */
+    private function runNatively(callable $update, OutputInterface $output): int
+    {
         SolverClass::replace();
         $this->takeOver();
 
@@ -121,14 +147,25 @@ final class Resolution
         }
         $lock = Internals::of($locker, Locker::class)['lockFile']->getPath();
         $before = self::content($lock);
-        $locker->beforeWrite(function (array $packages) use ($lock, $before): void {
+        $check = function (array $packages) use ($lock, $before): void {
             if (self::content($lock) !== $before) {
-                throw new \RuntimeException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
+                throw new LockChangedException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
             }
             $this->check($packages);
-        });
+        };
+        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), fn (): never => $this->abandon()));
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
+    }
+
+    /**
+     * Has the whole update made once more by Composer alone, because something of ours has failed.
+     *
+     * @throws DifferentChoice
+     */
+    public function abandon(): never
+    {
+        throw new DifferentChoice('something failed');
     }
 
     private static function content(string $file): ?string

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
@@ -41,9 +42,27 @@ final class ResolvedRepository extends ComposerRepository
      */
     public function loadPackages(array $packageNameMap, array $acceptableStabilities, array $stabilityFlags, array $alreadyLoaded = [])
     {
-        $choice = $this->resolution === null ? null : $this->resolution->choiceFor($this);
+        $resolution = $this->resolution;
+        $chosen = $resolution === null ? null : Guard::run(
+            fn (): ?array => $this->chosen($resolution, $packageNameMap),
+            static fn (): never => $resolution->abandon()
+        );
+
+        return $chosen ?? parent::loadPackages($packageNameMap, $acceptableStabilities, $stabilityFlags, $alreadyLoaded);
+    }
+
+    /**
+     * Returns the chosen versions as an answer to {@see loadPackages()}; null if all versions are to be shown.
+     *
+     * @param array<string, mixed> $packageNameMap
+     *
+     * @return array{namesFound: array<string>, packages: array<BasePackage>}|null
+     */
+    private function chosen(Resolution $resolution, array $packageNameMap): ?array
+    {
+        $choice = $resolution->choiceFor($this);
         if ($choice === null) {
-            return parent::loadPackages($packageNameMap, $acceptableStabilities, $stabilityFlags, $alreadyLoaded);
+            return null;
         }
         $namesFound = array_values(array_filter(
             array_map('strval', array_keys($packageNameMap)),
@@ -55,7 +74,7 @@ final class ResolvedRepository extends ComposerRepository
         if (!$this->isShown) {
             $this->isShown = true;
             $versions = array_values(array_intersect_key($choice['versions'], $packageNameMap) + $choice['versions']);
-            $this->resolution->shown($this);
+            $resolution->shown($this);
             unset($choice['versions']);
         }
         $packages = [];

@@ -1,0 +1,12 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin;
+
+/**
+ * An exception that Allegro throws on purpose through code of Composer: the {@see Guard} lets it pass.
+ */
+interface Deliberate extends \Throwable
+{
+}

@@ -1,0 +1,14 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+use Allegro\Plugin\Deliberate;
+
+/**
+ * A file that Composer generates can't be written. The message names it and says why.
+ */
+final class UnwritableException extends \RuntimeException implements Deliberate
+{
+}
