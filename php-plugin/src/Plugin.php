@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin;
 
 use Allegro\Plugin\Command\Commands;
+use Allegro\Plugin\Io\Report;
 use Composer\Composer;
 use Composer\EventDispatcher\EventSubscriberInterface;
 use Composer\Installer\InstallerEvent;
@@ -29,11 +30,13 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
 
     public function activate(Composer $composer, IOInterface $io): void
     {
+        $watch = Guard::watch(static fn (\Throwable $fault, bool $isTold) => $isTold || (new Report($io))->fault($fault));
         Guard::attempt(function () use ($composer, $io): void {
             if (Session::wanted($composer)) {
                 $this->session = Session::open($composer, $io);
             }
         });
+        Guard::forget($watch);
     }
 
     public function deactivate(Composer $composer, IOInterface $io): void

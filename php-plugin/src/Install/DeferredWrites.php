@@ -42,6 +42,9 @@ final class DeferredWrites
         PackageEvents::POST_PACKAGE_UNINSTALL,
     ];
 
+    /** After a fault: with the next write the repository is Composer's own again. */
+    private bool $isGivenUp = false;
+
     /** Put back when something of ours fails. */
     private ?JsonFile $file = null;
 
@@ -155,10 +158,15 @@ final class DeferredWrites
      */
     public function writeInstead(array $data): bool
     {
+        $file = $this->get('file');
         $this->pending = null;
         $this->reveal();
         $this->restore();
         $this->write(($data['dev'] ?? false) === true);
+        // The write in the middle of which we are knows no paths of packages: it is not to go on with them.
+        $this->isGivenUp = true;
+        $this->set('dumpVersions', false);
+        $this->set('file', $file);
 
         return true;
     }
@@ -216,6 +224,11 @@ final class DeferredWrites
         if (($trace[0]['class'] ?? '') !== FilesystemRepository::class || ($trace[0]['function'] ?? '') !== 'write') {
             return;
         }
+        if ($this->isGivenUp) {
+            $this->restore();
+
+            return;
+        }
         $perOperation = ($trace[1]['class'] ?? '') === InstallationManager::class
             && str_contains($trace[1]['function'] ?? '', '{closure');
         $defer = $perOperation && ($this->batch->hasWork() || !$this->batch->hasListeners(...self::PACKAGE_EVENTS));
@@ -238,7 +251,7 @@ final class DeferredWrites
      */
     public function putOff(array $data): bool
     {
-        if ($this->hidden === null) {
+        if ($this->isGivenUp || $this->hidden === null) {
             $this->pending = null;
 
             return false;

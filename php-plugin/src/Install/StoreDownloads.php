@@ -305,7 +305,7 @@ trait StoreDownloads
             // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
             // packages may share a directory.
             return $this->placeLater($ticket, $path, fn () => Guard::run(
-                fn () => $this->clear($target, $path),
+                fn () => $ticket->state === Ticket::READY ? $this->clear($target, $path) : null,
                 static function () use ($ticket): void {
                     $ticket->isGivenUp = true;
                 }
@@ -466,10 +466,17 @@ trait StoreDownloads
      */
     private function placeLater(Ticket $ticket, string $path, ?callable $first = null): PromiseInterface
     {
-        return $this->batch->later(fn (): ?PromiseInterface => Guard::run(
-            fn (): ?PromiseInterface => $ticket->isGivenUp ? $this->installByComposer($ticket, $path) : $this->place($ticket, $path),
-            fn (): PromiseInterface => $this->installByComposer($ticket, $path)
-        ), $ticket, $first);
+        $place = function () use ($ticket, $path): ?PromiseInterface {
+            if ($ticket->state !== Ticket::READY) {
+                // Composer is at it already.
+                return null;
+            }
+
+            return $ticket->isGivenUp ? $this->installByComposer($ticket, $path) : $this->place($ticket, $path);
+        };
+        $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
+
+        return $this->batch->later(static fn (): ?PromiseInterface => Guard::run($place, $byComposer), $ticket, $first);
     }
 
     /**

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Util\Loop;
 use Composer\Util\ProcessExecutor;
@@ -20,6 +21,8 @@ use React\Promise\PromiseInterface;
  */
 final class Wake extends ProcessExecutor
 {
+    private bool $hasFired = false;
+
     /**
      * @param \Closure(): void $fire
      */
@@ -59,11 +62,13 @@ final class Wake extends ProcessExecutor
         if ($index !== null) {
             return $this->executor->countActiveJobs($index);
         }
-        if ((Internals::of($this->loop, Loop::class)['processExecutor'] ?? null) !== $this) {
+        $inside = fn (): bool => (Internals::of($this->loop, Loop::class)['processExecutor'] ?? null) === $this;
+        if ($this->hasFired || Guard::attempt($inside) === false) {
             // Asked by a wait within a wait, which has fired by now.
             return $this->executor->countActiveJobs();
         }
-        Internals::set($this->loop, Loop::class, 'processExecutor', $this->executor);
+        $this->hasFired = true;
+        Guard::attempt(fn () => Internals::set($this->loop, Loop::class, 'processExecutor', $this->executor));
         // It guards itself: whatever becomes of it, every promise of the round is settled.
         ($this->fire)();
 

@@ -24,8 +24,10 @@ final class ChosenSolver extends ComposerSolver
      */
     public function solve($request, $filter = null): LockTransaction
     {
-        // Without it Composer's solver has almost nothing to decide among the chosen versions, and comes to the same.
-        $resolution = Guard::attempt(fn (): ?Resolution => Resolution::under($this->policy));
+        $resolution = Guard::run(
+            fn (): ?Resolution => Resolution::under($this->policy),
+            static fn (): never => throw new DifferentChoice('something failed')
+        );
         $transaction = $resolution === null ? null : Guard::run(
             fn (): ?ChosenTransaction => $resolution->transaction($this->pool, $request),
             static fn (): never => $resolution->abandon()
