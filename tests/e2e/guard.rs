@@ -11,7 +11,7 @@ use std::process::Command;
 
 use allegro_registry::{Catalog, OlderOptions, Profile, Rng};
 
-use crate::support::{Outcome, Scene, Side, copy_tree, home, repository_root, same_tree};
+use crate::support::{Engine, Outcome, Scene, Side, copy_tree, home, repository_root, same_tree};
 
 /// How many points inside of our code are tried in a scenario.
 const INSIDE: usize = 25;
@@ -33,6 +33,7 @@ struct Scenario<'a> {
     args: &'a [&'a str],
     /// The store is emptied before each run.
     is_cold: bool,
+    engine: Engine,
     seed: u64,
 }
 
@@ -106,7 +107,9 @@ fn play(scene: &Scene, scenario: &Scenario<'_>, prepare: impl Fn(&Scene)) {
     scene.outcome(&scene.call(Side::Allegro, scenario.args));
     again();
     let seen = scene.scratch();
-    let call = scene.call(Side::Allegro, scenario.args);
+    let call = scene
+        .call(Side::Allegro, scenario.args)
+        .engine(scenario.engine);
     let sound = scene.outcome(&call.clone().env("ALLEGRO_TEST_POINTS", &seen));
     same_tree(scenario.name, &plain, &sound);
     let mut points = points(&seen);
@@ -162,6 +165,7 @@ fn faults_in_a_first_install() {
         name: "first install",
         args: &["install"],
         is_cold: true,
+        engine: Engine::Helper,
         seed: 1,
     };
     play(&scene, &scenario, Scene::write_project);
@@ -184,6 +188,7 @@ fn faults_in_a_change_of_packages() {
         name: "change",
         args: &["install", "--optimize-autoloader"],
         is_cold: false,
+        engine: Engine::Extension,
         seed: 2,
     };
     play(&scene, &scenario, |scene| {
@@ -202,6 +207,7 @@ fn faults_in_a_dump() {
             name,
             args: &["dump-autoload", "--optimize"],
             is_cold: false,
+            engine: Engine::Helper,
             seed,
         };
         play(&scene, &scenario, |scene| {
@@ -220,11 +226,15 @@ fn faults_in_a_dump() {
 #[test]
 fn faults_in_a_resolution() {
     let Some(scene) = scene() else { return };
-    for (name, seed, args) in [("resolve", 5, &["resolve"][..]), ("update", 6, &["update"])] {
+    for (name, seed, engine, args) in [
+        ("resolve", 5, Engine::Helper, &["resolve"][..]),
+        ("update", 6, Engine::Extension, &["update"]),
+    ] {
         let scenario = Scenario {
             name,
             args,
             is_cold: false,
+            engine,
             seed,
         };
         play(&scene, &scenario, |scene| {

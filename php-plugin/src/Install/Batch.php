@@ -164,10 +164,13 @@ final class Batch
             $engine === null || $engine->warmUp();
         }
 
-        return new Promise(function (callable $resolve, callable $reject) use ($ticket): void {
+        $promise = new Promise(function (callable $resolve, callable $reject) use ($ticket): void {
             $this->wanted[] = [$ticket, $resolve, $reject];
-            $this->arm();
         });
+        // Not within the promise, which would take for a failed download what goes wrong here.
+        $this->arm();
+
+        return $promise;
     }
 
     /**
@@ -179,10 +182,19 @@ final class Batch
      */
     public function later(callable $work, ?Ticket $ticket = null, ?callable $first = null): PromiseInterface
     {
-        return new Promise(function (callable $resolve, callable $reject) use ($work, $ticket, $first): void {
+        $promise = new Promise(function (callable $resolve, callable $reject) use ($work, $ticket, $first): void {
             $this->work[] = [$work, $resolve, $reject, $ticket, $first];
-            $this->arm();
         });
+        try {
+            $this->arm();
+        } catch (\Throwable $e) {
+            // Whoever is told does the work at once.
+            array_pop($this->work);
+
+            throw $e;
+        }
+
+        return $promise;
     }
 
     /**
