@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin;
 
+use Composer\Composer;
+use Composer\Package\Locker;
+
 /**
  * What objects of Composer keep in private and offer no other way to.
  *
@@ -30,6 +33,21 @@ final class Internals
             $object->$name = $value;
         };
         \Closure::bind($set, null, $class)();
+    }
+
+    /**
+     * Returns what reads and writes the lock of a Composer instance; null where there is none.
+     *
+     * Composer 2.2 gives the instance with which `create-project` unpacks the project's own package no locker. Getters
+     * of later versions promise one, and throw where none was set.
+     */
+    public static function locker(Composer $composer): ?Locker
+    {
+        try {
+            return $composer->getLocker();
+        } catch (\Error $e) {
+            return null;
+        }
     }
 
     /**

@@ -280,8 +280,8 @@ final class Session
      */
     private function takeOverLocker(): void
     {
-        $current = $this->composer->getLocker();
-        if (get_class($current) === Locker::class) {
+        $current = Internals::locker($this->composer);
+        if ($current !== null && get_class($current) === Locker::class) {
             $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
         }
     }
