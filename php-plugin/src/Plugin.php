@@ -29,6 +29,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
 
     public function activate(Composer $composer, IOInterface $io): void
     {
+        // Composer subscribes us, whether we take part or not.
+        Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, array_column(self::getSubscribedEvents(), 0));
         if (!Session::wanted($composer)) {
             return;
         }
