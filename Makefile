@@ -42,7 +42,7 @@ test-matrix: package ## the end-to-end tests with the PHP and Composer of other 
 	@scripts/test-matrix
 
 # What depends on what Composer says and does, and on how PHP unpacks.
-NEWER := archives:: autoload:: changes:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
+NEWER := archives:: autoload:: changes:: commands:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
 	observers:: random:: repositories:: resolve:: sharing:: situations:: small:: terminal:: times:: unpackers::
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
