@@ -5,6 +5,7 @@ mod choices;
 mod circles;
 mod corpus;
 mod made_up;
+mod policies;
 mod twice;
 mod unchosen;
 mod verdict;

@@ -73,6 +73,10 @@ final class Question
                 $this->places[$index] = $metadata;
             }
         }
+        $objection = Policies::objection($builder, $repositories);
+        if ($objection !== null) {
+            throw new DeclinedException($objection);
+        }
         $locked = $request->getLockedRepository();
         $aliases = [];
         foreach ($state['rootAliases'] as $name => $versions) {
