@@ -181,7 +181,7 @@ impl Fetcher {
             Ok(Lane {
                 shared: Shared {
                     options: &self.options,
-                    clients: Clients::new(&self.options, &self.trust),
+                    clients: Clients::new(&self.options, &self.trust, &self.names),
                     hosts: Hosts::default(),
                     on_event: &|_| {},
                 },

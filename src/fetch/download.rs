@@ -254,11 +254,17 @@ async fn receive(
     if let Some(bytes) = expected {
         (shared.on_event)(FetchEvent::Sized {
             id: request.id,
+            if let Some(address) = response.remote_addr() {
+                shared.clients.names.leads_somewhere(address);
+            }
             bytes,
         });
     }
     let mut sink = Sink::create(&request.dest, request.shasum().is_some())?;
     let mut told = 0;
+    if error.is_unreachable() {
+        shared.clients.names.lead_nowhere();
+    }
     let mut tell = |bytes: u64, step: u64| {
         if bytes - told >= step {
             (shared.on_event)(FetchEvent::Progress {

@@ -11,6 +11,7 @@
 //! - `document`: small files that are kept in memory, asked for on condition
 //! - `retry`: waits between tries, hosts given up
 //! - `client`, `tls`, `proxy`: connections, trust, ways
+//! - `names`: addresses of hosts
 //! - `sink`: temporary file, SHA-1, rename
 //! - `redact`, `error`: what may be shown
 
@@ -20,6 +21,7 @@ mod document;
 mod download;
 mod error;
 mod proxy;
+mod names;
 mod redact;
 mod retry;
 mod sink;
@@ -44,6 +46,7 @@ pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
 pub use proxy::Proxies;
+use names::Names;
 pub use redact::redact;
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
@@ -220,6 +223,7 @@ impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetcher")
             .field("options", &self.options)
+    names: Names,
             .finish_non_exhaustive()
     }
 }
@@ -236,7 +240,12 @@ impl Fetcher {
             });
         }
         let trust = Trust::new(options.ca_file.clone(), options.ca_dir.clone());
-        Ok(Self { options, trust })
+        let names = Names::of_process();
+        Ok(Self {
+            options,
+            trust,
+            names,
+        })
     }
 
     /// Downloads everything; returns when each request has had its `on_done`, exactly once.
@@ -260,7 +269,7 @@ impl Fetcher {
         let run = Run {
             shared: Shared {
                 options: &self.options,
-                clients: Clients::new(&self.options, &self.trust),
+                clients: Clients::new(&self.options, &self.trust, &self.names),
                 hosts: Hosts::default(),
                 on_event,
             },
@@ -268,7 +277,7 @@ impl Fetcher {
             on_done,
             stopped,
         };
-        let setup = match runtime(workers) {
+        let setup = match runtime() {
             Ok(runtime) => {
                 let result = crew::run(workers, &stop, cancel, || run.worker(&runtime));
                 // Clients keep tasks of the runtime alive, so it is not dropped before them.
@@ -357,9 +366,8 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
     requests.into()
 }
 
-/// Two threads drive the connections. Name resolution blocks a thread of its own each, and one
-/// that has been given up may still be under way while its worker starts the next.
-fn runtime(workers: usize) -> std::io::Result<Runtime> {
+/// Two threads drive the connections. Nothing blocks on the runtime, so that its end waits for nothing.
+fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(workers * 2)
