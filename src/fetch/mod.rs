@@ -12,16 +12,19 @@
 //! - `retry`: waits between tries, hosts given up
 //! - `client`, `tls`, `proxy`: connections, trust, ways
 //! - `names`: addresses of hosts
+//! - `pace`, `body`: limits in time and memory
 //! - `sink`: temporary file, SHA-1, rename
 //! - `redact`, `error`: what may be shown
 
+mod body;
 mod client;
 mod crew;
 mod document;
 mod download;
 mod error;
-mod proxy;
 mod names;
+mod pace;
+mod proxy;
 mod redact;
 mod retry;
 mod sink;
@@ -45,8 +48,9 @@ use client::Clients;
 pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
-pub use proxy::Proxies;
 use names::Names;
+use pace::Flow;
+pub use proxy::Proxies;
 pub use redact::redact;
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
@@ -68,8 +72,11 @@ pub struct FetchOptions {
     pub ca_dir: Option<PathBuf>,
     /// Limit for name resolution, TCP and TLS handshake together.
     pub connect_timeout: Duration,
-    /// Without a byte for that long, a download counts as broken.
+    /// Without a byte for that long, a download counts as broken; with less than 1 KiB a second for that long, and none
+    /// beside it that is faster, too.
     pub idle_timeout: Duration,
+    /// Limit for a request with all its redirects and repetitions.
+    pub total_timeout: Duration,
     /// Repetitions after a failed try; 0 = one try only.
     pub retries: u32,
     /// Wait before the first repetition; doubled for each one after it, with jitter.
@@ -98,6 +105,8 @@ impl Default for FetchOptions {
             ca_dir: None,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            // Composer's limit for one transfer.
+            total_timeout: Duration::from_mins(5),
             retries: 3,
             backoff_base: Duration::from_millis(500),
             max_retry_after: Duration::from_mins(1),
@@ -217,13 +226,13 @@ pub enum FetchEvent {
 pub struct Fetcher {
     options: FetchOptions,
     trust: Trust,
+    names: Names,
 }
 
 impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetcher")
             .field("options", &self.options)
-    names: Names,
             .finish_non_exhaustive()
     }
 }
@@ -271,6 +280,7 @@ impl Fetcher {
                 options: &self.options,
                 clients: Clients::new(&self.options, &self.trust, &self.names),
                 hosts: Hosts::default(),
+                flow: Flow::default(),
                 on_event,
             },
             queue: Mutex::new(size_first(requests)),
@@ -370,7 +380,6 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(workers * 2)
         .thread_name("allegro-net")
         .enable_all()
         .build()

@@ -35,6 +35,14 @@ impl Sheet {
         }
     }
 
+    /// Bytes of text that it keeps in memory.
+    pub fn kept(&self) -> usize {
+        match &self.text {
+            Text::Kept(text) => text.len(),
+            Text::Cached(_) | Text::Missing => 0,
+        }
+    }
+
     /// Whether it stands for a file that the repository doesn't have.
     pub fn is_missing(&self) -> bool {
         matches!(self.text, Text::Missing)
