@@ -37,6 +37,11 @@ fn names() -> (Names, Receiver<Question>) {
     (names, asked)
 }
 
+/// The next question, which comes sooner or later.
+fn next(asked: &Receiver<Question>) -> Question {
+    asked.recv_timeout(PATIENCE).unwrap()
+}
+
 fn list(addresses: &[&str]) -> Vec<SocketAddr> {
     let address = |text: &&str| SocketAddr::new(text.parse().unwrap(), 0);
     addresses.iter().map(address).collect()
@@ -55,7 +60,7 @@ fn all_share_one_look_up() {
     let (names, asked) = names();
     thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| get(&names))).collect();
-        asked.recv().unwrap().answer(&["::1", "127.0.0.1"]);
+        next(&asked).answer(&["::1", "127.0.0.1"]);
         for thread in threads {
             assert_eq!(thread.join().unwrap(), Ok(list(&["::1", "127.0.0.1"])));
         }
@@ -71,8 +76,8 @@ fn a_lost_answer_is_asked_for_again() {
     let (names, asked) = names();
     thread::scope(|scope| {
         let thread = scope.spawn(|| get(&names));
-        let lost = asked.recv().unwrap();
-        let second = asked.recv().unwrap();
+        let lost = next(&asked);
+        let second = next(&asked);
         assert_eq!((lost.family, second.family), (Family::Any, Family::Any));
         second.answer(&["127.0.0.2"]);
         assert_eq!(thread.join().unwrap(), Ok(list(&["127.0.0.2"])));
@@ -86,7 +91,7 @@ fn version_4_alone_is_enough() {
     thread::scope(|scope| {
         let thread = scope.spawn(|| get(&names));
         let (slow, mut others): (Vec<_>, Vec<_>) = (0..3)
-            .map(|_| asked.recv().unwrap())
+            .map(|_| next(&asked))
             .partition(|question| question.family == Family::Any);
         others.pop().unwrap().answer(&["127.0.0.3"]);
         assert_eq!(thread.join().unwrap(), Ok(list(&["127.0.0.3"])));
@@ -109,8 +114,8 @@ fn a_refusal_is_not_kept() {
     for _ in 0..2 {
         thread::scope(|scope| {
             let thread = scope.spawn(|| get(&names));
-            asked.recv().unwrap().refuse("no such name");
-            let v4 = asked.recv().unwrap();
+            next(&asked).refuse("no such name");
+            let v4 = next(&asked);
             assert_eq!(v4.family, Family::V4);
             v4.refuse("nor of version 4");
             assert_eq!(thread.join().unwrap(), Err("no such name".to_owned()));
@@ -124,8 +129,8 @@ fn a_refusal_of_both_is_not_one_of_version_4() {
     let (names, asked) = names();
     thread::scope(|scope| {
         let thread = scope.spawn(|| get(&names));
-        asked.recv().unwrap().refuse("no such name");
-        asked.recv().unwrap().answer(&["127.0.0.4"]);
+        next(&asked).refuse("no such name");
+        next(&asked).answer(&["127.0.0.4"]);
         assert_eq!(thread.join().unwrap(), Ok(list(&["127.0.0.4"])));
     });
 }
@@ -138,7 +143,7 @@ fn nobody_waits_longer_than_the_patience() {
     assert_eq!(answer, Err("no answer within 0.05 s".to_owned()));
     assert!(began.elapsed() < PATIENCE);
     // The look-up goes on for whoever asks next.
-    asked.recv().unwrap().answer(&["127.0.0.5"]);
+    next(&asked).answer(&["127.0.0.5"]);
     assert_eq!(get(&names), Ok(list(&["127.0.0.5"])));
 }
 
@@ -147,7 +152,7 @@ fn an_address_that_works_comes_first() {
     let (names, asked) = names();
     thread::scope(|scope| {
         scope.spawn(|| get(&names));
-        asked.recv().unwrap().answer(&["::1", "::2", "127.0.0.6"]);
+        next(&asked).answer(&["::1", "::2", "127.0.0.6"]);
     });
     names.leads_somewhere("127.0.0.6:443".parse().unwrap());
     names.leads_somewhere("127.0.0.7:443".parse().unwrap());

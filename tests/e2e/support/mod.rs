@@ -16,6 +16,7 @@
 //! Environment: `ALLEGRO_TEST_DIR` (where scenes are made, default `/tmp`), `ALLEGRO_TEST_COMPOSER` (path of the
 //! Composer to use), `ALLEGRO_TEST_PHP` (the PHP binary), `ALLEGRO_TEST_KEEP=1` (scenes stay for a look).
 
+pub mod dns;
 pub mod files;
 pub mod home;
 pub mod mount;

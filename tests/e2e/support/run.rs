@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::dns::Dns;
 use super::home;
 use super::owner::User;
 use super::scene::{Scene, Side};
@@ -18,6 +19,14 @@ pub enum Engine {
     Helper,
     /// The extension, loaded into Composer's PHP.
     Extension,
+}
+
+impl Engine {
+    /// Those that this machine has.
+    pub fn all() -> Vec<Self> {
+        let extension = home::extension().map(|_| Self::Extension);
+        [Self::Helper].into_iter().chain(extension).collect()
+    }
 }
 
 /// What a call of Composer gave.
@@ -154,6 +163,7 @@ pub struct Call<'a> {
     dir: PathBuf,
     timeout: Duration,
     php_options: Vec<OsString>,
+    prefix: Vec<OsString>,
 }
 
 impl<'a> Call<'a> {
@@ -169,6 +179,7 @@ impl<'a> Call<'a> {
             dir: scene.project(),
             timeout: Duration::from_secs(900),
             php_options: Vec::new(),
+            prefix: Vec::new(),
         }
     }
 
@@ -222,6 +233,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Looks names up at this server.
+    #[must_use]
+    pub fn dns(mut self, dns: &Dns) -> Self {
+        self.prefix = dns.prefix();
+        self
+    }
+
     /// Kills it after this time instead of 900 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -251,8 +269,9 @@ impl<'a> Call<'a> {
         if self.is_ours() {
             scene.watch().before(self.text(), &self.dir);
         }
-        let mut command = Command::new("sh");
-        command.args([
+        let mut words = self.prefix.iter().cloned().chain(["sh".into()]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args([
             "-c",
             &format!("umask {:04o}; exec \"$@\"", self.umask),
             "sh",
