@@ -27,6 +27,7 @@ mod faults;
 mod file_systems;
 mod identity;
 mod interrupts;
+mod limits;
 mod listeners;
 mod locks;
 mod name_resolution;
