@@ -4,11 +4,9 @@
 //! output: any number of `{"id": 1, "events": […]}` (an empty one is a sign of life), then `{"id": 1, "answer": {…}}` or
 //! `{"id": 1, "error": {"kind", "code", "message", "hint"}}`. JSON texts that belong to an answer follow it as they are,
 //! one a line; it tells their number (`{"id": 1, "texts": 2, "answer": {…}}`). When standard input ends, the operation in
-//! progress is cancelled, its staging removed, and the process ends: so the helper never outlives Composer.
+//! progress is cancelled, its staging removed, and the process ends. [`parting`] ends it where that isn't noticed.
 
 use std::io::{BufRead, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,6 +16,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::memory::sparing;
 use crate::ops;
+use crate::parting;
 use crate::report::{Event, Host};
 
 #[derive(Deserialize)]
@@ -50,23 +49,18 @@ impl Request for Option<&RawValue> {
     }
 }
 
-/// Serves requests until `input` ends.
-pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> std::io::Result<()> {
-    let closed = Arc::new(AtomicBool::new(false));
-    let (sender, calls) = crossbeam_channel::unbounded::<String>();
-    let reader_closed = Arc::clone(&closed);
-    // Reads ahead, so that the end of input is noticed while an operation runs. Not joined: a read can't
-    // be interrupted, and the process ends with `serve`.
-    std::thread::spawn(move || {
-        for line in input.lines() {
-            let Ok(line) = line else { break };
-            if sender.send(line).is_err() {
-                break;
-            }
+/// Serves requests until `input` ends. `is_over` says during an operation whether nobody waits for it any more.
+pub fn serve(
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+    is_over: &dyn Fn() -> bool,
+) -> std::io::Result<()> {
+    let mut line = String::new();
+    while !parting::is_bereft() {
+        line.clear();
+        if parting::idle(|| input.read_line(&mut line))? == 0 {
+            break;
         }
-        reader_closed.store(true, Ordering::Relaxed);
-    });
-    for line in calls {
         if line.trim().is_empty() {
             continue;
         }
@@ -82,7 +76,7 @@ pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> s
         let mut lines = Lines {
             id,
             output: &mut *output,
-            closed: &closed,
+            is_over,
             failed: None,
         };
         if let Err(error) = dispatch(&call.op, call.request, &mut lines) {
@@ -186,7 +180,7 @@ fn is_zero(number: &usize) -> bool {
 struct Lines<'a, W: Write> {
     id: u64,
     output: &'a mut W,
-    closed: &'a AtomicBool,
+    is_over: &'a dyn Fn() -> bool,
     failed: Option<std::io::Error>,
 }
 
@@ -231,7 +225,7 @@ impl<W: Write> Host for Lines<'_, W> {
     }
 
     fn interrupted(&mut self) -> bool {
-        self.failed.is_some() || self.closed.load(Ordering::Relaxed)
+        self.failed.is_some() || (self.is_over)()
     }
 }
 
@@ -241,7 +235,7 @@ mod tests {
 
     fn answers(input: &str) -> Vec<Value> {
         let mut output = Vec::new();
-        serve(std::io::Cursor::new(input.to_owned()), &mut output).expect("served");
+        serve(&mut input.as_bytes(), &mut output, &|| false).expect("served");
         String::from_utf8(output)
             .expect("text")
             .lines()
@@ -262,11 +256,10 @@ mod tests {
     #[test]
     fn texts_follow_their_answer_one_a_line() {
         let mut output = Vec::new();
-        let closed = AtomicBool::new(false);
         let mut lines = Lines {
             id: 4,
             output: &mut output,
-            closed: &closed,
+            is_over: &|| false,
             failed: None,
         };
         let texts = ["{\"a\":\r\n 1}".to_owned(), "{}".to_owned()];

@@ -10,7 +10,7 @@
 //! * [`resolve`]: which versions an update would lock
 //! * [`plan`]: which road each package takes
 //! * [`ops`]: the use cases, the only place where stages are joined
-//! * [`wire`], [`helper`]: the boundary to PHP
+//! * [`wire`], [`helper`], [`parting`]: the boundary to PHP
 //!
 //! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`; the plugin
 //! then renames each staged package into place inside Composer's own operation.
@@ -26,6 +26,7 @@ pub mod helper;
 pub mod link;
 pub mod memory;
 pub mod ops;
+pub mod parting;
 pub mod plan;
 pub mod report;
 pub mod resolve;
