@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::ballast;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::memory::sparing;
 use crate::ops;
 use crate::parting;
@@ -104,7 +106,20 @@ pub trait Caller: Host {
 
 /// Runs one operation by name; requests and answers are the wire types.
 pub fn dispatch<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
-    sparing(|| run(op, request, caller))
+    if let Some(needed) = memory_for(op) {
+        limits::check(needed + ballast::SIZE as u64)?;
+    }
+    sparing(|| ballast::holding(|| run(op, request, caller)))
+}
+
+/// Returns the bytes that an operation may need for a large project; `None` for operations that need next to nothing.
+fn memory_for(op: &str) -> Option<u64> {
+    match op {
+        "prepare" => Some(96 << 20),
+        "scan" | "unchanged" => Some(64 << 20),
+        "resolve" => Some(256 << 20),
+        _ => None,
+    }
 }
 
 fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
@@ -122,7 +137,10 @@ fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::
         "resolve" => ops::resolve(&read(request)?, caller, |caller, answer, texts| {
             caller.answer_with(answer, texts)
         }),
-        "remove" => caller.answer(&ops::remove(&read(request)?)),
+        "remove" => {
+            let answer = ops::remove(&read(request)?, caller);
+            caller.answer(&answer)
+        }
         "replace" => caller.answer(&ops::replace(&read(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
@@ -221,6 +239,10 @@ impl<W: Write> Host for Lines<'_, W> {
     }
 
     fn alive(&mut self) {
+        self.events(Vec::new());
+    }
+
+    fn alive_in_silence(&mut self) {
         self.events(Vec::new());
     }
 

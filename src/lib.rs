@@ -2,7 +2,8 @@
 //!
 //! Layers, low to high; a layer uses those above it in this list only:
 //!
-//! * [`error`], [`report`], [`env`], [`settings`], [`fs`], [`sealed`], [`memory`]: what everything needs
+//! * [`error`], [`report`], [`progress`], [`env`], [`limits`], [`settings`], [`fs`], [`sealed`], [`memory`], [`ballast`],
+//!   [`pool`]: what everything needs
 //! * [`composer`]: Composer's data
 //! * [`archive`], [`fetch`]: reading zip and tar; HTTP
 //! * [`store`], [`link`]: blobs and manifests; blobs into directories
@@ -16,6 +17,7 @@
 //! then renames each staged package into place inside Composer's own operation.
 
 pub mod archive;
+pub mod ballast;
 pub mod classmap;
 pub mod composer;
 pub mod env;
@@ -23,11 +25,14 @@ pub mod error;
 pub mod fetch;
 pub mod fs;
 pub mod helper;
+pub mod limits;
 pub mod link;
 pub mod memory;
 pub mod ops;
 pub mod parting;
 pub mod plan;
+pub mod pool;
+pub mod progress;
 pub mod report;
 pub mod resolve;
 pub mod sealed;

@@ -7,6 +7,9 @@ use allegro::error::Result;
 use allegro::settings::{Overrides, Settings};
 use allegro::store::Store;
 
+#[global_allocator]
+static ALLOCATOR: allegro::ballast::Allocator = allegro::ballast::Allocator;
+
 const USAGE: &str = "\
 The native part of allegro/plugin.
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env;
 use crate::error::{Error, Result};
+use crate::limits::{self, Share};
 use crate::link::Strategy;
 
 /// What a caller may set in a request; everything is optional.
@@ -28,7 +29,7 @@ pub struct Settings {
     pub store: PathBuf,
     /// How files get into a project.
     pub strategy: Strategy,
-    /// Parallel downloads, 1 to 32.
+    /// Parallel downloads, 1 to 32, as far as this process may have files and memory for them.
     pub workers: usize,
     /// Threads for files and archives.
     pub threads: usize,
@@ -40,6 +41,18 @@ pub struct Settings {
 
 /// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
 const DEFAULT_WORKERS: usize = 16;
+
+/// A download has a connection and a file, besides buffers.
+const WORKER: Share = Share {
+    descriptors: 3,
+    memory: 8 << 20,
+};
+
+/// A thread for files has an archive, a file at each end, and the directories that lead to one of them.
+const THREAD: Share = Share {
+    descriptors: 12,
+    memory: 48 << 20,
+};
 
 impl Settings {
     /// Layers `overrides` over the environment over the defaults.
@@ -100,11 +113,12 @@ impl Settings {
                 )));
             }
         };
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
         Ok(Self {
             store,
             strategy,
-            workers,
-            threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16)),
+            workers: limits::share(workers, &WORKER),
+            threads: limits::share(threads, &THREAD),
             idle_timeout,
             verify,
         })

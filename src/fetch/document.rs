@@ -28,6 +28,8 @@ use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries}
 use super::retry::Hosts;
 use super::target::Target;
 use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact};
+use crate::limits::{self, Share};
+use crate::progress;
 
 /// No metadata file is larger, packed or unpacked.
 const LARGEST: u64 = 256 << 20;
@@ -177,6 +179,13 @@ impl Fetcher {
     pub fn documents(&self) -> Result<Documents<'_>, FetchError> {
         let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = count.min(MOST_LANES);
+        // One of the thread's own for each lane, besides.
+        let share = Share {
+            descriptors: 2,
+            memory: 8 << 20,
+        };
+        let most = limits::share(MOST_WORKERS, &share);
+        let count = count.min(most);
         let lane = |_| -> Result<Lane<'_>, FetchError> {
             Ok(Lane {
                 shared: Shared {
@@ -189,14 +198,14 @@ impl Fetcher {
                     .enable_all()
                     .build()
                     .map_err(|error| setup(&error))?,
-                connections: MOST_WORKERS / count,
+                connections: most / count,
                 streams: MOST_STREAMS / count,
             })
         };
-        let lanes = (0..count).map(lane);
-        Ok(Documents {
-            lanes: lanes.collect::<Result<_, _>>()?,
-        })
+        let mut lanes = vec![lane(0)?];
+        // Fewer do as well, where descriptors are few.
+        lanes.extend((1..count).map_while(|at| lane(at).ok()));
+        Ok(Documents { lanes })
     }
 }
 
@@ -303,6 +312,7 @@ impl Lane<'_> {
         // The semaphore is never closed; the turn ends with this call.
         let _turn = origin.turns.acquire().await;
         let (version, document) = get(&self.shared, &wanted).await?;
+        progress::step();
         if version == Version::HTTP_2 {
             origins.shares_connections(&origin);
         }
@@ -397,7 +407,10 @@ async fn get_once(
     let mut text = Vec::new();
     loop {
         match timeout(idle, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => text.extend_from_slice(&chunk),
+            Ok(Ok(Some(chunk))) => {
+                progress::step();
+                text.extend_from_slice(&chunk);
+            }
             Ok(Ok(None)) => break,
             Ok(Err(error)) => return Err(FetchError::from_client(error, &target.shown()).into()),
             Err(_) => return Err(silence(&target, idle).into()),

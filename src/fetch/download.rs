@@ -15,6 +15,7 @@ use super::retry::{self, Hosts};
 use super::sink::Sink;
 use super::target::Target;
 use super::{FetchEvent, FetchOptions, Request};
+use crate::progress;
 
 /// Bytes between two progress events of a download.
 const PROGRESS_STEP: u64 = 128 << 10;
@@ -104,7 +105,19 @@ pub(super) async fn tries<T>(
             wait,
             reason: failure.error.to_string(),
         });
-        sleep(wait).await;
+        wait_out(wait).await;
+    }
+}
+
+/// Waits before another try, which is progress: it has an end.
+async fn wait_out(wait: Duration) {
+    const PIECE: Duration = Duration::from_secs(1);
+    let mut left = wait;
+    while !left.is_zero() {
+        progress::step();
+        let piece = left.min(PIECE);
+        sleep(piece).await;
+        left -= piece;
     }
 }
 
@@ -289,6 +302,7 @@ async fn receive(
         };
         // Blocks this worker's own thread, not the runtime; meanwhile the connection's flow
         // control holds the server back.
+        progress::step();
         sink.write(&chunk)?;
         tell(sink.bytes(), PROGRESS_STEP);
     }

@@ -1,7 +1,7 @@
 //! Parallel downloads of dist archives over HTTP/1.1 and HTTP/2.
 //!
 //! [`Fetcher::run`] starts one thread per worker. A worker takes the next request, waits for the
-//! network on a runtime that all share, writes the body to disk itself, reports, and goes on; so
+//! network on a runtime that the calling thread drives, writes the body to disk itself, reports, and goes on; so
 //! a slow disk or a slow callback holds up one download, not the runtime. The worker *is* the
 //! permit: it is not free for another request before the body is on disk. All threads are joined
 //! before `run` returns.
@@ -40,6 +40,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use client::Clients;
+use crew::{Stop, Wait};
 pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
@@ -270,11 +271,15 @@ impl Fetcher {
         };
         let setup = match runtime(workers) {
             Ok(runtime) => {
-                let result = crew::run(workers, &stop, cancel, || run.worker(&runtime));
+                let stop = Stop {
+                    teller: &stop,
+                    is_cancelled: cancel,
+                };
+                crew::run(workers, &runtime, stop, |wait| run.worker(wait));
                 // Clients keep tasks of the runtime alive, so it is not dropped before them.
                 let leftover = run.into_leftover();
                 drop(runtime);
-                (leftover, result.err())
+                (leftover, None)
             }
             Err(error) => (run.into_leftover(), Some(error)),
         };
@@ -302,14 +307,14 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Takes requests until there are none left or the run is stopped.
-    fn worker(&self, runtime: &Runtime) {
+    fn worker(&self, wait: &Wait<'_>) {
         while !*self.stopped.borrow() {
             let Some(request) = self.queue.lock().pop_front() else {
                 return;
             };
             let id = request.id;
             (self.shared.on_event)(FetchEvent::Started { id });
-            match self.fetch(runtime, &request) {
+            match self.fetch(wait, &request) {
                 Ok(fetched) => {
                     let bytes = fetched.bytes;
                     (self.shared.on_event)(FetchEvent::Done { id, bytes });
@@ -323,9 +328,9 @@ impl Run<'_> {
         }
     }
 
-    fn fetch(&self, runtime: &Runtime, request: &Request) -> Result<Fetched, FetchError> {
+    fn fetch(&self, wait: &Wait<'_>, request: &Request) -> Result<Fetched, FetchError> {
         let mut stopped = self.stopped.clone();
-        let Received { sink, version, url } = runtime.block_on(async {
+        let Received { sink, version, url } = wait.for_end_of(async {
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stop| *stop) => Err(FetchError::Cancelled),
@@ -357,11 +362,11 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
     requests.into()
 }
 
-/// Two threads drive the connections. Name resolution blocks a thread of its own each, and one
-/// that has been given up may still be under way while its worker starts the next.
+/// The thread that waits for the workers drives the connections: a runtime with threads of its own panics or hangs
+/// where they can't be started. Name resolution blocks a thread of its own each, and one that has been given up may
+/// still be under way while its worker starts the next.
 fn runtime(workers: usize) -> std::io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
+    Builder::new_current_thread()
         .max_blocking_threads(workers * 2)
         .thread_name("allegro-net")
         .enable_all()

@@ -16,6 +16,7 @@ use crossbeam_channel::Sender;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use crate::error::Error;
 use crate::fetch::{Document, DocumentRequest, Documents, Errand, Proxies, Queue, Request};
 use crate::report::Event;
 use crate::resolve::outline::Outline;
@@ -81,7 +82,7 @@ impl<'env> Files<'env> {
         thread::Builder::new()
             .name("allegro-files".to_owned())
             .spawn_scoped(scope, arrive)
-            .map_err(|error| Stop::Unclear(error.to_string()))?;
+            .map_err(|error| Stop::Unclear(Error::no_thread(&error).to_string()))?;
         let sources = request.sources.iter();
         Ok(Self {
             cancel,

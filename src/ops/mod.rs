@@ -7,7 +7,6 @@ mod diagnose;
 mod info;
 mod metadata;
 mod outlines;
-mod pool;
 mod prepare;
 mod remove;
 mod replace;

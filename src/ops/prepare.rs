@@ -14,7 +14,6 @@ use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
-use super::pool::with_pool;
 use crate::archive::{Unpacking, Zone, utf8_locale};
 use crate::classmap::identity::Moment;
 use crate::composer::ManifestKey;
@@ -23,6 +22,7 @@ use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher}
 use crate::fs::{owner_is_alive, remove_all};
 use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
+use crate::pool::with_pool;
 use crate::report::{Event, Host, Unheard};
 use crate::settings::Settings;
 use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest};
@@ -81,7 +81,11 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
     } else {
         host
     };
-    attend(listener, &run.cancel, |events| run.work(&events))??;
+    let worked = attend(listener, &run.cancel, |events| run.work(&events));
+    if let Err(error) = worked.and_then(|worked| worked) {
+        run.unstage();
+        return Err(error);
+    }
     if listener.interrupted() {
         run.cancel.store(true, Ordering::Relaxed);
     }

@@ -15,6 +15,7 @@ use crate::archive::{
 };
 use crate::composer::Dist;
 use crate::error::{Error, Result, in_store};
+use crate::progress;
 
 /// Files above this size are written to a temporary file while they are hashed instead of being held.
 const HELD_IN_MEMORY: u64 = 16 << 20;
@@ -245,6 +246,7 @@ impl FileSink for Sink<'_> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(self.fail(Error::Interrupted));
         }
+        progress::step();
         let spill = if entry.size > HELD_IN_MEMORY {
             let path = self.store.temporary();
             match File::create_new(&path) {
@@ -273,6 +275,7 @@ impl FileSink for Sink<'_> {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(self.fail(Error::Interrupted));
             }
+            progress::step();
             hasher.update(bytes);
             if let Err(error) = file.write_all(bytes) {
                 let error = in_store("writing", path)(error);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 use Composer\IO\IOInterface;
+use Composer\Util\Platform;
 
 /**
  * Chooses between the extension in this process and the bundled helper.
@@ -132,6 +133,8 @@ final class EngineFinder
             return null;
         }
 
-        return new HelperEngine($binary);
+        $patience = (int) Platform::getEnv('ALLEGRO_PATIENCE_MS');
+
+        return $patience > 0 ? new HelperEngine($binary, $patience / 1000) : new HelperEngine($binary);
     }
 }
