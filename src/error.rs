@@ -172,11 +172,18 @@ impl Error {
         let (Self::Filesystem { source, .. } | Self::Store { source, .. }) = self else {
             return None;
         };
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+        match (self, source.kind()) {
+            (
+                Self::Filesystem { .. },
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded,
+            ) => Some(
                 "free some space and run the command again; nothing half-written was left behind",
             ),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            // The command goes on.
+            (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                Some("free some space there, or name another place for the store in ALLEGRO_STORE")
+            }
+            (_, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 Some("check the owner and the permissions of that directory")
             }
             _ => None,

@@ -81,6 +81,7 @@ final class Session
         Privacy::class,
         Install\Sharing::class,
         Report::class,
+        Io\Few::class,
         Io\Interruption::class,
         Io\PassingIO::class,
         Io\Progress::class,

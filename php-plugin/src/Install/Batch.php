@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Io\Few;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
@@ -244,8 +245,9 @@ final class Batch
                 $reject($e);
             }
         }
-        foreach ($this->programs->separateStrays() as $failure) {
-            $this->report->notice($failure);
+        $shared = $this->programs->separateStrays();
+        if ($shared !== []) {
+            $this->report->notice('programs that are still shared with other projects, because they can not be copied: '.Few::names($shared));
         }
         $this->emptyTrash();
         $this->tidy();
@@ -515,7 +517,7 @@ final class Batch
                 '%d package%s neither in the store nor in Composer\'s cache, and the network is disabled: %s',
                 count($names),
                 count($names) === 1 ? ' is' : 's are',
-                implode(', ', $names)
+                Few::names($names)
             ));
         }
     }
@@ -707,11 +709,13 @@ final class Batch
         }
         $trash = $this->trash;
         $this->trash = [];
+        $failures = [];
         foreach ($this->remove(array_keys($trash)) as $failure) {
-            $this->isTold = true;
             $was = array_filter($trash, static fn (string $path): bool => str_starts_with($failure, $path.' '), ARRAY_FILTER_USE_KEY);
-            $this->report->notice($failure.($was === [] ? '' : ' (it was '.implode($was).')'));
+            $failures[] = $failure.($was === [] ? '' : ' (it was '.implode($was).')');
         }
+        $this->isTold = $this->isTold || $failures !== [];
+        $failures === [] || $this->report->notice(Few::names($failures));
         $this->tidy();
     }
 
@@ -823,7 +827,7 @@ final class Batch
         // a signal in the meantime does this once more.
         $failures = $this->remove([$this->staging]);
         // What can't be removed from it has been told by its name.
-        array_map([$this->report, 'notice'], $this->isTold ? [] : $failures);
+        $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
         $this->isTold = false;
         $this->staging = null;
         $this->ready = 0;
