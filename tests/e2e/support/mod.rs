@@ -42,15 +42,19 @@ pub fn verify_store(scene: &Scene) -> std::process::Output {
         .expect("allegro starts")
 }
 
-/// `allegro store …` on a scene's store, by the binary of the package.
-pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
-    let helper = std::fs::read_dir(package_dir().join("native"))
+/// The helper of the package.
+pub fn helper() -> std::path::PathBuf {
+    std::fs::read_dir(package_dir().join("native"))
         .expect("native parts")
         .flatten()
         .map(|entry| entry.path().join("allegro"))
         .find(|path| path.is_file())
-        .expect("the helper");
-    let mut command = std::process::Command::new(helper);
+        .expect("the helper")
+}
+
+/// `allegro store …` on a scene's store, by the binary of the package.
+pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(helper());
     command
         .arg("store")
         .args(args)

@@ -150,6 +150,7 @@ pub struct Call<'a> {
     engine: Engine,
     user: Option<User>,
     umask: u32,
+    before: String,
     envs: Vec<(OsString, Option<OsString>)>,
     dir: PathBuf,
     timeout: Duration,
@@ -165,6 +166,7 @@ impl<'a> Call<'a> {
             engine: scene.engine(),
             user: None,
             umask: 0o022,
+            before: String::new(),
             envs: Vec::new(),
             dir: scene.project(),
             timeout: Duration::from_secs(900),
@@ -176,6 +178,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn umask(mut self, umask: u32) -> Self {
         self.umask = umask;
+        self
+    }
+
+    /// Runs a line of the shell before, in the process that becomes Composer's: for its limits, say.
+    #[must_use]
+    pub fn before(mut self, line: &str) -> Self {
+        self.before = format!("{line};");
         self
     }
 
@@ -254,7 +263,7 @@ impl<'a> Call<'a> {
         let mut command = Command::new("sh");
         command.args([
             "-c",
-            &format!("umask {:04o}; exec \"$@\"", self.umask),
+            &format!("umask {:04o}; {} exec \"$@\"", self.umask, self.before),
             "sh",
         ]);
         command.arg(home::php());
