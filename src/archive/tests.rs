@@ -76,7 +76,7 @@ fn messages_name_entry_and_reason() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "archive is hostile: ../x\\n: the name leads out of the package through '..'"
+        "archive is left to composer: ../x\\n: the name has '..' in it"
     );
 }
 

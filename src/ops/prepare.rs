@@ -25,7 +25,7 @@ use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
 use crate::report::{Event, Host, Unheard};
 use crate::settings::Settings;
-use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest};
+use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
 use crate::wire::{
     HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
 };
@@ -396,6 +396,12 @@ impl Run<'_> {
     }
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
+        if self.unpacking(package).after_unzip
+            && manifest.has_listed_directories()
+            && takes_links(&self.request.staging)
+        {
+            not_through_links(package, manifest, "lets no modes be set")?;
+        }
         if self.unpacking(package).by_zip_archive
             && manifest
                 .items
@@ -434,6 +440,9 @@ impl Run<'_> {
                 Err(match error {
                     // What the system refuses us it may allow Composer, or Composer says it in its own words.
                     TreeError::Failed(error @ Error::Filesystem { .. }) if !error.is_full() => {
+                        if manifest.has_names_alike() && !self.unpacking(package).by_zip_archive {
+                            not_through_links(package, manifest, "may take two names for one")?;
+                        }
                         TreeError::Failed(Error::Declined {
                             reason: error.to_string(),
                         })
@@ -633,6 +642,36 @@ impl Run<'_> {
             made: (self.started.as_nanos(), Moment::now().as_nanos()),
         }
     }
+}
+
+/// Whether a directory takes symbolic links; without them there are none to write through.
+fn takes_links(directory: &Path) -> bool {
+    let path = directory.join(crate::fs::unique());
+    let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
+    let _ = fs::remove_file(&path);
+    made
+}
+
+/// Refuses a package with a link that leads out where unzip fails, because Composer then writes
+/// through the links that unzip has made.
+fn not_through_links(
+    package: &PackageRequest,
+    manifest: &Manifest,
+    file_system: &str,
+) -> Result<(), TreeError> {
+    // PharData makes no links.
+    let link = manifest.link_that_leads_out();
+    let Some(link) = link.filter(|_| package.dist.kind == "zip") else {
+        return Ok(());
+    };
+    Err(TreeError::Failed(refused(
+        &package.name,
+        &package.version,
+        Some(link),
+        &format!(
+            "the symbolic link leads out of the package, and Composer would write through it, because the file system {file_system}"
+        ),
+    )))
 }
 
 /// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.

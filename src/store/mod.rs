@@ -29,6 +29,7 @@ mod roots;
 mod verify;
 
 pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed, hex, unhex};
+pub(crate) use ingest::refused;
 pub use ingest::{Ingested, ingest};
 pub use layout::{LAYOUT, PATIENCE, Patience, Store};
 pub(crate) use layout::{open_directory, open_directory_at, timestamps};

@@ -25,6 +25,7 @@ mod doctor;
 mod editions;
 mod faults;
 mod file_systems;
+mod hand_over;
 mod identity;
 mod interrupts;
 mod listeners;

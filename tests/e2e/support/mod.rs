@@ -23,6 +23,7 @@ pub mod network;
 pub mod owner;
 pub mod packages;
 pub mod rar;
+pub mod raw;
 pub mod run;
 pub mod scene;
 pub mod screen;
