@@ -149,6 +149,40 @@ fn read<T: DeserializeOwned>(request: impl Request) -> Result<T> {
     read.map_err(|error| Error::Input(format!("bad request: {error}")))
 }
 
+/// Reads a line as [`serve`] does, and the request as [`dispatch`] does, without doing anything;
+/// for the fuzz targets. Returns whether it is a request.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzzed(line: &str) -> bool {
+    use crate::wire;
+
+    fn stable<T: DeserializeOwned + Serialize>(request: Option<&RawValue>) -> bool {
+        let Ok(request) = read::<T>(request) else {
+            return false;
+        };
+        let told = serde_json::to_value(&request).expect("a request can be told");
+        let again: T = read(told.clone()).expect("a request that was told can be read");
+        let again = serde_json::to_value(&again).expect("a request can be told");
+        assert_eq!(told, again);
+        true
+    }
+
+    let Ok(call) = serde_json::from_str::<Call>(line) else {
+        return false;
+    };
+    match call.op.as_str() {
+        "warm_up" => stable::<wire::WarmUpRequest>(call.request),
+        "diagnose" => stable::<wire::DiagnoseRequest>(call.request),
+        "prepare" => stable::<wire::PrepareRequest>(call.request),
+        "scan" => stable::<wire::ScanRequest>(call.request),
+        "unchanged" => stable::<wire::UnchangedRequest>(call.request),
+        "dumped" => stable::<wire::DumpedRequest>(call.request),
+        "resolve" => stable::<wire::ResolveRequest>(call.request),
+        "remove" => stable::<wire::RemoveRequest>(call.request),
+        "replace" => stable::<wire::ReplaceRequest>(call.request),
+        _ => false,
+    }
+}
+
 /// An error as it crosses the boundary.
 pub fn describe(error: &Error) -> Value {
     json!({

@@ -22,6 +22,9 @@ pub mod env;
 pub mod error;
 pub mod fetch;
 pub mod fs;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod helper;
 pub mod link;
 pub mod memory;

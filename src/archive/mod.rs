@@ -23,7 +23,7 @@ mod zip;
 mod zone;
 
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 

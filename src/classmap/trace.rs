@@ -153,6 +153,13 @@ impl Directory<'_> {
     }
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Contents<'_>>(*MAGIC, bytes),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -510,3 +510,10 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
         .write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump))
         .is_ok())
 }
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Dump>(*MAGIC, bytes),
+};

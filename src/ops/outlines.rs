@@ -240,6 +240,13 @@ impl Outlines {
     }
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Index>(*MAGIC, bytes),
+};
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;

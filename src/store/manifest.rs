@@ -194,6 +194,19 @@ impl Store {
     }
 }
 
+/// The manifest of a record, if it counts; for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzzed(payload: &[u8]) -> Option<(Manifest, Vec<u8>)> {
+    use sealed::fuzzing::{PLACE, seal};
+    let manifest: Manifest = sealed::decode(MAGIC, PLACE, &seal(*MAGIC, payload))?;
+    let again = sealed::encode(MAGIC, PLACE, &manifest);
+    assert_eq!(
+        sealed::decode(MAGIC, PLACE, &again).as_ref(),
+        Some(&manifest)
+    );
+    manifest.is_safe().then_some((manifest, again))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
