@@ -29,6 +29,7 @@ mod identity;
 mod interrupts;
 mod listeners;
 mod locks;
+mod mixes;
 mod neighbours;
 mod network;
 mod observers;

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Internals;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
@@ -37,7 +38,7 @@ final class Batch
     /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
     private array $wanted = [];
 
-    /** @var list<array{callable(): (PromiseInterface|null), callable, callable, Ticket|null, (callable(): void)|null}> file work asked for in this round */
+    /** @var list<Work> file work asked for in this round */
     private array $work = [];
 
     private bool $armed = false;
@@ -173,16 +174,15 @@ final class Batch
     }
 
     /**
-     * Does file work when Composer waits, in the order of the calls.
-     *
-     * @param callable(): (PromiseInterface|null) $work
-     * @param Ticket|null                         $ticket whose package it is about: nothing is done if it is abandoned
-     * @param (callable(): void)|null             $first  what comes before the work of all calls
+     * Does file work when Composer waits, in the order in which Composer would be done with it: that is the order of the
+     * installed packages.
      */
-    public function later(callable $work, ?Ticket $ticket = null, ?callable $first = null): PromiseInterface
+    public function later(Work $work): PromiseInterface
     {
-        return new Promise(function (callable $resolve, callable $reject) use ($work, $ticket, $first): void {
-            $this->work[] = [$work, $resolve, $reject, $ticket, $first];
+        return new Promise(function (callable $resolve, callable $reject) use ($work): void {
+            $work->resolve = $resolve;
+            $work->reject = $reject;
+            $this->work[] = $work;
             $this->arm();
         });
     }
@@ -230,18 +230,19 @@ final class Batch
             $this->prepare($wanted);
         }
         $this->begin();
+        $this->work = Processes::inOrder($this->work, $this->mostProcesses());
         while ($this->work !== []) {
-            [$work, $resolve, $reject, $ticket] = array_shift($this->work);
-            if ($ticket !== null && $ticket->state === Ticket::ABANDONED) {
+            $work = array_shift($this->work);
+            if ($work->ticket !== null && $work->isAbandoned()) {
                 // As Composer's extractions, which fail when their archives are gone: it says so for each package.
-                $reject(new \RuntimeException('Failed to extract '.$ticket->package->getName().' as the installation was aborted by another package operation.'));
+                ($work->reject)(new \RuntimeException('Failed to extract '.$work->ticket->package->getName().' as the installation was aborted by another package operation.'));
                 continue;
             }
             try {
                 $this->writes === null || $this->writes->prime();
-                $resolve($work());
+                ($work->resolve)(($work->do)());
             } catch (\Throwable $e) {
-                $reject($e);
+                ($work->reject)($e);
             }
         }
         foreach ($this->programs->separateStrays() as $failure) {
@@ -256,17 +257,28 @@ final class Batch
      */
     private function begin(): void
     {
-        foreach ($this->work as $index => [, , $reject, $ticket, $first]) {
-            if ($first === null || ($ticket !== null && $ticket->state === Ticket::ABANDONED)) {
+        foreach ($this->work as $index => $work) {
+            if ($work->first === null || $work->isAbandoned()) {
                 continue;
             }
             try {
-                $first();
+                ($work->first)();
             } catch (\Throwable $e) {
                 unset($this->work[$index]);
-                $reject($e);
+                ($work->reject)($e);
             }
         }
+        $this->work = array_values($this->work);
+    }
+
+    /**
+     * Returns how many processes Composer has at a time.
+     */
+    private function mostProcesses(): int
+    {
+        $most = Internals::of($this->process, ProcessExecutor::class)['maxJobs'] ?? null;
+
+        return is_int($most) ? $most : 1;
     }
 
     /**

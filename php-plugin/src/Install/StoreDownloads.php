@@ -231,7 +231,7 @@ trait StoreDownloads
         $this->beforePlugin($package);
         $this->clear($package, $path);
 
-        return $this->placeLater($ticket, $path);
+        return $this->placeLater($ticket, $path, $this->processes($ticket));
     }
 
     /**
@@ -246,11 +246,21 @@ trait StoreDownloads
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
         $this->beforePlugin($target);
 
+        $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
         // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
         // packages may share a directory.
-        return $this->placeLater($ticket, $path, function () use ($target, $path): void {
+        return $this->placeLater($ticket, $path, $processes, function () use ($target, $path): void {
             $this->clear($target, $path);
         });
+    }
+
+    /**
+     * How many processes it takes Composer to install a package: one that unpacks it, unless PHP does so, and one that
+     * removes the temporary directory.
+     */
+    private function processes(Ticket $ticket): int
+    {
+        return $ticket->unpacker === 'unzip' ? 2 : 1;
     }
 
     /**
@@ -265,9 +275,11 @@ trait StoreDownloads
             $this->io->writeError('  - '.UninstallOperation::format($package));
         }
 
-        return $this->batch->later(function () use ($package, $path): ?PromiseInterface {
+        $remove = function () use ($package, $path): ?PromiseInterface {
             return $this->batch->moveAside($path) ? null : parent::remove($package, $path, false);
-        });
+        };
+
+        return $this->batch->later(new Work($remove, 1, null, null, $path, $package->getBinaries() !== []));
     }
 
     /**
@@ -368,13 +380,11 @@ trait StoreDownloads
     }
 
     /**
-     * @param (callable(): void)|null $first what is done before any package of the round is placed
+     * @param (\Closure(): void)|null $first what is done before any package of the round is placed
      */
-    private function placeLater(Ticket $ticket, string $path, ?callable $first = null): PromiseInterface
+    private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
     {
-        return $this->batch->later(function () use ($ticket, $path): ?PromiseInterface {
-            return $this->place($ticket, $path);
-        }, $ticket, $first);
+        return $this->batch->later(new Work(fn (): ?PromiseInterface => $this->place($ticket, $path), $processes, $ticket, $first));
     }
 
     /**
