@@ -343,7 +343,9 @@ final class HelperEngine implements Engine
         $process = @proc_open(
             [$this->binary, 'helper'],
             [0 => ['pipe', 'r'], 1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']],
-            $pipes
+            $pipes,
+            null,
+            Environment::ofHelper()
         );
         if (!is_resource($process)) {
             throw EngineException::gone('at '.$this->binary.' can not be started');
