@@ -44,7 +44,7 @@ pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
 pub use proxy::Proxies;
-pub use redact::redact;
+pub use redact::{redact, strip};
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;

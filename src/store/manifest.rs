@@ -28,7 +28,7 @@ pub struct Manifest {
     pub name: String,
     /// Its pretty version, likewise.
     pub version: String,
-    /// The dist URL without credentials.
+    /// The dist URL without user information, query and fragment; for people.
     pub url: String,
     /// The dist reference.
     pub reference: Option<String>,
