@@ -2,7 +2,7 @@
 //!
 //! Layers, low to high; a layer uses those above it in this list only:
 //!
-//! * [`error`], [`report`], [`env`], [`settings`], [`fs`], [`sealed`], [`memory`]: what everything needs
+//! * [`error`], [`report`], [`env`], [`settings`], [`fs`], [`json`], [`sealed`], [`memory`]: what everything needs
 //! * [`composer`]: Composer's data
 //! * [`archive`], [`fetch`]: reading zip and tar; HTTP
 //! * [`store`], [`link`]: blobs and manifests; blobs into directories
@@ -23,6 +23,7 @@ pub mod error;
 pub mod fetch;
 pub mod fs;
 pub mod helper;
+pub mod json;
 pub mod link;
 pub mod memory;
 pub mod ops;

@@ -247,12 +247,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json::PhpJson;
     use crate::resolve::versions::Versions;
 
     fn outline(version: &str) -> Outline {
         let text =
             json!({ "packages": { "a/a": [{ "version": version, "require": { "b/b": "*" } }] } });
-        let versions = Versions::read(text.to_string(), "a/a").expect("read");
+        let text = PhpJson::of(text.to_string()).expect("JSON");
+        let versions = Versions::read(text, "a/a").expect("read");
         Outline::of(&versions.expect("known")).expect("an outline")
     }
 

@@ -4,6 +4,7 @@ mod again;
 mod choices;
 mod circles;
 mod corpus;
+mod documents;
 mod made_up;
 mod twice;
 mod unchosen;
