@@ -4,8 +4,9 @@
 //! be read alike. `serde_json` alone is no measure: it looks into nothing that it skips, so that a lone surrogate or a
 //! thousand brackets pass in a value that nobody asks for.
 
-/// How many arrays and objects may lie in each other: `json_decode`'s own limit.
-const DEEPEST: usize = 512;
+/// How many arrays and objects may lie in each other. `json_decode`'s own limit is 512, of which the innermost values
+/// take one.
+const DEEPEST: usize = 511;
 
 /// No finite number is written with so many characters and without an exponent.
 const LONGEST_FINITE: usize = 300;
@@ -275,7 +276,7 @@ mod tests {
             r#""\ud83d\ude00\uFFFF\/\u007f""#,
             "\"\u{7f}\u{10ffff}\"",
             "[1e308,1E+05,-0.0e-9,12345678901234567890]",
-            &deep(512),
+            &deep(511),
         ];
         for text in accepted {
             assert!(PhpJson::of(text.to_owned()).is_ok(), "{text}");
@@ -309,7 +310,7 @@ mod tests {
             "\"",
             "[",
             "[}",
-            &deep(513),
+            &deep(512),
         ];
         for text in refused {
             assert!(PhpJson::of(text.to_owned()).is_err(), "{text}");

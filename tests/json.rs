@@ -293,7 +293,7 @@ fn what_is_json_is_json_to_php() {
     let (mut accepted, mut refused) = (0, 0);
     for round in 0..rounds() {
         let depth = if round % 50 == 0 {
-            random.usize(505..520)
+            random.usize(500..515)
         } else {
             0
         };

@@ -33,7 +33,7 @@ fn is_fit(key: &str, value: &str) -> bool {
         "source" | "dist" => b"{n",
         "bin" => b"\"{[n",
         "autoload" | "autoload-dev" | "include-path" | "support" | "suggest" | "require-dev"
-        | "archive" => b"{[n",
+        | "archive" | "php-ext" => b"{[n",
         _ => return true,
     };
     let needs: &[&str] = match key {
