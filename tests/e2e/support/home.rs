@@ -142,6 +142,7 @@ fn make() -> Result<Homes, String> {
     let serial = base.join("serial-plugin");
     write(&serial.join("composer.json"), SERIAL_MANIFEST)?;
     write(&serial.join("Plugin.php"), SERIAL_PLUGIN)?;
+    write(&serial.join("Rounds.php"), ROUNDS)?;
     let serial = ("e2e/serial", serial.as_path());
     install_globally(&homes.serial, &[serial])?;
     install_globally(
@@ -215,7 +216,7 @@ const SERIAL_MANIFEST: &str = r#"{
     "version": "1.0.0",
     "type": "composer-plugin",
     "require": {"composer-plugin-api": "^2.0"},
-    "autoload": {"classmap": ["Plugin.php"]},
+    "autoload": {"classmap": ["Plugin.php", "Rounds.php"]},
     "extra": {"class": "E2eSerial\\Plugin"}
 }
 "#;
@@ -226,7 +227,6 @@ namespace E2eSerial;
 
 use Composer\Composer;
 use Composer\IO\IOInterface;
-use Composer\Util\HttpDownloader;
 use Composer\Util\Loop;
 use Composer\Util\ProcessExecutor;
 
@@ -255,6 +255,15 @@ class Plugin implements \Composer\Plugin\PluginInterface
     {
     }
 }
+";
+
+/// In a file of its own, because Composer evaluates the plugin's a second time where it loads the plugin once more.
+const ROUNDS: &str = r"<?php
+
+namespace E2eSerial;
+
+use Composer\Util\HttpDownloader;
+use Composer\Util\ProcessExecutor;
 
 /** The loop asks it before it looks at processes. */
 class Rounds extends HttpDownloader
