@@ -306,6 +306,8 @@ fn what_is_json_is_json_to_php() {
             (Err(_), "infinite") => refused += 1,
             (Err(_), theirs) if theirs.starts_with("refused") => refused += 1,
             (Err(_), "accepted") if has_capitals(&document) => {}
+            // The key of the number is there once more, with another value.
+            (Err("a number is out of range"), "accepted") => {}
             (ours, theirs) => panic!("{theirs} by PHP, {ours:?} by us: {shown}"),
         }
     }
