@@ -75,6 +75,7 @@ final class Session
         Native\EngineException::class,
         Native\Environment::class,
         Native\ExtensionEngine::class,
+        Native\Functions::class,
         Native\HelperEngine::class,
         InterruptedException::class,
         Install\RefusedException::class,

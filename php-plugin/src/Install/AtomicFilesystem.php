@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Native\Functions;
 use Composer\Util\Filesystem;
 
 /**
@@ -168,7 +169,7 @@ final class AtomicFilesystem extends Filesystem
      */
     private static function isRunning(int $pid): bool
     {
-        if (function_exists('posix_kill')) {
+        if (Functions::missing(['posix_kill', 'posix_get_last_error']) === null) {
             return posix_kill($pid, 0) || posix_get_last_error() === self::NOT_PERMITTED;
         }
 

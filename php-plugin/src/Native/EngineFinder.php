@@ -34,7 +34,12 @@ final class EngineFinder
             return $this->engine;
         }
         $this->searched = true;
-        $this->engine = $this->extension() ?? $this->helper();
+        $missing = Functions::missing(Functions::NEEDED);
+        if ($missing === null) {
+            $this->engine = $this->extension() ?? $this->helper();
+        } else {
+            $this->reason = Functions::isOff($missing);
+        }
         if ($this->engine === null) {
             $this->io->writeError('<warning>Allegro: '.$this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');
         } elseif ($this->reason !== null) {
@@ -77,6 +82,9 @@ final class EngineFinder
      */
     public function extensionPath(): ?string
     {
+        if (Functions::missing(['phpinfo', 'php_uname']) !== null) {
+            return null;
+        }
         // Told nowhere else.
         ob_start();
         phpinfo(INFO_GENERAL);
@@ -93,7 +101,7 @@ final class EngineFinder
 
     private static function platform(): string
     {
-        return strtolower(PHP_OS_FAMILY).'-'.php_uname('m');
+        return strtolower(PHP_OS_FAMILY).'-'.(function_exists('php_uname') ? php_uname('m') : 'unknown');
     }
 
     private function extension(): ?Engine
@@ -115,6 +123,12 @@ final class EngineFinder
 
     private function helper(): ?Engine
     {
+        $missing = Functions::missing(['php_uname', ...HelperEngine::NEEDED]);
+        if ($missing !== null) {
+            $this->reason ??= Functions::isOff($missing).' and the extension is not loaded';
+
+            return null;
+        }
         $binary = $this->helperPath();
         if (!is_file($binary)) {
             $this->reason ??= 'there is no native part for '.self::platform().' in '.$this->packageDir.'/native and the extension is not loaded';

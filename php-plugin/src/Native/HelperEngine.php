@@ -35,6 +35,9 @@ final class HelperEngine implements Engine
     /** How long a look for output lasts, in microseconds. */
     private const LOOK = 100_000;
 
+    /** Functions of PHP that a process beside us takes. */
+    public const NEEDED = ['proc_open', 'proc_close', 'proc_get_status', 'proc_terminate', 'stream_select', 'stream_set_blocking', 'usleep'];
+
     /** So much is read at once, in bytes: less takes longer, more shows in PHP's memory. */
     private const CHUNK = 1 << 16;
 
@@ -336,9 +339,6 @@ final class HelperEngine implements Engine
         if ($this->process !== null) {
             return;
         }
-        if (!function_exists('proc_open')) {
-            throw EngineException::gone('can not be started: proc_open is switched off');
-        }
         $pipes = [];
         $process = @proc_open(
             [$this->binary, 'helper'],
@@ -351,8 +351,10 @@ final class HelperEngine implements Engine
         $this->process = $process;
         $this->pipes = $pipes;
         stream_set_blocking($pipes[1], false);
-        // Otherwise 8 KiB are read at a time.
-        stream_set_chunk_size($pipes[1], self::CHUNK);
+        if (function_exists('stream_set_chunk_size')) {
+            // Otherwise 8 KiB are read at a time.
+            stream_set_chunk_size($pipes[1], self::CHUNK);
+        }
     }
 
     private function write(string $line): void
