@@ -25,7 +25,6 @@ use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
 use Composer\ClassMapGenerator\ClassMap;
-use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\Installer;
@@ -175,6 +174,19 @@ final class Session
         $this->takeOverAutoloader($engine, $installers);
     }
 
+    /**
+     * Tells whether this Composer lacks something that a part of Allegro needs: it is left to Composer then.
+     */
+    private function lacks(string $part): bool
+    {
+        $missing = Internals::missing($part);
+        if ($missing !== null) {
+            $this->io->writeError('Allegro: this Composer has no '.$missing.' and does without us what needs it', true, IOInterface::VERBOSE);
+        }
+
+        return $missing !== null;
+    }
+
     private function batch(): Batch
     {
         if ($this->batch === null) {
@@ -198,6 +210,9 @@ final class Session
         if ($process === null || !function_exists('proc_open')) {
             $this->io->writeError('Allegro: no processes can be started, Composer installs by itself', true, IOInterface::VERBOSE);
 
+            return;
+        }
+        if ($this->lacks('download')) {
             return;
         }
         $cache = null;
@@ -246,7 +261,7 @@ final class Session
     {
         $current = $this->composer->getAutoloadGenerator();
         $ours = Autoload\AutoloadGenerator::class;
-        if (!class_exists(ClassMapGenerator::class)) {
+        if ($this->lacks('autoload')) {
             return;
         }
         if (get_class($current) !== \Composer\Autoload\AutoloadGenerator::class && !$current instanceof $ours) {
@@ -258,7 +273,7 @@ final class Session
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
         foreach ($installers as $installer) {
-            if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
+            if ((Internals::of($installer, Installer::class, 'autoloadGenerator')['autoloadGenerator'] ?? null) === $current) {
                 Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
             }
         }
@@ -282,7 +297,7 @@ final class Session
     private function takeOverLocker(): void
     {
         $current = $this->composer->getLocker();
-        if (get_class($current) === Locker::class) {
+        if (get_class($current) === Locker::class && !$this->lacks('lock')) {
             $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
         }
     }
@@ -355,8 +370,7 @@ final class Session
      */
     public function resolution(Composer $composer, ?Composer $copy = null): ?Resolution
     {
-        $engine = $composer === $this->composer ? $this->engines->find() : null;
-
+        $engine = $composer === $this->composer && !$this->lacks('resolve') ? $this->engines->find() : null;
         $io = $copy === null ? $this->io : new NullIO();
 
         return $engine === null ? null : new Resolution($copy ?? $composer, $io, $engine, $this->sources, $this->report);

@@ -27,9 +27,6 @@ use Composer\Repository\InstalledFilesystemRepository;
  */
 final class DeferredWrites
 {
-    /** Properties of Composer's repository that are looked at. */
-    private const INTERNALS = ['file', 'filesystem', 'dumpVersions', 'packages', 'packageMap'];
-
     /** Events between operations: who is called then may look at what is recorded. */
     public const PACKAGE_EVENTS = [
         PackageEvents::PRE_PACKAGE_INSTALL,
@@ -70,10 +67,8 @@ final class DeferredWrites
         if (get_class($repository) !== InstalledFilesystemRepository::class) {
             return null;
         }
-        foreach (self::INTERNALS as $name) {
-            if (!property_exists(FilesystemRepository::class, $name)) {
-                return null;
-            }
+        if (Internals::missing('record') !== null) {
+            return null;
         }
         $writes = new self($repository, $composer, $batch);
         $file = $writes->get('file');
@@ -96,7 +91,7 @@ final class DeferredWrites
 
     private function get(string $name): mixed
     {
-        return Internals::of($this->repository, FilesystemRepository::class)[$name] ?? null;
+        return Internals::of($this->repository, FilesystemRepository::class, $name)[$name] ?? null;
     }
 
     private function set(string $name, mixed $value): void

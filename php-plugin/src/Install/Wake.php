@@ -37,7 +37,7 @@ final class Wake extends ProcessExecutor
      */
     public static function when(Loop $loop, ProcessExecutor $executor, \Closure $fire): void
     {
-        $inside = Internals::of($loop, Loop::class)['processExecutor'] ?? null;
+        $inside = Internals::of($loop, Loop::class, 'processExecutor')['processExecutor'] ?? null;
         if ($inside instanceof ProcessExecutor) {
             Internals::set($loop, Loop::class, 'processExecutor', new self($loop, $inside, $fire));
 
@@ -59,7 +59,7 @@ final class Wake extends ProcessExecutor
         if ($index !== null) {
             return $this->executor->countActiveJobs($index);
         }
-        if ((Internals::of($this->loop, Loop::class)['processExecutor'] ?? null) !== $this) {
+        if ((Internals::of($this->loop, Loop::class, 'processExecutor')['processExecutor'] ?? null) !== $this) {
             // Asked by a wait within a wait, which has fired by now.
             return $this->executor->countActiveJobs();
         }
