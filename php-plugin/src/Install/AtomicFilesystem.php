@@ -173,7 +173,7 @@ final class AtomicFilesystem extends Filesystem
             return posix_kill($pid, 0) || posix_get_last_error() === self::NOT_PERMITTED;
         }
 
-        return !is_dir('/proc/self') || is_dir('/proc/'.$pid);
+        return !@is_dir('/proc/self') || @is_dir('/proc/'.$pid);
     }
 
     private static function fail(string $temporary, string $path): never

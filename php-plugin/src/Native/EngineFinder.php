@@ -35,10 +35,13 @@ final class EngineFinder
         }
         $this->searched = true;
         $missing = Functions::missing(Functions::NEEDED);
-        if ($missing === null) {
-            $this->engine = $this->extension() ?? $this->helper();
-        } else {
+        if ($missing !== null) {
             $this->reason = Functions::isOff($missing);
+        } elseif ((string) ini_get('disable_classes') !== '') {
+            // Whichever they are: a class that is off still exists, but nothing can be done with it.
+            $this->reason = 'classes of PHP are switched off (disable_classes)';
+        } else {
+            $this->engine = $this->extension() ?? $this->helper();
         }
         if ($this->engine === null) {
             $this->io->writeError('<warning>Allegro: '.$this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');

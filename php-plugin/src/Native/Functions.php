@@ -22,7 +22,7 @@ final class Functions
         'base64_decode', 'base64_encode', 'basename', 'bin2hex', 'ceil', 'chmod', 'class_alias',
         'class_exists', 'clearstatcache', 'closedir', 'copy', 'count', 'debug_backtrace', 'defined', 'dirname',
         'error_get_last', 'explode', 'extension_loaded', 'fclose', 'feof', 'file_exists', 'file_get_contents',
-        'file_put_contents', 'fileatime', 'filemtime', 'fileperms', 'filesize', 'fnmatch', 'fread', 'func_get_args',
+        'file_put_contents', 'fileatime', 'filemtime', 'fileperms', 'filesize', 'filter_var', 'fnmatch', 'fread', 'func_get_args',
         'func_num_args', 'function_exists', 'fwrite', 'get_class', 'get_object_vars', 'getcwd', 'getenv', 'getmypid',
         'hash', 'hash_file', 'hex2bin', 'hexdec', 'implode', 'in_array', 'ini_get', 'intdiv', 'interface_exists',
         'is_a', 'is_array', 'is_bool', 'is_callable', 'is_dir', 'is_executable', 'is_file', 'is_float', 'is_int',

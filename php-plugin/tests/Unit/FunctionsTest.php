@@ -50,7 +50,7 @@ final class FunctionsTest extends TestCase
         }
         foreach (Sources::all() as $file => $source) {
             $looked = array_map(
-                static fn (string $name): string|false => (new \ReflectionFunction($name))->getExtensionName(),
+                static fn (string $name): string => (string) (new \ReflectionFunction($name))->getExtensionName(),
                 array_filter(self::lookedFor($file, $source), 'function_exists')
             );
             if (str_contains($source, 'class_exists(\PhpToken::class)')) {
