@@ -38,7 +38,7 @@ test-e2e: package ## installs by the real Composer, with and without Allegro, co
 	scripts/scratch 24G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec cargo test --test damages --test e2e'
 	cargo test -p allegro-registry --tests
 
-test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)
+test-matrix: package ## the end-to-end tests with other PHPs and Composers, built or debootstrapped once
 	@scripts/test-matrix
 
 # What depends on what Composer says and does, and on how PHP unpacks.
