@@ -154,6 +154,7 @@ pub struct Call<'a> {
     dir: PathBuf,
     timeout: Duration,
     php_options: Vec<OsString>,
+    composer: Option<PathBuf>,
 }
 
 impl<'a> Call<'a> {
@@ -169,6 +170,7 @@ impl<'a> Call<'a> {
             dir: scene.project(),
             timeout: Duration::from_secs(900),
             php_options: Vec::new(),
+            composer: None,
         }
     }
 
@@ -222,6 +224,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Another Composer than the one under test.
+    #[must_use]
+    pub fn composer(mut self, file: impl Into<PathBuf>) -> Self {
+        self.composer = Some(file.into());
+        self
+    }
+
     /// Kills it after this time instead of 900 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -265,7 +274,10 @@ impl<'a> Call<'a> {
             command.arg("-d").arg(option);
         }
         command.args(&self.php_options);
-        command.arg(home::composer().expect("composer is there"));
+        match &self.composer {
+            Some(composer) => command.arg(composer),
+            None => command.arg(home::composer().expect("composer is there")),
+        };
         command.args(&self.args);
         command.current_dir(&self.dir);
         for name in [
