@@ -75,7 +75,9 @@ fn a_member_with_another_name() {
                 outcome.run.stderr
             );
         }
-        let resolved = call(Side::Allegro, &["resolve", "-v"]).run().expect(0);
+        let resolved = call(Side::Allegro, &["resolve", "--install", "-v"])
+            .run()
+            .expect(0);
         let said = "Allegro: this Composer has no Composer\\";
         // The record is spoken of nowhere.
         assert!(

@@ -327,7 +327,7 @@ fn without_any_one_function() {
 fn called_functions() -> Vec<String> {
     let script = r"
         $sources = shell_exec('cat '.escapeshellarg($argv[1]).'/php-plugin/src/*.php '.escapeshellarg($argv[1]).'/php-plugin/src/*/*.php');
-        preg_match_all('{\b[a-z][a-z0-9_]+(?=\()|(?<=')[a-z0-9_]+(?=')}', $sources, $match);
+        preg_match_all('{\b[a-z][a-z0-9_]+(?=\()|(?<=\x27)[a-z0-9_]+(?=\x27)}', $sources, $match);
         $internal = fn ($name) => function_exists($name) && (new ReflectionFunction($name))->isInternal();
         echo implode(chr(10), array_filter(array_unique($match[0]), $internal));
     ";
