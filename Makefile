@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
 
-.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak lint format bench clean
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak fuzz lint format bench clean
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,11 +38,11 @@ test-e2e: package ## installs by the real Composer, with and without Allegro, co
 	scripts/scratch 24G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec cargo test --test damages --test e2e'
 	cargo test -p allegro-registry --tests
 
-test-matrix: package ## the end-to-end tests with the PHP and Composer of other Debian releases (root, debootstrap)
+test-matrix: package ## the end-to-end tests with other PHPs and Composers, built or debootstrapped once
 	@scripts/test-matrix
 
 # What depends on what Composer says and does, and on how PHP unpacks.
-NEWER := archives:: autoload:: changes:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
+NEWER := archives:: autoload:: changes:: commands:: content:: credentials:: editions:: listeners:: locks::koel neighbours::packages_ \
 	observers:: random:: repositories:: resolve:: sharing:: situations:: small:: terminal:: times:: unpackers::
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
@@ -50,6 +50,12 @@ test-newer: package ## the end-to-end tests in which versions matter, with the P
 
 soak: package ## long rounds: random projects, registries and damaged stores, every file system and link method
 	@scripts/soak
+
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= zip tar manifest records outline metadata constraint scanner request
+
+fuzz: ## fuzz the readers with libFuzzer, FUZZ_SECONDS for each of FUZZ_TARGETS (nightly, cargo-fuzz)
+	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 lint: setup ## format check and lints of all languages
 	@scripts/lint

@@ -20,7 +20,7 @@ foreach ($stores as $what => $store) {
     echo $what, ': ', implode(' ', array_column($answer['packages'], 'outcome')), "\n";
     echo '  ', $box->without(implode("\n", $answer['notices'])), "\n";
     foreach ($answer['packages'] as $package) {
-        echo '  ', $box->without($package['reason']), $package['loud'] ? ' (loud)' : '', "\n";
+        echo '  ', json_encode([$package['reason'], $package['loud']]), "\n";
     }
 }
 var_dump(file_exists($box->staging()));
@@ -38,15 +38,15 @@ try {
 --EXPECTF--
 a file: declined declined
   the store can't be used, Composer installs by itself: creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
-  creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
-  creating DIR/file/blobs-v2/00 in the store: Not a directory (os error %d)
+  ["",false]
+  ["",false]
 below a file: declined declined
   the store can't be used, Composer installs by itself: creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
-  creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
-  creating DIR/file/store/blobs-v2/00 in the store: Not a directory (os error %d)
+  ["",false]
+  ["",false]
 not to be made: declined declined
   the store can't be used, Composer installs by itself: creating /proc/allegro%s in the store: No such file or directory (os error %d)
-  creating /proc/allegro%s in the store: No such file or directory (os error %d)
-  creating /proc/allegro%s in the store: No such file or directory (os error %d)
+  ["",false]
+  ["",false]
 bool(false)
 the store at DIR/store has layout 999, this Allegro knows 1: update Allegro or point ALLEGRO_STORE elsewhere

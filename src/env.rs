@@ -10,5 +10,7 @@ pub const WORKERS: &str = "ALLEGRO_WORKERS";
 pub const DISABLE: &str = "ALLEGRO_DISABLE";
 /// Milliseconds without a byte after which a download is given up.
 pub const IDLE_TIMEOUT_MS: &str = "ALLEGRO_IDLE_TIMEOUT_MS";
+/// Milliseconds without progress after which the plugin gives the helper up (read by the plugin).
+pub const PATIENCE_MS: &str = "ALLEGRO_PATIENCE_MS";
 /// `always`: each blob of the store is read and compared with its name before a file is made from it.
 pub const VERIFY: &str = "ALLEGRO_VERIFY";

@@ -84,6 +84,14 @@ pub enum Error {
         /// The newest layout we can read.
         known: u32,
     },
+    /// The system gives this process no more of something. Composer, which needs less, goes on.
+    #[error("{what}: {reason}")]
+    Exhausted {
+        /// What could not be had.
+        what: &'static str,
+        /// What the system said, or how much there is.
+        reason: String,
+    },
     /// Asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -96,6 +104,14 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Returns the error for work that needs a thread where none can be started.
+    pub fn no_thread(reason: &dyn std::fmt::Display) -> Self {
+        Self::Exhausted {
+            what: "no thread can be started",
+            reason: reason.to_string(),
+        }
+    }
+
     /// Whether something was not there any more.
     pub fn is_not_found(&self) -> bool {
         matches!(
@@ -121,9 +137,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             // A store that can't be written costs speed, never the install.
-            Self::Declined { .. } | Self::Unreadable { .. } | Self::Store { .. } => {
-                ErrorKind::Declined
-            }
+            Self::Declined { .. }
+            | Self::Unreadable { .. }
+            | Self::Store { .. }
+            | Self::Exhausted { .. } => ErrorKind::Declined,
             Self::Input(_) | Self::StoreLayout { .. } => ErrorKind::Input,
             Self::Network(_) => ErrorKind::Network,
             Self::Integrity(_) | Self::Damaged(_) => ErrorKind::Integrity,
@@ -144,6 +161,7 @@ impl Error {
             Self::Filesystem { .. } => "filesystem.project",
             Self::Store { .. } => "filesystem.store",
             Self::StoreLayout { .. } => "store.layout",
+            Self::Exhausted { .. } => "exhausted",
             Self::Interrupted => "interrupted",
             Self::Internal(_) => "internal",
         }
@@ -154,11 +172,18 @@ impl Error {
         let (Self::Filesystem { source, .. } | Self::Store { source, .. }) = self else {
             return None;
         };
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+        match (self, source.kind()) {
+            (
+                Self::Filesystem { .. },
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded,
+            ) => Some(
                 "free some space and run the command again; nothing half-written was left behind",
             ),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            // The command goes on.
+            (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                Some("free some space there, or name another place for the store in ALLEGRO_STORE")
+            }
+            (_, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 Some("check the owner and the permissions of that directory")
             }
             _ => None,

@@ -4,20 +4,21 @@
 //! output: any number of `{"id": 1, "events": […]}` (an empty one is a sign of life), then `{"id": 1, "answer": {…}}` or
 //! `{"id": 1, "error": {"kind", "code", "message", "hint"}}`. JSON texts that belong to an answer follow it as they are,
 //! one a line; it tells their number (`{"id": 1, "texts": 2, "answer": {…}}`). When standard input ends, the operation in
-//! progress is cancelled, its staging removed, and the process ends: so the helper never outlives Composer.
+//! progress is cancelled, its staging removed, and the process ends. [`parting`] ends it where that isn't noticed.
 
 use std::io::{BufRead, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::ballast;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::memory::sparing;
 use crate::ops;
+use crate::parting;
 use crate::report::{Event, Host};
 
 #[derive(Deserialize)]
@@ -50,23 +51,18 @@ impl Request for Option<&RawValue> {
     }
 }
 
-/// Serves requests until `input` ends.
-pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> std::io::Result<()> {
-    let closed = Arc::new(AtomicBool::new(false));
-    let (sender, calls) = crossbeam_channel::unbounded::<String>();
-    let reader_closed = Arc::clone(&closed);
-    // Reads ahead, so that the end of input is noticed while an operation runs. Not joined: a read can't
-    // be interrupted, and the process ends with `serve`.
-    std::thread::spawn(move || {
-        for line in input.lines() {
-            let Ok(line) = line else { break };
-            if sender.send(line).is_err() {
-                break;
-            }
+/// Serves requests until `input` ends. `is_over` says during an operation whether nobody waits for it any more.
+pub fn serve(
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+    is_over: &dyn Fn() -> bool,
+) -> std::io::Result<()> {
+    let mut line = String::new();
+    while !parting::is_bereft() {
+        line.clear();
+        if parting::idle(|| input.read_line(&mut line))? == 0 {
+            break;
         }
-        reader_closed.store(true, Ordering::Relaxed);
-    });
-    for line in calls {
         if line.trim().is_empty() {
             continue;
         }
@@ -82,7 +78,7 @@ pub fn serve(input: impl BufRead + Send + 'static, output: &mut impl Write) -> s
         let mut lines = Lines {
             id,
             output: &mut *output,
-            closed: &closed,
+            is_over,
             failed: None,
         };
         if let Err(error) = dispatch(&call.op, call.request, &mut lines) {
@@ -110,7 +106,20 @@ pub trait Caller: Host {
 
 /// Runs one operation by name; requests and answers are the wire types.
 pub fn dispatch<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
-    sparing(|| run(op, request, caller))
+    if let Some(needed) = memory_for(op) {
+        limits::check(needed + ballast::SIZE as u64)?;
+    }
+    sparing(|| ballast::holding(|| run(op, request, caller)))
+}
+
+/// Returns the bytes that an operation may need for a large project; `None` for operations that need next to nothing.
+fn memory_for(op: &str) -> Option<u64> {
+    match op {
+        "prepare" => Some(96 << 20),
+        "scan" | "unchanged" => Some(64 << 20),
+        "resolve" => Some(256 << 20),
+        _ => None,
+    }
 }
 
 fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
@@ -128,7 +137,10 @@ fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::
         "resolve" => ops::resolve(&read(request)?, caller, |caller, answer, texts| {
             caller.answer_with(answer, texts)
         }),
-        "remove" => caller.answer(&ops::remove(&read(request)?)),
+        "remove" => {
+            let answer = ops::remove(&read(request)?, caller);
+            caller.answer(&answer)
+        }
         "replace" => caller.answer(&ops::replace(&read(request)?)),
         other => Err(Error::Input(format!("unknown operation \"{other}\""))),
     }
@@ -147,6 +159,40 @@ fn answered<C: Caller, Q: DeserializeOwned, A: Serialize>(
 fn read<T: DeserializeOwned>(request: impl Request) -> Result<T> {
     let read = request.read();
     read.map_err(|error| Error::Input(format!("bad request: {error}")))
+}
+
+/// Reads a line as [`serve`] does, and the request as [`dispatch`] does, without doing anything;
+/// for the fuzz targets. Returns whether it is a request.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzzed(line: &str) -> bool {
+    use crate::wire;
+
+    fn stable<T: DeserializeOwned + Serialize>(request: Option<&RawValue>) -> bool {
+        let Ok(request) = read::<T>(request) else {
+            return false;
+        };
+        let told = serde_json::to_value(&request).expect("a request can be told");
+        let again: T = read(told.clone()).expect("a request that was told can be read");
+        let again = serde_json::to_value(&again).expect("a request can be told");
+        assert_eq!(told, again);
+        true
+    }
+
+    let Ok(call) = serde_json::from_str::<Call>(line) else {
+        return false;
+    };
+    match call.op.as_str() {
+        "warm_up" => stable::<wire::WarmUpRequest>(call.request),
+        "diagnose" => stable::<wire::DiagnoseRequest>(call.request),
+        "prepare" => stable::<wire::PrepareRequest>(call.request),
+        "scan" => stable::<wire::ScanRequest>(call.request),
+        "unchanged" => stable::<wire::UnchangedRequest>(call.request),
+        "dumped" => stable::<wire::DumpedRequest>(call.request),
+        "resolve" => stable::<wire::ResolveRequest>(call.request),
+        "remove" => stable::<wire::RemoveRequest>(call.request),
+        "replace" => stable::<wire::ReplaceRequest>(call.request),
+        _ => false,
+    }
 }
 
 /// An error as it crosses the boundary.
@@ -186,7 +232,7 @@ fn is_zero(number: &usize) -> bool {
 struct Lines<'a, W: Write> {
     id: u64,
     output: &'a mut W,
-    closed: &'a AtomicBool,
+    is_over: &'a dyn Fn() -> bool,
     failed: Option<std::io::Error>,
 }
 
@@ -230,8 +276,12 @@ impl<W: Write> Host for Lines<'_, W> {
         self.events(Vec::new());
     }
 
+    fn alive_in_silence(&mut self) {
+        self.events(Vec::new());
+    }
+
     fn interrupted(&mut self) -> bool {
-        self.failed.is_some() || self.closed.load(Ordering::Relaxed)
+        self.failed.is_some() || (self.is_over)()
     }
 }
 
@@ -241,7 +291,7 @@ mod tests {
 
     fn answers(input: &str) -> Vec<Value> {
         let mut output = Vec::new();
-        serve(std::io::Cursor::new(input.to_owned()), &mut output).expect("served");
+        serve(&mut input.as_bytes(), &mut output, &|| false).expect("served");
         String::from_utf8(output)
             .expect("text")
             .lines()
@@ -262,11 +312,10 @@ mod tests {
     #[test]
     fn texts_follow_their_answer_one_a_line() {
         let mut output = Vec::new();
-        let closed = AtomicBool::new(false);
         let mut lines = Lines {
             id: 4,
             output: &mut output,
-            closed: &closed,
+            is_over: &|| false,
             failed: None,
         };
         let texts = ["{\"a\":\r\n 1}".to_owned(), "{}".to_owned()];

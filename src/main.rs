@@ -7,6 +7,9 @@ use allegro::error::Result;
 use allegro::settings::{Overrides, Settings};
 use allegro::store::Store;
 
+#[global_allocator]
+static ALLOCATOR: allegro::ballast::Allocator = allegro::ballast::Allocator;
+
 const USAGE: &str = "\
 The native part of allegro/plugin.
 
@@ -141,12 +144,14 @@ const PIPE: usize = 1 << 18;
 fn helper() -> Result<(), Failure> {
     // Composer decides what Ctrl-C means; it ends us by closing our input.
     ignore_terminal_signals();
+    allegro::parting::watch();
     // Answers of large projects have megabytes, and both of us work on while one is on its way.
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(stdout(), PIPE);
     // Standard output's own buffer would be emptied for each kilobyte.
     let mut output = BufWriter::with_capacity(1 << 16, stdout());
-    allegro::helper::serve(BufReader::new(stdin()), &mut output)?;
+    let mut input = BufReader::with_capacity(1 << 16, stdin());
+    allegro::helper::serve(&mut input, &mut output, &allegro::parting::is_over)?;
     Ok(())
 }
 

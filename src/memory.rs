@@ -55,6 +55,14 @@ mod reserve {
     const PAGE: usize = 1 << 12;
 
     pub(super) fn limit() {
+        if crate::limits::memory().is_some() {
+            // Each further arena takes 64 MiB of address space.
+            // SAFETY: takes two numbers, and may be called at any time.
+            #[allow(unsafe_code, reason = "there is no other way to say it")]
+            unsafe {
+                libc::mallopt(libc::M_ARENA_MAX, 1);
+            }
+        }
         // The end of a thread's arena is given back only by a free that meets it; small chunks that wait to be joined are
         // in its way.
         set(RESERVE, 0);

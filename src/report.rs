@@ -52,8 +52,11 @@ pub enum Event {
 pub trait Host {
     /// Takes the events since the last call. Called on the calling thread only.
     fn events(&mut self, events: Vec<Event>);
-    /// Work goes on, though there is nothing to tell. Called each second without events.
+    /// Takes note that work goes on, though there is nothing to tell. Called each second in which steps were done
+    /// (see [`crate::progress`]), never while work hangs.
     fn alive(&mut self) {}
+    /// Takes the same note where no code of the caller's may run meanwhile.
+    fn alive_in_silence(&mut self) {}
     /// Whether to stop. Asked at least every 50 ms.
     fn interrupted(&mut self) -> bool;
 }
@@ -62,10 +65,16 @@ pub trait Host {
 pub struct Unheard<'a>(pub &'a mut dyn Host);
 
 impl Host for Unheard<'_> {
-    fn events(&mut self, _events: Vec<Event>) {}
+    fn events(&mut self, _events: Vec<Event>) {
+        self.0.alive_in_silence();
+    }
 
     fn alive(&mut self) {
-        self.0.alive();
+        self.0.alive_in_silence();
+    }
+
+    fn alive_in_silence(&mut self) {
+        self.0.alive_in_silence();
     }
 
     fn interrupted(&mut self) -> bool {

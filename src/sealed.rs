@@ -49,6 +49,38 @@ fn seal(place: &str, content: &[u8]) -> [u8; SEAL] {
     seal
 }
 
+/// What the fuzz targets need to reach a record's decoder.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use serde::{Deserialize, Serialize};
+
+    /// Where the records of the fuzz targets stand.
+    pub(crate) const PLACE: &str = "bucket/record";
+
+    /// A kind of record.
+    pub(crate) struct Kind {
+        pub magic: [u8; 8],
+        /// Decodes a record and encodes it again; `None` where it counts as absent.
+        pub again: fn(&[u8]) -> Option<Vec<u8>>,
+    }
+
+    /// Decodes a record and encodes it again.
+    pub(crate) fn again<'a, T: Serialize + Deserialize<'a>>(
+        magic: [u8; 8],
+        bytes: &'a [u8],
+    ) -> Option<Vec<u8>> {
+        super::decode::<T>(&magic, PLACE, bytes).map(|value| super::encode(&magic, PLACE, &value))
+    }
+
+    /// Seals what may be an encoded value, so that the decoder gets to see it.
+    pub(crate) fn seal(magic: [u8; 8], payload: &[u8]) -> Vec<u8> {
+        let mut bytes = [&magic[..], payload].concat();
+        let seal = super::seal(PLACE, &bytes);
+        bytes.extend_from_slice(&seal);
+        bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

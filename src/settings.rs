@@ -1,12 +1,15 @@
 //! The resolved settings and the one place that layers them: request > environment > default.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::env;
 use crate::error::{Error, Result};
+use crate::limits::{self, Share};
 use crate::link::Strategy;
 
 /// What a caller may set in a request; everything is optional.
@@ -28,7 +31,7 @@ pub struct Settings {
     pub store: PathBuf,
     /// How files get into a project.
     pub strategy: Strategy,
-    /// Parallel downloads, 1 to 32.
+    /// Parallel downloads, 1 to 32, as far as this process may have files and memory for them.
     pub workers: usize,
     /// Threads for files and archives.
     pub threads: usize,
@@ -41,13 +44,25 @@ pub struct Settings {
 /// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
 const DEFAULT_WORKERS: usize = 16;
 
+/// A download has a connection and a file, besides buffers.
+const WORKER: Share = Share {
+    descriptors: 3,
+    memory: 8 << 20,
+};
+
+/// A thread for files has an archive, a file at each end, and the directories that lead to one of them.
+const THREAD: Share = Share {
+    descriptors: 12,
+    memory: 48 << 20,
+};
+
 impl Settings {
     /// Layers `overrides` over the environment over the defaults.
     pub fn resolve(overrides: &Overrides) -> Result<Self> {
         let store = match overrides
             .store
             .clone()
-            .or_else(|| path_from_env(env::STORE))
+            .or_else(|| path_from_env(env::STORE).map(expanded))
         {
             Some(path) if path.is_absolute() => path,
             Some(path) => std::env::current_dir()
@@ -100,11 +115,12 @@ impl Settings {
                 )));
             }
         };
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
         Ok(Self {
             store,
             strategy,
-            workers,
-            threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16)),
+            workers: limits::share(workers, &WORKER),
+            threads: limits::share(threads, &THREAD),
             idle_timeout,
             verify,
         })
@@ -119,6 +135,45 @@ fn path_from_env(name: &str) -> Option<PathBuf> {
     std::env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+/// Expands what Composer expands in its own path variables (`Platform::expandPath`, composer 2.5.5): `~/` is the home
+/// directory, and a variable at the beginning, `$NAME` or `%NAME%`, is its value, nothing if it isn't set.
+fn expanded(path: PathBuf) -> PathBuf {
+    expand(&path, |name| std::env::var_os(name), home_directory).unwrap_or(path)
+}
+
+fn expand(
+    path: &Path,
+    var: impl Fn(&OsStr) -> Option<OsString>,
+    home: impl Fn() -> Option<OsString>,
+) -> Option<PathBuf> {
+    let text = path.as_os_str().as_bytes();
+    let (mut value, rest) = match *text.first()? {
+        b'~' if text.get(1) == Some(&b'/') => (home()?, &text[1..]),
+        mark @ (b'$' | b'%') => {
+            let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+            let length = text[1..].iter().take_while(|byte| is_word(byte)).count();
+            let (name, rest) = text[1..].split_at(length);
+            let rest = if mark == b'%' {
+                rest.strip_prefix(b"%")?
+            } else {
+                rest
+            };
+            if name.is_empty() {
+                return None;
+            }
+            (var(OsStr::from_bytes(name)).unwrap_or_default(), rest)
+        }
+        _ => return None,
+    };
+    value.push(OsStr::from_bytes(rest));
+    Some(value.into())
+}
+
+/// The home directory as Composer has it: `HOME`, or what the user database says.
+fn home_directory() -> Option<OsString> {
+    std::env::home_dir().map(PathBuf::into_os_string)
 }
 
 /// `$XDG_CACHE_HOME/allegro`, `~/.cache/allegro`, or `~/Library/Caches/allegro` on macOS.
@@ -154,6 +209,39 @@ mod tests {
         assert_eq!(settings.store, PathBuf::from("/somewhere/store"));
         assert_eq!(settings.strategy, Strategy::Copy);
         assert_eq!(settings.workers, 3);
+    }
+
+    /// The same table is put to Composer's own function in the plugin's tests.
+    #[test]
+    fn paths_are_expanded_as_composer_expands_its_own() {
+        let var = |name: &OsStr| match name.to_str()? {
+            "HOME" => Some("/home/me".into()),
+            "EMPTY" => Some(OsString::new()),
+            _ => None,
+        };
+        let cases = [
+            ("~/st", Some("/home/me/st")),
+            ("~\\st", None),
+            ("~", None),
+            ("~other/st", None),
+            ("$HOME/st", Some("/home/me/st")),
+            ("$HOME", Some("/home/me")),
+            ("$HOME_/st", Some("/st")),
+            ("$EMPTY/st", Some("/st")),
+            ("$UNSET/st", Some("/st")),
+            ("%HOME%/st", Some("/home/me/st")),
+            ("%HOME/st", None),
+            ("${HOME}/st", None),
+            ("$/st", None),
+            ("%%/st", None),
+            ("/a/$HOME/~/st", None),
+            ("st", None),
+            ("", None),
+        ];
+        for (path, expected) in cases {
+            let found = expand(Path::new(path), var, || var(OsStr::new("HOME")));
+            assert_eq!(found, expected.map(PathBuf::from), "{path}");
+        }
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub enum Outcome {
     Missing,
     /// Composer's own code shall take it.
     Declined {
-        /// Why.
+        /// Why; empty where a notice of the answer tells it for several packages.
         reason: String,
         /// Worth a line at normal verbosity (a full or unwritable store), not just at `-v`.
         loud: bool,
@@ -207,9 +207,17 @@ pub enum Origin {
     Download,
 }
 
+/// Why a package is declined that finds no room in the store.
+pub const STORE_IS_FULL: &str = "the store is full";
+
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error.kind() {
+            // The same words for each package, whichever of its files found no room.
+            ErrorKind::Declined if error.is_full() => Self::Declined {
+                reason: STORE_IS_FULL.to_owned(),
+                loud: false,
+            },
             ErrorKind::Declined => Self::Declined {
                 reason: match error.hint() {
                     Some(hint) => format!("{error}; {hint}"),

@@ -6,10 +6,11 @@ use allegro::error::{Error, ErrorKind, Result};
 use ext_php_rs::prelude::*;
 
 use crate::exception::exception;
-use crate::host::run_signal_handlers;
+use crate::host::{follow_php, run_signal_handlers};
 
 /// Runs an export; errors and panics become exceptions.
 pub fn boundary<T>(work: impl FnOnce() -> Result<T>) -> PhpResult<T> {
+    follow_php();
     // Unwind safe: what `work` borrowed is gone afterwards, and the core keeps no state between calls.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),

@@ -1,6 +1,7 @@
 //! PHP's thread during a long call: hands events to a callback and notices signals.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use allegro::error::{Error, Result};
 use allegro::helper::Caller;
@@ -97,5 +98,21 @@ pub fn run_signal_handlers() {
     {
         // Its only failure is an exception of a handler, which PHP finds pending.
         let _ = dispatch.try_call(Vec::new());
+    }
+}
+
+/// Moves the process to where PHP is. In a thread-safe PHP `chdir()` is remembered by the thread alone, and a relative
+/// path of ours would be another one than PHP's. Such a PHP itself never looks at the directory of the process.
+pub fn follow_php() {
+    let Ok(getcwd) = ZendCallable::try_from_name("getcwd") else {
+        return;
+    };
+    let answer = getcwd.try_call(Vec::new());
+    let Some(dir) = answer.as_ref().ok().and_then(Zval::str).map(Path::new) else {
+        return;
+    };
+    if std::env::current_dir().map_or(true, |now| now != dir) {
+        // A directory that is gone: relative paths lead nowhere then, for PHP as well.
+        let _ = std::env::set_current_dir(dir);
     }
 }

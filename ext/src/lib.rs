@@ -18,6 +18,9 @@ use ext_php_rs::prelude::*;
 use ext_php_rs::zend::ModuleEntry;
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 
+#[global_allocator]
+static ALLOCATOR: allegro::ballast::Allocator = allegro::ballast::Allocator;
+
 /// What `php --ri allegro` prints.
 ///
 /// # Safety

@@ -23,6 +23,8 @@ final class Guard
     /** @var array<int, \Closure(\Throwable, bool): void> what is told of the first fault, by number */
     private static array $sessions = [];
 
+    private static int $last = 0;
+
     private static bool $isFaulty = false;
 
     /**
@@ -151,9 +153,9 @@ final class Guard
      */
     public static function watch(\Closure $standBack): int
     {
-        self::$sessions[] = $standBack;
+        self::$sessions[++self::$last] = $standBack;
 
-        return (int) array_key_last(self::$sessions);
+        return self::$last;
     }
 
     public static function forget(int $number): void

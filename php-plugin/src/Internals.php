@@ -4,21 +4,126 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin;
 
+use Composer\Autoload\AutoloadGenerator;
+use Composer\ClassMapGenerator\ClassMapGenerator;
+use Composer\Composer;
+use Composer\DependencyResolver\DefaultPolicy;
+use Composer\DependencyResolver\PoolBuilder;
+use Composer\DependencyResolver\PoolOptimizer;
+use Composer\Downloader\ArchiveDownloader;
+use Composer\Downloader\FileDownloader;
+use Composer\Downloader\ZipDownloader;
+use Composer\EventDispatcher\EventDispatcher;
+use Composer\Filter\PlatformRequirementFilter\IgnoreListPlatformRequirementFilter;
+use Composer\Installer;
+use Composer\Package\Locker;
+use Composer\Repository\ArrayRepository;
+use Composer\Repository\ComposerRepository;
+use Composer\Repository\FilesystemRepository;
+use Composer\Repository\FilterRepository;
+use Composer\Repository\RepositoryManager;
+use Composer\Util\Http\ProxyManager;
+use Composer\Util\Http\RequestProxy;
+use Composer\Util\HttpDownloader;
+use Composer\Util\ProcessExecutor;
+
 /**
- * What objects of Composer keep in private and offer no other way to.
+ * What Composer keeps in private, or calls internal, and offers no other way to.
  *
- * Which of it is there depends on Composer's version: callers look before they rely on it.
+ * Which of it is there depends on Composer's version. What a part of Allegro can't do without is listed here, and
+ * without one of these that part is left to Composer. `docs/internals.md` has the versions in which each was read, and
+ * what is used only where it is there; `InternalsTest` compares both with the code and with the running Composer.
  */
 final class Internals
 {
+    /** Members by the part that can't do without them. `$` marks a property, `()` a method. */
+    public const NEEDED = [
+        'download' => [
+            FileDownloader::class => [
+                '$io', '$config', '$httpDownloader', '$eventDispatcher', '$cache', '$filesystem', '$downloadMetadata',
+                'processUrl()', 'getFileName()', 'addCleanupPath()', 'removeCleanupPath()',
+            ],
+            ArchiveDownloader::class => ['getInstallOperationAppendix()'],
+            ZipDownloader::class => ['$unzipCommands', 'extract()'],
+            ProcessExecutor::class => ['countActiveJobs()', 'enableAsync()'],
+            HttpDownloader::class => ['isCurlEnabled()'],
+            ProxyManager::class => ['getInstance()', 'getProxyForRequest()'],
+            RequestProxy::class => ['getContextOptions()'],
+        ],
+        'record' => [
+            ArrayRepository::class => ['$packages', '$packageMap'],
+            FilesystemRepository::class => ['$file', '$filesystem', '$dumpVersions'],
+        ],
+        'lock' => [
+            Locker::class => ['$lockFile', '$loader'],
+        ],
+        'autoload' => [
+            AutoloadGenerator::class => ['$io', '$eventDispatcher', '$devMode', '$runScripts', '$classMapAuthoritative', 'dump()', 'getPathCode()'],
+            ClassMapGenerator::class => ['filterByNamespace()'],
+        ],
+        'resolve' => [
+            PoolBuilder::class => [
+                '$acceptableStabilities', '$stabilityFlags', '$rootAliases', '$poolOptimizer', '$skippedLoad', '$updateAllowWarned',
+                'markPackageNameForLoading()', 'unlockPackage()',
+            ],
+            PoolOptimizer::class => ['$policy'],
+            DefaultPolicy::class => ['$preferStable', '$preferLowest'],
+            FilterRepository::class => ['$repo', '$only', '$exclude', '$canonical'],
+            IgnoreListPlatformRequirementFilter::class => ['$ignoreRegex', '$ignoreUpperBoundRegex'],
+            Installer::class => ['$package', '$platformRequirementFilter'],
+            RepositoryManager::class => ['$repositories'],
+            Locker::class => ['$lockFile'],
+            EventDispatcher::class => ['$listeners'],
+            ComposerRepository::class => [
+                '$cache', '$options', '$lazyProvidersUrl', '$hasAvailablePackageList', '$availablePackages', '$availablePackagePatterns',
+                'hasProviders()', 'hasPartialPackages()', 'createPackages()',
+            ],
+        ],
+    ];
+
+    /** @var array<string, string|null> by part */
+    private static array $missing = [];
+
     /**
-     * @param class-string $class whose private properties are wanted; also a parent of the object's own
+     * Returns the first internal that this Composer doesn't have and that a part of Allegro needs; null if all are there.
+     *
+     * @param key-of<self::NEEDED> $part
+     */
+    public static function missing(string $part): ?string
+    {
+        if (!array_key_exists($part, self::$missing)) {
+            self::$missing[$part] = null;
+            foreach (self::NEEDED[$part] as $class => $members) {
+                foreach ($members as $member) {
+                    if (self::$missing[$part] === null && !self::has($class, $member)) {
+                        self::$missing[$part] = $class.'::'.$member;
+                    }
+                }
+            }
+        }
+
+        return self::$missing[$part];
+    }
+
+    /**
+     * @param string $member as in {@see NEEDED}
+     */
+    public static function has(string $class, string $member): bool
+    {
+        return $member[0] === '$' ? property_exists($class, substr($member, 1)) : method_exists($class, substr($member, 0, -2));
+    }
+
+    /**
+     * @param class-string $class    whose private properties are wanted; also a parent of the object's own
+     * @param string       ...$names which of them; without names all
      *
      * @return array<string, mixed> values by name; a property without a value is left out
      */
-    public static function of(object $object, string $class): array
+    public static function of(object $object, string $class, string ...$names): array
     {
-        return \Closure::bind(static fn (): array => get_object_vars($object), null, $class)();
+        $values = \Closure::bind(static fn (): array => get_object_vars($object), null, $class)();
+
+        return $names === [] ? $values : array_intersect_key($values, array_flip($names));
     }
 
     /**
@@ -30,6 +135,21 @@ final class Internals
             $object->$name = $value;
         };
         \Closure::bind($set, null, $class)();
+    }
+
+    /**
+     * Returns what reads and writes the lock of a Composer instance; null where there is none.
+     *
+     * Composer 2.2 gives the instance with which `create-project` unpacks the project's own package no locker. Getters
+     * of later versions promise one, and throw where none was set.
+     */
+    public static function locker(Composer $composer): ?Locker
+    {
+        try {
+            return $composer->getLocker();
+        } catch (\Error $e) {
+            return null;
+        }
     }
 
     /**

@@ -32,6 +32,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     {
         $watch = Guard::watch(static fn (\Throwable $fault, bool $isTold) => $isTold || (new Report($io))->fault($fault));
         Guard::attempt(function () use ($composer, $io): void {
+            // Composer subscribes us, whether we take part or not.
+            Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, array_column(self::getSubscribedEvents(), 0));
             if (Session::wanted($composer)) {
                 $this->session = Session::open($composer, $io);
             }

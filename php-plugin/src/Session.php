@@ -25,7 +25,6 @@ use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
 use Composer\ClassMapGenerator\ClassMap;
-use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\Installer;
@@ -71,20 +70,24 @@ final class Session
         Install\NamePatterns::class,
         Install\OwnInode::class,
         Install\Paths::class,
+        Install\Processes::class,
         Install\Programs::class,
         Install\Proxies::class,
         Install\Ticket::class,
         Install\UnwritableException::class,
+        Install\Work::class,
         Engine::class,
         Native\EngineException::class,
         Native\Environment::class,
         Native\ExtensionEngine::class,
+        Native\Functions::class,
         Native\HelperEngine::class,
         InterruptedException::class,
         Install\RefusedException::class,
         Privacy::class,
         Install\Sharing::class,
         Report::class,
+        Io\Few::class,
         Io\Interruption::class,
         Io\PassingIO::class,
         Io\Progress::class,
@@ -219,6 +222,19 @@ final class Session
         $this->takeOverAutoloader($engine, $installers);
     }
 
+    /**
+     * Tells whether this Composer lacks something that a part of Allegro needs: it is left to Composer then.
+     */
+    private function lacks(string $part): bool
+    {
+        $missing = Internals::missing($part);
+        if ($missing !== null) {
+            $this->io->writeError('Allegro: this Composer has no '.$missing.' and does without us what needs it', true, IOInterface::VERBOSE);
+        }
+
+        return $missing !== null;
+    }
+
     private function batch(): Batch
     {
         if ($this->batch === null) {
@@ -242,6 +258,9 @@ final class Session
         if ($process === null || !function_exists('proc_open')) {
             $this->io->writeError('Allegro: no processes can be started, Composer installs by itself', true, IOInterface::VERBOSE);
 
+            return;
+        }
+        if ($this->lacks('download')) {
             return;
         }
         $cache = null;
@@ -292,7 +311,7 @@ final class Session
     {
         $current = $this->composer->getAutoloadGenerator();
         $ours = Autoload\AutoloadGenerator::class;
-        if (!class_exists(ClassMapGenerator::class)) {
+        if ($this->lacks('autoload')) {
             return;
         }
         if (get_class($current) !== \Composer\Autoload\AutoloadGenerator::class && !$current instanceof $ours) {
@@ -305,7 +324,7 @@ final class Session
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
         foreach ($installers as $installer) {
-            if ((Internals::of($installer, Installer::class)['autoloadGenerator'] ?? null) === $current) {
+            if ((Internals::of($installer, Installer::class, 'autoloadGenerator')['autoloadGenerator'] ?? null) === $current) {
                 $this->undo[] = static fn () => Internals::set($installer, Installer::class, 'autoloadGenerator', $current);
                 Internals::set($installer, Installer::class, 'autoloadGenerator', $generator);
             }
@@ -329,8 +348,8 @@ final class Session
      */
     private function takeOverLocker(): void
     {
-        $current = $this->composer->getLocker();
-        if (get_class($current) === Locker::class) {
+        $current = Internals::locker($this->composer);
+        if ($current !== null && get_class($current) === Locker::class && !$this->lacks('lock')) {
             $this->undo[] = fn () => $this->composer->setLocker($current);
             $this->composer->setLocker(IndexedLocker::inPlaceOf($current));
         }
@@ -404,8 +423,7 @@ final class Session
      */
     public function resolution(Composer $composer, ?Composer $copy = null): ?Resolution
     {
-        $engine = $composer === $this->composer ? $this->engines->find() : null;
-
+        $engine = $composer === $this->composer && !$this->lacks('resolve') ? $this->engines->find() : null;
         $io = $copy === null ? $this->io : new NullIO();
 
         return $engine === null ? null : new Resolution($copy ?? $composer, $io, $engine, $this->sources, $this->report);

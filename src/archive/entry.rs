@@ -11,7 +11,7 @@ use super::{Limits, Result};
 /// Longest path that we take, in bytes. Linux ends at 4096 with the install path in front.
 const MAX_PATH: usize = 1024;
 /// Longest path component, in bytes (`NAME_MAX` of every common file system; unzip fails above).
-const MAX_COMPONENT: usize = 255;
+pub(super) const MAX_COMPONENT: usize = 255;
 /// Deepest nesting; real packages stay below 30. Bounds the implied directories per entry.
 const MAX_DEPTH: usize = 128;
 /// Bytes that all paths of one archive may take together, implied directories included.
@@ -98,21 +98,21 @@ pub struct Entry {
 /// Turns an archive's name into an entry path.
 ///
 /// `./` and doubled slashes vanish, as with unzip 6.0 and PharData [measured]. An empty result
-/// means the archive's root itself.
+/// means the archive's root itself. A name that leads out of the package is Composer's: each of
+/// its unpackers strips or resolves such names in its own way, and none of them leaves the
+/// directory [measured].
 pub(super) fn safe_path(raw: &[u8], is_dir: bool) -> Result<String> {
     if raw.contains(&0) {
-        return Err(ArchiveError::hostile("the name contains a NUL byte"));
+        return Err(ArchiveError::declined("the name contains a NUL byte"));
     }
     if raw.first() == Some(&b'/') {
-        return Err(ArchiveError::hostile("the name is an absolute path"));
+        return Err(ArchiveError::declined("the name is an absolute path"));
     }
     if raw
         .split(|&b| b == b'/' || b == b'\\')
         .any(|part| part == b"..")
     {
-        return Err(ArchiveError::hostile(
-            "the name leads out of the package through '..'",
-        ));
+        return Err(ArchiveError::declined("the name has '..' in it"));
     }
     let Ok(name) = std::str::from_utf8(raw) else {
         return Err(ArchiveError::declined("the name is not UTF-8"));
@@ -154,7 +154,7 @@ pub(super) fn safe_path(raw: &[u8], is_dir: bool) -> Result<String> {
 /// Checks a symbolic link's text.
 pub(super) fn check_target(target: &[u8]) -> Result<()> {
     if target.contains(&0) {
-        return Err(ArchiveError::hostile(
+        return Err(ArchiveError::declined(
             "the link's target contains a NUL byte",
         ));
     }
@@ -212,7 +212,7 @@ impl EntryList {
             let there = &self.entries[index as usize].kind;
             return match (there, &entry.kind) {
                 (EntryKind::Dir, EntryKind::Dir) => Ok(None),
-                (EntryKind::Dir, _) | (_, EntryKind::Dir) => Err(ArchiveError::hostile(
+                (EntryKind::Dir, _) | (_, EntryKind::Dir) => Err(ArchiveError::declined(
                     "a directory and something else share the name",
                 )),
                 _ => Err(ArchiveError::declined("two entries share the name")),
@@ -232,10 +232,10 @@ impl EntryList {
                 match self.entries[index as usize].kind {
                     EntryKind::Dir => {}
                     EntryKind::File => {
-                        return Err(ArchiveError::hostile("the entry lies below a file"));
+                        return Err(ArchiveError::declined("the entry lies below a file"));
                     }
                     EntryKind::Symlink { .. } => {
-                        return Err(ArchiveError::hostile(
+                        return Err(ArchiveError::declined(
                             "the entry lies below a symbolic link",
                         ));
                     }

@@ -6,8 +6,9 @@ use std::io;
 
 /// Why an archive cannot be read.
 ///
-/// The three classes differ in what follows: a declined archive is handed to Composer's own
-/// extraction, a corrupt or hostile one ends the installation of its package.
+/// The classes differ in what follows. Composer's own extraction takes a declined archive, and a
+/// corrupt one whose directory can't be read. A file with a wrong checksum and a hostile archive
+/// end the installation.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// We cannot be sure to give the tree that Composer would give; its own code shall extract it.
@@ -26,13 +27,16 @@ pub enum ArchiveError {
         /// What is damaged.
         reason: Cow<'static, str>,
     },
-    /// The archive tries to write outside its folder or to exhaust the machine.
+    /// The archive would exhaust the machine, or Composer would write outside of the package with
+    /// it.
     #[error("archive is hostile: {}", At(.entry.as_deref(), .reason))]
     Hostile {
         /// Name of the entry, where one is to blame.
         entry: Option<String>,
         /// What it attempts.
         reason: Cow<'static, str>,
+        /// Whether its bytes are damaged as well, so that another download may have better ones.
+        is_damaged: bool,
     },
     /// The archive file could not be read, or the sink failed.
     #[error(transparent)]
@@ -90,6 +94,7 @@ impl ArchiveError {
         Self::Hostile {
             entry: None,
             reason: reason.into(),
+            is_damaged: false,
         }
     }
 

@@ -4,6 +4,9 @@
 //! certain to come out as with Composer, before a byte is written. [`Archive::extract`] then hands
 //! the content of the files to a [`FileSink`]; nothing here writes to disk.
 //!
+//! What is not certain is left to Composer, as long as Composer can unpack it without harm: see
+//! [`Limits::judge`].
+//!
 //! The rules are those of `unzip -qq` (Info-ZIP 6.0 as Debian patches it), Composer's first
 //! choice. Where a comment says *measured*, the outcome was taken from that program;
 //! `zip/differential.rs` repeats the comparison. Tar follows PharData for names and modes; where
@@ -12,6 +15,7 @@
 
 mod entry;
 mod error;
+mod links;
 mod source;
 mod tar;
 mod unpacking;
@@ -19,7 +23,7 @@ mod zip;
 mod zone;
 
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +32,7 @@ use std::path::Path;
 
 pub use entry::{Entry, EntryKind, Mode, Time};
 pub use error::ArchiveError;
+pub use links::leads_out;
 pub use unpacking::Unpacking;
 pub use zone::{FileTime, Zone};
 
@@ -60,6 +65,9 @@ pub struct Limits {
     /// entries (flagged UTF-8 and with an extra field, as git and GitHub make them) [measured];
     /// archives with such entries are declined then. Packages with ASCII names do not care.
     pub utf8_locale: bool,
+    /// Whether Composer would unpack a zip with unzip, and with PHP's ZipArchive only what unzip
+    /// fails on.
+    pub by_unzip: bool,
 }
 
 impl Default for Limits {
@@ -71,6 +79,7 @@ impl Default for Limits {
             ratio_from: 1 << 30,
             stream_above: 16 << 20,
             utf8_locale: utf8_locale(),
+            by_unzip: true,
         }
     }
 }
@@ -92,6 +101,50 @@ fn names_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 impl Limits {
+    /// Decides what becomes of an archive that we don't unpack: the error comes back as it is if
+    /// Composer can have the archive, and as [`ArchiveError::Hostile`] if Composer would exhaust
+    /// the machine or is known to write outside of the package.
+    pub fn judge(&self, path: &Path, kind: ArchiveKind, error: ArchiveError) -> ArchiveError {
+        let is_damaged = match error {
+            ArchiveError::Hostile { .. } | ArchiveError::Io(_) => return error,
+            ArchiveError::Corrupt { .. } => true,
+            ArchiveError::Declined { .. } => false,
+        };
+        let harm = match kind {
+            ArchiveKind::Zip => self.harm_of_zip(path, is_damaged),
+            // PharData makes no links, so there is nothing to write through.
+            ArchiveKind::Tar => tar::check_total(path, self),
+        };
+        match harm {
+            Err(harm @ (ArchiveError::Hostile { .. } | ArchiveError::Io(_))) => harm,
+            Ok(()) | Err(_) => error,
+        }
+    }
+
+    fn harm_of_zip(&self, path: &Path, is_damaged: bool) -> Result<()> {
+        zip::check_totals(path, self)?;
+        match self.by_unzip.then(|| zip::escape(path, self)).transpose()? {
+            None | Some(None) => Ok(()),
+            Some(Some(link)) => Err(ArchiveError::Hostile {
+                entry: None,
+                reason: "the symbolic link leads out of the package, and Composer would write through it".into(),
+                is_damaged,
+            }
+            .at(link)),
+        }
+    }
+
+    /// Refuses more entries than the bound.
+    fn check_count(&self, count: usize) -> Result<()> {
+        if count > self.max_entries {
+            return Err(ArchiveError::hostile(format!(
+                "more than {} entries",
+                self.max_entries
+            )));
+        }
+        Ok(())
+    }
+
     /// Refuses an uncompressed total that is beyond the bounds for an archive of `packed` bytes.
     fn check_total(&self, total: u64, packed: u64) -> Result<()> {
         if total > self.max_total {
@@ -140,6 +193,10 @@ enum Reader {
 impl Archive {
     /// Reads and validates the directory: names, links, duplicates, sizes, limits.
     pub fn open(path: &Path, kind: ArchiveKind, limits: &Limits) -> Result<Self> {
+        Self::read(path, kind, limits).map_err(|error| limits.judge(path, kind, error))
+    }
+
+    fn read(path: &Path, kind: ArchiveKind, limits: &Limits) -> Result<Self> {
         let (entries, reader) = match kind {
             ArchiveKind::Zip => {
                 let (entries, reader) = zip::open(path, limits)?;

@@ -14,14 +14,14 @@ use flate2::write::DeflateEncoder;
 
 use super::{Archive, ArchiveError, ArchiveKind, Entry, EntryKind, FileSink, Limits};
 
-pub(super) const REGULAR: u32 = 0o100_644 << 16;
-pub(super) const EXECUTABLE: u32 = 0o100_755 << 16;
-pub(super) const DIRECTORY: u32 = 0o040_755 << 16;
-pub(super) const LINK: u32 = 0o120_777 << 16;
+pub(crate) const REGULAR: u32 = 0o100_644 << 16;
+pub(crate) const EXECUTABLE: u32 = 0o100_755 << 16;
+pub(crate) const DIRECTORY: u32 = 0o040_755 << 16;
+pub(crate) const LINK: u32 = 0o120_777 << 16;
 
 /// One zip entry. `None` means the honest value.
 #[derive(Clone, Debug)]
-pub(super) struct ZipItem {
+pub(crate) struct ZipItem {
     pub name: Vec<u8>,
     pub content: Vec<u8>,
     pub host: u8,
@@ -46,7 +46,7 @@ pub(super) struct ZipItem {
 }
 
 impl ZipItem {
-    pub(super) fn new(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn new(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref().to_vec();
         let attributes = if name.ends_with(b"/") {
             DIRECTORY
@@ -78,30 +78,30 @@ impl ZipItem {
         }
     }
 
-    pub(super) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    pub(super) fn attr(self, host: u8, attributes: u32) -> Self {
+    pub(crate) fn attr(self, host: u8, attributes: u32) -> Self {
         self.with(|i| {
             i.host = host;
             i.attributes = attributes;
         })
     }
 
-    pub(super) fn stored(self) -> Self {
+    pub(crate) fn stored(self) -> Self {
         self.with(|i| i.method = 0)
     }
 
-    pub(super) fn link(name: &str, target: &str) -> Self {
+    pub(crate) fn link(name: &str, target: &str) -> Self {
         Self::new(name, target).stored().attr(3, LINK)
     }
 }
 
 /// A whole zip; what stands around the entries can lie too.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Zip {
+pub(crate) struct Zip {
     pub items: Vec<ZipItem>,
     pub prefix: Vec<u8>,
     pub comment: Vec<u8>,
@@ -114,14 +114,14 @@ pub(super) struct Zip {
 }
 
 impl Zip {
-    pub(super) fn of(items: impl IntoIterator<Item = ZipItem>) -> Self {
+    pub(crate) fn of(items: impl IntoIterator<Item = ZipItem>) -> Self {
         Self {
             items: items.into_iter().collect(),
             ..Self::default()
         }
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = self.prefix.clone();
         let base = if self.adjusted { 0 } else { out.len() };
         let mut directory = Vec::new();
@@ -241,26 +241,26 @@ fn zip64_field(values: &[u64]) -> Vec<u8> {
     field
 }
 
-pub(super) fn deflate(content: &[u8]) -> Vec<u8> {
+pub(crate) fn deflate(content: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(super) fn gzip(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(super) fn bzip2(content: &[u8]) -> Vec<u8> {
+pub(crate) fn bzip2(content: &[u8]) -> Vec<u8> {
     let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::new(6));
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
 
 /// One tar member, header and content; `flag` is its type.
-pub(super) fn member(name: &[u8], flag: u8, mode: u32, link: &[u8], content: &[u8]) -> Vec<u8> {
+pub(crate) fn member(name: &[u8], flag: u8, mode: u32, link: &[u8], content: &[u8]) -> Vec<u8> {
     raw_member(
         name,
         flag,
@@ -273,7 +273,7 @@ pub(super) fn member(name: &[u8], flag: u8, mode: u32, link: &[u8], content: &[u
 }
 
 /// As [`member`], with any size and magic.
-pub(super) fn raw_member(
+pub(crate) fn raw_member(
     name: &[u8],
     flag: u8,
     mode: u32,
@@ -296,19 +296,19 @@ pub(super) fn raw_member(
 }
 
 /// Writes the header's checksum.
-pub(super) fn seal(block: &mut [u8]) {
+pub(crate) fn seal(block: &mut [u8]) {
     block[148..156].fill(b' ');
     let sum: u32 = block[..512].iter().map(|&b| u32::from(b)).sum();
     block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
 }
 
 /// A regular file of mode 0644.
-pub(super) fn file(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn file(name: &str, content: &[u8]) -> Vec<u8> {
     member(name.as_bytes(), b'0', 0o644, b"", content)
 }
 
 /// A pax header for the member after it.
-pub(super) fn pax(records: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     let mut text = String::new();
     for (key, value) in records {
         let body = format!(" {key}={value}\n");
@@ -323,7 +323,7 @@ pub(super) fn pax(records: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// Members and the end marker.
-pub(super) fn tar(members: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn tar(members: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = members.concat();
     bytes.extend([0; 1024]);
     bytes
@@ -331,7 +331,7 @@ pub(super) fn tar(members: &[Vec<u8>]) -> Vec<u8> {
 
 /// Collects every file's bytes.
 #[derive(Default)]
-pub(super) struct Collect {
+pub(crate) struct Collect {
     pub files: Vec<(usize, Vec<u8>)>,
     pub ended: usize,
     pub pieces: usize,
@@ -363,31 +363,31 @@ impl FileSink for Collect {
 }
 
 /// An archive file in a folder of its own.
-pub(super) struct OnDisk {
+pub(crate) struct OnDisk {
     pub dir: tempfile::TempDir,
     pub path: PathBuf,
     pub kind: ArchiveKind,
 }
 
 impl OnDisk {
-    pub(super) fn new(bytes: &[u8], kind: ArchiveKind) -> Self {
+    pub(crate) fn new(bytes: &[u8], kind: ArchiveKind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("archive");
         std::fs::write(&path, bytes).unwrap();
         Self { dir, path, kind }
     }
 
-    pub(super) fn open(&self, limits: &Limits) -> Result<Archive, ArchiveError> {
+    pub(crate) fn open(&self, limits: &Limits) -> Result<Archive, ArchiveError> {
         Archive::open(&self.path, self.kind, limits)
     }
 
     /// Opens and extracts; entries with their content.
-    pub(super) fn read(&self, limits: &Limits) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
+    pub(crate) fn read(&self, limits: &Limits) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
         read(&self.path, self.kind, limits)
     }
 }
 
-pub(super) fn read(
+pub(crate) fn read(
     path: &Path,
     kind: ArchiveKind,
     limits: &Limits,
@@ -409,18 +409,18 @@ pub(super) fn read(
     Ok(read)
 }
 
-pub(super) fn read_zip(items: impl IntoIterator<Item = ZipItem>) -> Vec<(Entry, Vec<u8>)> {
+pub(crate) fn read_zip(items: impl IntoIterator<Item = ZipItem>) -> Vec<(Entry, Vec<u8>)> {
     OnDisk::new(&Zip::of(items).bytes(), ArchiveKind::Zip)
         .read(&Limits::default())
         .unwrap()
 }
 
-pub(super) fn read_tar(bytes: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
+pub(crate) fn read_tar(bytes: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
     OnDisk::new(bytes, ArchiveKind::Tar).read(&Limits::default())
 }
 
 /// `d path`, `f path`, `l path -> target`, with the mode or `-`.
-pub(super) fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
+pub(crate) fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
     entries
         .iter()
         .map(|(e, _)| {
@@ -441,7 +441,7 @@ pub(super) fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
 }
 
 /// Class of an error, its entry, and its reason.
-pub(super) fn class(error: &ArchiveError) -> (&'static str, Option<&str>) {
+pub(crate) fn class(error: &ArchiveError) -> (&'static str, Option<&str>) {
     let class = match error {
         ArchiveError::Declined { .. } => "declined",
         ArchiveError::Corrupt { .. } => "corrupt",
@@ -452,7 +452,7 @@ pub(super) fn class(error: &ArchiveError) -> (&'static str, Option<&str>) {
 }
 
 /// The seed of a randomized test: `ALLEGRO_TEST_SEED`, or a new one; printed for repetition.
-pub(super) fn seeded(test: &str) -> fastrand::Rng {
+pub(crate) fn seeded(test: &str) -> fastrand::Rng {
     let seed = std::env::var("ALLEGRO_TEST_SEED")
         .ok()
         .and_then(|s| s.parse().ok())

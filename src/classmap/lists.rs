@@ -236,6 +236,13 @@ fn write(store: &Store, dialect: Dialect, key: &ManifestKey, contents: &Contents
     store.write_sealed(MAGIC, &place(dialect, key), contents)
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: crate::sealed::fuzzing::Kind = crate::sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| crate::sealed::fuzzing::again::<Contents>(*MAGIC, bytes),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

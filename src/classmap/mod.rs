@@ -23,3 +23,8 @@ pub use parser::{Dialect, Unsure, find_classes};
 pub use pattern::Exclusion;
 pub use records::Records;
 pub use scan::{Kind, Rule, Scan, Traits};
+
+/// Decoders of records, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: [crate::sealed::fuzzing::Kind; 3] =
+    [lists::FUZZED, records::FUZZED, trace::FUZZED];

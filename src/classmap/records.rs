@@ -111,6 +111,23 @@ impl<'a> Records<'a> {
     }
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| {
+        use sealed::fuzzing::PLACE;
+        let dialect = Dialect::PHP_8_2;
+        let records = Records::try_decode(PLACE, bytes, dialect)?;
+        let mut files: Vec<_> = records.others(&|_| false).collect();
+        files.sort_by_key(|(real, ..)| *real);
+        for (real, identity, classes) in &files {
+            assert_eq!(records.classes(real, identity), Some(*classes));
+        }
+        Some(Records::encode(PLACE, dialect, files.into_iter()))
+    },
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

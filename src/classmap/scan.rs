@@ -17,6 +17,7 @@ use super::pattern::Exclusion;
 use super::walk::{
     Declined, Found, STOPPED, Target, Walk, Walked, follow, is_php, real_path, walk,
 };
+use crate::progress;
 use crate::store::hex;
 
 /// What a rule's directory stands for.
@@ -230,6 +231,7 @@ pub fn survey<'m>(
             if cancel.load(Ordering::Relaxed) {
                 return Err(STOPPED);
             }
+            progress::step();
             let classes = memory
                 .recall(&found)
                 .or_else(|| parse(&found, dialect).map(Cow::Owned));

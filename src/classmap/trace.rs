@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{Clock, Identity};
 use super::scan::Seen;
 use super::walk::{Target, follow};
+use crate::progress;
 use crate::sealed;
 
 const MAGIC: &[u8; 8] = b"ALWALK03";
@@ -131,7 +132,10 @@ pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -
             .directories
             .par_iter()
             .with_min_len(64)
-            .all(|directory| !cancel.load(Ordering::Relaxed) && directory.is_the_same());
+            .all(|directory| {
+                progress::step();
+                !cancel.load(Ordering::Relaxed) && directory.is_the_same()
+            });
     if same {
         Verdict::Same
     } else {
@@ -152,6 +156,13 @@ impl Directory<'_> {
             })
     }
 }
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Contents<'_>>(*MAGIC, bytes),
+};
 
 #[cfg(test)]
 mod tests {

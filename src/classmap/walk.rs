@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, stat, stat
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use crate::progress;
 
 /// What `Finder::ignoreVCS` leaves out, apart from names with a dot at the start.
 const VCS: [&str; 3] = ["_svn", "CVS", "_darcs"];
@@ -168,6 +169,7 @@ impl Walker<'_> {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(STOPPED);
             }
+            progress::step();
             let name = entry.file_name();
             if name.to_bytes().first() == Some(&b'.') {
                 continue;

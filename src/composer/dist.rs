@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::fetch::redact;
+use crate::fetch::strip;
 
 /// The place of a package's archive, in Composer's words.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +34,9 @@ pub struct Dist {
 pub struct ManifestKey([u8; 32]);
 
 impl Dist {
-    /// Returns the URL without anything secret, to be shown or stored.
+    /// Returns the URL without user information, query and fragment, to be shown or stored.
     pub fn public_url(&self) -> String {
-        redact(&self.url)
+        strip(&self.url)
     }
 
     /// Returns the key of this dist's manifest.
@@ -177,8 +177,8 @@ mod tests {
 
     #[test]
     fn nothing_secret_is_shown() {
-        let secret = Dist::at("https://user:hunter2@example.org/a/b/zipball/1");
-        assert!(!secret.public_url().contains("hunter2"));
+        let secret = Dist::at("https://user:hunter2@example.org/a/b/zipball/1?v=hunter2#hunter2");
+        assert_eq!(secret.public_url(), "https://example.org/a/b/zipball/1");
         assert!(!format!("{secret:?}").contains("hunter2"));
     }
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use reqwest::{Client, Proxy, redirect};
 
 use super::error::FetchError;
+use super::names::Names;
 use super::redact::redact;
 use super::tls::{Tls, Trust};
 use super::{FetchOptions, MOST_WORKERS};
@@ -16,6 +17,9 @@ use super::{FetchOptions, MOST_WORKERS};
 const STREAM_WINDOW: u32 = 512 << 10;
 /// Bytes in flight on one HTTP/2 connection, all streams together.
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Share of the time for a connection after which its host's name is taken for unknown. A connection that only ran out of
+/// time would be tried again, and wait again.
+const NAMES_SHARE: f64 = 0.95;
 /// How long an unused connection waits for the next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
@@ -23,6 +27,7 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 pub(super) struct Clients<'a> {
     options: &'a FetchOptions,
     trust: &'a Trust,
+    pub names: Names,
     cached: Mutex<HashMap<Key, Client>>,
 }
 
@@ -30,10 +35,11 @@ pub(super) struct Clients<'a> {
 type Key = (Option<String>, bool, Option<Tls>);
 
 impl<'a> Clients<'a> {
-    pub fn new(options: &'a FetchOptions, trust: &'a Trust) -> Self {
+    pub fn new(options: &'a FetchOptions, trust: &'a Trust, names: &Names) -> Self {
         Self {
             options,
             trust,
+            names: names.clone(),
             cached: Mutex::default(),
         }
     }
@@ -89,6 +95,10 @@ impl<'a> Clients<'a> {
             .redirect(redirect::Policy::none())
             .referer(false)
             .connect_timeout(self.options.connect_timeout)
+            .dns_resolver(
+                self.names
+                    .resolver(self.options.connect_timeout.mul_f64(NAMES_SHARE)),
+            )
             .tcp_nodelay(true)
             .pool_max_idle_per_host(MOST_WORKERS)
             .pool_idle_timeout(POOL_IDLE)

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::io::Read;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::pin::pin;
@@ -10,7 +9,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
@@ -20,17 +18,18 @@ use reqwest::header::{
 use reqwest::{StatusCode, Version};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 
+use super::body::{Body, Memory, receive};
 use super::client::Clients;
 use super::crew::CANCEL_POLL;
-use super::download::{Failure, Shared, ask, headers_of, refusal, silence, tries};
+use super::download::{Failure, Shared, ask, headers_of, refusal, tries};
+use super::pace::Flow;
 use super::retry::Hosts;
 use super::target::Target;
-use super::{FetchError, Fetcher, MOST_WORKERS, Request, redact};
-
-/// No metadata file is larger, packed or unpacked.
-const LARGEST: u64 = 256 << 20;
+use super::{FetchError, Fetcher, MOST_WORKERS, Request};
+use crate::limits::{self, Share};
+use crate::progress;
 
 /// Threads that ask, as far as there are processors.
 const MOST_LANES: usize = 8;
@@ -160,6 +159,7 @@ impl<E: Errand> Queue<E> {
 /// Asks for files, over the same connections as long as it lives.
 pub struct Documents<'a> {
     lanes: Vec<Lane<'a>>,
+    memory: Memory,
 }
 
 /// What one thread works with. Requests, connections and what is made of the answers stay on it: for small files, handing
@@ -177,25 +177,37 @@ impl Fetcher {
     pub fn documents(&self) -> Result<Documents<'_>, FetchError> {
         let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = count.min(MOST_LANES);
+        // One of the thread's own for each lane, besides.
+        let share = Share {
+            descriptors: 2,
+            memory: 8 << 20,
+        };
+        let most = limits::share(MOST_WORKERS, &share);
+        let count = count.min(most);
+        let flow = Flow::default();
         let lane = |_| -> Result<Lane<'_>, FetchError> {
             Ok(Lane {
                 shared: Shared {
                     options: &self.options,
-                    clients: Clients::new(&self.options, &self.trust),
+                    clients: Clients::new(&self.options, &self.trust, &self.names),
                     hosts: Hosts::default(),
+                    flow: flow.clone(),
                     on_event: &|_| {},
                 },
                 runtime: Builder::new_current_thread()
                     .enable_all()
                     .build()
                     .map_err(|error| setup(&error))?,
-                connections: MOST_WORKERS / count,
+                connections: most / count,
                 streams: MOST_STREAMS / count,
             })
         };
-        let lanes = (0..count).map(lane);
+        let mut lanes = vec![lane(0)?];
+        // Fewer do as well, where descriptors are few.
+        lanes.extend((1..count).map_while(|at| lane(at).ok()));
         Ok(Documents {
-            lanes: lanes.collect::<Result<_, _>>()?,
+            lanes,
+            memory: Memory::default(),
         })
     }
 }
@@ -217,7 +229,7 @@ impl Documents<'_> {
         let run = |lane: &Lane<'_>| {
             // The others would wait for errands that nobody closes the queue of.
             let _alarm = Alarm(&has_panicked);
-            lane.run(queue, &is_over, on_result);
+            lane.run(queue, &self.memory, &is_over, on_result);
         };
         thread::scope(|scope| {
             // One of them is worked off here; the others only make it faster.
@@ -259,6 +271,7 @@ impl Lane<'_> {
     fn run<E: Errand>(
         &self,
         queue: &Queue<E>,
+        memory: &Memory,
         is_cancelled: &dyn Fn() -> bool,
         on_result: &dyn Fn(usize, Result<E::Result, FetchError>),
     ) {
@@ -272,7 +285,7 @@ impl Lane<'_> {
                     next = queue.next(), if !is_closed && under_way.len() < origins.at_once.get() => match next {
                         Some((at, errand)) => {
                             under_way.push(async move {
-                                (at, self.run_one(at, errand, origins).await)
+                                (at, self.run_one(at, errand, origins, memory).await)
                             });
                         }
                         None => is_closed = true,
@@ -296,13 +309,15 @@ impl Lane<'_> {
         id: usize,
         mut errand: E,
         origins: &Origins,
+        memory: &Memory,
     ) -> Result<E::Result, FetchError> {
         let mut wanted = errand.request();
         wanted.request.id = id;
         let origin = origins.of(Target::parse(&wanted.request.url)?.origin());
         // The semaphore is never closed; the turn ends with this call.
         let _turn = origin.turns.acquire().await;
-        let (version, document) = get(&self.shared, &wanted).await?;
+        let (version, document) = get(&self.shared, &wanted, memory).await?;
+        progress::step();
         if version == Version::HTTP_2 {
             origins.shares_connections(&origin);
         }
@@ -359,6 +374,7 @@ impl Origins {
 async fn get(
     shared: &Shared<'_>,
     wanted: &DocumentRequest,
+    memory: &Memory,
 ) -> Result<(Version, Document), FetchError> {
     let mut headers = headers_of(&wanted.request)?;
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -366,8 +382,8 @@ async fn get(
     if let Some(Ok(since)) = since {
         headers.insert(IF_MODIFIED_SINCE, since);
     }
-    tries(shared, wanted.request.id, async || {
-        get_once(shared, &wanted.request, &headers).await
+    tries(shared, &wanted.request, async || {
+        get_once(shared, &wanted.request, &headers, memory).await
     })
     .await
 }
@@ -376,6 +392,7 @@ async fn get_once(
     shared: &Shared<'_>,
     request: &Request,
     headers: &HeaderMap,
+    memory: &Memory,
 ) -> Result<(Version, Document), Failure> {
     let (target, mut response) = ask(shared, request, headers).await?;
     let version = response.version();
@@ -392,42 +409,7 @@ async fn get_once(
     let last_modified = header(LAST_MODIFIED);
     let is_packed =
         header(CONTENT_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
-    let expected = response.content_length();
-    let idle = shared.options.idle_timeout;
-    let mut text = Vec::new();
-    loop {
-        match timeout(idle, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => text.extend_from_slice(&chunk),
-            Ok(Ok(None)) => break,
-            Ok(Err(error)) => return Err(FetchError::from_client(error, &target.shown()).into()),
-            Err(_) => return Err(silence(&target, idle).into()),
-        }
-        if text.len() as u64 > LARGEST {
-            return Err(too_large(request).into());
-        }
-    }
-    if let Some(expected) = expected.filter(|expected| *expected != text.len() as u64) {
-        return Err(FetchError::Truncated {
-            url: target.shown(),
-            expected,
-            got: text.len() as u64,
-        }
-        .into());
-    }
-    if is_packed {
-        let mut plain = Vec::new();
-        let mut decoder = MultiGzDecoder::new(text.as_slice()).take(LARGEST + 1);
-        if let Err(error) = decoder.read_to_end(&mut plain) {
-            return Err(FetchError::Setup {
-                reason: format!("{} can't be unpacked: {error}", target.shown()),
-            }
-            .into());
-        }
-        if plain.len() as u64 > LARGEST {
-            return Err(too_large(request).into());
-        }
-        text = plain;
-    }
+    let text = receive(shared, &target, &mut response, Body::new(memory, is_packed)).await?;
     let document = Document::Body {
         text,
         last_modified,
@@ -438,11 +420,5 @@ async fn get_once(
 fn setup(error: &std::io::Error) -> FetchError {
     FetchError::Setup {
         reason: error.to_string(),
-    }
-}
-
-fn too_large(request: &Request) -> FetchError {
-    FetchError::Setup {
-        reason: format!("{} is too large for metadata", redact(&request.url)),
     }
 }

@@ -10,19 +10,27 @@ use tokio::time::{sleep, timeout};
 
 use super::client::Clients;
 use super::error::{FetchError, TransportKind};
+use super::pace::Flow;
 use super::redact::redact;
 use super::retry::{self, Hosts};
 use super::sink::Sink;
 use super::target::Target;
 use super::{FetchEvent, FetchOptions, Request};
+use crate::progress;
 
 /// Bytes between two progress events of a download.
 const PROGRESS_STEP: u64 = 128 << 10;
+
+/// Bytes of an archive. Neither zip nor tar knows larger ones without extensions, and a body without an end would fill
+/// the disk.
+const LARGEST: u64 = 4 << 30;
+
 /// What all downloads of a run share.
 pub(super) struct Shared<'a> {
     pub options: &'a FetchOptions,
     pub clients: Clients<'a>,
     pub hosts: Hosts,
+    pub flow: Flow,
     pub on_event: &'a (dyn Fn(FetchEvent) + Sync),
 }
 
@@ -59,14 +67,31 @@ pub(super) async fn transfer(
     request: &Request,
 ) -> Result<Received, FetchError> {
     let headers = headers_of(request)?;
-    tries(shared, request.id, async || {
+    tries(shared, request, async || {
         try_once(shared, request, &headers).await
     })
     .await
 }
 
-/// Tries as often as the options allow.
+/// Tries as often, and for as long, as the options allow.
 pub(super) async fn tries<T>(
+    shared: &Shared<'_>,
+    request: &Request,
+    try_once: impl AsyncFn() -> Result<T, Failure>,
+) -> Result<T, FetchError> {
+    let limit = shared.options.total_timeout;
+    let tried = timeout(limit, try_often(shared, request.id, try_once)).await;
+    tried.unwrap_or_else(|_| {
+        Err(FetchError::Transport {
+            url: redact(&request.url),
+            reason: format!("not complete after {} s", limit.as_secs_f64()),
+            timeout: true,
+            kind: TransportKind::TooSlow,
+        })
+    })
+}
+
+async fn try_often<T>(
     shared: &Shared<'_>,
     id: usize,
     try_once: impl AsyncFn() -> Result<T, Failure>,
@@ -104,7 +129,19 @@ pub(super) async fn tries<T>(
             wait,
             reason: failure.error.to_string(),
         });
-        sleep(wait).await;
+        wait_out(wait).await;
+    }
+}
+
+/// Waits before another try, which is progress: it has an end.
+async fn wait_out(wait: Duration) {
+    const PIECE: Duration = Duration::from_secs(1);
+    let mut left = wait;
+    while !left.is_zero() {
+        progress::step();
+        let piece = left.min(PIECE);
+        sleep(piece).await;
+        left -= piece;
     }
 }
 
@@ -230,11 +267,17 @@ async fn send(
     let error = match timeout(patience, builder.send()).await {
         Ok(Ok(response)) => {
             shared.hosts.reached(&host);
+            if let Some(address) = response.remote_addr() {
+                shared.clients.names.leads_somewhere(address);
+            }
             return Ok(response);
         }
         Ok(Err(error)) => FetchError::from_client(error, &target.shown()),
         Err(_) => silence(target, patience),
     };
+    if error.is_unreachable() {
+        shared.clients.names.lead_nowhere();
+    }
     Err(Failure {
         host: error.is_unreachable().then_some(host),
         error,
@@ -251,6 +294,7 @@ async fn receive(
 ) -> Result<Received, Failure> {
     let expected = response.content_length();
     let version = version_name(response.version());
+    check_size(expected.unwrap_or_default(), target)?;
     if let Some(bytes) = expected {
         (shared.on_event)(FetchEvent::Sized {
             id: request.id,
@@ -269,6 +313,7 @@ async fn receive(
         }
     };
     let idle = shared.options.idle_timeout;
+    let mut pace = shared.flow.pace(idle);
     loop {
         let chunk = match timeout(idle, response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
@@ -289,8 +334,11 @@ async fn receive(
         };
         // Blocks this worker's own thread, not the runtime; meanwhile the connection's flow
         // control holds the server back.
+        progress::step();
         sink.write(&chunk)?;
         tell(sink.bytes(), PROGRESS_STEP);
+        pace.count(chunk.len(), target)?;
+        check_size(sink.bytes(), target)?;
     }
     tell(sink.bytes(), 1);
     match expected {
@@ -303,6 +351,16 @@ async fn receive(
             url: target.shown(),
         }),
     }
+}
+
+fn check_size(bytes: u64, target: &Target) -> Result<(), FetchError> {
+    if bytes > LARGEST {
+        return Err(FetchError::TooLarge {
+            url: target.shown(),
+            limit: LARGEST,
+        });
+    }
+    Ok(())
 }
 
 /// Where a redirect leads; `None` if the answer is none.
@@ -319,7 +377,7 @@ fn location(response: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-fn truncated(target: &Target, expected: u64, got: u64) -> FetchError {
+pub(super) fn truncated(target: &Target, expected: u64, got: u64) -> FetchError {
     FetchError::Truncated {
         url: target.shown(),
         expected,

@@ -22,6 +22,8 @@ pub enum TransportKind {
     Exchange,
     /// Not even tried: too many requests before it found no way to this host.
     HostDown,
+    /// The answer came too slowly, or took all the time that Composer would give it; not retried.
+    TooSlow,
 }
 
 /// A download that failed for good, or the reason why it is tried again.
@@ -66,6 +68,14 @@ pub enum FetchError {
         expected: u64,
         /// Bytes received.
         got: u64,
+    },
+    /// The body is larger than what is taken.
+    #[error("{url}: larger than {limit} bytes")]
+    TooLarge {
+        /// Redacted URL.
+        url: String,
+        /// The largest size, bytes.
+        limit: u64,
     },
     /// More redirects than [`FetchOptions::max_redirects`](super::FetchOptions::max_redirects).
     #[error("{url}: more than {limit} redirects")]

@@ -1,7 +1,7 @@
 //! Parallel downloads of dist archives over HTTP/1.1 and HTTP/2.
 //!
 //! [`Fetcher::run`] starts one thread per worker. A worker takes the next request, waits for the
-//! network on a runtime that all share, writes the body to disk itself, reports, and goes on; so
+//! network on a runtime that the calling thread drives, writes the body to disk itself, reports, and goes on; so
 //! a slow disk or a slow callback holds up one download, not the runtime. The worker *is* the
 //! permit: it is not free for another request before the body is on disk. All threads are joined
 //! before `run` returns.
@@ -11,14 +11,19 @@
 //! - `document`: small files that are kept in memory, asked for on condition
 //! - `retry`: waits between tries, hosts given up
 //! - `client`, `tls`, `proxy`: connections, trust, ways
+//! - `names`: addresses of hosts
+//! - `pace`, `body`: limits in time and memory
 //! - `sink`: temporary file, SHA-1, rename
 //! - `redact`, `error`: what may be shown
 
+mod body;
 mod client;
 mod crew;
 mod document;
 mod download;
 mod error;
+mod names;
+mod pace;
 mod proxy;
 mod redact;
 mod retry;
@@ -40,11 +45,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use client::Clients;
+use crew::{Stop, Wait};
 pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
 use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
+use names::Names;
+use pace::Flow;
 pub use proxy::Proxies;
-pub use redact::redact;
+pub use redact::{redact, strip};
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;
@@ -65,8 +73,11 @@ pub struct FetchOptions {
     pub ca_dir: Option<PathBuf>,
     /// Limit for name resolution, TCP and TLS handshake together.
     pub connect_timeout: Duration,
-    /// Without a byte for that long, a download counts as broken.
+    /// Without a byte for that long, a download counts as broken; with less than 1 KiB a second for that long, and none
+    /// beside it that is faster, too.
     pub idle_timeout: Duration,
+    /// Limit for a request with all its redirects and repetitions.
+    pub total_timeout: Duration,
     /// Repetitions after a failed try; 0 = one try only.
     pub retries: u32,
     /// Wait before the first repetition; doubled for each one after it, with jitter.
@@ -95,6 +106,8 @@ impl Default for FetchOptions {
             ca_dir: None,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            // Composer's limit for one transfer.
+            total_timeout: Duration::from_mins(5),
             retries: 3,
             backoff_base: Duration::from_millis(500),
             max_retry_after: Duration::from_mins(1),
@@ -214,6 +227,7 @@ pub enum FetchEvent {
 pub struct Fetcher {
     options: FetchOptions,
     trust: Trust,
+    names: Names,
 }
 
 impl fmt::Debug for Fetcher {
@@ -236,7 +250,12 @@ impl Fetcher {
             });
         }
         let trust = Trust::new(options.ca_file.clone(), options.ca_dir.clone());
-        Ok(Self { options, trust })
+        let names = Names::of_process();
+        Ok(Self {
+            options,
+            trust,
+            names,
+        })
     }
 
     /// Downloads everything; returns when each request has had its `on_done`, exactly once.
@@ -260,21 +279,26 @@ impl Fetcher {
         let run = Run {
             shared: Shared {
                 options: &self.options,
-                clients: Clients::new(&self.options, &self.trust),
+                clients: Clients::new(&self.options, &self.trust, &self.names),
                 hosts: Hosts::default(),
+                flow: Flow::default(),
                 on_event,
             },
             queue: Mutex::new(size_first(requests)),
             on_done,
             stopped,
         };
-        let setup = match runtime(workers) {
+        let setup = match runtime() {
             Ok(runtime) => {
-                let result = crew::run(workers, &stop, cancel, || run.worker(&runtime));
+                let stop = Stop {
+                    teller: &stop,
+                    is_cancelled: cancel,
+                };
+                crew::run(workers, &runtime, stop, |wait| run.worker(wait));
                 // Clients keep tasks of the runtime alive, so it is not dropped before them.
                 let leftover = run.into_leftover();
                 drop(runtime);
-                (leftover, result.err())
+                (leftover, None)
             }
             Err(error) => (run.into_leftover(), Some(error)),
         };
@@ -302,14 +326,14 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Takes requests until there are none left or the run is stopped.
-    fn worker(&self, runtime: &Runtime) {
+    fn worker(&self, wait: &Wait<'_>) {
         while !*self.stopped.borrow() {
             let Some(request) = self.queue.lock().pop_front() else {
                 return;
             };
             let id = request.id;
             (self.shared.on_event)(FetchEvent::Started { id });
-            match self.fetch(runtime, &request) {
+            match self.fetch(wait, &request) {
                 Ok(fetched) => {
                     let bytes = fetched.bytes;
                     (self.shared.on_event)(FetchEvent::Done { id, bytes });
@@ -323,9 +347,9 @@ impl Run<'_> {
         }
     }
 
-    fn fetch(&self, runtime: &Runtime, request: &Request) -> Result<Fetched, FetchError> {
+    fn fetch(&self, wait: &Wait<'_>, request: &Request) -> Result<Fetched, FetchError> {
         let mut stopped = self.stopped.clone();
-        let Received { sink, version, url } = runtime.block_on(async {
+        let Received { sink, version, url } = wait.for_end_of(async {
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stop| *stop) => Err(FetchError::Cancelled),
@@ -357,12 +381,10 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
     requests.into()
 }
 
-/// Two threads drive the connections. Name resolution blocks a thread of its own each, and one
-/// that has been given up may still be under way while its worker starts the next.
-fn runtime(workers: usize) -> std::io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(workers * 2)
+/// The thread that waits for the workers drives the connections: a runtime with threads of its own panics or hangs
+/// where they can't be started. Nothing blocks on it, so that its end waits for nothing.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread()
         .thread_name("allegro-net")
         .enable_all()
         .build()

@@ -16,6 +16,7 @@ use super::linker::{LinkError, Source, Supply, Target, tolerate};
 use super::{Linker, Method};
 use crate::archive::{self, ArchiveError, FileTime, Unpacking};
 use crate::error::{Error, Result, at};
+use crate::progress;
 use crate::store::{FileSpec, ItemKind, Manifest, open_directory, open_directory_at, timestamps};
 
 /// What the caller knows of a package beyond its manifest.
@@ -99,6 +100,7 @@ pub fn link_tree(
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Interrupted.into());
         }
+        progress::step();
         match &item.kind {
             ItemKind::File { size, .. } => {
                 let Some(file) = files.next() else {
@@ -211,6 +213,7 @@ fn sound_files(
             time: times.files[item.time as usize],
         };
         let is_private = options.private || options.bins.contains(&item.path);
+        progress::step();
         match linker.supply(&spec, is_private)? {
             Supply::Ready(source) => files.push(SoundFile {
                 spec,

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, select};
 
+use crate::ballast::is_spent;
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::report::{Event, Host};
 
 /// How often the calling thread looks for events and for a reason to stop.
 const TICK: Duration = Duration::from_millis(40);
 
-/// How long nothing may be heard of work that goes on. The plugin waits many times as long.
+/// How often the host is told that work goes on. The plugin waits many times as long.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// Does the work on a thread of its own and returns when it has ended. `cancel` is set once the host wants it to stop.
@@ -42,12 +44,16 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
     let (result, results) = crossbeam_channel::bounded(1);
     std::thread::scope(|scope| {
         // Both channels end with the work.
-        let worker = scope.spawn(move || work(events, result));
+        let worker = std::thread::Builder::new()
+            .name("allegro-work".to_owned())
+            .spawn_scoped(scope, move || work(events, result))
+            .map_err(|error| Error::no_thread(&error))?;
         // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
         // would feel.
         let mut batch = Vec::new();
         let mut last: Option<Instant> = None;
         let mut last_sign = Instant::now();
+        let mut steps = progress::steps();
         let result = loop {
             select! {
                 recv(results) -> result => break result,
@@ -63,11 +69,12 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
                 if !batch.is_empty() {
                     last_sign = Instant::now();
                     host.events(std::mem::take(&mut batch));
-                } else if last_sign.elapsed() >= SIGN_OF_LIFE {
+                } else if last_sign.elapsed() >= SIGN_OF_LIFE && steps != progress::steps() {
                     last_sign = Instant::now();
+                    steps = progress::steps();
                     host.alive();
                 }
-                if host.interrupted() {
+                if host.interrupted() || is_spent() {
                     cancel.store(true, Ordering::Relaxed);
                 }
             }
@@ -76,9 +83,14 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
         if !batch.is_empty() {
             host.events(batch);
         }
-        let taken = result.map(|result| take(host, result));
+        // What came of it is part of what was to be done.
+        let taken = (!is_spent()).then(|| result.map(|result| take(host, result)));
         let panicked = |_| Error::Internal("a worker panicked".to_owned());
         worker.join().map_err(panicked)?;
+        let taken = taken.ok_or_else(|| Error::Exhausted {
+            what: "there is too little memory",
+            reason: "the limit was met".to_owned(),
+        })?;
         taken.map_err(|_| Error::Internal("a worker has no result".to_owned()))
     })
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::attend::attend;
-use super::pool::with_pool;
 use crate::archive::Zone;
 use crate::classmap::identity::Moment;
 use crate::classmap::lists::{Lists, Placed};
@@ -20,6 +19,8 @@ use crate::classmap::trace::{self, Verdict};
 use crate::classmap::walk::{Declined, Found, real_path};
 use crate::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
 use crate::error::{Error, Result};
+use crate::pool::with_pool;
+use crate::progress;
 use crate::report::Host;
 use crate::sealed;
 use crate::settings::{Overrides, Settings};
@@ -489,6 +490,7 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        progress::step();
         let output = match (expected, identity(path)) {
             (None, None) => None,
             (Some(expected), Some(identity)) if digest(path).as_ref() == Some(expected) => {
@@ -510,3 +512,10 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
         .write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump))
         .is_ok())
 }
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Dump>(*MAGIC, bytes),
+};

@@ -99,7 +99,7 @@ struct Links<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::pool::with_pool;
+    use crate::pool::with_pool;
 
     #[test]
     fn what_links_say_is_read_once() {

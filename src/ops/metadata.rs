@@ -4,6 +4,7 @@
 //! looked at in the end ([`Provider::settle`]). So nobody waits for answers that change nothing.
 
 mod board;
+mod budget;
 mod source;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use crossbeam_channel::Sender;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use crate::error::Error;
 use crate::fetch::{Document, DocumentRequest, Documents, Errand, Proxies, Queue, Request};
 use crate::report::Event;
 use crate::resolve::outline::Outline;
@@ -23,6 +25,7 @@ use crate::resolve::{Place, Provider, Stop};
 use crate::store::Store;
 use crate::wire::ResolveRequest;
 use board::{Board, Ending, Slot};
+use budget::Budget;
 use source::{Read, Sheet, Source};
 
 /// So many files are told of together: what is shown changes a few times a second at most.
@@ -38,6 +41,7 @@ pub(super) struct Files<'env> {
     proxies: Proxies,
     sources: Vec<Option<Arc<Source>>>,
     board: Arc<Board>,
+    budget: Arc<Budget>,
     /// Files in the order in which they were asked for, and where they are in it.
     asked: Vec<(usize, String)>,
     places: HashMap<(usize, String), usize>,
@@ -81,7 +85,7 @@ impl<'env> Files<'env> {
         thread::Builder::new()
             .name("allegro-files".to_owned())
             .spawn_scoped(scope, arrive)
-            .map_err(|error| Stop::Unclear(error.to_string()))?;
+            .map_err(|error| Stop::Unclear(Error::no_thread(&error).to_string()))?;
         let sources = request.sources.iter();
         Ok(Self {
             cancel,
@@ -93,6 +97,7 @@ impl<'env> Files<'env> {
                 .map(|about| Some(Arc::new(Source::of(about.as_ref()?, store))))
                 .collect(),
             board,
+            budget: Arc::default(),
             asked: Vec::new(),
             places: HashMap::new(),
             is_settled: false,
@@ -183,6 +188,7 @@ impl Provider for Files<'_> {
                 copy: copy.clone(),
                 at,
                 board: Arc::clone(&self.board),
+                budget: Arc::clone(&self.budget),
             });
             slots.push(Slot { copy, answer: None });
             self.asked.push(place.clone());
@@ -253,6 +259,7 @@ pub(super) struct Asking {
     copy: Option<Sheet>,
     at: usize,
     board: Arc<Board>,
+    budget: Arc<Budget>,
 }
 
 impl Errand for Asking {
@@ -296,10 +303,12 @@ impl Errand for Asking {
             Document::Body {
                 text,
                 last_modified,
-            } => self
-                .source
-                .received(&self.file, text, last_modified)
-                .map(Some),
+            } => {
+                self.budget.read(text.len())?;
+                let sheet = self.source.received(&self.file, text, last_modified)?;
+                self.budget.keep(sheet.kept())?;
+                Ok(Some(sheet))
+            }
         }
     }
 }

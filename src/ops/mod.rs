@@ -7,7 +7,6 @@ mod diagnose;
 mod info;
 mod metadata;
 mod outlines;
-mod pool;
 mod prepare;
 mod remove;
 mod replace;
@@ -20,3 +19,7 @@ pub use prepare::prepare;
 pub use remove::remove;
 pub use replace::replace;
 pub use resolve::{resolve, warm_up};
+
+/// Decoders of records, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: [crate::sealed::fuzzing::Kind; 2] = [autoload::FUZZED, outlines::FUZZED];

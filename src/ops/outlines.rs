@@ -240,6 +240,13 @@ impl Outlines {
     }
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| sealed::fuzzing::again::<Index>(*MAGIC, bytes),
+};
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -247,12 +254,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json::PhpJson;
     use crate::resolve::versions::Versions;
 
     fn outline(version: &str) -> Outline {
         let text =
             json!({ "packages": { "a/a": [{ "version": version, "require": { "b/b": "*" } }] } });
-        let versions = Versions::read(text.to_string(), "a/a").expect("read");
+        let text = PhpJson::of(text.to_string()).expect("JSON");
+        let versions = Versions::read(text, "a/a").expect("read");
         Outline::of(&versions.expect("known")).expect("an outline")
     }
 

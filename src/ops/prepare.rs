@@ -14,7 +14,6 @@ use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
-use super::pool::with_pool;
 use crate::archive::{Unpacking, Zone, utf8_locale};
 use crate::classmap::identity::Moment;
 use crate::composer::ManifestKey;
@@ -23,11 +22,13 @@ use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher}
 use crate::fs::{owner_is_alive, remove_all};
 use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
+use crate::pool::with_pool;
 use crate::report::{Event, Host, Unheard};
 use crate::settings::Settings;
-use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest};
+use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
 use crate::wire::{
     HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+    STORE_IS_FULL,
 };
 
 /// What staging directories are called: this, then [`crate::fs::unique`].
@@ -50,7 +51,9 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
     let store = match open_store(&settings, host) {
         Ok(store) => store,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error @ Error::Store { .. }) => return Ok(decline_all(request, error)),
+        Err(error @ Error::Store { .. }) => {
+            return Ok(decline_all(request, &settings.store, error));
+        }
         Err(error) => return Err(error),
     };
     store.sweep();
@@ -69,6 +72,7 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         damages: Mutex::new(Vec::new()),
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
         method: Mutex::new(None),
+        is_crowded: AtomicBool::new(false),
         cancel: AtomicBool::new(false),
         request,
         settings: &settings,
@@ -81,13 +85,20 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
     } else {
         host
     };
-    attend(listener, &run.cancel, |events| run.work(&events))??;
+    let worked = attend(listener, &run.cancel, |events| run.work(&events));
+    if let Err(error) = worked.and_then(|worked| worked) {
+        run.unstage();
+        return Err(error);
+    }
     if listener.interrupted() {
         run.cancel.store(true, Ordering::Relaxed);
     }
     if run.cancel.load(Ordering::Relaxed) {
         run.unstage();
         return Err(Error::Interrupted);
+    }
+    if run.is_crowded.load(Ordering::Relaxed) {
+        run.give_way();
     }
     let answer = run.answer();
     store.retire_former_buckets(RETIREMENT);
@@ -134,17 +145,19 @@ pub(super) fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOpt
 }
 
 /// The store can't be used at all: Composer does the run, and says once why it is slow.
-fn decline_all(request: &PrepareRequest, error: Error) -> PrepareAnswer {
+fn decline_all(request: &PrepareRequest, root: &Path, error: Error) -> PrepareAnswer {
+    let is_full = error.is_full();
     let outcome = Outcome::from(error);
     let notices = match &outcome {
+        _ if is_full => vec![full(root)],
         Outcome::Declined { reason, .. } => vec![format!(
             "the store can't be used, Composer installs by itself: {reason}"
         )],
         _ => Vec::new(),
     };
     let quiet = match outcome {
-        Outcome::Declined { reason, .. } => Outcome::Declined {
-            reason,
+        Outcome::Declined { .. } => Outcome::Declined {
+            reason: String::new(),
             loud: false,
         },
         other => other,
@@ -162,6 +175,15 @@ fn decline_all(request: &PrepareRequest, error: Error) -> PrepareAnswer {
         notices,
         made: (0, 0),
     }
+}
+
+/// The line about a full store; it is the same each time, so that it is shown once.
+fn full(root: &Path) -> String {
+    format!(
+        "the store at {} is full; Composer installs what it lacks. Free some space there, or name another place in {}",
+        root.display(),
+        crate::env::STORE
+    )
 }
 
 /// Removes staging directories beside `staging` whose process is gone. Failures don't matter.
@@ -205,6 +227,8 @@ struct Run<'a> {
     damages: Mutex<Vec<Damage>>,
     answers: Mutex<HashMap<usize, Outcome>>,
     method: Mutex<Option<Method>>,
+    /// There was no room for the packages beside what they replace.
+    is_crowded: AtomicBool,
     cancel: AtomicBool,
 }
 
@@ -262,6 +286,26 @@ impl Run<'_> {
             let _ = remove_all(&self.staged_archive(package));
         }
         let _ = fs::remove_dir(&self.request.staging);
+    }
+
+    /// Whether Composer may find room where we don't: it removes what it replaces before it unpacks, while ours are all
+    /// beside that first. Into an empty vendor directory both write the same.
+    fn makes_room(&self) -> bool {
+        let installed = self.request.vendor_dir.join("composer/installed.json");
+        fs::metadata(installed).is_ok_and(|facts| facts.len() > 0)
+    }
+
+    /// Leaves all packages of this call to Composer, so that it has the room that ours take.
+    fn give_way(&self) {
+        self.unstage();
+        for outcome in self.answers.lock().values_mut() {
+            if matches!(outcome, Outcome::Ready { .. }) {
+                *outcome = Outcome::Declined {
+                    reason: CROWDED.to_owned(),
+                    loud: false,
+                };
+            }
+        }
     }
 
     fn staged_archive(&self, package: &PackageRequest) -> PathBuf {
@@ -396,6 +440,12 @@ impl Run<'_> {
     }
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
+        if self.unpacking(package).after_unzip
+            && manifest.has_listed_directories()
+            && takes_links(&self.request.staging)
+        {
+            not_through_links(package, manifest, "lets no modes be set")?;
+        }
         if self.unpacking(package).by_zip_archive
             && manifest
                 .items
@@ -433,9 +483,19 @@ impl Run<'_> {
                 let _ = remove_all(&stage);
                 Err(match error {
                     // What the system refuses us it may allow Composer, or Composer says it in its own words.
-                    TreeError::Failed(error @ Error::Filesystem { .. }) if !error.is_full() => {
+                    TreeError::Failed(error @ Error::Filesystem { .. })
+                        if !error.is_full() || self.makes_room() =>
+                    {
+                        self.is_crowded.fetch_or(error.is_full(), Ordering::Relaxed);
+                        if manifest.has_names_alike() && !self.unpacking(package).by_zip_archive {
+                            not_through_links(package, manifest, "may take two names for one")?;
+                        }
                         TreeError::Failed(Error::Declined {
-                            reason: error.to_string(),
+                            reason: if error.is_full() {
+                                CROWDED.to_owned()
+                            } else {
+                                error.to_string()
+                            },
                         })
                     }
                     other => other,
@@ -604,15 +664,20 @@ impl Run<'_> {
         let method = self.method.into_inner();
         let mut notices: Vec<String> = damage.into_iter().collect();
         notices.extend(quieten(&mut packages));
-        let left = packages
-            .iter()
-            .filter(|package| package.outcome == read_only())
-            .count();
-        if left > 0 {
+        if tell_once(&mut packages, CROWDED) {
             notices.push(format!(
-                "the store at {} can't be written; Composer installs what it lacks ({left} package{})",
-                self.store.root().display(),
-                if left == 1 { "" } else { "s" }
+                "there is no room for all packages at once in {}; Composer installs them one after the other",
+                self.request.vendor_dir.display()
+            ));
+        }
+        let root = self.store.root();
+        if tell_once(&mut packages, STORE_IS_FULL) {
+            notices.push(full(root));
+        }
+        if tell_once(&mut packages, READ_ONLY) {
+            notices.push(format!(
+                "the store at {} can't be written; Composer installs what it lacks",
+                root.display()
             ));
         }
         if let Some(refusal) = self.linker.refusal()
@@ -633,6 +698,36 @@ impl Run<'_> {
             made: (self.started.as_nanos(), Moment::now().as_nanos()),
         }
     }
+}
+
+/// Whether a directory takes symbolic links; without them there are none to write through.
+fn takes_links(directory: &Path) -> bool {
+    let path = directory.join(crate::fs::unique());
+    let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
+    let _ = fs::remove_file(&path);
+    made
+}
+
+/// Refuses a package with a link that leads out where unzip fails, because Composer then writes
+/// through the links that unzip has made.
+fn not_through_links(
+    package: &PackageRequest,
+    manifest: &Manifest,
+    file_system: &str,
+) -> Result<(), TreeError> {
+    // PharData makes no links.
+    let link = manifest.link_that_leads_out();
+    let Some(link) = link.filter(|_| package.dist.kind == "zip") else {
+        return Ok(());
+    };
+    Err(TreeError::Failed(refused(
+        &package.name,
+        &package.version,
+        Some(link),
+        &format!(
+            "the symbolic link leads out of the package, and Composer would write through it, because the file system {file_system}"
+        ),
+    )))
 }
 
 /// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.
@@ -668,10 +763,10 @@ fn is_below(path: &Path, directory: &Path) -> bool {
 
 /// Says in one line what would otherwise be said of each of several packages.
 fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
-    let mut said: Vec<(&mut bool, &str)> = packages
+    let mut said: Vec<(&mut bool, &mut String)> = packages
         .iter_mut()
         .filter_map(|package| match &mut package.outcome {
-            Outcome::Declined { reason, loud } if *loud => Some((loud, reason.as_str())),
+            Outcome::Declined { reason, loud } if *loud => Some((loud, reason)),
             _ => None,
         })
         .collect();
@@ -682,15 +777,34 @@ fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
         "Composer installs {} packages by itself: {reason}",
         said.len()
     );
-    for (loud, _) in &mut said {
+    for (loud, reason) in &mut said {
         **loud = false;
+        reason.clear();
     }
     Some(text)
 }
 
+/// Takes a reason from all packages that have it; returns whether there are any, so that a notice must tell it.
+fn tell_once(packages: &mut [PackageAnswer], what: &str) -> bool {
+    let mut is_there = false;
+    for package in packages {
+        if let Outcome::Declined { reason, .. } = &mut package.outcome
+            && reason == what
+        {
+            is_there = true;
+            reason.clear();
+        }
+    }
+    is_there
+}
+
+const READ_ONLY: &str = "the store can't be written";
+
+const CROWDED: &str = "there is no room for all packages at once";
+
 fn read_only() -> Outcome {
     Outcome::Declined {
-        reason: "the store can't be written".to_owned(),
+        reason: READ_ONLY.to_owned(),
         loud: false,
     }
 }

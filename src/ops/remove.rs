@@ -1,33 +1,35 @@
 //! Removing trees that the plugin moved out of the way.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::pool::with_pool;
+use super::attend::attend;
 use crate::fs::remove_all;
+use crate::pool::with_pool;
+use crate::progress;
+use crate::report::Host;
 use crate::wire::{RemoveAnswer, RemoveRequest};
 
-/// Removes all paths, side by side.
-pub fn remove(request: &RemoveRequest) -> RemoveAnswer {
-    let work = || {
-        request
-            .paths
-            .par_iter()
-            .filter_map(|path| {
-                remove_for_good(path)
-                    .err()
-                    .map(|error| format!("{} can't be removed: {error}", path.display()))
-            })
-            .collect()
+/// Removes all paths, side by side if threads can be had. It is done to the end even if the host wants to stop.
+pub fn remove(request: &RemoveRequest, host: &mut dyn Host) -> RemoveAnswer {
+    let each = |path: &PathBuf| {
+        let failed = |error| format!("{} can't be removed: {error}", path.display());
+        remove_for_good(path).err().map(failed)
     };
     // A pool of our own: the global one would outlive the call.
-    let failures = with_pool(4, |pool| pool.install(work));
+    let in_pool = || {
+        with_pool(4, |pool| {
+            pool.install(|| request.paths.par_iter().filter_map(each).collect())
+        })
+    };
+    let failures = attend(host, &AtomicBool::new(false), |_| in_pool()).and_then(|removed| removed);
     RemoveAnswer {
-        failures: failures.unwrap_or_else(|error| vec![error.to_string()]),
+        failures: failures.unwrap_or_else(|_| request.paths.iter().filter_map(each).collect()),
     }
 }
 
@@ -44,6 +46,13 @@ fn remove_for_good(path: &Path) -> io::Result<()> {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound
         )
     };
+    if std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir()) {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            // What can't be removed fails once more below.
+            let _ = remove_all(&entry.path());
+            progress::step();
+        }
+    }
     match remove_all(path) {
         Err(error) if is_written(&error) => {}
         result => return result,
@@ -68,6 +77,7 @@ fn remove_for_good(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Silent;
 
     #[test]
     fn what_is_still_being_written_goes_too() {
@@ -85,9 +95,8 @@ mod tests {
                     }
                 });
                 thread::sleep(Duration::from_millis(2));
-                remove(&RemoveRequest {
-                    paths: vec![tree.clone()],
-                })
+                let paths = vec![tree.clone()];
+                remove(&RemoveRequest { paths }, &mut Silent)
             });
             assert_eq!(answer.failures, Vec::<String>::new());
             assert_eq!(std::fs::read_dir(dir.path()).expect("list").count(), 0);
@@ -99,9 +108,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let tree = dir.path().join("a/b");
         std::fs::create_dir_all(&tree).expect("tree");
-        let answer = remove(&RemoveRequest {
-            paths: vec![dir.path().join("a"), dir.path().join("none")],
-        });
+        let paths = vec![dir.path().join("a"), dir.path().join("none")];
+        let answer = remove(&RemoveRequest { paths }, &mut Silent);
         assert_eq!(answer.failures, Vec::<String>::new());
         assert!(!dir.path().join("a").exists());
     }

@@ -10,11 +10,12 @@ use rayon::ThreadPool;
 use super::attend::attend_to_result;
 use super::constraints;
 use super::metadata::Files;
-use super::pool::with_pool;
 use super::prepare::fetch_options;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Queue};
 use crate::memory;
+use crate::pool::with_pool;
+use crate::progress;
 use crate::report::Host;
 use crate::resolve::constraint::Terms;
 use crate::resolve::verdict::{self, Outcome};
@@ -70,9 +71,10 @@ pub fn resolve<H: Host, R>(
         .map_err(|error| Error::Input(error.to_string()))?;
     let cancel = AtomicBool::new(false);
     let over = AtomicBool::new(false);
-    let documents = fetcher
-        .documents()
-        .map_err(|error| Error::Input(error.to_string()))?;
+    let documents = fetcher.documents().map_err(|error| Error::Exhausted {
+        what: "no connection can be made",
+        reason: error.to_string(),
+    })?;
     // Without a store nothing is known of earlier runs.
     let store = Store::open_at_once(&settings.store).ok();
     let queue = Queue::default();
@@ -85,7 +87,10 @@ pub fn resolve<H: Host, R>(
                     Ok(files) => files,
                     Err(stop) => return drop(result.send(Err(stop))),
                 };
-            let is_cancelled = || cancel.load(Ordering::Relaxed);
+            let is_cancelled = || {
+                progress::step();
+                cancel.load(Ordering::Relaxed)
+            };
             let mut outcome = verdict::solve(&request.problem, &mut files, &is_cancelled);
             let answer = match &mut outcome {
                 Ok(Outcome::Solved(answer, terms)) => {

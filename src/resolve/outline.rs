@@ -25,6 +25,12 @@ pub const FORMAT: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclear(pub String);
 
+impl From<&str> for Unclear {
+    fn from(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
 /// The place of a text in its outline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextId(u32);
@@ -309,9 +315,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json::PhpJson;
 
     fn outline(text: &str) -> Result<Outline, Unclear> {
-        let versions = Versions::read(text.to_owned(), "a/a")?.expect("it is known");
+        let text = PhpJson::of(text.to_owned()).expect("JSON");
+        let versions = Versions::read(text, "a/a")?.expect("it is known");
         Outline::of(&versions)
     }
 

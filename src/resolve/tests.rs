@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::outline::Outline;
+use super::outline::{Outline, Unclear};
 use super::request::Problem;
 use super::verdict::{self, Outcome};
 use super::versions::Versions;
 use super::{Answer, Provider, Stop};
+use crate::json::PhpJson;
 
 /// Metadata files by name.
 #[derive(Clone, Default)]
@@ -39,7 +40,8 @@ impl Provider for Files {
         };
         let name = file.trim_end_matches("~dev");
         let read = || {
-            let versions = Versions::read(text.clone(), name)?;
+            let text = PhpJson::of(text.clone()).map_err(Unclear::from)?;
+            let versions = Versions::read(text, name)?;
             versions.as_ref().map(Outline::of).transpose()
         };
         let outline = read().map_err(|unclear| Stop::Unclear(unclear.0))?;

@@ -12,12 +12,56 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::outline::Unclear;
+use super::tables::HashSet;
+use crate::json::PhpJson;
 
 /// Each version says what differs from the one before: the format of composer/metadata-minifier.
 const MINIFIED: &str = "composer/2.0";
 
 /// In such a file: the version doesn't have what the one before had.
-const UNSET: &str = "\"__unset\"";
+const UNSET: &str = "__unset";
+
+/// Keys of a document by which a repository has Composer print a message when it is downloaded.
+const MESSAGES: [&str; 4] = ["warning", "warnings", "info", "infos"];
+
+/// Tells whether Composer's `ArrayLoader` (2.2 to 2.11) takes such a value for a key. Of each version that a requirement
+/// allows it makes a package, chosen or not, and fails where it can't.
+fn is_fit(key: &str, value: &str) -> bool {
+    let kinds: &[u8] = match key {
+        "name" => b"\"",
+        "type" | "time" | "notification-url" | "installation-source" | "target-dir" => b"\"n",
+        "source" | "dist" => b"{n",
+        "bin" => b"\"{[n",
+        "autoload" | "autoload-dev" | "include-path" | "support" | "suggest" | "require-dev"
+        | "archive" | "php-ext" => b"{[n",
+        _ => return true,
+    };
+    let needs: &[&str] = match key {
+        "source" => &["\"type\"", "\"url\"", "\"reference\""],
+        "dist" => &["\"type\"", "\"url\""],
+        _ => &[],
+    };
+    let is_object = value.starts_with('{');
+    value
+        .bytes()
+        .next()
+        .is_some_and(|byte| kinds.contains(&byte))
+        && (!is_object || needs.iter().all(|need| value.contains(need)))
+        && (key != "suggest" || !is_object || links(value).is_ok())
+}
+
+/// Tells whether a value is [`UNSET`], be it written with escapes.
+fn is_unset(value: &str) -> bool {
+    match value
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
+        Some(text) if text.contains('\\') => {
+            serde_json::from_str::<String>(value).is_ok_and(|text| text == UNSET)
+        }
+        text => text == Some(UNSET),
+    }
+}
 
 /// A part of a file's text: where it begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +104,8 @@ pub struct Versions {
 
 impl Versions {
     /// Takes a file apart; `None` if it doesn't know the package.
-    pub fn read(text: String, name: &str) -> Result<Option<Self>, Unclear> {
+    pub fn read(text: PhpJson, name: &str) -> Result<Option<Self>, Unclear> {
+        let text = text.into_string();
         if u32::try_from(text.len()).is_err() {
             return Err(Unclear("a file of more than 4 GiB".to_owned()));
         }
@@ -105,7 +150,7 @@ impl Versions {
             for said in self.said_of(version) {
                 let key = self.text(said.key);
                 if let Some(field) = FIELDS.iter().position(|field| *field == key) {
-                    let is_unset = self.minified && self.text(said.value) == UNSET;
+                    let is_unset = self.minified && is_unset(self.text(said.value));
                     fields[field] = (!is_unset).then_some(said.value);
                 }
             }
@@ -172,7 +217,10 @@ impl Versions {
 
 /// Names and constraints of links in JSON, in the order in which they are written. An empty list is often `[]`.
 pub fn links(text: &str) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
-    if text.starts_with('[') || text == "null" {
+    let list = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if text == "null" || list.is_some_and(|list| list.trim_ascii().is_empty()) {
         return Ok(Vec::new());
     }
     let links: Pairs<'_, Text<'_>> = serde_json::from_str(text).map_err(unclear)?;
@@ -192,7 +240,7 @@ pub fn whole(parts: &[&str], is_minified: bool) -> Result<String, Unclear> {
         for (key, value) in said.0 {
             let text = value.get();
             let known = fields.iter().position(|(name, _)| *name == key);
-            match (known, is_minified && text == UNSET) {
+            match (known, is_minified && is_unset(text)) {
                 (Some(at), true) => {
                     fields.remove(at);
                 }
@@ -297,6 +345,9 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
                     self.0.is_minified =
                         serde_json::from_str::<String>(mark).is_ok_and(|mark| mark == MINIFIED);
                 }
+                key if MESSAGES.contains(&key) => {
+                    return Err(M::Error::custom("it has a message for the user"));
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -374,7 +425,11 @@ impl<'de> Visitor<'de> for List<'_, '_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         self.0.is_known = true;
-        while map.next_key::<IgnoredAny>()?.is_some() {
+        let mut keys = HashSet::default();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if !keys.insert(key.0) {
+                return Err(M::Error::custom("a version is there twice"));
+            }
             map.next_value_seed(One(&mut *self.0))?;
         }
         Ok(())
@@ -401,12 +456,29 @@ impl<'de> Visitor<'de> for One<'_, '_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         let parts = self.0;
+        let mut keys: HashSet<&str> = HashSet::default();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             // Kept as a place in the text, which has no place for what escapes stand for.
             let Cow::Borrowed(key) = key.0 else {
                 return Err(M::Error::custom("a key of a version with escapes"));
             };
+            // PHP has it in the place of the first, with the value of the last.
+            if !keys.insert(key) {
+                return Err(M::Error::custom("a version says something twice"));
+            }
             let value = map.next_value::<&RawValue>()?;
+            let is_unset = is_unset(value.get());
+            // There is nothing before the first version that it could be without.
+            if is_unset && (parts.ends.is_empty() || key == "name") {
+                return Err(M::Error::custom(
+                    "a version unsets what it doesn't have, or its name",
+                ));
+            }
+            if !is_unset && !is_fit(key, value.get()) {
+                return Err(M::Error::custom(format!(
+                    "no package can have such a {key}"
+                )));
+            }
             let said = Said {
                 key: parts.place(key),
                 value: parts.place(value.get()),

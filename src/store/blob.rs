@@ -28,6 +28,7 @@ use super::layout::{Bucket, timestamps};
 use crate::archive::FileTime;
 use crate::error::{Result, in_store};
 use crate::fs::{inode_clock, rename_over};
+use crate::progress;
 
 /// SHA-256 of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -563,6 +564,7 @@ pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write, digest: &Digest) -
         match from.read(&mut buffer) {
             Ok(0) => return Ok(<[u8; 32]>::from(hasher.finalize()) == digest.0),
             Ok(count) => {
+                progress::step();
                 hasher.update(&buffer[..count]);
                 to.write_all(&buffer[..count])?;
             }

@@ -14,7 +14,8 @@ use crate::archive::{
     Unpacking,
 };
 use crate::composer::Dist;
-use crate::error::{Error, Result, in_store};
+use crate::error::{Error, ErrorKind, Result, in_store};
+use crate::progress;
 
 /// Files above this size are written to a temporary file while they are hashed instead of being held.
 const HELD_IN_MEMORY: u64 = 16 << 20;
@@ -51,8 +52,13 @@ pub fn ingest(
         }
     };
     let explain = |error| explain(error, name, version);
-    let mut archive = Archive::open(archive_path, kind, &Limits::default()).map_err(&explain)?;
-    let times = file_times(archive.entries(), unpacking).map_err(&explain)?;
+    let limits = Limits {
+        by_unzip: !unpacking.by_zip_archive || unpacking.after_unzip,
+        ..Limits::default()
+    };
+    let mut archive = Archive::open(archive_path, kind, &limits).map_err(&explain)?;
+    let times = file_times(archive.entries(), unpacking)
+        .map_err(|error| explain(limits.judge(archive_path, kind, error)))?;
     let archive_bytes = std::fs::metadata(archive_path).map_or(0, |metadata| metadata.len());
 
     let mut sink = Sink {
@@ -67,12 +73,22 @@ pub fn ingest(
     };
     if let Err(error) = archive.extract(&mut sink) {
         return Err(match (sink.failure.take(), error) {
+            (Some(failure), _) if failure.kind() == ErrorKind::Declined => {
+                // Composer gets the archive now, and nobody has seen all of it.
+                let declined = ArchiveError::Declined {
+                    entry: None,
+                    reason: "".into(),
+                };
+                match limits.judge(archive_path, kind, declined) {
+                    harm @ ArchiveError::Hostile { .. } => explain(harm),
+                    _ => failure,
+                }
+            }
             (Some(failure), _) => failure,
             // Composer would not notice: where unzip fails, PHP's ZipArchive leaves an empty file and succeeds.
-            (None, ArchiveError::Corrupt { entry, reason }) => Error::Damaged(format!(
-                "the archive of {name} ({version}) is damaged: {}{reason}",
-                entry_of(entry.as_deref())
-            )),
+            (None, ArchiveError::Corrupt { entry, reason }) => {
+                damaged(name, version, entry.as_deref(), &reason)
+            }
             (None, error) => explain(error),
         });
     }
@@ -163,10 +179,14 @@ impl TimeTable {
 /// Says of which package an archive's error is.
 fn explain(error: ArchiveError, name: &str, version: &str) -> Error {
     match error {
-        ArchiveError::Hostile { entry, reason } => Error::Integrity(format!(
-            "the archive of {name} ({version}) was refused: {}{reason}",
-            entry_of(entry.as_deref())
-        )),
+        ArchiveError::Hostile {
+            entry,
+            reason,
+            is_damaged: false,
+        } => refused(name, version, entry.as_deref(), &reason),
+        ArchiveError::Hostile { entry, reason, .. } => {
+            damaged(name, version, entry.as_deref(), &reason)
+        }
         // Composer's own code tries again, says in its own words what is wrong and drops its cache entry.
         ArchiveError::Corrupt { entry, reason } => Error::Unreadable {
             reason: format!(
@@ -181,6 +201,21 @@ fn explain(error: ArchiveError, name: &str, version: &str) -> Error {
             reason: format!("its archive can't be read: {error}"),
         },
     }
+}
+
+fn damaged(name: &str, version: &str, entry: Option<&str>, reason: &str) -> Error {
+    Error::Damaged(format!(
+        "the archive of {name} ({version}) is damaged: {}{reason}",
+        entry_of(entry)
+    ))
+}
+
+/// The error for an archive that must not be unpacked.
+pub(crate) fn refused(name: &str, version: &str, entry: Option<&str>, reason: &str) -> Error {
+    Error::Integrity(format!(
+        "the archive of {name} ({version}) was refused: {}{reason}; tell its author, or install the package from source (--prefer-source)",
+        entry_of(entry)
+    ))
 }
 
 fn entry_of(entry: Option<&str>) -> String {
@@ -245,6 +280,7 @@ impl FileSink for Sink<'_> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(self.fail(Error::Interrupted));
         }
+        progress::step();
         let spill = if entry.size > HELD_IN_MEMORY {
             let path = self.store.temporary();
             match File::create_new(&path) {
@@ -273,6 +309,7 @@ impl FileSink for Sink<'_> {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(self.fail(Error::Interrupted));
             }
+            progress::step();
             hasher.update(bytes);
             if let Err(error) = file.write_all(bytes) {
                 let error = in_store("writing", path)(error);

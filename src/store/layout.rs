@@ -234,6 +234,15 @@ impl Store {
             Ok(false) => Err(in_store("keeping modes and times of files", &self.root)(
                 io::ErrorKind::Unsupported.into(),
             )),
+            // What is in a full store can be used all the same.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(in_store("keeping modes and times of files", &self.root)(
                 error,
             )),

@@ -3,14 +3,14 @@
 //! On disk: `manifests-v2/ab/<62 hex of the key>`: [`Manifest`], sealed (see [`crate::sealed`]) with the
 //! magic word `ALMANI02`. The seal covers the place, so a manifest that stands under another key is absent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::layout::MANIFESTS;
 use super::{Digest, Store};
-use crate::archive::{Mode, Time};
+use crate::archive::{Mode, Time, leads_out};
 use crate::composer::ManifestKey;
 use crate::error::{Result, in_store};
 use crate::fs::read_regular;
@@ -28,7 +28,7 @@ pub struct Manifest {
     pub name: String,
     /// Its pretty version, likewise.
     pub version: String,
-    /// The dist URL without credentials.
+    /// The dist URL without user information, query and fragment; for people.
     pub url: String,
     /// The dist reference.
     pub reference: Option<String>,
@@ -99,6 +99,38 @@ impl Manifest {
             .fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
     }
 
+    /// Returns the path of a symbolic link that leads out of the package, if there is one.
+    pub fn link_that_leads_out(&self) -> Option<&str> {
+        leads_out(self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Symlink { target } => Some((item.path.as_str(), target.as_slice())),
+            ItemKind::File { .. } | ItemKind::Dir => None,
+        }))
+    }
+
+    /// Returns whether the archive of a zip has entries for directories, whose modes unzip must set.
+    pub fn has_listed_directories(&self) -> bool {
+        // Directories for the sake of their content have no time of their own.
+        let has_time = |time: u32| self.times.get(time as usize) != Some(&Time::Now);
+        self.root_time != Time::Now
+            || self
+                .items
+                .iter()
+                .any(|item| item.kind == ItemKind::Dir && has_time(item.time))
+    }
+
+    /// Returns whether a file system that ignores case would take two names for one.
+    pub fn has_names_alike(&self) -> bool {
+        let mut spelled: HashMap<String, &str> = HashMap::new();
+        self.items.iter().any(|item| {
+            let path = item.path.as_str();
+            let ends = path.match_indices('/').map(|(slash, _)| slash);
+            ends.chain([path.len()]).any(|end| {
+                let name = &path[..end];
+                *spelled.entry(name.to_lowercase()).or_insert(name) != name
+            })
+        })
+    }
+
     /// Whether everything that it says can be carried out below a directory: what is read from a disk is
     /// believed no more than an archive.
     fn is_safe(&self) -> bool {
@@ -160,6 +192,19 @@ impl Store {
     pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
         self.write_sealed(MAGIC, &place(&key.hex()), manifest)
     }
+}
+
+/// The manifest of a record, if it counts; for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzzed(payload: &[u8]) -> Option<(Manifest, Vec<u8>)> {
+    use sealed::fuzzing::{PLACE, seal};
+    let manifest: Manifest = sealed::decode(MAGIC, PLACE, &seal(*MAGIC, payload))?;
+    let again = sealed::encode(MAGIC, PLACE, &manifest);
+    assert_eq!(
+        sealed::decode(MAGIC, PLACE, &again).as_ref(),
+        Some(&manifest)
+    );
+    manifest.is_safe().then_some((manifest, again))
 }
 
 #[cfg(test)]
@@ -278,6 +323,21 @@ mod tests {
             change(&mut manifest);
             store.write_manifest(&key, &manifest).expect("written");
             assert_eq!(store.read_manifest(&key).expect("read"), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn names_alike_and_links_out_are_found() {
+        let mut manifest = manifest();
+        assert!(!manifest.has_names_alike());
+        assert_eq!(manifest.link_that_leads_out(), None);
+        manifest.items[2].kind = ItemKind::Symlink {
+            target: b"../x".to_vec(),
+        };
+        assert_eq!(manifest.link_that_leads_out(), Some("link"));
+        for alike in ["LINK", "Src/b", "src/a.php"] {
+            manifest.items[0].path = alike.to_owned();
+            assert!(manifest.has_names_alike(), "{alike}");
         }
     }
 

@@ -29,9 +29,16 @@ mod roots;
 mod verify;
 
 pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed, hex, unhex};
+pub(crate) use ingest::refused;
 pub use ingest::{Ingested, ingest};
 pub use layout::{LAYOUT, PATIENCE, Patience, Store};
 pub(crate) use layout::{open_directory, open_directory_at, timestamps};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use manifest::fuzzed as fuzzed_manifest;
 pub use manifest::{Item, ItemKind, Manifest};
 pub use prune::Pruned;
 pub use verify::{Findings, Usage};
+
+/// Decoders of records, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: [crate::sealed::fuzzing::Kind; 1] = [roots::FUZZED];

@@ -82,6 +82,13 @@ impl Store {
     }
 }
 
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const FUZZED: crate::sealed::fuzzing::Kind = crate::sealed::fuzzing::Kind {
+    magic: *MAGIC,
+    again: |bytes| crate::sealed::fuzzing::again::<Root>(*MAGIC, bytes),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

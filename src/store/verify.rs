@@ -1,7 +1,9 @@
 //! Reading the whole store: what is in it, and whether it is sound.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,7 @@ use super::layout::QUARANTINE;
 use super::{BlobState, Store};
 use crate::error::{Result, in_store};
 use crate::fs::remove_all;
+use crate::pool::with_pool;
 use crate::sealed;
 
 /// What the store holds.
@@ -104,10 +107,17 @@ impl Store {
         let mut findings = Findings::default();
         let blobs = self.blob_paths(&mut findings.failures);
         findings.blobs = blobs.len() as u64;
-        let mut faults: Vec<(&PathBuf, Fault)> = blobs
-            .par_iter()
-            .filter_map(|path| self.fault(path).map(|fault| (path, fault)))
-            .collect();
+        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        let found = with_pool(threads, |pool| {
+            pool.install(|| {
+                blobs
+                    .par_iter()
+                    .filter_map(|path| self.find(path))
+                    .collect()
+            })
+        });
+        let mut faults: Vec<(&PathBuf, Fault)> =
+            found.unwrap_or_else(|_| blobs.iter().filter_map(|path| self.find(path)).collect());
         faults.retain(|(_, fault)| match fault {
             Fault::Unreadable(why) => {
                 findings.failures.push(why.clone());
@@ -153,6 +163,11 @@ impl Store {
         }
         self.verify_records(&mut findings);
         findings
+    }
+
+    /// Returns a blob's path with what is wrong with it, if something is.
+    fn find<'b>(&self, path: &'b PathBuf) -> Option<(&'b PathBuf, Fault)> {
+        self.fault(path).map(|fault| (path, fault))
     }
 
     /// Reads the records that only save time.

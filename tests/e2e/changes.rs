@@ -1,9 +1,12 @@
 //! From one state of a project to another, and the commands that change one.
 
 use allegro_registry::{Catalog, Format, OlderOptions, Profile};
+use serde_json::{Value, json};
 
+use crate::support::files::{archive, bare, manifest, package, write};
+use crate::support::home::PROCESSES;
 use crate::support::packages::{add, entry, file};
-use crate::support::{Outcome, Scene, SceneOptions, Side, compare};
+use crate::support::{Outcome, Scene, SceneOptions, Side, compare, same_tree};
 
 /// Updates, removals and additions in one run; and back again.
 #[test]
@@ -300,4 +303,83 @@ fn create_project() {
         );
         vec![("create-project".to_owned(), outcome)]
     });
+}
+
+/// Composer makes the directory of programs for each package that it removes, and removes it again after those that
+/// have programs. An empty one stays if the last package has none. Packages are removed side by side, and the last is
+/// the largest of them rather than the last of the list.
+#[test]
+fn the_directory_of_programs() {
+    let Some((scene, files)) = bare() else { return };
+    let release = |name: &str, entries: usize, has_program: bool| {
+        let mut content = vec![file("bin/tool", "#!/usr/bin/env php\n<?php echo 1;\n")];
+        content
+            .extend((0..entries).map(|at| file(&format!("src/{}/{at}.php", at % 50), "<?php\n")));
+        let bytes = archive(Format::Zip, true, content);
+        let url = files.put(&format!("dist/{name}.zip"), &bytes);
+        let bins = if has_program {
+            json!(["bin/tool"])
+        } else {
+            json!([])
+        };
+        package(name, "zip", &url, json!({ "bin": bins }))
+    };
+    // They are removed from the last to the first.
+    let cases = [
+        (
+            "the last is small",
+            "many",
+            [(1, false), (3000, true), (1, false)],
+            false,
+        ),
+        (
+            "the last is large",
+            "many",
+            [(3000, false), (1, true), (1, false)],
+            true,
+        ),
+        (
+            "one at a time",
+            "one",
+            [(1, false), (3000, true), (1, false)],
+            true,
+        ),
+        (
+            "all have programs",
+            "many",
+            [(1, true), (3000, true), (1, true)],
+            false,
+        ),
+    ];
+    for (what, processes, packages, stays) in cases {
+        let packages: Vec<Value> = packages
+            .iter()
+            .zip(["x/a", "x/b", "x/c"])
+            .map(|((entries, has_program), name)| release(name, *entries, *has_program))
+            .collect();
+        for dir in ["vendor/bin", "tools/programs"] {
+            let mut manifest = manifest(&packages, json!({ "config": { "bin-dir": dir } }));
+            manifest["require-dev"] = manifest["require"].take();
+            manifest["require"] = json!({});
+            let play = |side: Side| {
+                scene.forget_cache(side);
+                write(&scene, &manifest);
+                let commands: [&[&str]; 2] = [&["update"], &["install", "--no-dev"]];
+                commands.map(|args| {
+                    let call = scene.call(side, args).env(PROCESSES, processes);
+                    (args.join(" "), scene.outcome(&call))
+                })
+            };
+            let (plain, ours) = (play(Side::Serial), play(Side::Allegro));
+            for ((step, plain), (_, ours)) in plain.iter().zip(&ours) {
+                assert_eq!(plain.run.exit, 0, "{what}: {}", plain.run.stderr);
+                same_tree(&format!("{what}, {dir}, {step}"), plain, ours);
+            }
+            assert_eq!(
+                plain[1].1.tree.nodes.contains_key(dir),
+                stays,
+                "{what}, {dir}"
+            );
+        }
+    }
 }

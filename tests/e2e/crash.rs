@@ -10,7 +10,7 @@ use allegro_registry::{Fault, Rule};
 
 use crate::support::{Call, Engine, Scene, Side, same_tree, verify_store};
 
-fn start(call: &Call<'_>) -> Child {
+pub fn start(call: &Call<'_>) -> Child {
     call.command()
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -20,14 +20,14 @@ fn start(call: &Call<'_>) -> Child {
         .expect("composer starts")
 }
 
-fn signal(name: &str, pid: &str) {
+pub fn signal(name: &str, pid: &str) {
     let _ = Command::new("kill")
         .args([&format!("-{name}"), "--", pid])
         .status();
 }
 
 /// The helper is a child of Composer in a process group of its own.
-fn helper_of(child: &Child) -> Option<String> {
+pub fn helper_of(child: &Child) -> Option<String> {
     let pid = child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children
@@ -39,7 +39,8 @@ fn helper_of(child: &Child) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+#[track_caller]
+pub fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     let began = Instant::now();
     while !there() {
         assert!(
@@ -50,7 +51,7 @@ fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     }
 }
 
-fn leftovers(project: &Path) -> Vec<String> {
+pub fn leftovers(project: &Path) -> Vec<String> {
     fs::read_dir(project.join("vendor/composer"))
         .into_iter()
         .flatten()

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use allegro_registry::{Catalog, GenSpec, OlderOptions, Project};
 
+use crate::support::files::runs;
 use crate::support::mount::{FileSystem, Mount};
+use crate::support::owner::{DEVELOPER, for_all_users, set_mode};
 use crate::support::tools::path_with;
 use crate::support::{
     Call, Engine, Outcome, Run, Scene, SceneOptions, Side, Snapshot, diff, same_tree, skipped,
@@ -519,5 +521,103 @@ fn a_copied_store_in_a_read_only_layer_is_read_with_care() {
             "{}",
             ours.run.stderr
         );
+    }
+}
+
+/// Files that Composer writes in place where they are mounts of their own, as containers have them: none of them can be
+/// replaced by a rename.
+#[test]
+fn files_that_are_mounts() {
+    let Some(scene) = Scene::small() else { return };
+    let written = [
+        "vendor/composer/installed.json",
+        "vendor/composer/installed.php",
+        "vendor/composer/InstalledVersions.php",
+        "vendor/composer/ClassLoader.php",
+        "vendor/composer/autoload_classmap.php",
+        "vendor/composer/autoload_psr4.php",
+        "vendor/composer/autoload_real.php",
+        "vendor/composer/autoload_static.php",
+        "vendor/autoload.php",
+        "composer.lock",
+    ];
+    // Each mount hides a file of the same name below this one.
+    let below = scene.dir().join("below");
+    let go = |side: Side| -> Option<Vec<(String, Outcome)>> {
+        scene.write_project();
+        let _ = fs::remove_dir_all(&below);
+        let mut mounts = Vec::new();
+        for name in written {
+            let (from, at) = (below.join(name), scene.project().join(name));
+            for path in [&from, &at] {
+                fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+            }
+            if at.exists() {
+                fs::copy(&at, &from).expect("copied");
+            } else {
+                fs::write(&from, "").expect("written");
+                fs::write(&at, "").expect("written");
+            }
+            mounts.push(Mount::file(&from, &at)?);
+        }
+        // An empty record of packages is no record.
+        let record = scene.project().join("vendor/composer/installed.json");
+        fs::write(record, "[]").expect("written in place");
+        let played = runs(
+            &scene,
+            side,
+            &[
+                &["install"],
+                &["install", "--no-dev", "-o"],
+                &["dump-autoload"],
+            ],
+        );
+        drop(mounts);
+        Some(played)
+    };
+    let Some(plain) = go(Side::Serial) else {
+        return;
+    };
+    let ours = go(Side::Allegro).expect("it was mounted before");
+    for ((what, plain), (_, ours)) in plain.iter().zip(&ours) {
+        assert_eq!(plain.run.exit, 0, "{what}: {}", plain.run.stderr);
+        same_tree(what, plain, ours);
+    }
+    assert_ne!(
+        Scene::origins(&ours[0].1.run),
+        (0, 0, 0),
+        "{}",
+        ours[0].1.run.stderr
+    );
+}
+
+/// The directory takes no file more, and the files in it can be written.
+#[test]
+fn writable_files_in_a_closed_directory() {
+    let Some(scene) = Scene::small() else { return };
+    if for_all_users(&scene).is_none() {
+        return;
+    }
+    let go = |side: Side| -> Vec<(String, Outcome)> {
+        scene.write_project();
+        let project = scene.project();
+        DEVELOPER.take(&project);
+        let play = |args: &[&str]| scene.outcome(&scene.call(side, args).user(DEVELOPER));
+        let first = play(&["install"]);
+        let dirs = [project.join("vendor/composer"), project.join("vendor")];
+        for dir in &dirs {
+            set_mode(dir, 0o555);
+        }
+        // Other content for the same files.
+        let second = play(&["dump-autoload", "-a"]);
+        for dir in &dirs {
+            set_mode(dir, 0o755);
+        }
+        vec![("install".to_owned(), first), ("dump".to_owned(), second)]
+    };
+    let (plain, ours) = (go(Side::Serial), go(Side::Allegro));
+    for ((what, plain), (_, ours)) in plain.iter().zip(&ours) {
+        assert_eq!(plain.run.exit, 0, "{what}: {}", plain.run.stderr);
+        same_tree(what, plain, ours);
     }
 }

@@ -9,9 +9,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use allegro_registry::{Catalog, OlderOptions, Profile, Rng};
+use allegro_registry::{Catalog, Format, OlderOptions, Profile, ProjectOptions, Rng};
 
-use crate::support::{Engine, Outcome, Scene, Side, copy_tree, home, repository_root, same_tree};
+use crate::support::packages::{add, entry, file};
+use crate::support::{
+    Engine, Outcome, Scene, SceneOptions, Side, copy_tree, home, repository_root, same_tree,
+};
 
 /// How many points inside of our code are tried in a scenario.
 const INSIDE: usize = 25;
@@ -242,4 +245,61 @@ fn faults_in_a_resolution() {
             fs::remove_file(scene.project().join("composer.lock")).expect("a lock");
         });
     }
+}
+
+/// A plugin that counts events in files of the project, so that they are compared with the tree.
+const COUNTING: &str = include_str!("fixtures/counting-plugin.php");
+
+#[test]
+fn faults_beside_listeners() {
+    let mut catalog = Catalog::generated(&Profile::Small.spec());
+    let more = r#"{"type": "composer-plugin", "require": {"composer-plugin-api": "^2.0"}, "autoload": {"psr-4": {"Counting\\": "src/"}}, "extra": {"class": "Counting\\Plugin"}}"#;
+    let mut project = ProjectOptions::default();
+    let files = || {
+        vec![
+            file("src/Plugin.php", COUNTING),
+            file("bin/tool", "#!/bin/sh\n"),
+        ]
+    };
+    let plugin = entry("a-counting/plugin", "1.0.0", more);
+    let tar = entry("tar/package", "1.0.0", r#"{"bin": ["bin/tool"]}"#);
+    for (name, entry, format) in [
+        ("a-counting/plugin", plugin, Format::Zip),
+        ("tar/package", tar, Format::TarGz),
+    ] {
+        let entry = add(&mut catalog, entry, true, format, files());
+        project.extra_packages.push(entry);
+        project
+            .extra_requires
+            .push((name.to_owned(), "*".to_owned()));
+    }
+    project
+        .extra_allow_plugins
+        .push(("a-counting/plugin".to_owned(), true));
+    let options = SceneOptions {
+        project,
+        ..SceneOptions::default()
+    };
+    let Some(scene) = Scene::with(catalog, options) else {
+        return;
+    };
+    instrument(&scene);
+    let scenario = Scenario {
+        name: "listeners",
+        args: &["install"],
+        is_cold: true,
+        engine: Engine::Helper,
+        seed: 8,
+    };
+    play(&scene, &scenario, |scene| {
+        scene.write_project();
+        let _ = scene.run(Side::Plain, &["install"]).expect(0);
+        let _ = fs::remove_dir_all(scene.project().join("events"));
+        for entry in fs::read_dir(scene.project().join("vendor")).expect("vendor") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("composer") && !path.ends_with("a-counting") {
+                fs::remove_dir_all(path).expect("removed");
+            }
+        }
+    });
 }

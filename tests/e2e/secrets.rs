@@ -1,6 +1,7 @@
 //! Secrets: nothing says them, nothing keeps them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use allegro_registry::{Fault, ForwardProxy, Json, ProxyOptions, Rule};
 
@@ -31,6 +32,9 @@ fn no_secret_is_shown_or_kept() {
         "s3cr3t-proxy",
         "s3cr3t-phrase",
         "s3cr3t-query",
+        "s3cr3t-part",
+        "s3cr3t-alone",
+        "s3cr3t-fragment",
         // "me:s3cr3t-basic", "user:s3cr3t-url" and "proxyuser:s3cr3t-proxy" as they are sent.
         "bWU6czNjcjN0LWJhc2lj",
         "dXNlcjpzM2NyM3QtdXJs",
@@ -86,7 +90,10 @@ fn no_secret_is_shown_or_kept() {
             }
             edit_packages(scene, |package| {
                 let dist = package.child("dist");
-                let url = format!("{}?key=s3cr3t-query", dist.str_at("url").expect("a URL"));
+                let url = dist.str_at("url").expect("a URL");
+                // No name tells that a parameter is secret.
+                let query = "key=s3cr3t-query&st=s3cr3t-part&s3cr3t-alone#s3cr3t-fragment";
+                let url = format!("{url}?{query}");
                 dist.set("url", Json::str(url));
             });
         };
@@ -137,4 +144,104 @@ fn no_secret_is_shown_or_kept() {
             "{what}"
         );
     }
+}
+
+/// Puts a script in the place of the helper, which keeps the helper's environment and arguments and becomes it.
+fn watch_helper(scene: &Scene) -> std::path::PathBuf {
+    let seen = scene.dir().join("seen");
+    fs::create_dir_all(&seen).expect("a directory");
+    let native = scene.own_home().join("vendor/allegro/plugin/native");
+    for platform in fs::read_dir(native).expect("native parts").flatten() {
+        let helper = platform.path().join("allegro");
+        let real = platform.path().join("real");
+        fs::rename(&helper, &real).expect("renamed");
+        let script = format!(
+            "#!/bin/sh\ncat /proc/$$/environ >{0}/environ\ncat /proc/$$/cmdline >{0}/cmdline\nexec {1} \"$@\"\n",
+            seen.display(),
+            real.display(),
+        );
+        fs::write(&helper, script).expect("written");
+        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).expect("chmod");
+    }
+    seen
+}
+
+/// The helper has what it needs of Composer's environment, and nothing else: in no process that needs none of them are
+/// credentials to be read.
+#[test]
+fn the_helper_inherits_no_credentials() {
+    let Some(scene) = Scene::small() else { return };
+    let seen = watch_helper(&scene);
+    let auth = r#"{"http-basic": {"example.org": {"username": "me", "password": "s3cr3t-auth"}}}"#;
+    let kept = [
+        ("HOME", scene.dir().display().to_string()),
+        ("XDG_CACHE_HOME", "/tmp/caches".to_owned()),
+        ("LC_ALL", "C.UTF-8".to_owned()),
+        ("LC_TIME", "C".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TZ", "Europe/Oslo".to_owned()),
+        ("TMPDIR", "/tmp".to_owned()),
+        ("RES_OPTIONS", "attempts:2".to_owned()),
+        ("ALLEGRO_WORKERS", "3".to_owned()),
+    ];
+    let gone = [
+        ("COMPOSER_AUTH", auth),
+        ("GITHUB_TOKEN", "s3cr3t-github"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cr3t-aws"),
+        ("DATABASE_URL", "mysql://me:s3cr3t-database@localhost"),
+        ("no_proxy", "127.0.0.1"),
+        ("https_proxy", "http://me:s3cr3t-proxy@127.0.0.1:1"),
+    ];
+    scene.write_project();
+    let mut call = scene.call(Side::Allegro, &["install", "-vvv"]);
+    for (name, value) in &kept {
+        call = call.env(*name, value);
+    }
+    for (name, value) in gone {
+        call = call.env(name, value);
+    }
+    let run = call.run().expect(0);
+    assert_ne!(Scene::origins(&run), (0, 0, 0), "{}", run.stderr);
+    let environment = fs::read_to_string(seen.join("environ")).expect("an environment");
+    let environment: Vec<(&str, &str)> = environment
+        .split_terminator('\0')
+        .map(|line| line.split_once('=').expect("a variable"))
+        .collect();
+    for (name, value) in &kept {
+        assert!(
+            environment.contains(&(name, value)),
+            "{name}: {environment:?}"
+        );
+    }
+    for (name, _) in &environment {
+        let starts = ["LC_", "XDG_", "LD_", "ALLEGRO_"];
+        let others = [
+            "HOME",
+            "PATH",
+            "TZ",
+            "TZDIR",
+            "LANG",
+            "LANGUAGE",
+            "TMPDIR",
+            "HOSTALIASES",
+            "LOCALDOMAIN",
+            "RES_OPTIONS",
+            "FAKEROOTKEY",
+            "FAKED_MODE",
+            "LLVM_PROFILE_FILE",
+        ];
+        assert!(
+            starts.iter().any(|start| name.starts_with(start)) || others.contains(name),
+            "{name}: {environment:?}"
+        );
+    }
+    let arguments = fs::read_to_string(seen.join("cmdline")).expect("arguments");
+    let arguments: Vec<&str> = arguments.split_terminator('\0').collect();
+    assert_eq!(arguments.last(), Some(&"helper"), "{arguments:?}");
+    let secret = ["s3cr3t".to_owned()];
+    assert_eq!(grep(&seen, &secret), Vec::<std::path::PathBuf>::new());
+    assert_eq!(
+        grep(&scene.store(), &secret),
+        Vec::<std::path::PathBuf>::new()
+    );
 }

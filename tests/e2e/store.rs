@@ -8,7 +8,9 @@ use std::process::Stdio;
 use allegro_registry::{Catalog, Format};
 
 use crate::support::packages::{add, entry, file};
-use crate::support::{Scene, SceneOptions, Side, Snapshot, diff, same, same_tree};
+use crate::support::{
+    Engine, Scene, SceneOptions, Side, Snapshot, diff, extension, same, same_tree, store_command,
+};
 
 fn quarantined(scene: &Scene) -> Vec<Vec<u8>> {
     fs::read_dir(scene.store().join("quarantine"))
@@ -356,4 +358,63 @@ fn unusable_stores() {
         "{}",
         ours.run.stderr
     );
+}
+
+/// A path begins with what Composer expands in its own variables; otherwise it is taken as it is.
+#[test]
+fn a_store_below_a_variable() {
+    let Some(scene) = Scene::small() else { return };
+    let plain = scene.fresh(Side::Serial, &["install"]);
+    let home = scene.dir().join("somebody");
+    fs::create_dir_all(&home).expect("a home");
+    for engine in [Engine::Helper, Engine::Extension] {
+        if engine == Engine::Extension && extension().is_none() {
+            continue;
+        }
+        for (path, place) in [
+            ("~/st", "somebody/st"),
+            ("$HOME/st", "somebody/st"),
+            ("%HOME%/st", "somebody/st"),
+            // No variable that a helper would know by itself.
+            ("$MY_PLACE/of/stores", "somewhere/of/stores"),
+            ("$MY_PLACE", "somewhere"),
+            ("~st", "project/~st"),
+            ("a/$HOME", "project/a/$HOME"),
+            ("${HOME}/st", "project/${HOME}/st"),
+        ] {
+            let what = format!("{path}, {engine:?}");
+            scene.write_project();
+            let run = scene
+                .call(Side::Allegro, &["install"])
+                .engine(engine)
+                .env("ALLEGRO_STORE", path)
+                .env("HOME", &home)
+                .env("MY_PLACE", scene.dir().join("somewhere"))
+                .run()
+                .expect(0);
+            assert_ne!(Scene::origins(&run), (0, 0, 0), "{what}: {}", run.stderr);
+            let place = scene.dir().join(place);
+            assert!(
+                place.join("layout").is_file(),
+                "{what}: {}",
+                place.display()
+            );
+            fs::remove_dir_all(&place).expect("the store is removed");
+            let _ = fs::remove_dir(scene.project().join("a"));
+            let _ = fs::remove_dir(scene.project().join("${HOME}"));
+            assert_eq!(diff(&plain.tree, &scene.snapshot()), "", "{what}");
+        }
+    }
+}
+
+/// The command line reads the variable as the plugin does.
+#[test]
+fn the_command_line_finds_the_same_store() {
+    let Some(scene) = Scene::small() else { return };
+    let output = store_command(&scene, &["path"])
+        .env("ALLEGRO_STORE", "$MY_PLACE/st")
+        .env("MY_PLACE", "/some/where")
+        .output()
+        .expect("allegro starts");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "/some/where/st\n");
 }

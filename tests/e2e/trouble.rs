@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use allegro_registry::{Catalog, Fault, Format, Rule};
+use allegro_registry::{Fault, Rule};
+use serde_json::json;
 
+use crate::support::files::{bare, manifest, package, write};
 use crate::support::mount::Mount;
-use crate::support::packages::{add, entry, file};
-use crate::support::{
-    Call, Engine, Outcome, Scene, SceneOptions, Side, Snapshot, diff, same_tree, skipped,
-};
+use crate::support::raw::{ZipEntry, zip};
+use crate::support::{Call, Engine, Outcome, Scene, Side, Snapshot, diff, same_tree, skipped};
 
 /// A name of the small project that is a plain package.
 fn victim(scene: &Scene) -> String {
@@ -231,63 +231,41 @@ fn a_wrong_shasum_in_the_lock() {
     }
 }
 
-/// An archive that wants to write elsewhere is refused, with the package and the entry named, and nothing is installed of it.
+/// An archive with which Composer would write elsewhere is refused, with the package and the entry
+/// named, and nothing is installed of it.
 #[test]
 fn a_hostile_archive() {
-    for (path, word) in [("../evil", ".."), ("../../../evil", "..")] {
-        let mut catalog = Catalog::new();
-        let mut options = SceneOptions::default();
-        let good = add(
-            &mut catalog,
-            entry("e2e/good", "1.0.0", "{}"),
-            true,
-            Format::Zip,
-            vec![file("a.txt", "a")],
-        );
-        let bad = add(
-            &mut catalog,
-            entry("e2e/hostile", "1.0.0", "{}"),
-            true,
-            Format::Zip,
-            vec![file("a.txt", "a"), file(path, "evil")],
-        );
-        options.project.extra_packages.extend([good, bad]);
-        for name in ["e2e/good", "e2e/hostile"] {
-            options
-                .project
-                .extra_requires
-                .push((name.to_owned(), "*".to_owned()));
-        }
-        let Some(scene) = Scene::with(catalog, options) else {
-            return;
-        };
-        for engine in [Engine::Helper, Engine::Extension] {
-            for round in ["cold", "cached"] {
-                scene.write_project();
-                let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
-                assert_ne!(ours.run.exit, 0, "{path}, {round}: {}", ours.run.stderr);
-                let said = ours
-                    .run
-                    .stderr
-                    .split_whitespace()
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                assert!(
-                    said.contains("e2e/hostile") && said.contains(word),
-                    "{path}, {round}: {}",
-                    ours.run.stderr
-                );
-                no_leftovers(path, &ours.tree);
-                assert_eq!(ours.tree.below("vendor/e2e/hostile").files(), 0);
-                assert!(
-                    !ours.tree.nodes.keys().any(|path| path.contains("evil")),
-                    "{path}"
-                );
-                assert!(
-                    !Path::new("/tmp/allegro-e2e-evil").exists()
-                        && !scene.dir().join("evil").exists()
-                );
+    let Some((scene, files)) = bare() else { return };
+    let outside = scene.dir().join("evil");
+    let link = ZipEntry::link("p/link", outside.to_str().expect("a path"));
+    let hostile = [
+        ZipEntry::new("p/a.txt", "a"),
+        link,
+        ZipEntry::new("p/link", "evil"),
+    ];
+    let good = files.put("good.zip", &zip(&[ZipEntry::new("p/a.txt", "a")]));
+    let bad = files.put("hostile.zip", &zip(&hostile));
+    let manifest = manifest(
+        &[
+            package("e2e/good", "zip", &good, json!({})),
+            package("e2e/hostile", "zip", &bad, json!({})),
+        ],
+        json!({}),
+    );
+    for engine in [Engine::Helper, Engine::Extension] {
+        scene.forget_all();
+        for round in ["cold", "cached"] {
+            write(&scene, &manifest);
+            let call = scene.call(Side::Allegro, &["install"]).engine(engine);
+            let ours = scene.outcome(&call.env("COLUMNS", "1000"));
+            let said = &ours.run.stderr;
+            assert_ne!(ours.run.exit, 0, "{round}: {said}");
+            for word in ["e2e/hostile", "p/link", "--prefer-source"] {
+                assert!(said.contains(word), "{round}: {said}");
             }
+            no_leftovers(round, &ours.tree);
+            assert_eq!(ours.tree.below("vendor/e2e/hostile").files(), 0);
+            assert!(!outside.exists(), "{round}: {said}");
         }
     }
 }

@@ -84,14 +84,15 @@ final class DumpFilesystem extends Filesystem
             return 0;
         }
         $name = basename($path);
-        if (in_array($name, self::TOGETHER, true) && AtomicFilesystem::canReplace($path)) {
-            $this->isAuthoritative = $this->isAuthoritative || str_contains($content, 'setClassMapAuthoritative(true)');
-            $this->waiting[$name] = [$path, AtomicFilesystem::beside($path, $content)];
-
-            return strlen($content);
+        $isTogether = in_array($name, self::TOGETHER, true) && AtomicFilesystem::canReplace($path);
+        $temporary = $isTogether ? AtomicFilesystem::beside($path, $content) : null;
+        if ($temporary === null) {
+            return AtomicFilesystem::put($path, $content);
         }
+        $this->isAuthoritative = $this->isAuthoritative || str_contains($content, 'setClassMapAuthoritative(true)');
+        $this->waiting[$name] = [$path, $temporary];
 
-        return AtomicFilesystem::put($path, $content);
+        return strlen($content);
     }
 
     public function __destruct()
@@ -151,12 +152,12 @@ final class DumpFilesystem extends Filesystem
      */
     private function copyWithTime(string $source, string $target): void
     {
-        if (!AtomicFilesystem::canReplace($target)) {
+        $temporary = AtomicFilesystem::canReplace($target) ? AtomicFilesystem::beside($target, '') : null;
+        if ($temporary === null) {
             parent::safeCopy($source, $target);
 
             return;
         }
-        $temporary = AtomicFilesystem::beside($target, '');
         parent::safeCopy($source, $temporary);
         clearstatcache(true, $temporary);
         $time = (int) filemtime($temporary);

@@ -22,10 +22,14 @@ final class DumpMethod
     }
 
     /**
-     * Reads the method; null if it is not of the expected kind (Composer before 2.4 makes class maps elsewhere).
+     * Reads the method; null if it is not of the expected kind (Composer before 2.4 makes class maps elsewhere), or if
+     * PHP has no tokenizer, which Composer can do without.
      */
     public static function read(): ?self
     {
+        if (!class_exists(\PhpToken::class)) {
+            return null;
+        }
         $reflection = new \ReflectionMethod(AutoloadGenerator::class, 'dump');
         $file = $reflection->getFileName();
         $source = $file === false ? false : @file_get_contents($file);

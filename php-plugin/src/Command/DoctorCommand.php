@@ -8,6 +8,7 @@ use Allegro\Plugin\Guard;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Session;
 use Composer\Command\BaseCommand;
+use Composer\Factory;
 use Composer\IO\NullIO;
 use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
@@ -25,7 +26,8 @@ final class DoctorCommand extends BaseCommand
             ->setDefinition([new InputOption('json', null, InputOption::VALUE_NONE, 'The same as JSON')])
             ->setHelp(
                 "Tries out what an install in this project would use: the native part, the store and the way in\n"
-                ."which files get into vendor. Nothing that it makes is left behind.\n\n"
+                ."which files get into vendor. Nothing that it makes is left behind. Without a composer.json it tries out\n"
+                ."what a project in this directory would use.\n\n"
                 .'The exit code is 1 if Allegro can not work here; Composer then installs by itself.'
             );
     }
@@ -42,7 +44,9 @@ final class DoctorCommand extends BaseCommand
 
     private function diagnose(InputInterface $input, OutputInterface $output): int
     {
-        $composer = method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer();
+        $composer = method_exists($this, 'tryComposer') ? $this->tryComposer() : $this->getComposer(false);
+        // Without a composer.json: what a project in this directory would use.
+        $composer ??= Factory::create($this->getIO(), []);
         $diagnosis = Diagnosis::of(
             $composer,
             new EngineFinder(dirname(__DIR__, 3), new NullIO()),

@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Command;
 
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sharing;
+use Allegro\Plugin\Io\Few;
 use Composer\Composer;
 use Composer\Package\PackageInterface;
 
@@ -14,9 +15,6 @@ use Composer\Package\PackageInterface;
  */
 final class OwnFiles
 {
-    /** So many names of a group are shown to people. */
-    private const SHOWN = 3;
-
     /**
      * @return list<array{reason: string, packages: list<string>}> the reason says what the packages are
      */
@@ -50,12 +48,7 @@ final class OwnFiles
      */
     public static function lines(array $groups): array
     {
-        return array_map(static function (array $group): string {
-            $more = count($group['packages']) - self::SHOWN;
-            $names = implode(', ', array_slice($group['packages'], 0, self::SHOWN));
-
-            return $names.($more > 0 ? ' and '.$more.' more' : '').': '.$group['reason'];
-        }, $groups);
+        return array_map(static fn (array $group): string => Few::names($group['packages']).': '.$group['reason'], $groups);
     }
 
     /**

@@ -63,7 +63,7 @@ final class ResolveCommand extends UpdateCommand
                 "<info>resolve</info> writes the composer.lock that <info>composer update</info> would write, and takes its options.\n"
                 ."Packages are neither downloaded nor installed, unless <info>--install</info> is given.\n\n"
                 ."Where it is not certain that the result is Composer's (a plugin that changes the pool, an unusual kind of\n"
-                ."repository), Composer resolves by itself; <info>-v</info> says why.\n\n"
+                ."repository, a policy that keeps versions out), Composer resolves by itself; <info>-v</info> says why.\n\n"
                 ."<info>--security-only</info> takes the lock as it is and moves packages that a security advisory affects to\n"
                 ."the lowest newer version that none affects, and others only where nothing else helps. It ends with 5 if a\n"
                 ."package stays affected. Advisories that <info>config.audit</info> or <info>config.policy</info> ignore do not count.\n\n"
@@ -239,7 +239,7 @@ final class ResolveCommand extends UpdateCommand
         $parent === null || $parent->take($composer, $io);
         $trial = new Trial($this, $composer, $io, $input, $update, $session);
         if ($isSecurityOnly) {
-            $exit = (new SecurityOnly($composer, $io, $trial, $exceptions))->run($input, $resolve);
+            $exit = (new SecurityOnly($composer, $io, $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
         } else {
             $exceptions->hold($input, $io);
             $exit = $resolve();
@@ -253,5 +253,22 @@ final class ResolveCommand extends UpdateCommand
         }
 
         return $exit;
+    }
+
+    /**
+     * Returns what gives an Installer the policies that the options and the configuration ask for, as the update does.
+     *
+     * @return \Closure(Installer): void
+     */
+    private function policies(Composer $composer, InputInterface $input): \Closure
+    {
+        return function (Installer $installer) use ($composer, $input): void {
+            if (method_exists($installer, 'setPolicyConfig')) {
+                $installer->setPolicyConfig($this->createPolicyConfig($composer->getConfig(), $input));
+            } elseif (method_exists($installer, 'setAuditConfig')) {
+                // Composer 2.9.
+                $installer->setAuditConfig($this->createAuditConfig($composer->getConfig(), $input));
+            }
+        };
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Native\Functions;
 use Composer\Util\Filesystem;
 
 /**
@@ -60,23 +61,34 @@ final class AtomicFilesystem extends Filesystem
         if (!self::canReplace($path)) {
             return file_put_contents($path, $content);
         }
-        self::replace(self::beside($path, $content), $path);
+        $temporary = self::beside($path, $content);
+        if ($temporary === null) {
+            self::inPlace($path, $content) || self::fail($path);
+        } else {
+            self::replace($temporary, $path);
+        }
 
         return strlen($content);
     }
 
     /**
-     * Tells whether a file can be replaced: it is no link, and if it is there its directory takes another one.
+     * Tells whether a file can be replaced: it is neither a link nor a device, and if it is there its directory takes
+     * another one.
      */
     public static function canReplace(string $path): bool
     {
-        return !is_link($path) && (!is_file($path) || is_writable(dirname($path)));
+        $type = @filetype($path);
+
+        // What is a directory can't be written in any way.
+        return in_array($type, [false, 'dir'], true) || ($type === 'file' && is_writable(dirname($path)));
     }
 
     /**
      * Writes a file that is to replace the one at a path.
+     *
+     * @return string|null null if none can be made there: what is at the path can be written in place at most
      */
-    public static function beside(string $path, string $content): string
+    public static function beside(string $path, string $content): ?string
     {
         $temporary = sprintf('%s/.%s.allegro-%x-%s', dirname($path), basename($path), getmypid(), bin2hex(random_bytes(4)));
         // Named before it is there: a signal may end the process between any two lines, and nothing is to be left.
@@ -87,14 +99,21 @@ final class AtomicFilesystem extends Filesystem
             }));
         }
         self::$unfinished[$temporary] = true;
-        $written = @file_put_contents($temporary, $content);
+        $file = @fopen($temporary, 'x');
+        if ($file === false) {
+            unset(self::$unfinished[$temporary]);
+
+            return null;
+        }
+        $written = @fwrite($file, $content);
+        $written = @fclose($file) ? $written : false;
         $mode = @fileperms($path);
         if ($mode !== false) {
             // Nobody reads the new content who may not read the old one.
             @chmod($temporary, $mode & 07777);
         }
         if ($written !== strlen($content)) {
-            self::fail($temporary, $path);
+            self::fail($path, $temporary);
         }
 
         return $temporary;
@@ -106,10 +125,10 @@ final class AtomicFilesystem extends Filesystem
     public static function replace(string $temporary, string $path): void
     {
         clearstatcache(true, $path);
-        if (!is_file($path)) {
-            @rename($temporary, $path) || self::fail($temporary, $path);
-        } elseif (!self::isReplaced($temporary, $path)) {
-            self::rewrite($temporary, $path);
+        // A file that is a mount of its own is written in place as well.
+        if (!(is_file($path) ? self::isReplaced($temporary, $path) : @rename($temporary, $path))) {
+            $content = @file_get_contents($temporary);
+            $content !== false && self::inPlace($path, $content) || self::fail($path, $temporary);
         }
         self::discard($temporary);
     }
@@ -126,15 +145,9 @@ final class AtomicFilesystem extends Filesystem
         }
     }
 
-    /**
-     * Writes into a file, as Composer does.
-     */
-    private static function rewrite(string $temporary, string $path): void
+    private static function inPlace(string $path, string $content): bool
     {
-        $content = @file_get_contents($temporary);
-        if ($content === false || @file_put_contents($path, $content) !== strlen($content)) {
-            self::fail($temporary, $path);
-        }
+        return @file_put_contents($path, $content) === strlen($content);
     }
 
     /**
@@ -167,17 +180,17 @@ final class AtomicFilesystem extends Filesystem
      */
     private static function isRunning(int $pid): bool
     {
-        if (function_exists('posix_kill')) {
+        if (Functions::missing(['posix_kill', 'posix_get_last_error']) === null) {
             return posix_kill($pid, 0) || posix_get_last_error() === self::NOT_PERMITTED;
         }
 
-        return !is_dir('/proc/self') || is_dir('/proc/'.$pid);
+        return !@is_dir('/proc/self') || @is_dir('/proc/'.$pid);
     }
 
-    private static function fail(string $temporary, string $path): never
+    private static function fail(string $path, ?string $temporary = null): never
     {
         $error = error_get_last();
-        self::discard($temporary);
+        $temporary === null || self::discard($temporary);
 
         throw new UnwritableException($path.' could not be written: '.($error['message'] ?? 'unknown error'));
     }

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Internals;
+use Allegro\Plugin\Io\Few;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
@@ -38,7 +40,7 @@ final class Batch
     /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
     private array $wanted = [];
 
-    /** @var list<array{callable(): (PromiseInterface|null), callable, callable, Ticket|null, (callable(): void)|null}> file work asked for in this round */
+    /** @var list<Work> file work asked for in this round */
     private array $work = [];
 
     private bool $armed = false;
@@ -174,16 +176,15 @@ final class Batch
     }
 
     /**
-     * Does file work when Composer waits, in the order of the calls.
-     *
-     * @param callable(): (PromiseInterface|null) $work
-     * @param Ticket|null                         $ticket whose package it is about: nothing is done if it is abandoned
-     * @param (callable(): void)|null             $first  what comes before the work of all calls
+     * Does file work when Composer waits, in the order in which Composer would be done with it: that is the order of the
+     * installed packages.
      */
-    public function later(callable $work, ?Ticket $ticket = null, ?callable $first = null): PromiseInterface
+    public function later(Work $work): PromiseInterface
     {
-        $promise = new Promise(function (callable $resolve, callable $reject) use ($work, $ticket, $first): void {
-            $this->work[] = [$work, $resolve, $reject, $ticket, $first];
+        $promise = new Promise(function (callable $resolve, callable $reject) use ($work): void {
+            $work->resolve = $resolve;
+            $work->reject = $reject;
+            $this->work[] = $work;
         });
         try {
             $this->arm();
@@ -240,25 +241,34 @@ final class Batch
             Guard::run(fn () => $this->prepare($wanted), fn () => $this->declineAll($wanted));
         }
         $this->begin();
+        $this->work = Guard::attempt(fn (): array => Processes::inOrder($this->work, $this->mostProcesses())) ?? $this->work;
         while ($this->work !== []) {
-            [$work, $resolve, $reject, $ticket] = array_shift($this->work);
-            if ($ticket !== null && $ticket->state === Ticket::ABANDONED) {
+            $work = array_shift($this->work);
+            if ($work->ticket !== null && $work->isAbandoned()) {
                 // As Composer's extractions, which fail when their archives are gone: it says so for each package.
-                $reject(new \RuntimeException('Failed to extract '.$ticket->package->getName().' as the installation was aborted by another package operation.'));
+                ($work->reject)(new \RuntimeException('Failed to extract '.$work->ticket->package->getName().' as the installation was aborted by another package operation.'));
                 continue;
             }
             try {
                 Guard::attempt(fn () => $this->writes?->prime());
-                $resolve($work());
+                ($work->resolve)(($work->do)());
             } catch (\Throwable $e) {
-                $reject($e);
+                ($work->reject)($e);
             }
         }
         Guard::restore(
-            fn () => array_map([$this->report, 'notice'], $this->programs->separateStrays()),
+            fn () => $this->separateStrays(),
             fn () => $this->emptyTrash(),
             fn () => $this->tidy()
         );
+    }
+
+    private function separateStrays(): void
+    {
+        $shared = $this->programs->separateStrays();
+        if ($shared !== []) {
+            $this->report->notice('programs that are still shared with other projects, because they can not be copied: '.Few::names($shared));
+        }
     }
 
     /**
@@ -286,17 +296,28 @@ final class Batch
      */
     private function begin(): void
     {
-        foreach ($this->work as $index => [, , $reject, $ticket, $first]) {
-            if ($first === null || ($ticket !== null && $ticket->state === Ticket::ABANDONED)) {
+        foreach ($this->work as $index => $work) {
+            if ($work->first === null || $work->isAbandoned()) {
                 continue;
             }
             try {
-                $first();
+                ($work->first)();
             } catch (\Throwable $e) {
                 unset($this->work[$index]);
-                $reject($e);
+                ($work->reject)($e);
             }
         }
+        $this->work = array_values($this->work);
+    }
+
+    /**
+     * Returns how many processes Composer has at a time.
+     */
+    private function mostProcesses(): int
+    {
+        $most = Internals::of($this->process, ProcessExecutor::class, 'maxJobs')['maxJobs'] ?? null;
+
+        return is_int($most) ? $most : 1;
     }
 
     /**
@@ -561,7 +582,7 @@ final class Batch
                 '%d package%s neither in the store nor in Composer\'s cache, and the network is disabled: %s',
                 count($names),
                 count($names) === 1 ? ' is' : 's are',
-                implode(', ', $names)
+                Few::names($names)
             ));
         }
     }
@@ -619,6 +640,7 @@ final class Batch
             'package',
             $ticket->package
         );
+        $ticket->isArchiveSeen = true;
         Guard::out(static fn () => $dispatcher->dispatch($event->getName(), $event));
         if (!self::sameContent($archive, $ticket->fileName)) {
             // What is staged is not what shall be installed.
@@ -783,11 +805,13 @@ final class Batch
         }
         $trash = $this->trash;
         $this->trash = [];
+        $failures = [];
         foreach ($this->remove(array_keys($trash)) as $failure) {
-            $this->isTold = true;
             $was = array_filter($trash, static fn (string $path): bool => str_starts_with($failure, $path.' '), ARRAY_FILTER_USE_KEY);
-            $this->report->notice($failure.($was === [] ? '' : ' (it was '.implode($was).')'));
+            $failures[] = $failure.($was === [] ? '' : ' (it was '.implode($was).')');
         }
+        $this->isTold = $this->isTold || $failures !== [];
+        $failures === [] || $this->report->notice(Few::names($failures));
         $this->tidy();
     }
 
@@ -913,7 +937,7 @@ final class Batch
         // a signal in the meantime does this once more.
         $failures = $this->remove([$this->staging]);
         // What can't be removed from it has been told by its name.
-        array_map([$this->report, 'notice'], $this->isTold ? [] : $failures);
+        $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
         $this->isTold = false;
         $this->staging = null;
         $this->ready = 0;

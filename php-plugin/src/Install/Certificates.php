@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Native\Functions;
+use Composer\Util\HttpDownloader;
+
 /**
  * The `ssl` options of a download: whom to trust, and who we are.
  */
@@ -43,7 +46,7 @@ final class Certificates
         if ($certificate === null && $places === self::places($common)) {
             return null;
         }
-        if (!extension_loaded('curl')) {
+        if (!HttpDownloader::isCurlEnabled()) {
             throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for certificates');
         }
 
@@ -96,7 +99,7 @@ final class Certificates
         if (!str_contains($chain, '-----BEGIN CERTIFICATE-----')) {
             throw new DeclinedException('the client certificate is not PEM');
         }
-        if (!extension_loaded('openssl')) {
+        if (Functions::missing(['openssl_pkey_get_private', 'openssl_pkey_export', 'openssl_error_string']) !== null) {
             throw new DeclinedException('without PHP\'s openssl extension the key of the client certificate can not be read');
         }
         // With null in place of an empty passphrase OpenSSL would ask for one.

@@ -29,9 +29,6 @@ use Composer\Util\Filesystem;
  */
 final class DeferredWrites
 {
-    /** Properties of Composer's repository that are looked at. */
-    private const INTERNALS = ['file', 'filesystem', 'dumpVersions', 'packages', 'packageMap'];
-
     /** Events between operations: who is called then may look at what is recorded. */
     public const PACKAGE_EVENTS = [
         PackageEvents::PRE_PACKAGE_INSTALL,
@@ -46,9 +43,9 @@ final class DeferredWrites
     private bool $isGivenUp = false;
 
     /** Put back when something of ours fails. */
-    private ?JsonFile $file = null;
+    private ?JsonFile $formerFile = null;
 
-    private ?Filesystem $filesystem = null;
+    private ?Filesystem $formerFilesystem = null;
 
     /** What a write that was put off would have been called with: the dev mode. */
     private ?bool $pending = null;
@@ -80,10 +77,8 @@ final class DeferredWrites
         if (get_class($repository) !== InstalledFilesystemRepository::class) {
             return null;
         }
-        foreach (self::INTERNALS as $name) {
-            if (!property_exists(FilesystemRepository::class, $name)) {
-                return null;
-            }
+        if (Internals::missing('record') !== null) {
+            return null;
         }
         $writes = new self($repository, $composer, $batch);
         $file = $writes->get('file');
@@ -98,8 +93,8 @@ final class DeferredWrites
         }
         // Read before the file is replaced.
         $repository->getPackages();
-        $writes->file = $file;
-        $writes->filesystem = $writes->get('filesystem');
+        $writes->formerFile = $file;
+        $writes->formerFilesystem = $writes->get('filesystem');
         $writes->set('file', new DeferredJsonFile($file->getPath(), $writes, $io));
         $writes->set('filesystem', new AtomicFilesystem());
 
@@ -108,7 +103,7 @@ final class DeferredWrites
 
     private function get(string $name): mixed
     {
-        return Internals::of($this->repository, FilesystemRepository::class)[$name] ?? null;
+        return Internals::of($this->repository, FilesystemRepository::class, $name)[$name] ?? null;
     }
 
     private function set(string $name, mixed $value): void
@@ -186,8 +181,8 @@ final class DeferredWrites
     private function restore(): void
     {
         $this->set('dumpVersions', true);
-        $this->set('file', $this->file);
-        $this->set('filesystem', $this->filesystem);
+        $this->set('file', $this->formerFile);
+        $this->set('filesystem', $this->formerFilesystem);
     }
 
     /**

@@ -33,7 +33,7 @@ final class IndexedLocker extends Locker
     public static function inPlaceOf(Locker $other): self
     {
         $locker = Internals::inherit((new \ReflectionClass(self::class))->newInstanceWithoutConstructor(), $other, Locker::class);
-        ['loader' => $loader, 'lockFile' => $file] = Internals::of($locker, Locker::class) + ['loader' => null, 'lockFile' => null];
+        ['loader' => $loader, 'lockFile' => $file] = Internals::of($locker, Locker::class, 'loader', 'lockFile') + ['loader' => null, 'lockFile' => null];
         if (is_object($loader) && get_class($loader) === ArrayLoader::class) {
             Internals::set($locker, Locker::class, 'loader', LockLoader::inPlaceOf($loader));
         }

@@ -43,9 +43,9 @@ final class OwnInode
         if (!@copy($file, $copy)) {
             self::fail($file, $copy);
         }
-        // A file system may know none of these; Composer goes without them, too.
-        @chown($copy, $stat['uid']);
-        @chgrp($copy, $stat['gid']);
+        // A file system may know none of these; Composer goes without them, too. Hosts like to switch the first two off.
+        function_exists('chown') && @chown($copy, $stat['uid']);
+        function_exists('chgrp') && @chgrp($copy, $stat['gid']);
         @chmod($copy, $stat['mode'] & 0777);
         @touch($copy, $stat['mtime'], $stat['atime']);
         if (!@rename($copy, $file)) {

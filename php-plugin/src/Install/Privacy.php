@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Internals;
 use Composer\Composer;
 use Composer\Package\PackageInterface;
 
@@ -116,9 +117,9 @@ final class Privacy
      */
     private function locked(): array
     {
-        $locker = $this->composer->getLocker();
+        $locker = Internals::locker($this->composer);
         try {
-            $lock = $locker->isLocked() ? $locker->getLockData() : [];
+            $lock = $locker !== null && $locker->isLocked() ? $locker->getLockData() : [];
         } catch (\Exception $e) {
             return [];
         }

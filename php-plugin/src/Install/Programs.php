@@ -67,7 +67,7 @@ final class Programs
      * Separates programs that don't lie in the package that declares them. Composer looks for all programs again at
      * the end of a run, and finds files by then that came after the package.
      *
-     * @return list<string> what could not be done, a sentence each
+     * @return list<string> programs for which that can't be done, each with its package
      */
     public function separateStrays(): array
     {
@@ -79,7 +79,7 @@ final class Programs
                 try {
                     $file === $place.'/'.$bin || $this->give($file, $path);
                 } catch (RefusedException $e) {
-                    $failures[] = $file.', a program of '.$package->getName().', is still shared with other projects';
+                    $failures[] = $file.' of '.$package->getName();
                 }
             }
         }

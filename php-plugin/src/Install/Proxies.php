@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Composer\Util\Http\ProxyManager;
+use Composer\Util\Http\RequestProxy;
+use Composer\Util\HttpDownloader;
 use Composer\Util\Platform;
 
 /**
@@ -23,9 +25,15 @@ final class Proxies
     {
         try {
             $request = ProxyManager::getInstance()->getProxyForRequest($url);
-            // Since 2.8; it objects to a proxy that curl can't speak TLS with.
+            if (!HttpDownloader::isCurlEnabled()) {
+                return self::ofStream($request);
+            }
+            // Since 2.7.3; it objects to a proxy that curl can't speak TLS with, and it needs curl to be there.
             $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
-        } catch (\Exception $e) {
+        } catch (DeclinedException $e) {
+            throw $e;
+        } catch (\Exception | \Error $e) {
+            // An error: of curl's functions, `curl_version` alone may be switched off.
             throw new DeclinedException('the proxy\'s URL is malformed or can not be used', 0, $e);
         }
         if ($options === null) {
@@ -40,9 +48,6 @@ final class Proxies
         }
         if ($proxy === '') {
             return null;
-        }
-        if (!extension_loaded('curl')) {
-            throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for proxies');
         }
         $proxy = str_contains($proxy, '://') ? $proxy : 'http://'.$proxy;
         $scheme = (string) parse_url($proxy, PHP_URL_SCHEME);
@@ -68,6 +73,21 @@ final class Proxies
         }
 
         return ['http' => $this->ofScheme('http'), 'https' => $this->ofScheme('https'), 'no_proxy' => $noProxy];
+    }
+
+    /**
+     * Tells that there is no proxy for a request that Composer makes with PHP's streams, because curl is missing or
+     * switched off.
+     *
+     * @throws DeclinedException there is one
+     */
+    private static function ofStream(RequestProxy $request): ?string
+    {
+        if (($request->getContextOptions() ?? []) !== []) {
+            throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for proxies');
+        }
+
+        return null;
     }
 
     private function ofScheme(string $scheme): ?string

@@ -8,6 +8,7 @@ use Composer\Composer;
 use Composer\IO\IOInterface;
 use Composer\Package\PackageInterface;
 use Composer\Util\AuthHelper;
+use Composer\Util\HttpDownloader;
 use Composer\Util\Platform;
 use Composer\Util\StreamContextFactory;
 use Composer\Util\Url;
@@ -138,6 +139,9 @@ final class Sources
         }
         if ($this->networkIsOff()) {
             throw new DeclinedException('the network is disabled');
+        }
+        if (!HttpDownloader::isCurlEnabled() && !filter_var(ini_get('allow_url_fopen'), FILTER_VALIDATE_BOOLEAN)) {
+            throw new DeclinedException('PHP may not open URLs (allow_url_fopen)');
         }
         if (str_starts_with(strtolower($url), 'https:') && (bool) $this->composer->getConfig()->get('disable-tls')) {
             throw new DeclinedException('TLS is disabled (disable-tls)');

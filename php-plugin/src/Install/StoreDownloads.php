@@ -207,7 +207,7 @@ trait StoreDownloads
                 return $inPlace();
             }
             $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
-            $ticket->isShown = true;
+            $ticket->isShown = $ticket->isArchiveSeen = true;
             $this->tickets[$package] = $ticket;
 
             return $this->batch->want($ticket);
@@ -277,7 +277,7 @@ trait StoreDownloads
             $this->beforePlugin($package);
             $this->clear($package, $path);
 
-            return $this->placeLater($ticket, $path);
+            return $this->placeLater($ticket, $path, $this->processes($ticket));
         }, function () use ($ticket, $package, $path, $output): PromiseInterface {
             if ($output && !$ticket->isOperationSaid) {
                 $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
@@ -302,9 +302,11 @@ trait StoreDownloads
             $ticket->isOperationSaid = true;
             $this->beforePlugin($target);
 
+            $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
+
             // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
             // packages may share a directory.
-            return $this->placeLater($ticket, $path, fn () => Guard::run(
+            return $this->placeLater($ticket, $path, $processes, fn () => Guard::run(
                 fn () => $ticket->state === Ticket::READY ? $this->clear($target, $path) : null,
                 static function () use ($ticket): void {
                     $ticket->isGivenUp = true;
@@ -317,6 +319,15 @@ trait StoreDownloads
 
             return $this->installByComposer($ticket, $path);
         });
+    }
+
+    /**
+     * How many processes it takes Composer to install a package: one that unpacks it, unless PHP does so, and one that
+     * removes the temporary directory.
+     */
+    private function processes(Ticket $ticket): int
+    {
+        return $ticket->unpacker === 'unzip' ? 2 : 1;
     }
 
     /**
@@ -335,7 +346,7 @@ trait StoreDownloads
             }
             $isSaid = true;
 
-            return $this->batch->later(fn (): ?PromiseInterface => Guard::run(
+            $remove = fn (): ?PromiseInterface => Guard::run(
                 fn (): ?PromiseInterface => $this->batch->moveAside($path)
                     ? null
                     : Guard::out(fn (): PromiseInterface => parent::remove($package, $path, false)),
@@ -344,7 +355,9 @@ trait StoreDownloads
 
                     return parent::remove($package, $path, false);
                 }
-            ));
+            );
+
+            return $this->batch->later(new Work($remove, 1, null, null, $path, $package->getBinaries() !== []));
         }, function () use ($package, $path, $output, &$isSaid): PromiseInterface {
             return parent::remove($package, $path, $output && !$isSaid);
         });
@@ -462,9 +475,9 @@ trait StoreDownloads
     }
 
     /**
-     * @param (callable(): void)|null $first what is done before any package of the round is placed
+     * @param (\Closure(): void)|null $first what is done before any package of the round is placed
      */
-    private function placeLater(Ticket $ticket, string $path, ?callable $first = null): PromiseInterface
+    private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
     {
         $place = function () use ($ticket, $path): ?PromiseInterface {
             if ($ticket->state !== Ticket::READY) {
@@ -476,7 +489,7 @@ trait StoreDownloads
         };
         $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
 
-        return $this->batch->later(static fn (): ?PromiseInterface => Guard::run($place, $byComposer), $ticket, $first);
+        return $this->batch->later(new Work(static fn (): ?PromiseInterface => Guard::run($place, $byComposer), $processes, $ticket, $first));
     }
 
     /**
@@ -487,7 +500,11 @@ trait StoreDownloads
         $package = $ticket->package;
         Guard::restore(fn () => $this->batch->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
 
-        return ($ticket->fallBack)(true)->then(function () use ($ticket, $package, $path): PromiseInterface {
+        // Listeners of downloads have seen the archive where Composer looks for it.
+        $isThere = $ticket->isArchiveSeen && is_file($ticket->fileName);
+        $download = $isThere ? \React\Promise\resolve($ticket->fileName) : ($ticket->fallBack)(true);
+
+        return $download->then(function () use ($ticket, $package, $path): PromiseInterface {
             // Composer empties the directory. What other packages have in it comes back afterwards.
             $others = $this->takeOut($ticket, $path);
             $promise = parent::install($package, $path, false);

@@ -45,6 +45,9 @@ final class Ticket
     /** The promise of its download is settled. */
     public bool $isSettled = false;
 
+    /** POST_FILE_DOWNLOAD was dispatched, by whomever, and the archive is at the file name. */
+    public bool $isArchiveSeen = false;
+
     /** The user was told that it is installed or updated. */
     public bool $isOperationSaid = false;
 

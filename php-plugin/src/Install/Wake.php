@@ -40,7 +40,7 @@ final class Wake extends ProcessExecutor
      */
     public static function when(Loop $loop, ProcessExecutor $executor, \Closure $fire): void
     {
-        $inside = Internals::of($loop, Loop::class)['processExecutor'] ?? null;
+        $inside = Internals::of($loop, Loop::class, 'processExecutor')['processExecutor'] ?? null;
         if ($inside instanceof ProcessExecutor) {
             Internals::set($loop, Loop::class, 'processExecutor', new self($loop, $inside, $fire));
 
@@ -62,7 +62,7 @@ final class Wake extends ProcessExecutor
         if ($index !== null) {
             return $this->executor->countActiveJobs($index);
         }
-        $inside = fn (): bool => (Internals::of($this->loop, Loop::class)['processExecutor'] ?? null) === $this;
+        $inside = fn (): bool => (Internals::of($this->loop, Loop::class, 'processExecutor')['processExecutor'] ?? null) === $this;
         if ($this->hasFired || Guard::attempt($inside) === false) {
             // Asked by a wait within a wait, which has fired by now.
             return $this->executor->countActiveJobs();

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Native\Functions;
 
 /**
  * Ctrl-C at a time when Composer has nothing to clean up: the process ends as it would have, but the terminal is tidy.
@@ -21,7 +22,7 @@ final class Interruption
      */
     public static function clearing(callable $clear, callable $work)
     {
-        if (!function_exists('pcntl_signal') || !function_exists('posix_kill')) {
+        if (Functions::missing(['pcntl_signal', 'pcntl_signal_get_handler', 'pcntl_async_signals', 'posix_kill']) !== null) {
             return $work();
         }
         // Composer's own, or the system's.

@@ -42,6 +42,9 @@ final class Report
 
     private ?string $method = null;
 
+    /** @var array<string, true> notices of this run */
+    private array $told = [];
+
     public function __construct(private readonly IOInterface $io, private readonly Terminal $terminal = new Terminal())
     {
     }
@@ -229,17 +232,27 @@ final class Report
         $this->method = $method ?? $this->method;
     }
 
+    /**
+     * @param string $reason empty if a notice has told it
+     */
     public function declined(string $name, string $reason): void
     {
         ++$this->declined;
-        if ($this->io->isVerbose()) {
+        if ($reason !== '' && $this->io->isVerbose()) {
             $this->clear();
             $this->io->writeError('    Allegro: Composer installs '.$name.' by itself: '.$reason);
         }
     }
 
+    /**
+     * Says something that the user should know, once however often it is found out in a run.
+     */
     public function notice(string $message): void
     {
+        if (isset($this->told[$message])) {
+            return;
+        }
+        $this->told[$message] = true;
         $this->clear();
         $this->io->writeError('<warning>Allegro: '.$message.'</warning>');
     }

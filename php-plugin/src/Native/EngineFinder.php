@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 use Composer\IO\IOInterface;
+use Composer\Util\Platform;
 
 /**
  * Chooses between the extension in this process and the bundled helper.
@@ -34,7 +35,15 @@ final class EngineFinder
             return $this->engine;
         }
         $this->searched = true;
-        $this->engine = $this->extension() ?? $this->helper();
+        $missing = Functions::missing(Functions::NEEDED);
+        if ($missing !== null) {
+            $this->reason = Functions::isOff($missing);
+        } elseif ((string) ini_get('disable_classes') !== '') {
+            // Whichever they are: a class that is off still exists, but nothing can be done with it.
+            $this->reason = 'classes of PHP are switched off (disable_classes)';
+        } else {
+            $this->engine = $this->extension() ?? $this->helper();
+        }
         if ($this->engine === null) {
             $this->io->writeError('<warning>Allegro: '.$this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');
         } elseif ($this->reason !== null) {
@@ -87,6 +96,9 @@ final class EngineFinder
      */
     public function extensionPath(): ?string
     {
+        if (Functions::missing(['phpinfo', 'php_uname']) !== null) {
+            return null;
+        }
         // Told nowhere else.
         ob_start();
         phpinfo(INFO_GENERAL);
@@ -103,7 +115,7 @@ final class EngineFinder
 
     private static function platform(): string
     {
-        return strtolower(PHP_OS_FAMILY).'-'.php_uname('m');
+        return strtolower(PHP_OS_FAMILY).'-'.(function_exists('php_uname') ? php_uname('m') : 'unknown');
     }
 
     private function extension(): ?Engine
@@ -125,6 +137,12 @@ final class EngineFinder
 
     private function helper(): ?Engine
     {
+        $missing = Functions::missing(['php_uname', ...HelperEngine::NEEDED]);
+        if ($missing !== null) {
+            $this->reason ??= Functions::isOff($missing).' and the extension is not loaded';
+
+            return null;
+        }
         $binary = $this->helperPath();
         if (!is_file($binary)) {
             $this->reason ??= 'there is no native part for '.self::platform().' in '.$this->packageDir.'/native and the extension is not loaded';
@@ -142,6 +160,8 @@ final class EngineFinder
             return null;
         }
 
-        return new HelperEngine($binary);
+        $patience = (int) Platform::getEnv('ALLEGRO_PATIENCE_MS');
+
+        return $patience > 0 ? new HelperEngine($binary, $patience / 1000) : new HelperEngine($binary);
     }
 }

@@ -31,18 +31,27 @@ final class HelperEngine implements Engine
     /** A call has not had its answer: an exception or the end of the script came in between. */
     private bool $busy = false;
 
+    /** Why no helper is started any more; null while one may be. */
+    private ?string $refusal = null;
+
     /** Seconds that a helper gets to cancel its work and end. */
     private const GRACE = 5.0;
 
+    /** Seconds that a helper gets to end after it was killed. One that waits for a disk may not end at all. */
+    private const GRACE_KILLED = 1.0;
+
     /** How long a look for output lasts, in microseconds. */
     private const LOOK = 100_000;
+
+    /** Functions of PHP that a process beside us takes. */
+    public const NEEDED = ['proc_open', 'proc_close', 'proc_get_status', 'proc_terminate', 'stream_select', 'stream_set_blocking', 'usleep'];
 
     /** So much is read at once, in bytes: less takes longer, more shows in PHP's memory. */
     private const CHUNK = 1 << 16;
 
     /**
      * @param float $patience seconds after which a helper that gives no sign of life while it works is given up; it
-     *                        gives one each second
+     *                        gives one for each second in which its work goes on
      */
     public function __construct(private readonly string $binary, private readonly float $patience = 60.0)
     {
@@ -69,7 +78,7 @@ final class HelperEngine implements Engine
 
     public function prepare(array $request, ?callable $onEvents): array
     {
-        $answer = $this->call('prepare', $request, $onEvents, $this->patience);
+        $answer = $this->call('prepare', $request, $onEvents);
         if (!is_array($answer['packages'] ?? null) || !is_array($answer['notices'] ?? null)) {
             throw $this->misfit();
         }
@@ -95,7 +104,7 @@ final class HelperEngine implements Engine
 
     public function replace(string $temporary, string $path): bool
     {
-        $answer = $this->call('replace', ['temporary' => $temporary, 'path' => $path], null, $this->patience);
+        $answer = $this->call('replace', ['temporary' => $temporary, 'path' => $path], null);
         if (!is_bool($answer['replaced'] ?? null)) {
             throw $this->misfit();
         }
@@ -105,12 +114,12 @@ final class HelperEngine implements Engine
 
     public function diagnose(string $vendorDir): array
     {
-        return $this->call('diagnose', ['vendor_dir' => $vendorDir], null, $this->patience);
+        return $this->call('diagnose', ['vendor_dir' => $vendorDir], null);
     }
 
     public function scan(array $request): array
     {
-        $answer = $this->call('scan', $request, null, $this->patience);
+        $answer = $this->call('scan', $request, null);
         $lists = ['scanned' => ['files', 'names', 'at', 'ambiguous', 'rejected'], 'unsure' => ['files'], 'declined' => []];
         $wanted = $lists[$answer['outcome'] ?? ''] ?? null;
         foreach ($wanted ?? [''] as $list) {
@@ -124,17 +133,17 @@ final class HelperEngine implements Engine
 
     public function unchanged(array $request): array
     {
-        return $this->call('unchanged', $request, null, $this->patience);
+        return $this->call('unchanged', $request, null);
     }
 
     public function dumped(array $request): void
     {
-        $this->call('dumped', $request, null, $this->patience);
+        $this->call('dumped', $request, null);
     }
 
     public function resolve(array $request, ?callable $onEvents): array
     {
-        return $this->resolved($this->call('resolve', $request, $onEvents, $this->patience));
+        return $this->resolved($this->call('resolve', $request, $onEvents));
     }
 
     public function resolveMeanwhile(array $request): callable
@@ -146,7 +155,7 @@ final class HelperEngine implements Engine
                 throw EngineException::gone('was asked for something else meanwhile');
             }
 
-            return $this->resolved($this->answerTo($id, null, $this->patience));
+            return $this->resolved($this->answerTo($id, null));
         };
     }
 
@@ -197,14 +206,31 @@ final class HelperEngine implements Engine
         // Its input has ended, so it stops by itself within a moment; unless it isn't what we think it is.
         $process = $this->process;
         $this->process = null;
-        for ($until = microtime(true) + $grace; proc_get_status($process)['running'];) {
+        if (!self::hasEnded($process, $grace)) {
+            proc_terminate($process, 9);
+            if (!self::hasEnded($process, self::GRACE_KILLED)) {
+                // To close it would wait for its end.
+                return;
+            }
+        }
+        proc_close($process);
+    }
+
+    /**
+     * Waits for the end of a process.
+     *
+     * @param resource $process
+     */
+    private static function hasEnded($process, float $seconds): bool
+    {
+        for ($until = microtime(true) + $seconds; proc_get_status($process)['running'];) {
             if (microtime(true) >= $until) {
-                proc_terminate($process, 9);
-                break;
+                return false;
             }
             usleep(500);
         }
-        proc_close($process);
+
+        return true;
     }
 
     /**
@@ -246,9 +272,9 @@ final class HelperEngine implements Engine
      *
      * @return array<string, mixed>
      */
-    private function call(string $operation, array $request, ?callable $onEvents, float $patience = INF): array
+    private function call(string $operation, array $request, ?callable $onEvents): array
     {
-        return $this->answerTo($this->ask($operation, $request), $onEvents, $patience);
+        return $this->answerTo($this->ask($operation, $request), $onEvents);
     }
 
     /**
@@ -279,12 +305,12 @@ final class HelperEngine implements Engine
     /**
      * @return array<string, mixed>
      */
-    private function answerTo(int $id, ?callable $onEvents, float $patience): array
+    private function answerTo(int $id, ?callable $onEvents): array
     {
         $texts = [];
         try {
             while (true) {
-                $answer = $this->readLine($patience);
+                $answer = $this->readLine();
                 if ($this->pending !== 0 && ($answer['id'] ?? null) === $this->pending) {
                     $this->pending = 0;
                     continue;
@@ -298,7 +324,7 @@ final class HelperEngine implements Engine
                 $onEvents === null || $onEvents($answer['events']);
             }
             for ($left = (int) ($answer['texts'] ?? 0); $left > 0; --$left) {
-                $texts[] = $this->readText($patience);
+                $texts[] = $this->readText();
             }
             $this->busy = false;
         } finally {
@@ -338,29 +364,41 @@ final class HelperEngine implements Engine
         if ($this->process !== null) {
             return;
         }
-        if (!function_exists('proc_open')) {
-            throw EngineException::gone('can not be started: proc_open is switched off');
+        if ($this->refusal !== null) {
+            throw EngineException::gone($this->refusal);
         }
         $pipes = [];
         $process = @proc_open(
             [$this->binary, 'helper'],
             [0 => ['pipe', 'r'], 1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']],
-            $pipes
+            $pipes,
+            null,
+            Environment::ofHelper()
         );
         if (!is_resource($process)) {
             throw EngineException::gone('at '.$this->binary.' can not be started');
         }
         $this->process = $process;
         $this->pipes = $pipes;
+        stream_set_blocking($pipes[0], false);
         stream_set_blocking($pipes[1], false);
-        // Otherwise 8 KiB are read at a time.
-        stream_set_chunk_size($pipes[1], self::CHUNK);
+        if (function_exists('stream_set_chunk_size')) {
+            // Otherwise 8 KiB are read at a time.
+            stream_set_chunk_size($pipes[1], self::CHUNK);
+        }
     }
 
     private function write(string $line): void
     {
         $length = strlen($line);
+        $looks = $this->looks();
         for ($written = 0; $written < $length;) {
+            $read = $except = null;
+            $write = [$this->pipes[0]];
+            if (@stream_select($read, $write, $except, 0, self::LOOK) !== 1) {
+                --$looks >= 0 || $this->hang();
+                continue;
+            }
             $count = @fwrite($this->pipes[0], substr($line, $written, 65536));
             if ($count === false || $count === 0) {
                 throw EngineException::gone('ended before it took the request');
@@ -370,11 +408,30 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Returns how often a silent helper is looked at. Looks are counted, not the clock: it goes on while both of us
+     * are stopped by Ctrl-Z.
+     */
+    private function looks(): int
+    {
+        return (int) ceil($this->patience * 1_000_000 / self::LOOK);
+    }
+
+    /**
+     * Gives a helper up that hangs, for the rest of the run: another one would wait for the same.
+     */
+    private function hang(): never
+    {
+        $this->refusal = sprintf('has made no progress for %d seconds', (int) ceil($this->patience));
+
+        throw $this->misfit($this->refusal);
+    }
+
+    /**
      * @return array<string, mixed>
      */
-    private function readLine(float $patience): array
+    private function readLine(): array
     {
-        $answer = json_decode($this->readText($patience), true);
+        $answer = json_decode($this->readText(), true);
         if (!is_array($answer)) {
             throw $this->misfit('gave an answer that is not JSON');
         }
@@ -385,10 +442,9 @@ final class HelperEngine implements Engine
     /**
      * A line, without its end.
      */
-    private function readText(float $patience): string
+    private function readText(): string
     {
-        // Looks are counted, not the clock: it goes on while both of us are stopped by Ctrl-Z.
-        $looks = $patience * 1_000_000 / self::LOOK;
+        $looks = $this->looks();
         for ($searched = $this->taken; ($end = strpos($this->buffer, "\n", $searched)) === false;) {
             $this->buffer = substr($this->buffer, $this->taken);
             $this->taken = 0;
@@ -403,7 +459,7 @@ final class HelperEngine implements Engine
             } elseif (feof($this->pipes[1])) {
                 throw EngineException::gone('ended in the middle of its work');
             } elseif (--$looks < 0) {
-                throw $this->misfit('gives no sign of life');
+                $this->hang();
             }
         }
         $line = substr($this->buffer, $this->taken, $end - $this->taken);

@@ -38,6 +38,15 @@ final class Mending
     /** @var array<string, list<string>> versions that are affected themselves, by name */
     private array $excluded = [];
 
+    /** @var array<string, PackageInterface> the lowest version that would do and is kept out by a policy, by name */
+    private array $refused = [];
+
+    /** @var list<string> names that the plan mends */
+    private array $mended = [];
+
+    /** @var array<string, mixed> options of all trials */
+    private array $options = [];
+
     private readonly VersionParser $parser;
 
     /**
@@ -59,11 +68,12 @@ final class Mending
      * Versions of a package above the locked one that no advisory affects, the lowest first. Pre-releases come only if
      * one is locked, or if there is nothing else.
      *
-     * @param array<RepositoryInterface> $repositories
+     * @param array<RepositoryInterface>                               $repositories
+     * @param callable(list<PackageInterface>): list<PackageInterface> $allow        leaves out what a policy keeps out
      *
      * @return list<PackageInterface>
      */
-    public function candidates(string $name, array $repositories): array
+    public function candidates(string $name, array $repositories, callable $allow): array
     {
         $locked = $this->locked[$name];
         if ($locked->isDev()) {
@@ -89,7 +99,41 @@ final class Mending
         $found = array_values($locked->getStability() === 'stable' && $stable !== [] ? $stable : $found);
         usort($found, static fn (PackageInterface $a, PackageInterface $b): int => Comparator::greaterThan($a->getVersion(), $b->getVersion()) ? 1 : -1);
 
-        return $this->candidates[$name] = $found;
+        $this->candidates[$name] = $allow($found);
+        $refused = array_values(array_filter($found, fn (PackageInterface $package): bool => !in_array($package, $this->candidates[$name], true)));
+        if ($refused !== []) {
+            $this->refused[$name] = $refused[0];
+        }
+
+        return $this->candidates[$name];
+    }
+
+    /**
+     * Returns the lowest version of a package that would do if no policy kept it out.
+     */
+    public function refused(string $name): ?PackageInterface
+    {
+        return $this->refused[$name] ?? null;
+    }
+
+    /**
+     * Tells whether a package that the plan doesn't mend could be mended if no policy kept anything out.
+     */
+    public function isHeldByPolicies(string $name): bool
+    {
+        if (in_array($name, $this->mended, true) || $this->constraint($name) === null) {
+            return false;
+        }
+        $freely = clone $this;
+        // One option of Composer 2.9, one of later ones.
+        $freely->options = ['no-security-blocking' => true, 'no-blocking' => true];
+        foreach ([self::ALONE, self::WITH_DEPENDENCIES, self::WITH_EVERYTHING] as $reach) {
+            if ($freely->attempt([$name], $reach) !== null) {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /**
@@ -111,7 +155,7 @@ final class Mending
                 $better = $more === [] ? null : $this->attempt(array_merge($done, $more), $reach);
                 if ($better !== null) {
                     $plan = $better;
-                    $done = array_merge($done, $more);
+                    $this->mended = $done = array_merge($done, $more);
                 }
                 if (count($done) === count($names)) {
                     return $plan;
@@ -141,14 +185,14 @@ final class Mending
                 'with-all-dependencies' => $reach === self::WITH_DEPENDENCIES,
                 'prefer-lowest' => true,
                 'prefer-stable' => false,
-            ], $reach === self::WITH_EVERYTHING ? array_keys($this->locked) : $names);
+            ] + $this->options, $reach === self::WITH_EVERYTHING ? array_keys($this->locked) : $names);
             if ($lowest === null) {
                 return null;
             }
             // What is new gets the version that it always gets; with a branch its commit may have to move along.
             $result = null;
             foreach (array_unique([$this->pin($names, $lowest, false), $this->pin($names, $lowest, true)], SORT_REGULAR) as $plan) {
-                $result = $plan[0] === [] ? null : $this->trial->run(['with' => $plan[1]], $plan[0]);
+                $result = $plan[0] === [] ? null : $this->trial->run(['with' => $plan[1]] + $this->options, $plan[0]);
                 if ($result !== null) {
                     break;
                 }

@@ -52,7 +52,17 @@ final class Question
         Installer $installer,
         array $written,
     ) {
-        $state = Internals::of($builder, PoolBuilder::class);
+        $state = Internals::of(
+            $builder,
+            PoolBuilder::class,
+            'acceptableStabilities',
+            'stabilityFlags',
+            'rootAliases',
+            'ignoredTypes',
+            'allowedTypes',
+            'temporaryConstraints',
+            'poolOptimizer'
+        );
         $ignoredTypes = array_values($state['ignoredTypes'] ?? []);
         $allowedTypes = $state['allowedTypes'] ?? null;
         if ($request->getUpdateAllowList() !== [] && $request->getLockedRepository() === null) {
@@ -72,6 +82,10 @@ final class Question
             if ($metadata !== null) {
                 $this->places[$index] = $metadata;
             }
+        }
+        $objection = Policies::objection($builder, $repositories);
+        if ($objection !== null) {
+            throw new DeclinedException($objection);
         }
         $locked = $request->getLockedRepository();
         $aliases = [];
@@ -207,7 +221,7 @@ final class Question
             return [['kind' => 'fixed'], null, null];
         }
         if (get_class($repository) === FilterRepository::class) {
-            $values = Internals::of($repository, FilterRepository::class);
+            $values = Internals::of($repository, FilterRepository::class, 'only', 'exclude', 'canonical');
             [$inner, $source, $metadata] = $this->repository($repository->getRepository(), $request, $ignoredTypes, $allowedTypes);
             $filters = ['canonical' => $values['canonical']];
             foreach (['only', 'exclude'] as $filter) {
@@ -254,12 +268,12 @@ final class Question
         if ($optimizer === null) {
             throw new DeclinedException('the pool optimizer is off');
         }
-        $policy = Internals::of($optimizer, PoolOptimizer::class)['policy'];
+        $policy = Internals::of($optimizer, PoolOptimizer::class, 'policy')['policy'];
         if (get_class($policy) !== DefaultPolicy::class) {
             throw new DeclinedException('the policy is a '.get_class($policy));
         }
         $this->policy = $policy;
-        $values = Internals::of($policy, DefaultPolicy::class);
+        $values = Internals::of($policy, DefaultPolicy::class, 'preferStable', 'preferLowest', 'preferDevOverPrerelease', 'preferredVersions');
 
         return [
             'prefer_stable' => (bool) $values['preferStable'],
@@ -276,14 +290,14 @@ final class Question
      */
     private function platformFilter(Installer $installer): array
     {
-        $filter = Internals::of($installer, Installer::class)['platformRequirementFilter'] ?? null;
+        $filter = Internals::of($installer, Installer::class, 'platformRequirementFilter')['platformRequirementFilter'] ?? null;
         switch ($filter === null ? '' : get_class($filter)) {
             case IgnoreNothingPlatformRequirementFilter::class:
                 return ['all' => false];
             case IgnoreAllPlatformRequirementFilter::class:
                 return ['all' => true];
             case IgnoreListPlatformRequirementFilter::class:
-                $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class);
+                $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class, 'ignoreRegex', 'ignoreUpperBoundRegex');
 
                 return [
                     'names' => self::expression($values['ignoreRegex']),

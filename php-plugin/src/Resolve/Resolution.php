@@ -145,7 +145,7 @@ final class Resolution
 
             return;
         }
-        $lock = Internals::of($locker, Locker::class)['lockFile']->getPath();
+        $lock = Internals::of($locker, Locker::class, 'lockFile')['lockFile']->getPath();
         $before = self::content($lock);
         $check = function (array $packages) use ($lock, $before): void {
             if (self::content($lock) !== $before) {
@@ -422,7 +422,7 @@ final class Resolution
         if ($this->builder === null) {
             return;
         }
-        $known = Internals::of($this->builder, PoolBuilder::class)['maxExtendedReqs'] ?? null;
+        $known = Internals::of($this->builder, PoolBuilder::class, 'maxExtendedReqs')['maxExtendedReqs'] ?? null;
         if (is_array($known)) {
             Internals::set($this->builder, PoolBuilder::class, 'maxExtendedReqs', $known + array_fill_keys(array_keys($byName), true));
         }
@@ -438,7 +438,7 @@ final class Resolution
         foreach ($kept as $name) {
             $this->io->writeError('<warning>Dependency '.$name.' is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>');
         }
-        $warned = Internals::of($builder, PoolBuilder::class)['updateAllowWarned'];
+        $warned = Internals::of($builder, PoolBuilder::class, 'updateAllowWarned')['updateAllowWarned'];
         Internals::set($builder, PoolBuilder::class, 'updateAllowWarned', $warned + array_fill_keys($kept, true));
     }
 

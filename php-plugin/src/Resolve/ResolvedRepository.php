@@ -131,19 +131,26 @@ final class ResolvedRepository extends ComposerRepository
      * @param list<array{string, string}> $versions
      *
      * @return \Generator<BasePackage>
+     *
+     * @throws DifferentChoice if no packages can be made of them: Composer says so in its own words
      */
     private function packagesOf(array $versions): \Generator
     {
         $create = fn (array $versions): array => $this->createPackages($versions, 'the chosen versions');
         $create = \Closure::bind($create, $this, ComposerRepository::class);
         foreach (array_chunk($versions, self::TOGETHER) as $some) {
-            $data = [];
-            foreach ($some as [$normalized, $json]) {
-                $version = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
-                $version['version_normalized'] = $normalized;
-                $data[] = $version;
+            try {
+                $data = [];
+                foreach ($some as [$normalized, $json]) {
+                    $version = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
+                    $version['version_normalized'] = $normalized;
+                    $data[] = $version;
+                }
+                $packages = $create($data);
+            } catch (\Throwable $e) {
+                throw new DifferentChoice('a chosen version can not be loaded: '.$e->getMessage(), 0, $e);
             }
-            yield from array_values($create($data));
+            yield from array_values($packages);
         }
     }
 }

@@ -35,11 +35,18 @@ final class SecurityOnly
     /** @var array<string, string> why those that can't be mended can't, as far as that is known at once */
     private array $reasons = [];
 
+    /** @var array<string, PackageInterface> versions against which nothing was found before they were tried, by name */
+    private array $tried = [];
+
+    /**
+     * @param \Closure(\Composer\Installer): void $policies gives an Installer the policies of the command
+     */
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
         private readonly Trial $trial,
         private readonly Exceptions $exceptions,
+        private readonly \Closure $policies,
     ) {
     }
 
@@ -75,10 +82,16 @@ final class SecurityOnly
         }
         $this->exceptions->tell($this->io);
         $mending = new Mending($this->composer->getPackage(), $this->locked, $advisories, $this->trial, $this->exceptions->constraints());
+        $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
         foreach (array_keys($this->affected) as $name) {
-            $this->reason($name, $mending->candidates($name, $repositories));
+            $this->reason($name, $mending->candidates($name, $repositories, $allow), $mending->refused($name));
         }
         [$names, $constraints] = $mending->plan(array_keys($this->affected));
+        foreach (self::hasPolicies($input) ? $this->tried : [] as $name => $version) {
+            if ($mending->isHeldByPolicies($name)) {
+                $this->reasons[$name] = $version->getPrettyVersion().' would do, but policies of this project (config.policy) keep out what it needs';
+            }
+        }
         $after = null;
         if ($names !== []) {
             $input->setArgument('packages', $names);
@@ -144,11 +157,17 @@ final class SecurityOnly
 
     /**
      * @param list<PackageInterface> $candidates
+     * @param PackageInterface|null  $refused    the lowest version that would do if no policy kept it out
      */
-    private function reason(string $name, array $candidates): void
+    private function reason(string $name, array $candidates, ?PackageInterface $refused): void
     {
         if ($this->locked[$name]->isDev()) {
             $this->reasons[$name] = 'a branch is locked; its newest commit comes with `composer resolve '.$name.'`';
+
+            return;
+        }
+        if ($candidates === [] && $refused !== null) {
+            $this->reasons[$name] = $refused->getPrettyVersion().' would do, but a policy of this project keeps it out (config.policy)';
 
             return;
         }
@@ -177,6 +196,7 @@ final class SecurityOnly
                 }
             }
         }
+        $this->tried[$name] = $version;
         $this->reasons[$name] = sprintf('%1$s would do, but can not be had here (composer why-not %2$s %1$s)', $version->getPrettyVersion(), $name);
     }
 
@@ -212,6 +232,14 @@ final class SecurityOnly
         }
 
         return $left > 0 ? ResolveCommand::STILL_AFFECTED : 0;
+    }
+
+    /**
+     * Tells whether the running Composer has policies, and an option to do without them.
+     */
+    private static function hasPolicies(InputInterface $input): bool
+    {
+        return $input->hasOption('no-blocking') || $input->hasOption('no-security-blocking');
     }
 
     /**

@@ -107,7 +107,7 @@ final class Trial
         $copy->setRepositoryManager(clone $this->composer->getRepositoryManager());
         // There is no further command that anybody needed to hear of.
         $dispatcher = clone $this->composer->getEventDispatcher();
-        $listeners = Internals::of($dispatcher, EventDispatcher::class)['listeners'];
+        $listeners = Internals::of($dispatcher, EventDispatcher::class, 'listeners')['listeners'];
         unset($listeners[PluginEvents::COMMAND]);
         Internals::set($dispatcher, EventDispatcher::class, 'listeners', $listeners);
         $copy->setEventDispatcher($dispatcher);

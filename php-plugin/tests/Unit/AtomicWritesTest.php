@@ -114,6 +114,32 @@ final class AtomicWritesTest extends TestCase
         self::assertStringEqualsFile($this->dir.'/file', 'new');
     }
 
+    public function testAFileBesideWhichNoneCanBeMade(): void
+    {
+        // The name of a temporary file is longer.
+        $path = $this->dir.'/'.str_repeat('n', 240);
+        file_put_contents($path, 'old');
+        $inode = fileinode($path);
+        self::assertSame(3, AtomicFilesystem::put($path, 'new'));
+        self::assertSame(5, (new AtomicFilesystem())->filePutContentsIfModified($path, 'newer'));
+        clearstatcache();
+        self::assertSame(['newer', $inode], [file_get_contents($path), fileinode($path)]);
+        self::assertSame([basename($path)], self::names($this->dir));
+    }
+
+    public function testADeviceStaysADevice(): void
+    {
+        $path = $this->dir.'/null';
+        exec('mknod '.escapeshellarg($path).' c 1 3 2>&1', $output, $exit);
+        if ($exit !== 0 || @file_put_contents($path, 'x') !== 1) {
+            self::markTestSkipped('only root can make a device, and not everywhere');
+        }
+        self::assertSame(3, AtomicFilesystem::put($path, 'new'));
+        clearstatcache();
+        self::assertSame('char', filetype($path));
+        self::assertSame(['null'], self::names($this->dir));
+    }
+
     private function writesWhereNothingCanBeMade(string $dir): void
     {
         touch($dir.'/file');

@@ -291,12 +291,40 @@ final class HelperEngineTest extends TestCase
         self::assertSame([], $this->prepare($engine)['packages']);
     }
 
-    public function testAHelperThatLivesInSilenceIsGivenUp(): void
+    /**
+     * @return iterable<string, array{string, int}>
+     */
+    public function hangingHelpers(): iterable
     {
-        $engine = $this->engine('request(); sleep(600);', 0.6);
-        $this->expectException(EngineException::class);
-        $this->expectExceptionMessage('no sign of life');
-        $this->prepare($engine);
+        yield 'silence' => ['request(); sleep(600);', 0];
+        yield 'stopped' => ['request(); posix_kill(getmypid(), SIGSTOP);', 0];
+        yield 'stopped before it takes a long request' => ['posix_kill(getmypid(), SIGSTOP);', 1 << 20];
+        yield 'stopped in the middle of an answer' => ['request(); fwrite(STDOUT, "{"); posix_kill(getmypid(), SIGSTOP);', 0];
+    }
+
+    /**
+     * @dataProvider hangingHelpers
+     */
+    public function testAHelperThatHangsIsGivenUpForTheRun(string $body, int $length): void
+    {
+        $calls = [
+            fn (HelperEngine $engine): array => $this->prepare($engine, ['text' => str_repeat('x', $length)]),
+            static fn (HelperEngine $engine): array => $engine->remove([str_repeat('x', $length)]),
+        ];
+        foreach ($calls as $call) {
+            $engine = $this->engine('touch(__DIR__."/".uniqid("started-", true)); '.$body, 0.6);
+            for ($time = 0; $time < 2; ++$time) {
+                try {
+                    $call($engine);
+                    self::fail('taken');
+                } catch (EngineException $e) {
+                    self::assertStringContainsString('has made no progress', $e->getMessage());
+                }
+                self::assertSame([], self::children());
+            }
+            self::assertCount(1, glob($this->dir.'/started-*'), 'no other one is started');
+            array_map('unlink', glob($this->dir.'/started-*'));
+        }
     }
 
     public function testAHugeAnswerAndManyInOneWrite(): void

@@ -12,6 +12,7 @@ use Composer\IO\ConsoleIO;
 use Symfony\Component\Console\Helper\HelperSet;
 use Symfony\Component\Console\Input\ArrayInput;
 use Symfony\Component\Console\Output\ConsoleOutput;
+use Symfony\Component\Console\Output\OutputInterface;
 use Symfony\Component\Console\Output\StreamOutput;
 
 final class ReportTest extends TestCase
@@ -276,5 +277,16 @@ final class ReportTest extends TestCase
                 return (string) stream_get_contents($stream, -1, 0);
             },
         ];
+    }
+
+    public function testANoticeIsShownOnce(): void
+    {
+        $io = new BufferIO('', OutputInterface::VERBOSITY_VERBOSE);
+        $report = new Report($io);
+        foreach (['it is full', 'it is odd', 'it is full'] as $notice) {
+            $report->notice($notice);
+        }
+        $report->declined('acme/x', '');
+        self::assertSame("Allegro: it is full\nAllegro: it is odd\n", preg_replace('{<[^>]*>}', '', $io->getOutput()));
     }
 }

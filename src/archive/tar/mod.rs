@@ -86,6 +86,11 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, TarReade
     Ok((scan.list.finish(), reader))
 }
 
+/// Refuses an archive that unpacks to more than the bounds.
+pub(super) fn check_total(path: &Path, limits: &Limits) -> Result<()> {
+    Stream::open(&File::open(path)?, limits)?.drain()
+}
+
 /// The state of the first pass.
 struct Scan<'a> {
     stream: Stream,
@@ -107,9 +112,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn member(&mut self, header: &Header) -> Result<()> {
         self.members += 1;
-        if self.members > self.limits.max_entries {
-            return Err(ArchiveError::hostile("too many entries"));
-        }
+        self.limits.check_count(self.members)?;
         match header.flag {
             b'0' => self.file(header),
             0 if header.name.last() != Some(&b'/') => self.file(header),
@@ -147,7 +150,8 @@ impl Scan<'_> {
                 self.directories.push(path);
                 Ok(())
             }
-            b'3' | b'4' | b'6' => Err(ArchiveError::hostile("a device or pipe")),
+            // PharData makes an empty file of it.
+            b'3' | b'4' | b'6' => Err(ArchiveError::declined("a device or pipe")),
             b'S' => Err(ArchiveError::declined("the file is sparse")),
             flag => Err(ArchiveError::declined(format!(
                 "type '{}'",
@@ -191,12 +195,12 @@ impl Scan<'_> {
         let path = entry::safe_path(&header.name, false)?;
         let target = entry::safe_path(&header.link, false)?;
         let Some((named, file)) = self.list.find(&target) else {
-            return Err(ArchiveError::hostile(
+            return Err(ArchiveError::declined(
                 "a hard link to something not in the archive",
             ));
         };
         if file.kind != EntryKind::File {
-            return Err(ArchiveError::hostile(
+            return Err(ArchiveError::declined(
                 "a hard link to something that is not a file",
             ));
         }

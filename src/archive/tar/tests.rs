@@ -189,54 +189,58 @@ fn long_names_of_gnu_pax_and_ustar() {
 }
 
 #[test]
-fn hostile_members_are_refused() {
+fn members_that_lead_elsewhere_are_declined() {
     for name in ["../evil", "/etc/passwd", "a/../../b"] {
-        assert_refused(&[file("ok", b""), file(name, b"x")], "hostile", name);
+        assert_refused(&[file("ok", b""), file(name, b"x")], "declined", name);
     }
     assert_refused(
         &[pax(&[("path", "../evil")]), file("a", b"")],
-        "hostile",
+        "declined",
         "../evil",
     );
     assert_refused(
         &[member(b"long", b'L', 0, b"", b"a\0b\0"), file("a", b"")],
-        "hostile",
+        "declined",
         "a\\u{0}b",
     );
     let link = member(b"l", b'2', 0o777, b"/etc", b"");
     assert_refused(
         &[link.clone(), file("l/passwd", b"")],
-        "hostile",
+        "declined",
         "l/passwd",
     );
     assert_refused(
         &[link.clone(), member(b"h", b'1', 0, b"l", b"")],
-        "hostile",
+        "declined",
         "h",
     );
     assert_refused(
         &[link.clone(), member(b"h", b'1', 0, b"l/passwd", b"")],
-        "hostile",
+        "declined",
         "h",
     );
     assert_refused(
         &[member(b"h", b'1', 0, b"/etc/passwd", b"")],
-        "hostile",
+        "declined",
         "h",
     );
-    assert_refused(&[member(b"h", b'1', 0, b"../x", b"")], "hostile", "h");
+    assert_refused(&[member(b"h", b'1', 0, b"../x", b"")], "declined", "h");
     assert_refused(
         &[member(b"h", b'1', 0, b"later", b""), file("later", b"")],
-        "hostile",
+        "declined",
         "h",
     );
     assert_refused(
         &[file("f", b""), member(b"f/x", b'5', 0o755, b"", b"")],
-        "hostile",
+        "declined",
         "f/x",
     );
     for device in [b'3', b'4', b'6'] {
-        assert_refused(&[member(b"dev", device, 0o644, b"", b"")], "hostile", "dev");
+        assert_refused(
+            &[member(b"dev", device, 0o644, b"", b"")],
+            "declined",
+            "dev",
+        );
     }
 }
 

@@ -58,7 +58,7 @@ fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
         return Err(ArchiveError::declined("a directory without a final slash"));
     }
     let mode = central.attributes >> 16;
-    if mode & S_IFMT == S_IFLNK {
+    if is_link(dos) {
         return Err(ArchiveError::declined("a link that was not made on unix"));
     }
     let read_only = dos & DOS_READ_ONLY != 0;
@@ -73,6 +73,20 @@ fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
         ));
     }
     Ok(None)
+}
+
+/// Extra field with a Unicode path (APPNOTE 4.6.9).
+pub(super) const UNICODE_PATH: u16 = 0x7075;
+
+/// Whether unzip makes links of entries that were made by this system: VMS, Unix, Atari, BeOS,
+/// AtheOS [measured].
+pub(super) fn host_has_links(host: u8) -> bool {
+    matches!(host, 2 | UNIX | 5 | 16 | 30)
+}
+
+/// Whether the Unix mode is that of a symbolic link.
+pub(super) fn is_link(attributes: u32) -> bool {
+    attributes >> 16 & S_IFMT == S_IFLNK
 }
 
 /// Extra fields with times: "UT" (extended timestamp), "UX" (old Info-ZIP) and PKWARE's for Unix.
@@ -137,7 +151,7 @@ pub(super) fn check_name_coding(
     limits: &Limits,
 ) -> Result<()> {
     let flagged = central.flags & FLAG_UTF8 != 0;
-    if !flagged && central.has_extra(0x7075) {
+    if !flagged && central.extra_block(UNICODE_PATH).is_some() {
         return Err(ArchiveError::declined(
             "the entry has a second, unicode name",
         ));

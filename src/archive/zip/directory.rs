@@ -61,9 +61,9 @@ pub(super) struct Central<'a> {
 }
 
 impl Central<'_> {
-    /// Whether the extra field has a block of this kind.
-    pub(super) fn has_extra(&self, id: u16) -> bool {
-        extra_block(self.extra, id).is_some()
+    /// The data of the first block of this kind in the extra field.
+    pub(super) fn extra_block(&self, id: u16) -> Option<&[u8]> {
+        extra_block(self.extra, id)
     }
 }
 
@@ -195,31 +195,40 @@ impl CentralReader {
         self.position += total as u64;
 
         let name = &record[46..46 + name_len];
-        let extra = &record[46 + name_len..46 + name_len + extra_len];
-        let mut size = u64::from(u32_at(record, 24));
-        let mut packed = u64::from(u32_at(record, 20));
-        let mut offset = u64::from(u32_at(record, 42));
-        apply_zip64(extra, &mut [&mut size, &mut packed, &mut offset]).map_err(|e| e.at(name))?;
+        let central = parse_record(record).map_err(|e| e.at(name))?;
         // Neither sum of these with a header's length can overflow below.
-        if offset.max(packed) > self.start {
+        if central.offset.max(central.packed) > self.start {
             return Err(ArchiveError::corrupt("the entry lies outside the archive").at(name));
         }
-        Ok(Some(Central {
-            host: record[5],
-            needs: u16_at(record, 6),
-            flags: u16_at(record, 8),
-            method: u16_at(record, 10),
-            dos: u32_at(record, 12),
-            crc: u32_at(record, 16),
-            packed,
-            size,
-            disk: u32::from(u16_at(record, 34)),
-            attributes: u32_at(record, 38),
-            offset,
-            name,
-            extra,
-        }))
+        Ok(Some(central))
     }
+}
+
+/// Takes a record apart that is as long as its lengths say.
+pub(super) fn parse_record(record: &[u8]) -> Result<Central<'_>> {
+    let name_len = usize::from(u16_at(record, 28));
+    let extra_len = usize::from(u16_at(record, 30));
+    let name = &record[46..46 + name_len];
+    let extra = &record[46 + name_len..46 + name_len + extra_len];
+    let mut size = u64::from(u32_at(record, 24));
+    let mut packed = u64::from(u32_at(record, 20));
+    let mut offset = u64::from(u32_at(record, 42));
+    apply_zip64(extra, &mut [&mut size, &mut packed, &mut offset])?;
+    Ok(Central {
+        host: record[5],
+        needs: u16_at(record, 6),
+        flags: u16_at(record, 8),
+        method: u16_at(record, 10),
+        dos: u32_at(record, 12),
+        crc: u32_at(record, 16),
+        packed,
+        size,
+        disk: u32::from(u16_at(record, 34)),
+        attributes: u32_at(record, 38),
+        offset,
+        name,
+        extra,
+    })
 }
 
 /// Finds the end record (APPNOTE 4.3.16) and, before it, its zip64 form (4.3.14, 4.3.15).

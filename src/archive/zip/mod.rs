@@ -6,6 +6,7 @@
 
 mod attributes;
 mod directory;
+mod hand_over;
 mod inflate;
 
 #[cfg(all(test, unix))]
@@ -17,6 +18,7 @@ use std::io;
 use std::path::Path;
 
 use self::directory::{Central, CentralReader};
+pub(super) use self::hand_over::{check_totals, escape};
 use self::inflate::Inflater;
 use super::entry::{self, Entry, EntryKind, EntryList, MAX_TARGET, Mode, Time};
 use super::error::ArchiveError;
@@ -64,12 +66,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReade
         stream_above: limits.stream_above,
     };
     let mut directory = CentralReader::open(reader.source.again()?)?;
-    if directory.count() > limits.max_entries as u64 {
-        return Err(ArchiveError::hostile(format!(
-            "more than {} entries",
-            limits.max_entries
-        )));
-    }
+    limits.check_count(clamp(directory.count(), usize::MAX))?;
     let data_end = directory.start();
     let average = data_end / directory.count().max(1);
     let ahead = if average <= SMALL_ENTRY {
@@ -86,23 +83,17 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReade
         let named = |e: ArchiveError| e.at(central.name);
         check_support(&central).map_err(named)?;
         let local = reader.local_header(&central, ahead).map_err(named)?;
-        attributes::check_name_coding(&central, local.has_extra, limits).map_err(named)?;
-        let end = local.data + central.packed;
-        if local.data > data_end || end > data_end {
-            return Err(named(ArchiveError::corrupt(
-                "the data runs into the central directory",
-            )));
+        if local.dos != central.dos {
+            // unzip takes the one, PHP's ZipArchive the other.
+            let reason = "the local header gives another date";
+            return Err(named(ArchiveError::declined(reason)));
         }
-        spans.push(Span {
-            start: central.offset,
-            end,
-            descriptor_end: end + local.descriptor,
-            number: spans.len(),
-        });
+        attributes::check_name_coding(&central, local.has_extra, limits).map_err(named)?;
+        spans.push(Span::of(&central, &local, data_end, spans.len()).map_err(named)?);
         check_sizes(&central).map_err(named)?;
         total = total.saturating_add(central.size);
         limits.check_total(total, archive_len).map_err(named)?;
-        reader.add(&mut list, &central, &local).map_err(named)?;
+        reader.add(&mut list, &central, local).map_err(named)?;
     }
     let entries = list.finish();
     check_overlaps(spans, data_end, &reader.source)?;
@@ -116,8 +107,10 @@ struct Local {
     has_extra: bool,
     /// Least length of the data descriptor behind the data; 0 without one.
     descriptor: u64,
-    /// When the entry was modified.
-    time: Time,
+    /// Date and time as MS-DOS has them.
+    dos: u32,
+    /// When the entry was modified, or why that is not certain.
+    time: Result<Time>,
 }
 
 impl ZipReader {
@@ -162,12 +155,6 @@ impl ZipReader {
                 "the local header gives another method or flags",
             ));
         }
-        if dos != central.dos {
-            // unzip takes the one, PHP's ZipArchive the other.
-            return Err(ArchiveError::declined(
-                "the local header gives another date",
-            ));
-        }
         let described = flags & directory::FLAG_DESCRIPTOR != 0;
         if !described {
             if size == directory::IN_ZIP64 || packed == directory::IN_ZIP64 {
@@ -183,12 +170,13 @@ impl ZipReader {
             data: central.offset + 30 + (name_len + extra_len) as u64,
             has_extra: extra_len > 0,
             descriptor: if described { 12 } else { 0 },
-            time: attributes::time(dos, extra)?,
+            dos,
+            time: attributes::time(dos, extra),
         })
     }
 
     /// Turns a central record into an entry and, for files, a record.
-    fn add(&mut self, list: &mut EntryList, central: &Central<'_>, local: &Local) -> Result<()> {
+    fn add(&mut self, list: &mut EntryList, central: &Central<'_>, local: Local) -> Result<()> {
         let is_dir = central.name.last() == Some(&b'/');
         let path = entry::safe_path(central.name, is_dir)?;
         if !is_dir && attributes::has_version_suffix(&path) {
@@ -197,6 +185,7 @@ impl ZipReader {
             ));
         }
         let (is_link, mode) = attributes::map(central, is_dir)?;
+        let time = local.time?;
         let record = Record {
             index: 0,
             deflated: central.method == directory::METHOD_DEFLATED,
@@ -215,7 +204,7 @@ impl ZipReader {
                     kind: EntryKind::Dir,
                     size: 0,
                     mode: mode.into(),
-                    time: local.time,
+                    time,
                 })?;
             }
         } else if is_link {
@@ -239,7 +228,7 @@ impl ZipReader {
                 kind: EntryKind::File,
                 size: central.size,
                 mode: mode.into(),
-                time: local.time,
+                time,
             };
             if let Some(index) = list.add(entry)? {
                 self.records.push(Record { index, ..record });
@@ -331,8 +320,25 @@ struct Span {
     number: usize,
 }
 
-/// Refuses entries that share bytes, the trick of zip bombs without nesting. unzip does as well;
-/// it also counts the data descriptor, which some writers announce and leave out.
+impl Span {
+    fn of(central: &Central<'_>, local: &Local, data_end: u64, number: usize) -> Result<Self> {
+        let end = local.data + central.packed;
+        if local.data > data_end || end > data_end {
+            return Err(ArchiveError::corrupt(
+                "the data runs into the central directory",
+            ));
+        }
+        Ok(Self {
+            start: central.offset,
+            end,
+            descriptor_end: end + local.descriptor,
+            number,
+        })
+    }
+}
+
+/// Finds entries that share bytes, the trick of zip bombs without nesting. unzip refuses them as
+/// well; it also counts the data descriptor, which some writers announce and leave out.
 fn check_overlaps(mut spans: Vec<Span>, data_end: u64, source: &Source) -> Result<()> {
     if !spans.is_sorted() {
         spans.sort_unstable();
@@ -343,7 +349,7 @@ fn check_overlaps(mut spans: Vec<Span>, data_end: u64, source: &Source) -> Resul
         let (error, number) = if span.end > limit {
             let reason = "the entry's bytes overlap those of another entry";
             (
-                ArchiveError::hostile(reason),
+                ArchiveError::declined(reason),
                 next.map_or(span.number, |next| next.number),
             )
         } else if span.descriptor_end > limit {

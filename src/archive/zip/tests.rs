@@ -125,20 +125,21 @@ fn dots_and_double_slashes_vanish() {
 }
 
 #[test]
-fn hostile_names_are_refused() {
+fn names_that_lead_out_are_declined() {
     for name in [
         "../evil",
         "a/../../evil",
         "a/..",
         "..",
         "/etc/passwd",
+        "//x",
         "a/../b",
         "..\\evil",
     ] {
-        assert_refused(vec![item("ok"), item(name)], "hostile", name);
+        assert_refused(vec![item("ok"), item(name)], "declined", name);
     }
-    assert_refused(vec![item("a\0b")], "hostile", "a\\u{0}b");
-    assert_refused(vec![item("../d/")], "hostile", "../d/");
+    assert_refused(vec![item("a\0b")], "declined", "a\\u{0}b");
+    assert_refused(vec![item("../d/")], "declined", "../d/");
 }
 
 #[test]
@@ -179,29 +180,29 @@ fn locale_decides_about_flagged_names_with_extra_field() {
 }
 
 #[test]
-fn conflicting_entries_are_refused() {
+fn conflicting_entries_are_declined() {
     assert_refused(vec![item("a"), item("a")], "declined", "a");
-    assert_refused(vec![item("d"), item("d/")], "hostile", "d/");
-    assert_refused(vec![item("d/"), item("d")], "hostile", "d");
-    assert_refused(vec![item("d/x"), item("d")], "hostile", "d");
-    assert_refused(vec![item("f"), item("f/x")], "hostile", "f/x");
+    assert_refused(vec![item("d"), item("d/")], "declined", "d/");
+    assert_refused(vec![item("d/"), item("d")], "declined", "d");
+    assert_refused(vec![item("d/x"), item("d")], "declined", "d");
+    assert_refused(vec![item("f"), item("f/x")], "declined", "f/x");
     assert_refused(
-        vec![ZipItem::link("l", "/etc"), item("l/passwd")],
-        "hostile",
+        vec![ZipItem::link("l", "etc"), item("l/passwd")],
+        "declined",
         "l/passwd",
     );
     assert_refused(
         vec![
             ZipItem::link("a", "."),
-            ZipItem::link("a/b", ".."),
+            ZipItem::link("a/b", "."),
             item("a/b/c"),
         ],
-        "hostile",
+        "declined",
         "a/b",
     );
     assert_refused(
-        vec![item("l/x"), ZipItem::link("l", "/etc")],
-        "hostile",
+        vec![item("l/x"), ZipItem::link("l", "etc")],
+        "declined",
         "l",
     );
     assert_refused(vec![ZipItem::link("l", "x"), item("l")], "declined", "l");
@@ -214,7 +215,7 @@ fn links_are_checked() {
     assert_eq!(read.len(), 2);
     assert_refused(vec![ZipItem::link("l", &"t".repeat(4096))], "declined", "l");
     assert_refused(vec![ZipItem::link("l", "")], "declined", "l");
-    assert_refused(vec![ZipItem::link("l", "a\0b")], "hostile", "l");
+    assert_refused(vec![ZipItem::link("l", "a\0b")], "declined", "l");
     assert_refused(vec![ZipItem::link("l/", "t")], "declined", "l/");
     let blocks = [0, 0, 0, 0xff, 0xff].repeat(10_000);
     let endless = ZipItem::link("l", "t").with(|i| {
@@ -373,7 +374,7 @@ fn unsupported_features_are_declined() {
 }
 
 #[test]
-fn overlapping_entries_are_hostile() {
+fn overlapping_entries_are_declined() {
     // Both central records name the same local header, but it has the name of the first.
     let second = item("b").with(|i| i.offset = Some(0));
     assert_refused(vec![item("a"), second], "declined", "b");
@@ -382,7 +383,7 @@ fn overlapping_entries_are_hostile() {
     let header = inner[..30 + 5 + 7].to_vec();
     let outer = ZipItem::new("outer", &header).stored();
     let quine = item("inner").stored().with(|i| i.offset = Some(30 + 5));
-    assert_refused(vec![outer, quine], "hostile", "inner");
+    assert_refused(vec![outer, quine], "declined", "inner");
     // unzip counts the descriptor as well, but the fault is harmless.
     let announced = || item("a").with(|i| i.flags = 8);
     assert_refused(vec![announced(), item("b")], "declined", "a");

@@ -29,7 +29,7 @@ pub struct Dialect {
     pub backslash_guards: bool,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Dialect {
     /// PHP 8.2 as it comes, with the class-map-generator of Composer 2.5: what tests are about that need any.
     pub const PHP_8_2: Self = Self {

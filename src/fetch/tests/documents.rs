@@ -12,7 +12,7 @@ use super::server::{Authority, Reply, Seen, Server};
 use crate::fetch::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Queue, Request};
 
 /// Asks for one file, and gives back what the server said.
-struct Ask(Request, Option<String>);
+pub struct Ask(Request, Option<String>);
 
 impl Errand for Ask {
     type Result = Document;
@@ -33,7 +33,7 @@ impl Errand for Ask {
     }
 }
 
-fn ask(url: String, since: Option<&str>) -> Ask {
+pub fn ask(url: String, since: Option<&str>) -> Ask {
     let request = Request {
         url,
         ..Request::default()
@@ -43,7 +43,7 @@ fn ask(url: String, since: Option<&str>) -> Ask {
 
 const COUNT: usize = 400;
 
-fn closed(errands: impl Iterator<Item = Ask>) -> Queue<Ask> {
+pub fn closed(errands: impl Iterator<Item = Ask>) -> Queue<Ask> {
     let queue = Queue::default();
     queue.extend(errands);
     queue.close();

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::format_collect)]
 
 mod documents;
+mod limits;
+mod names;
 mod security;
 mod server;
 mod transfers;

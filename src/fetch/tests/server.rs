@@ -47,6 +47,8 @@ pub struct Reply {
     pub cut: Option<usize>,
     /// What happens at the cut; the connection is closed by `None`.
     pub stall: Option<Duration>,
+    /// The body comes in pieces of so many bytes, with this rest after each.
+    pub pieces: Option<(usize, Duration)>,
 }
 
 impl Reply {
@@ -62,6 +64,7 @@ impl Reply {
             delay: Duration::ZERO,
             cut: None,
             stall: None,
+            pieces: None,
         }
     }
 
@@ -89,6 +92,12 @@ impl Reply {
     pub fn stall(mut self, at: usize) -> Self {
         self.cut = Some(at);
         self.stall = Some(Duration::from_mins(1));
+        self
+    }
+
+    /// Sends the body in pieces of so many bytes, and rests after each.
+    pub fn pieces(mut self, bytes: usize, rest: Duration) -> Self {
+        self.pieces = Some((bytes, rest));
         self
     }
 }
@@ -278,11 +287,8 @@ fn headers_of<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(String, String)>
 async fn send1<S: AsyncWrite + Unpin>(stream: &mut S, reply: &Reply) -> io::Result<()> {
     sleep(reply.delay).await;
     let mut head = vec![format!("HTTP/1.1 {} Whatever", reply.status)];
-    if !reply
-        .headers
-        .iter()
-        .any(|(name, _)| name == "Transfer-Encoding")
-    {
+    let tells_length = |name: &str| ["Transfer-Encoding", "Content-Length"].contains(&name);
+    if !reply.headers.iter().any(|(name, _)| tells_length(name)) {
         head.push(format!("Content-Length: {}", reply.body.len()));
     }
     for (name, value) in &reply.headers {
@@ -290,10 +296,13 @@ async fn send1<S: AsyncWrite + Unpin>(stream: &mut S, reply: &Reply) -> io::Resu
     }
     head.push("\r\n".to_owned());
     stream.write_all(head.join("\r\n").as_bytes()).await?;
-    stream
-        .write_all(&reply.body[..reply.cut.unwrap_or(reply.body.len())])
-        .await?;
-    stream.flush().await?;
+    let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
+    let (bytes, rest) = reply.pieces.unwrap_or((body.len().max(1), Duration::ZERO));
+    for piece in body.chunks(bytes) {
+        stream.write_all(piece).await?;
+        stream.flush().await?;
+        sleep(rest).await;
+    }
     if let Some(stall) = reply.stall {
         sleep(stall).await;
     }

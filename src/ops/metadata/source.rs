@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 use super::super::outlines::{Known, Outlines};
 use crate::classmap::{Clock, Identity};
 use crate::fs::place_atomically;
+use crate::json::PhpJson;
 use crate::resolve::outline::Outline;
 use crate::resolve::versions::Versions;
 use crate::resolve::{Place, Stop};
@@ -32,6 +33,14 @@ impl Sheet {
         match &self.text {
             Text::Cached(cached) => cached.last_modified.as_deref(),
             Text::Kept(_) | Text::Missing => None,
+        }
+    }
+
+    /// Bytes of text that it keeps in memory.
+    pub fn kept(&self) -> usize {
+        match &self.text {
+            Text::Kept(text) => text.len(),
+            Text::Cached(_) | Text::Missing => 0,
         }
     }
 
@@ -138,7 +147,7 @@ impl Source {
         let last_modified = validator(&text)?;
         let is_settled = self.clock.is_some_and(|clock| clock.has_settled(&identity));
         Some(Sheet {
-            outline: outline(file, text).ok()?,
+            outline: outline(file, json(file, text).ok()?).ok()?,
             text: Text::Cached(Cached {
                 identity,
                 last_modified: Some(last_modified),
@@ -157,34 +166,31 @@ impl Source {
     ) -> Result<Sheet, Stop> {
         let text = String::from_utf8(text)
             .map_err(|_| Stop::Unclear(format!("the metadata of {file} is not UTF-8")))?;
-        let text = match &last_modified {
-            Some(moment) => with_validator(text, moment),
-            None => text,
+        let json = json(file, text)?;
+        let json = match &last_modified {
+            Some(moment) => json.with_member(VALIDATOR, moment),
+            None => json,
         };
-        // Only a convenience for the next run; a torn or empty body isn't kept.
-        let path = self.cache_path(file);
-        let path = path.filter(|_| self.about.cache_writable && text.trim_end().ends_with('}'));
+        // What isn't understood isn't kept either: Composer, which asks for it once more, may have something to say of it
+        // that it doesn't say of a copy.
+        let outline = outline(file, json.clone())?;
+        let path = self.cache_path(file).filter(|_| self.about.cache_writable);
         let identity = path.and_then(|path| {
             let _ = path.parent().map(fs::create_dir_all);
-            let file = place_atomically(&path, text.as_bytes()).ok()?;
+            let file = place_atomically(&path, json.as_str().as_bytes()).ok()?;
             Some(Identity::from(&fstat(&file).ok()?))
         });
-        Ok(match identity {
-            Some(identity) => Sheet {
-                outline: outline(file, text)?,
-                text: Text::Cached(Cached {
-                    identity,
-                    last_modified,
-                    // Nobody else has had this file in hands.
-                    is_settled: true,
-                    is_known: false,
-                }),
-            },
-            None => Sheet {
-                outline: outline(file, text.clone())?,
-                text: Text::Kept(text.into()),
-            },
-        })
+        let text = match identity {
+            Some(identity) => Text::Cached(Cached {
+                identity,
+                last_modified,
+                // Nobody else has had this file in hands.
+                is_settled: true,
+                is_known: false,
+            }),
+            None => Text::Kept(json.into_string().into()),
+        };
+        Ok(Sheet { outline, text })
     }
 
     /// A version as the repository would give it.
@@ -205,7 +211,7 @@ impl Source {
                 } else {
                     // Another run may have put the same there.
                     let (text, _) = read(&path).ok_or_else(changed)?;
-                    let now = self::outline(file, text.clone())?;
+                    let now = self::outline(file, json(file, text.clone())?)?;
                     if now.as_ref() != Some(outline) {
                         return Err(changed());
                     }
@@ -284,9 +290,14 @@ fn package_of(file: &str) -> &str {
     file.strip_suffix("~dev").unwrap_or(file)
 }
 
-fn outline(file: &str, text: String) -> Result<Option<Arc<Outline>>, Stop> {
+/// A document of which it is certain that Composer reads it alike.
+fn json(file: &str, text: String) -> Result<PhpJson, Stop> {
+    PhpJson::of(text).map_err(|what| Stop::Unclear(format!("{file}: {what}")))
+}
+
+fn outline(file: &str, json: PhpJson) -> Result<Option<Arc<Outline>>, Stop> {
     let read = || {
-        let versions = Versions::read(text, package_of(file))?;
+        let versions = Versions::read(json, package_of(file))?;
         versions.as_ref().map(Outline::of).transpose()
     };
     match read() {
@@ -295,24 +306,16 @@ fn outline(file: &str, text: String) -> Result<Option<Arc<Outline>>, Stop> {
     }
 }
 
-/// Composer puts the validator into the file, as its last key.
+/// Composer puts the validator into the file, as its last member.
+const VALIDATOR: &str = "last-modified";
+
 fn validator(text: &str) -> Option<String> {
     let body = text.trim_end().strip_suffix('}')?.trim_end();
-    let key = "\"last-modified\":";
-    let at = body.rfind(key)?;
-    serde_json::from_str(body[at + key.len()..].trim()).ok()
-}
-
-fn with_validator(text: String, moment: &str) -> String {
-    match text.trim_end().strip_suffix('}') {
-        Some(body) if !body.trim_end().ends_with('{') => {
-            format!(
-                "{body},\"last-modified\":{}}}",
-                serde_json::Value::from(moment)
-            )
-        }
-        _ => text,
-    }
+    let key = format!("\"{VALIDATOR}\":");
+    let (before, value) = body.rsplit_once(&key)?;
+    // Behind a backslash the quote is a part of a longer key.
+    let value = value.trim();
+    (!before.ends_with('\\')).then(|| serde_json::from_str(value).ok())?
 }
 
 #[cfg(test)]

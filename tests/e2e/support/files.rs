@@ -1,5 +1,6 @@
 //! Any bytes at any URL, and projects that name their packages themselves (repositories of type `package`).
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -69,7 +70,8 @@ impl Files {
         self.undated.store(!is_dated, Ordering::Relaxed);
     }
 
-    /// Puts a file there, and gives its URL.
+    /// Puts a file there, and gives its URL. One whose name ends with `.gz` is also what a request without that ending
+    /// gets, with `Content-Encoding: gzip`.
     pub fn put(&self, path: &str, bytes: &[u8]) -> String {
         let file = self.dir.join(path);
         fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
@@ -135,7 +137,9 @@ fn answer(
     let file = Some(dir.join(path))
         .filter(|file| file.is_file())
         .unwrap_or_else(|| dir.join(path.split('?').next().unwrap_or(path)));
-    let (status, changed, body) = match fs::read(file) {
+    let packed = PathBuf::from(format!("{}.gz", file.display()));
+    let is_packed = !file.is_file() && packed.is_file();
+    let (status, changed, body) = match fs::read(if is_packed { packed } else { file }) {
         Ok(body) => {
             let changed = changed(&body);
             if is_dated && since == Some(changed.to_lowercase()) {
@@ -146,14 +150,16 @@ fn answer(
         }
         Err(_) => ("404 Not Found", changed(b""), b"nothing here\n".to_vec()),
     };
-    let changed = if is_dated {
-        format!("Last-Modified: {changed}\r\n")
-    } else {
-        String::new()
-    };
+    let mut headers = String::new();
+    if is_dated {
+        let _ = write!(headers, "Last-Modified: {changed}\r\n");
+    }
+    if is_packed {
+        headers.push_str("Content-Encoding: gzip\r\n");
+    }
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\n{changed}Connection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\n{headers}Connection: close\r\n\r\n",
         body.len()
     )?;
     stream.write_all(&body)

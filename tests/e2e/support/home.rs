@@ -64,6 +64,14 @@ pub fn composer() -> Option<&'static Path> {
         .as_deref()
 }
 
+/// Tells whether the PHP under test has a module.
+pub fn has_module(name: &str) -> bool {
+    let output = Command::new(php()).arg("-m").output().expect("PHP starts");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .any(|line| line.trim().eq_ignore_ascii_case(name))
+}
+
 /// Major and minor version of Composer.
 pub fn composer_version() -> (u32, u32) {
     static FOUND: OnceLock<(u32, u32)> = OnceLock::new();
@@ -88,10 +96,10 @@ pub fn composer_version() -> (u32, u32) {
 pub struct Homes {
     /// Nothing installed globally.
     pub plain: PathBuf,
-    /// A global plugin that lets Composer unpack one archive at a time: the only way to make the order in which
-    /// packages are finished the same in each run, and with it a few generated lists.
+    /// A global plugin that lets Composer have one process at a time: the only way to make the order in which
+    /// packages are finished the same in each run, and with it a few generated lists. See [`PROCESSES`].
     pub serial: PathBuf,
-    /// `allegro/plugin` installed globally.
+    /// `allegro/plugin` installed globally, and the same plugin: Allegro asks how many processes Composer has.
     pub allegro: PathBuf,
 }
 
@@ -137,13 +145,26 @@ fn make() -> Result<Homes, String> {
             .and_then(|()| fs::write(path, text))
             .map_err(|error| error.to_string())
     };
-    write(&homes.plain.join("config.json"), "{}\n")?;
+    // Without it Composer refuses to start, unless it is told to go without TLS.
+    let config = if has_module("openssl") {
+        "{}\n"
+    } else {
+        "{\"config\": {\"disable-tls\": true}}\n"
+    };
+    for home in [&homes.plain, &homes.serial, &homes.allegro] {
+        write(&home.join("config.json"), config)?;
+    }
 
     let serial = base.join("serial-plugin");
     write(&serial.join("composer.json"), SERIAL_MANIFEST)?;
     write(&serial.join("Plugin.php"), SERIAL_PLUGIN)?;
-    install_globally(&homes.serial, "e2e/serial", &serial)?;
-    install_globally(&homes.allegro, "allegro/plugin", &package_dir())?;
+    write(&serial.join("Rounds.php"), ROUNDS)?;
+    let serial = ("e2e/serial", serial.as_path());
+    install_globally(&homes.serial, &[serial])?;
+    install_globally(
+        &homes.allegro,
+        &[serial, ("allegro/plugin", &package_dir())],
+    )?;
     Ok(homes)
 }
 
@@ -160,16 +181,19 @@ fn sweep(base: &Path) {
     }
 }
 
-fn install_globally(home: &Path, name: &str, package: &Path) -> Result<(), String> {
-    let manifest = serde_json::json!({
-        "require": { name: "*" },
-        "minimum-stability": "dev",
-        "repositories": [
-            { "type": "path", "url": package, "options": { "symlink": false } },
-            { "packagist.org": false },
-        ],
-        "config": { "allow-plugins": { name: true } },
-    });
+fn install_globally(home: &Path, packages: &[(&str, &Path)]) -> Result<(), String> {
+    let mut manifest = serde_json::json!({ "minimum-stability": "dev", "repositories": [] });
+    let repositories = manifest["repositories"].as_array_mut().expect("a list");
+    for (_, package) in packages {
+        repositories.push(serde_json::json!({
+            "type": "path", "url": package, "options": { "symlink": false },
+        }));
+    }
+    repositories.push(serde_json::json!({ "packagist.org": false }));
+    for (name, _) in packages {
+        manifest["require"][name] = "*".into();
+        manifest["config"]["allow-plugins"][name] = true.into();
+    }
     fs::create_dir_all(home).map_err(|error| error.to_string())?;
     fs::write(home.join("composer.json"), manifest.to_string())
         .map_err(|error| error.to_string())?;
@@ -183,27 +207,32 @@ fn install_globally(home: &Path, name: &str, package: &Path) -> Result<(), Strin
         .env("ALLEGRO_DISABLE", "1")
         .output()
         .map_err(|error| error.to_string())?;
-    if output.status.success()
-        && home
-            .join("vendor")
+    let is_there = |name: &str| {
+        home.join("vendor")
             .join(name)
             .join("composer.json")
             .is_file()
-    {
+    };
+    if output.status.success() && packages.iter().all(|(name, _)| is_there(name)) {
         return Ok(());
     }
     Err(format!(
-        "{name} can't be installed globally: {}",
+        "{packages:?} can't be installed globally: {}",
         String::from_utf8_lossy(&output.stderr)
     ))
 }
+
+/// The variable that says how many processes Composer has at a time, in homes that have the plugin. `rounds`: as many as
+/// always, and all of them have ended whenever Composer looks, as if each took the same time. `many`: as many as always.
+/// Otherwise one.
+pub const PROCESSES: &str = "E2E_PROCESSES";
 
 const SERIAL_MANIFEST: &str = r#"{
     "name": "e2e/serial",
     "version": "1.0.0",
     "type": "composer-plugin",
     "require": {"composer-plugin-api": "^2.0"},
-    "autoload": {"classmap": ["Plugin.php"]},
+    "autoload": {"classmap": ["Plugin.php", "Rounds.php"]},
     "extra": {"class": "E2eSerial\\Plugin"}
 }
 "#;
@@ -214,18 +243,23 @@ namespace E2eSerial;
 
 use Composer\Composer;
 use Composer\IO\IOInterface;
+use Composer\Util\Loop;
+use Composer\Util\ProcessExecutor;
 
 class Plugin implements \Composer\Plugin\PluginInterface
 {
     public function activate(Composer $composer, IOInterface $io)
     {
         $process = $composer->getLoop()->getProcessExecutor();
-        if (method_exists($process, 'setMaxJobs')) {
-            $process->setMaxJobs(1);
-        } else {
+        $mode = getenv('E2E_PROCESSES');
+        if ($mode === 'rounds') {
+            \Closure::bind(function () use ($process) {
+                $this->httpDownloader = Rounds::in($this->httpDownloader, $process);
+            }, $composer->getLoop(), Loop::class)();
+        } elseif ($mode !== 'many') {
             \Closure::bind(function () {
                 $this->maxJobs = 1;
-            }, $process, get_class($process))();
+            }, $process, ProcessExecutor::class)();
         }
     }
 
@@ -235,6 +269,44 @@ class Plugin implements \Composer\Plugin\PluginInterface
 
     public function uninstall(Composer $composer, IOInterface $io)
     {
+    }
+}
+";
+
+/// In a file of its own, because Composer evaluates the plugin's a second time where it loads the plugin once more.
+const ROUNDS: &str = r"<?php
+
+namespace E2eSerial;
+
+use Composer\Util\HttpDownloader;
+use Composer\Util\ProcessExecutor;
+
+/** The loop asks it before it looks at processes. */
+class Rounds extends HttpDownloader
+{
+    private $inner;
+    private $process;
+
+    public static function in(HttpDownloader $inner, ProcessExecutor $process): self
+    {
+        $self = (new \ReflectionClass(self::class))->newInstanceWithoutConstructor();
+        $self->inner = $inner;
+        $self->process = $process;
+
+        return $self;
+    }
+
+    public function countActiveJobs($index = null): int
+    {
+        \Closure::bind(function () {
+            foreach ($this->jobs as $job) {
+                while ($job['status'] === self::STATUS_STARTED && $job['process']->isRunning()) {
+                    usleep(100);
+                }
+            }
+        }, $this->process, ProcessExecutor::class)();
+
+        return $this->inner->countActiveJobs();
     }
 }
 ";

@@ -16,6 +16,7 @@
 //! Environment: `ALLEGRO_TEST_DIR` (where scenes are made, default `/tmp`), `ALLEGRO_TEST_COMPOSER` (path of the
 //! Composer to use), `ALLEGRO_TEST_PHP` (the PHP binary), `ALLEGRO_TEST_KEEP=1` (scenes stay for a look).
 
+pub mod dns;
 pub mod files;
 pub mod home;
 pub mod mount;
@@ -23,6 +24,7 @@ pub mod network;
 pub mod owner;
 pub mod packages;
 pub mod rar;
+pub mod raw;
 pub mod run;
 pub mod scene;
 pub mod screen;
@@ -42,15 +44,19 @@ pub fn verify_store(scene: &Scene) -> std::process::Output {
         .expect("allegro starts")
 }
 
-/// `allegro store …` on a scene's store, by the binary of the package.
-pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
-    let helper = std::fs::read_dir(package_dir().join("native"))
+/// The helper of the package.
+pub fn helper() -> std::path::PathBuf {
+    std::fs::read_dir(package_dir().join("native"))
         .expect("native parts")
         .flatten()
         .map(|entry| entry.path().join("allegro"))
         .find(|path| path.is_file())
-        .expect("the helper");
-    let mut command = std::process::Command::new(helper);
+        .expect("the helper")
+}
+
+/// `allegro store …` on a scene's store, by the binary of the package.
+pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(helper());
     command
         .arg("store")
         .args(args)

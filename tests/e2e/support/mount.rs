@@ -92,6 +92,12 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
+    /// A file of elsewhere at the place of another: neither can be renamed or removed there.
+    pub fn file(from: &Path, at: &Path) -> Option<Self> {
+        Self::run(&["--bind", &from.display().to_string()], at)?;
+        Some(Self(at.to_owned()))
+    }
+
     /// An empty file system of a kind. `None`, and a line that says why, where this machine can't have it.
     pub fn of(kind: FileSystem, at: &Path) -> Option<Self> {
         fs::create_dir_all(at).expect("a mount point");

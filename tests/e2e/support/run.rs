@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::dns::Dns;
 use super::home;
 use super::owner::User;
 use super::scene::{Scene, Side};
@@ -18,6 +19,14 @@ pub enum Engine {
     Helper,
     /// The extension, loaded into Composer's PHP.
     Extension,
+}
+
+impl Engine {
+    /// Those that this machine has.
+    pub fn all() -> Vec<Self> {
+        let extension = home::extension().map(|_| Self::Extension);
+        [Self::Helper].into_iter().chain(extension).collect()
+    }
 }
 
 /// What a call of Composer gave.
@@ -150,10 +159,13 @@ pub struct Call<'a> {
     engine: Engine,
     user: Option<User>,
     umask: u32,
+    before: String,
     envs: Vec<(OsString, Option<OsString>)>,
     dir: PathBuf,
     timeout: Duration,
     php_options: Vec<OsString>,
+    prefix: Vec<OsString>,
+    composer: Option<PathBuf>,
 }
 
 impl<'a> Call<'a> {
@@ -165,10 +177,13 @@ impl<'a> Call<'a> {
             engine: scene.engine(),
             user: None,
             umask: 0o022,
+            before: String::new(),
             envs: Vec::new(),
             dir: scene.project(),
             timeout: Duration::from_secs(900),
             php_options: Vec::new(),
+            prefix: Vec::new(),
+            composer: None,
         }
     }
 
@@ -176,6 +191,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn umask(mut self, umask: u32) -> Self {
         self.umask = umask;
+        self
+    }
+
+    /// Runs a line of the shell before, in the process that becomes Composer's: for its limits, say.
+    #[must_use]
+    pub fn before(mut self, line: &str) -> Self {
+        self.before = format!("{line};");
         self
     }
 
@@ -222,6 +244,20 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Looks names up at this server.
+    #[must_use]
+    pub fn dns(mut self, dns: &Dns) -> Self {
+        self.prefix = dns.prefix();
+        self
+    }
+
+    /// Another Composer than the one under test.
+    #[must_use]
+    pub fn composer(mut self, file: impl Into<PathBuf>) -> Self {
+        self.composer = Some(file.into());
+        self
+    }
+
     /// Kills it after this time instead of 900 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -251,10 +287,11 @@ impl<'a> Call<'a> {
         if self.is_ours() {
             scene.watch().before(self.text(), &self.dir);
         }
-        let mut command = Command::new("sh");
-        command.args([
+        let mut words = self.prefix.iter().cloned().chain(["sh".into()]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args([
             "-c",
-            &format!("umask {:04o}; exec \"$@\"", self.umask),
+            &format!("umask {:04o}; {} exec \"$@\"", self.umask, self.before),
             "sh",
         ]);
         command.arg(home::php());
@@ -265,7 +302,10 @@ impl<'a> Call<'a> {
             command.arg("-d").arg(option);
         }
         command.args(&self.php_options);
-        command.arg(home::composer().expect("composer is there"));
+        match &self.composer {
+            Some(composer) => command.arg(composer),
+            None => command.arg(home::composer().expect("composer is there")),
+        };
         command.args(&self.args);
         command.current_dir(&self.dir);
         for name in [

@@ -147,10 +147,10 @@ impl Scene {
     pub fn home(&self, side: Side) -> PathBuf {
         let own = self.dir().join("home");
         match side {
-            Side::Serial => self.homes.serial.clone(),
             Side::Allegro if own.exists() => own,
             Side::Allegro if !self.options.required => self.homes.allegro.clone(),
-            Side::Plain | Side::Allegro => self.homes.plain.clone(),
+            Side::Serial | Side::Allegro => self.homes.serial.clone(),
+            Side::Plain => self.homes.plain.clone(),
         }
     }
 

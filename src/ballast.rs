@@ -1,0 +1,99 @@
+//! What happens where memory runs out in the middle of an operation: Rust would end the whole process, and PHP with it.
+//!
+//! While an operation runs under a limit on memory, some of it is set aside. The first allocation that fails gets it,
+//! and the operation is told to stop ([`is_spent`]); it is small enough a step from there to its end.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use crate::limits;
+
+/// Bytes that are set aside. Threads need them until they notice that they are to stop: each has a file of at most
+/// 16 MiB in hands, twice where it is packed.
+pub const SIZE: usize = 48 << 20;
+
+static BALLAST: AtomicPtr<libc::c_void> = AtomicPtr::new(null_mut());
+static IS_SPENT: AtomicBool = AtomicBool::new(false);
+
+/// Runs an operation with memory set aside, where there is a limit.
+pub fn holding<T>(work: impl FnOnce() -> T) -> T {
+    IS_SPENT.store(false, Ordering::Relaxed);
+    if limits::memory().is_some() {
+        take();
+    }
+    let result = work();
+    release();
+    result
+}
+
+/// Returns whether the operation in progress has met the limit and must stop.
+pub fn is_spent() -> bool {
+    IS_SPENT.load(Ordering::Relaxed)
+}
+
+fn take() {
+    // SAFETY: a new mapping at a place of the system's choice touches no memory of ours.
+    #[allow(
+        unsafe_code,
+        reason = "memory that isn't the allocator's is had in no other way"
+    )]
+    let mapping = unsafe {
+        libc::mmap(
+            null_mut(),
+            SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANON,
+            -1,
+            0,
+        )
+    };
+    if mapping != libc::MAP_FAILED {
+        BALLAST.store(mapping, Ordering::Release);
+    }
+}
+
+/// Gives back what is set aside; `false` if there was nothing.
+fn release() -> bool {
+    let mapping = BALLAST.swap(null_mut(), Ordering::AcqRel);
+    // SAFETY: it came from `take`, nobody has a reference into it, and whoever swaps it out is the only one to have it.
+    #[allow(unsafe_code, reason = "the counterpart of the above")]
+    let is_released = !mapping.is_null() && unsafe { libc::munmap(mapping, SIZE) } == 0;
+    is_released
+}
+
+/// The system's allocator with the ballast behind it.
+#[derive(Debug)]
+pub struct Allocator;
+
+impl Allocator {
+    fn again(allocate: impl Fn() -> *mut u8) -> *mut u8 {
+        let memory = allocate();
+        if !memory.is_null() || !release() {
+            return memory;
+        }
+        IS_SPENT.store(true, Ordering::Relaxed);
+        allocate()
+    }
+}
+
+// SAFETY: every call goes to the system's allocator as it is, at most twice, and the second time only if the first
+// gave nothing. Nothing here allocates or unwinds.
+#[allow(unsafe_code, reason = "the trait is unsafe to implement")]
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::again(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::again(|| unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::again(|| unsafe { System.realloc(memory, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(memory, layout) }
+    }
+}

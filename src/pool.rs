@@ -1,0 +1,114 @@
+//! Threads for files and archives, which end before the call does.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+/// Runs `work` with a pool of its own and returns when its threads have ended.
+///
+/// Where the system doesn't give that many threads, the pool has half as many, and so on down to one. What is left
+/// over then is for the threads that download, and for other processes under the same limit.
+///
+/// Dropping a pool only tells its threads to end; one that is still on its way out would be copied half-dead
+/// by a `fork` of the process that called us.
+///
+/// # Errors
+/// [`Error::Exhausted`] if not even one thread can be started.
+pub fn with_pool<T>(threads: usize, work: impl FnOnce(&ThreadPool) -> T) -> Result<T> {
+    let mut threads = threads.max(1);
+    loop {
+        let joined = Joined::default();
+        match build(threads, &joined, spawn) {
+            // `pool` is dropped before `joined`, also when `work` panics.
+            Ok(pool) => return Ok(work(&pool)),
+            Err(_) if threads > 1 => threads /= 2,
+            Err(error) => return Err(Error::no_thread(&error)),
+        }
+    }
+}
+
+/// Starts a thread of a pool.
+fn spawn(thread: ThreadBuilder) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().spawn(move || thread.run())
+}
+
+fn build(
+    threads: usize,
+    joined: &Joined,
+    mut spawn: impl FnMut(ThreadBuilder) -> io::Result<JoinHandle<()>>,
+) -> Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .spawn_handler(|thread| {
+            joined.0.lock().push(spawn(thread)?);
+            Ok(())
+        })
+        .build()
+}
+
+/// Joins threads when it is dropped.
+#[derive(Default)]
+struct Joined(Mutex<Vec<JoinHandle<()>>>);
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        for handle in self.0.get_mut().drain(..) {
+            // Rayon has handed a panic to whoever waited for the work.
+            let _ = handle.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_have_ended_afterwards() {
+        let ended = std::sync::Arc::new(());
+        for _ in 0..20 {
+            let held = &ended;
+            with_pool(3, |pool| {
+                pool.broadcast(|_| {
+                    thread_local!(static HELD: std::cell::RefCell<Option<std::sync::Arc<()>>> = const { std::cell::RefCell::new(None) });
+                    HELD.with(|slot| *slot.borrow_mut() = Some(held.clone()));
+                })
+            })
+            .expect("threads");
+            // What a thread holds is dropped at its very end.
+            assert_eq!(std::sync::Arc::strong_count(&ended), 1);
+        }
+    }
+
+    #[test]
+    fn a_pool_that_can_not_be_had_leaves_no_thread() {
+        let held = std::sync::Arc::new(());
+        let joined = Joined::default();
+        let mut left = 2;
+        let result = build(4, &joined, |thread| {
+            if left == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            left -= 1;
+            let held = held.clone();
+            std::thread::Builder::new().spawn(move || {
+                thread.run();
+                drop(held);
+            })
+        });
+        assert!(result.is_err());
+        drop(joined);
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_panic_comes_through() {
+        let result =
+            std::panic::catch_unwind(|| with_pool(2, |pool| pool.install(|| panic!("mine"))));
+        assert!(result.is_err());
+    }
+}
