@@ -42,7 +42,7 @@ fn an_archive_that_trickles_is_composers() {
         same_tree(&format!("{engine:?}"), &plain, &ours);
         let said = &ours.run.stderr;
         assert_eq!(Scene::origins(&ours.run).2, PACKAGES - 1, "{said}");
-        let why = |line: &&str| line.contains(&name) && line.contains("only 512 bytes in 5 s");
+        let why = |line: &&str| line.contains(&name) && line.contains(" bytes in ");
         assert_eq!(said.lines().filter(why).count(), 1, "{said}");
     }
 }
@@ -69,7 +69,7 @@ fn metadata_that_trickles_is_composers() {
         let call = scene.call(Side::Allegro, &["resolve", "-v"]).engine(engine);
         let ours = impatient(call).run().expect(0);
         assert!(lock() == wanted, "{engine:?}: {}", ours.stderr);
-        declined(&ours.stderr, &["only 512 bytes in 5 s"]);
+        declined(&ours.stderr, &[" bytes in "]);
     }
 }
 

@@ -168,9 +168,7 @@ impl Play {
 }
 
 fn with<'a>(call: Call<'a>, options: &[String]) -> Call<'a> {
-    options
-        .iter()
-        .fold(call, Call::php_option)
+    options.iter().fold(call, Call::php_option)
 }
 
 /// `php -n`: neither curl nor zip, tokenizer or posix where they are modules of their own, as in Debian.
