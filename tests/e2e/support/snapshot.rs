@@ -242,6 +242,25 @@ impl Snapshot {
         self.filtered(|path| !inside(path))
     }
 
+    /// This snapshot, with numbers in place of the names of files that begin in this way.
+    #[must_use]
+    pub fn with_numbered(&self, start: &str) -> Self {
+        let mut count = 0;
+        let mut numbered = self.filtered(|path| !path.starts_with(start));
+        for (path, node) in self
+            .nodes
+            .iter()
+            .filter(|(path, _)| path.starts_with(start))
+        {
+            count += 1;
+            let end = path.rfind('.').map_or("", |dot| &path[dot..]);
+            numbered
+                .nodes
+                .insert(format!("{start}{count}{end}"), node.clone());
+        }
+        numbered
+    }
+
     fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self {
             nodes: self
