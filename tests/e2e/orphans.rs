@@ -212,10 +212,9 @@ fn composer_goes_on_without_a_helper_that_hangs() {
     for state in ["stopped", "waiting for a server"] {
         let Some(scene) = Scene::small() else { return };
         let plain = scene.fresh(Side::Plain, &["install", "-o"]);
-        // Composer asks again, and gets its answers.
         scene
             .server
-            .set_faults(vec![Rule::times("/dist/*", Fault::Hang(50), 1)]);
+            .set_faults(vec![Rule::always("/dist/*", Fault::Hang(50))]);
         scene.write_project();
         let log = scene.scratch();
         let mut child = impatient(&scene)
@@ -227,6 +226,8 @@ fn composer_goes_on_without_a_helper_that_hangs() {
             .spawn()
             .expect("composer starts");
         wait_for("downloads", || scene.server.open_connections() > 3);
+        // Composer asks again, and gets its answers.
+        scene.server.set_faults(Vec::new());
         let helper = helper_of(&child).expect("a helper");
         if state == "stopped" {
             signal("STOP", &helper);
