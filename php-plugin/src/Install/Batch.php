@@ -244,7 +244,7 @@ final class Batch
         $this->work = Guard::attempt(fn (): array => Processes::inOrder($this->work, $this->mostProcesses())) ?? $this->work;
         while ($this->work !== []) {
             $work = array_shift($this->work);
-            if ($work->ticket !== null && $work->isAbandoned()) {
+            if ($work->isAbandoned()) {
                 // As Composer's extractions, which fail when their archives are gone: it says so for each package.
                 ($work->reject)(new \RuntimeException('Failed to extract '.$work->ticket->package->getName().' as the installation was aborted by another package operation.'));
                 continue;
@@ -652,7 +652,7 @@ final class Batch
     /**
      * Throws away what is staged of a package: Composer unpacks it.
      */
-    public function discard(Ticket $ticket): void
+    private function discard(Ticket $ticket): void
     {
         $ticket->state = Ticket::DECLINED;
         if ($ticket->stage !== null) {

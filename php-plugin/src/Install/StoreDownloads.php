@@ -268,23 +268,16 @@ trait StoreDownloads
             return parent::install($package, $path, $output);
         }
         $ticket = $this->tickets[$package];
+        if ($output) {
+            $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
+        }
 
-        return Guard::run(function () use ($ticket, $package, $path, $output): PromiseInterface {
-            if ($output) {
-                $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
-            }
-            $ticket->isOperationSaid = true;
+        return Guard::run(function () use ($ticket, $package, $path): PromiseInterface {
             $this->beforePlugin($package);
             $this->clear($package, $path);
 
             return $this->placeLater($ticket, $path, $this->processes($ticket));
-        }, function () use ($ticket, $package, $path, $output): PromiseInterface {
-            if ($output && !$ticket->isOperationSaid) {
-                $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
-            }
-
-            return $this->installByComposer($ticket, $path);
-        });
+        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
     }
 
     /**
@@ -296,12 +289,10 @@ trait StoreDownloads
             return parent::update($initial, $target, $path);
         }
         $ticket = $this->tickets[$target];
+        $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
 
-        return Guard::run(function () use ($ticket, $initial, $target, $path): PromiseInterface {
-            $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
-            $ticket->isOperationSaid = true;
+        return Guard::run(function () use ($ticket, $target, $path): PromiseInterface {
             $this->beforePlugin($target);
-
             $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
 
             // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
@@ -312,13 +303,7 @@ trait StoreDownloads
                     $ticket->isGivenUp = true;
                 }
             ));
-        }, function () use ($ticket, $initial, $target, $path): PromiseInterface {
-            if (!$ticket->isOperationSaid) {
-                $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
-            }
-
-            return $this->installByComposer($ticket, $path);
-        });
+        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
     }
 
     /**

@@ -48,9 +48,6 @@ final class Ticket
     /** POST_FILE_DOWNLOAD was dispatched, by whomever, and the archive is at the file name. */
     public bool $isArchiveSeen = false;
 
-    /** The user was told that it is installed or updated. */
-    public bool $isOperationSaid = false;
-
     /** @var list<string> what was moved into a directory that other packages are in, too */
     public array $merged = [];
 

@@ -26,11 +26,11 @@ final class ChosenSolver extends ComposerSolver
     {
         $resolution = Guard::run(
             fn (): ?Resolution => Resolution::under($this->policy),
-            static fn (): never => throw new DifferentChoice('something failed')
+            static fn (): never => DifferentChoice::abandon()
         );
         $transaction = $resolution === null ? null : Guard::run(
             fn (): ?ChosenTransaction => $resolution->transaction($this->pool, $request),
-            static fn (): never => $resolution->abandon()
+            static fn (): never => DifferentChoice::abandon()
         );
         if ($transaction === null) {
             try {

@@ -54,7 +54,7 @@ final class ChosenTransaction extends LockTransaction
 
             return;
         }
-        Guard::run(fn () => $this->divide($this->dev), static fn (): never => throw new DifferentChoice('something failed'));
+        Guard::run(fn () => $this->divide($this->dev), static fn (): never => DifferentChoice::abandon());
     }
 
     /**

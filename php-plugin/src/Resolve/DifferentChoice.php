@@ -11,4 +11,13 @@ use Allegro\Plugin\Deliberate;
  */
 final class DifferentChoice extends \RuntimeException implements Deliberate
 {
+    /**
+     * Has the whole update made once more by Composer alone, because something of ours has failed.
+     *
+     * @throws self
+     */
+    public static function abandon(): never
+    {
+        throw new self('something failed');
+    }
 }

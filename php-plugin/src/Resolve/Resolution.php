@@ -153,19 +153,9 @@ final class Resolution
             }
             $this->check($packages);
         };
-        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), fn (): never => $this->abandon()));
+        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), static fn (): never => DifferentChoice::abandon()));
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
-    }
-
-    /**
-     * Has the whole update made once more by Composer alone, because something of ours has failed.
-     *
-     * @throws DifferentChoice
-     */
-    public function abandon(): never
-    {
-        throw new DifferentChoice('something failed');
     }
 
     private static function content(string $file): ?string

@@ -45,7 +45,7 @@ final class ResolvedRepository extends ComposerRepository
         $resolution = $this->resolution;
         $chosen = $resolution === null ? null : Guard::run(
             fn (): ?array => $this->chosen($resolution, $packageNameMap),
-            static fn (): never => $resolution->abandon()
+            static fn (): never => DifferentChoice::abandon()
         );
 
         return $chosen ?? parent::loadPackages($packageNameMap, $acceptableStabilities, $stabilityFlags, $alreadyLoaded);
