@@ -4,6 +4,8 @@
 //! be read alike. `serde_json` alone is no measure: it looks into nothing that it skips, so that a lone surrogate or a
 //! thousand brackets pass in a value that nobody asks for.
 
+use std::sync::Arc;
+
 /// How many arrays and objects may lie in each other. `json_decode`'s own limit is 512, of which the innermost values
 /// take one.
 const DEEPEST: usize = 511;
@@ -17,13 +19,13 @@ const LONGEST_FINITE: usize = 300;
 /// number such as `1e999` is infinite to PHP, which can't write it again: Composer fails where it would put such a
 /// document into its cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhpJson(String);
+pub struct PhpJson(Arc<String>);
 
 impl PhpJson {
     /// Checks a text; the error says what is wrong with it.
     pub fn of(text: String) -> Result<Self, &'static str> {
         check(text.as_bytes())?;
-        Ok(Self(text))
+        Ok(Self(Arc::new(text)))
     }
 
     /// Returns the text.
@@ -31,9 +33,9 @@ impl PhpJson {
         &self.0
     }
 
-    /// Returns the text, to be kept.
+    /// Returns the text, to be kept. It is copied only if somebody else has it too.
     pub fn into_string(self) -> String {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// Returns the document with one member more, a text, if it is an object that has members.
@@ -42,7 +44,7 @@ impl PhpJson {
         match self.0.trim_end().strip_suffix('}') {
             Some(body) if !body.trim_end().ends_with('{') => {
                 let [key, value] = [key, value].map(serde_json::Value::from);
-                Self(format!("{body},{key}:{value}}}"))
+                Self(Arc::new(format!("{body},{key}:{value}}}")))
             }
             _ => self,
         }

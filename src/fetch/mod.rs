@@ -384,8 +384,5 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
 /// The thread that waits for the workers drives the connections: a runtime with threads of its own panics or hangs
 /// where they can't be started. Nothing blocks on it, so that its end waits for nothing.
 fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_current_thread()
-        .thread_name("allegro-net")
-        .enable_all()
-        .build()
+    Builder::new_current_thread().enable_all().build()
 }

@@ -93,7 +93,7 @@ pub type Fields = [Option<Place>; FIELDS.len()];
 /// The versions of one package in one file, each with what it says, or says otherwise than the one before.
 #[derive(Debug)]
 pub struct Versions {
-    text: String,
+    text: PhpJson,
     said: Vec<Said>,
     /// Where each version ends in `said`.
     ends: Vec<u32>,
@@ -105,19 +105,18 @@ pub struct Versions {
 impl Versions {
     /// Takes a file apart; `None` if it doesn't know the package.
     pub fn read(text: PhpJson, name: &str) -> Result<Option<Self>, Unclear> {
-        let text = text.into_string();
-        if u32::try_from(text.len()).is_err() {
+        if u32::try_from(text.as_str().len()).is_err() {
             return Err(Unclear("a file of more than 4 GiB".to_owned()));
         }
         let mut parts = Parts {
-            start: text.as_ptr() as usize,
+            start: text.as_str().as_ptr() as usize,
             name,
             is_known: false,
             is_minified: false,
             said: Vec::new(),
             ends: Vec::new(),
         };
-        let mut json = serde_json::Deserializer::from_str(&text);
+        let mut json = serde_json::Deserializer::from_str(text.as_str());
         json.deserialize_map(Whole(&mut parts))
             .and_then(|()| json.end())
             .map_err(unclear)?;
@@ -184,7 +183,7 @@ impl Versions {
 
     /// A part of the text.
     pub fn text(&self, place: Place) -> &str {
-        &self.text[place.0 as usize..place.1.get() as usize]
+        &self.text.as_str()[place.0 as usize..place.1.get() as usize]
     }
 
     /// What a part of the text stands for.
