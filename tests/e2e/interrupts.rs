@@ -16,7 +16,8 @@ use crate::trouble::verified;
 /// How many times a run is killed; `ALLEGRO_TEST_KILLS` says otherwise.
 const KILLS: u32 = 30;
 
-fn start(call: &Call<'_>, scene: &Scene) -> (Child, PathBuf) {
+/// Starts Composer in a process group of its own; the path is that of what it says.
+pub fn start(call: &Call<'_>, scene: &Scene) -> (Child, PathBuf) {
     let log = scene.scratch();
     fs::create_dir_all(&log).expect("a directory for the output");
     let log = log.join("stderr");

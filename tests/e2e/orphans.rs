@@ -12,6 +12,7 @@ use allegro_registry::{Fault, Rule};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::crash::{helper_of, leftovers, signal, start, wait_for};
+use crate::interrupts;
 use crate::support::tools::find;
 use crate::support::{Call, Scene, Side, diff, helper, skipped};
 
@@ -216,15 +217,7 @@ fn composer_goes_on_without_a_helper_that_hangs() {
             .server
             .set_faults(vec![Rule::always("/dist/*", Fault::Hang(50))]);
         scene.write_project();
-        let log = scene.scratch();
-        let mut child = impatient(&scene)
-            .command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).expect("stderr"))
-            .process_group(0)
-            .spawn()
-            .expect("composer starts");
+        let (mut child, log) = interrupts::start(&impatient(&scene), &scene);
         wait_for("downloads", || scene.server.open_connections() > 3);
         // Composer asks again, and gets its answers.
         scene.server.set_faults(Vec::new());
