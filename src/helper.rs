@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::ballast;
-use crate::error::{Error, Result};
-use crate::limits;
-use crate::memory::sparing;
 use crate::ops;
 use crate::parting;
-use crate::report::{Event, Host};
+use allegro_base::ballast;
+use allegro_base::error::{Error, Result};
+use allegro_base::limits;
+use allegro_base::memory::sparing;
+use allegro_base::report::{Event, Host};
 
 #[derive(Deserialize)]
 struct Call<'a> {
@@ -163,7 +163,7 @@ fn read<T: DeserializeOwned>(request: impl Request) -> Result<T> {
 
 /// Reads a line as [`serve`] does, and the request as [`dispatch`] does, without doing anything;
 /// for the fuzz targets. Returns whether it is a request.
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(line: &str) -> bool {
     use crate::wire;
 

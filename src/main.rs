@@ -3,12 +3,12 @@
 use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
 
-use allegro::error::Result;
 use allegro::settings::{Overrides, Settings};
-use allegro::store::Store;
+use allegro_base::error::Result;
+use allegro_store::Store;
 
 #[global_allocator]
-static ALLOCATOR: allegro::ballast::Allocator = allegro::ballast::Allocator;
+static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
 
 const USAGE: &str = "\
 The native part of allegro/plugin.
@@ -83,11 +83,11 @@ enum Failure {
     Pipe,
     /// `store verify` found something, or `store prune` failed in part; it has been said already.
     Damaged,
-    Error(allegro::error::Error),
+    Error(allegro_base::error::Error),
 }
 
-impl From<allegro::error::Error> for Failure {
-    fn from(error: allegro::error::Error) -> Self {
+impl From<allegro_base::error::Error> for Failure {
+    fn from(error: allegro_base::error::Error) -> Self {
         Self::Error(error)
     }
 }
@@ -113,7 +113,7 @@ fn say(text: &dyn std::fmt::Display) -> Result<(), Failure> {
 
 fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|error| allegro::error::Error::Internal(error.to_string()))?;
+        .map_err(|error| allegro_base::error::Error::Internal(error.to_string()))?;
     say(&text)
 }
 

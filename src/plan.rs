@@ -1,7 +1,7 @@
 //! Which road each package takes, before anything is written.
 
-use crate::store::Store;
 use crate::wire::PackageRequest;
+use allegro_store::Store;
 
 /// Where a package's content is nearby.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::env;
-use crate::error::{Error, Result};
-use crate::limits::{self, Share};
-use crate::link::Strategy;
+use allegro_base::env;
+use allegro_base::error::{Error, Result};
+use allegro_base::limits::{self, Share};
+use allegro_store::link::Strategy;
 
 /// What a caller may set in a request; everything is optional.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::classmap::scan::Scan;
-use crate::classmap::{Dialect, Rule, Traits};
-use crate::composer::Dist;
-use crate::error::{Error, ErrorKind};
-use crate::fetch::{Proxies, Tls};
-use crate::link::{Method, Refusal};
-use crate::resolve::request::Problem;
-use crate::resolve::verdict::Verdict;
 use crate::settings::Overrides;
-use crate::store::Usage;
+use allegro_base::error::{Error, ErrorKind};
+use allegro_composer::Dist;
+use allegro_fetch::{Proxies, Tls};
+use allegro_resolver::request::Problem;
+use allegro_resolver::verdict::Verdict;
+use allegro_store::Usage;
+use allegro_store::link::{Method, Refusal};
+use allegro_vendor::classmap::scan::Scan;
+use allegro_vendor::classmap::{Dialect, Rule, Traits};
 
 /// Grows when a request or an answer changes; plugin and native part must have the same number.
 pub const PROTOCOL: u32 = 8;
@@ -127,7 +127,7 @@ impl std::fmt::Debug for FetchInfo {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("FetchInfo")
-            .field("url", &crate::fetch::redact(&self.url))
+            .field("url", &allegro_base::redact::redact(&self.url))
             .finish_non_exhaustive()
     }
 }
@@ -280,7 +280,7 @@ impl std::fmt::Debug for ResolveSource {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("ResolveSource")
-            .field("url", &crate::fetch::redact(&self.url))
+            .field("url", &allegro_base::redact::redact(&self.url))
             .finish_non_exhaustive()
     }
 }

@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
-use allegro::composer::Dist;
-use allegro::link::Method;
 use allegro::ops::prepare;
-use allegro::report::Silent;
 use allegro::settings::Overrides;
-use allegro::store::Store;
 use allegro::wire::{
     HttpOptions, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
 };
+use allegro_base::report::Silent;
+use allegro_composer::Dist;
 use allegro_registry::{Catalog, GenSpec, Rng};
+use allegro_store::Store;
+use allegro_store::link::Method;
 use sha2::{Digest as _, Sha256};
 
 const ROUNDS: u64 = 100;

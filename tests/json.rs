@@ -8,9 +8,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use allegro::json::PhpJson;
-use allegro::resolve::outline::Outline;
-use allegro::resolve::versions::Versions;
+use allegro_composer::json::PhpJson;
+use allegro_resolver::outline::Outline;
+use allegro_resolver::versions::Versions;
 use fastrand::Rng;
 
 /// How many documents of each kind a plain test run makes up.

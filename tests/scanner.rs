@@ -7,7 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
-use allegro::classmap::{Dialect, Unsure, find_classes};
+use allegro_vendor::classmap::{Dialect, Unsure, find_classes};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use allegro::resolve::constraint::{ConstraintId, Terms};
-use allegro::resolve::version::{
+use allegro_semver::constraint::{ConstraintId, Terms};
+use allegro_semver::version::{
     Dialect, Stability, normalize, normalize_branch, numeric_alias_prefix, stability,
 };
 use fastrand::Rng;

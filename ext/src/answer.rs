@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use allegro::error::{Error, Result};
+use allegro_base::error::{Error, Result};
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde::Serialize;

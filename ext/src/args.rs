@@ -1,6 +1,6 @@
 //! PHP values → JSON values. The wire types do the checking.
 
-use allegro::error::{Error, Result};
+use allegro_base::error::{Error, Result};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::{Map, Number, Value};
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use allegro::error::{Error, ErrorKind, Result};
+use allegro_base::error::{Error, ErrorKind, Result};
 use ext_php_rs::prelude::*;
 
 use crate::exception::exception;

@@ -7,7 +7,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use allegro::error::ErrorKind;
+use allegro_base::error::ErrorKind;
 use ext_php_rs::builders::ClassBuilder;
 use ext_php_rs::flags::ClassFlags;
 use ext_php_rs::prelude::*;

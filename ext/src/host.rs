@@ -3,9 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
-use allegro::error::{Error, Result};
 use allegro::helper::Caller;
-use allegro::report::{Event, Host};
+use allegro_base::error::{Error, Result};
+use allegro_base::report::{Event, Host};
 use ext_php_rs::types::{ZendCallable, Zval};
 use ext_php_rs::zend::{CatchError, ExecutorGlobals, bailout, try_catch};
 use serde::Serialize;

@@ -19,7 +19,7 @@ use ext_php_rs::zend::ModuleEntry;
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 
 #[global_allocator]
-static ALLOCATOR: allegro::ballast::Allocator = allegro::ballast::Allocator;
+static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
 
 /// What `php --ri allegro` prints.
 ///

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| allegro::fuzzing::metadata(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| allegro_resolver::fuzzing::metadata(data));

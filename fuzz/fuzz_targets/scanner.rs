@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| allegro::fuzzing::scanner(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| allegro_vendor::classmap::fuzzing::scanner(data));

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, select};
 
-use crate::ballast::is_spent;
-use crate::error::{Error, Result};
-use crate::progress;
-use crate::report::{Event, Host};
+use allegro_base::ballast::is_spent;
+use allegro_base::error::{Error, Result};
+use allegro_base::progress;
+use allegro_base::report::{Event, Host};
 
 /// How often the calling thread looks for events and for a reason to stop.
 const TICK: Duration = Duration::from_millis(40);

@@ -11,24 +11,25 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::attend::attend;
-use crate::archive::Zone;
-use crate::classmap::identity::Moment;
-use crate::classmap::lists::{Lists, Placed};
-use crate::classmap::scan::{Classes, Memory, Survey, join, survey};
-use crate::classmap::trace::{self, Verdict};
-use crate::classmap::walk::{Declined, Found, real_path};
-use crate::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
-use crate::error::{Error, Result};
-use crate::pool::with_pool;
-use crate::progress;
-use crate::report::Host;
-use crate::sealed;
 use crate::settings::{Overrides, Settings};
-use crate::store::{Store, hex, unhex};
 use crate::wire::{
     DumpedAnswer, DumpedRequest, KnownFile, ScanAnswer, ScanRequest, UnchangedAnswer,
     UnchangedRequest, UnsureFile,
 };
+use allegro_archive::Zone;
+use allegro_base::error::{Error, Result};
+use allegro_base::hex::{hex, unhex};
+use allegro_base::pool::with_pool;
+use allegro_base::progress;
+use allegro_base::report::Host;
+use allegro_base::sealed;
+use allegro_store::Store;
+use allegro_vendor::classmap::identity::Moment;
+use allegro_vendor::classmap::lists::{Lists, Placed};
+use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
+use allegro_vendor::classmap::trace::{self, Verdict};
+use allegro_vendor::classmap::walk::{Declined, Found, real_path};
+use allegro_vendor::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
 
 const BUCKET: &str = "autoload-v2";
 const MAGIC: &[u8; 8] = b"ALDUMP02";
@@ -259,7 +260,7 @@ fn known(files: &[KnownFile]) -> Result<HashMap<&str, ByPhp>> {
         .collect()
 }
 
-/// A class name as it crosses the boundary, see [`crate::classmap::Scan::names`].
+/// A class name as it crosses the boundary, see [`allegro_vendor::classmap::Scan::names`].
 fn from_wire(name: &str) -> Vec<u8> {
     name.strip_prefix('\0')
         .and_then(unhex)
@@ -514,8 +515,9 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
 }
 
 /// The record's decoder, for the fuzz targets.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
-    magic: *MAGIC,
-    again: |bytes| sealed::fuzzing::again::<Dump>(*MAGIC, bytes),
-};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const FUZZED: allegro_base::testing::records::Kind =
+    allegro_base::testing::records::Kind {
+        magic: *MAGIC,
+        again: |bytes| allegro_base::testing::records::again::<Dump>(*MAGIC, bytes),
+    };

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::resolve::constraint::{Constraint, ConstraintId, Terms};
-use crate::resolve::versions::links;
+use allegro_resolver::versions::links;
+use allegro_semver::constraint::{Constraint, ConstraintId, Terms};
 
 /// What is written in the links of packages, each once, and how `VersionParser::parseConstraints()` reads it, in the
 /// form of [`ResolveAnswer::Solved`](crate::wire::ResolveAnswer::Solved). What isn't understood is left out: Composer
@@ -99,7 +99,7 @@ struct Links<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::with_pool;
+    use allegro_base::pool::with_pool;
 
     #[test]
     fn what_links_say_is_read_once() {

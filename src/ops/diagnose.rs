@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Result, at};
-use crate::fs::{beside, remove_all};
-use crate::link::{Method, Refusal, probe};
 use crate::settings::{Overrides, Settings};
-use crate::store::{LAYOUT, Store};
 use crate::wire::{DiagnoseAnswer, DiagnoseRequest, PROTOCOL, Place, Sharing};
+use allegro_base::error::{Result, at};
+use allegro_base::fs::{beside, remove_all};
+use allegro_store::link::{Method, Refusal, probe};
+use allegro_store::{LAYOUT, Store};
 
 /// Looks at the store and at the project's file system. Nothing that it makes is left behind.
 ///

@@ -1,8 +1,8 @@
 //! What this native part is and where it works.
 
-use crate::env;
 use crate::settings::{Overrides, Settings};
 use crate::wire::{InfoAnswer, PROTOCOL};
+use allegro_base::env;
 
 /// Never fails: settings that can't be resolved are left out.
 pub fn info() -> InfoAnswer {

@@ -21,5 +21,6 @@ pub use replace::replace;
 pub use resolve::{resolve, warm_up};
 
 /// Decoders of records, for the fuzz targets.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) const FUZZED: [crate::sealed::fuzzing::Kind; 2] = [autoload::FUZZED, outlines::FUZZED];
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const RECORDS: [allegro_base::testing::records::Kind; 2] =
+    [autoload::FUZZED, outlines::FUZZED];

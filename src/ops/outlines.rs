@@ -3,7 +3,7 @@
 //!
 //! On disk, for each directory of Composer's cache: `metadata-v2/<32 hex of the directory's digest>`: the lengths
 //! of the index and of the outlines (eight bytes each, little endian), the CRC-32 of the outlines, [`Index`], sealed
-//! (see [`crate::sealed`]), then the outlines, each encoded by postcard. They are read one by one, because a run needs few of those that all projects together have.
+//! (see [`allegro_base::sealed`]), then the outlines, each encoded by postcard. They are read one by one, because a run needs few of those that all projects together have.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -15,11 +15,12 @@ use libdeflater::crc32;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::classmap::Identity;
-use crate::fs::{open_regular, put};
-use crate::resolve::outline::{FORMAT, Outline};
-use crate::sealed;
-use crate::store::{Store, hex};
+use allegro_base::fs::{open_regular, put};
+use allegro_base::hex::hex;
+use allegro_base::sealed;
+use allegro_resolver::outline::{FORMAT, Outline};
+use allegro_store::Store;
+use allegro_vendor::classmap::Identity;
 
 const BUCKET: &str = "metadata-v2";
 const MAGIC: &[u8; 8] = b"ALMETA04";
@@ -241,11 +242,12 @@ impl Outlines {
 }
 
 /// The record's decoder, for the fuzz targets.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) const FUZZED: sealed::fuzzing::Kind = sealed::fuzzing::Kind {
-    magic: *MAGIC,
-    again: |bytes| sealed::fuzzing::again::<Index>(*MAGIC, bytes),
-};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const FUZZED: allegro_base::testing::records::Kind =
+    allegro_base::testing::records::Kind {
+        magic: *MAGIC,
+        again: |bytes| allegro_base::testing::records::again::<Index>(*MAGIC, bytes),
+    };
 
 #[cfg(test)]
 mod tests {
@@ -254,8 +256,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::json::PhpJson;
-    use crate::resolve::versions::Versions;
+    use allegro_composer::json::PhpJson;
+    use allegro_resolver::versions::Versions;
 
     fn outline(version: &str) -> Outline {
         let text =

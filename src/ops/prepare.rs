@@ -14,24 +14,24 @@ use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
-use crate::archive::{Unpacking, Zone, utf8_locale};
-use crate::classmap::identity::Moment;
-use crate::composer::ManifestKey;
-use crate::error::{Error, Result, at};
-use crate::fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
-use crate::fs::{owner_is_alive, remove_all};
-use crate::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use crate::plan::{Road, plan};
-use crate::pool::with_pool;
-use crate::report::{Event, Host, Unheard};
 use crate::settings::Settings;
-use crate::store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
 use crate::wire::{
     HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
     STORE_IS_FULL,
 };
+use allegro_archive::{Unpacking, Zone, utf8_locale};
+use allegro_base::error::{Error, Result, at};
+use allegro_base::fs::{owner_is_alive, remove_all};
+use allegro_base::pool::with_pool;
+use allegro_base::report::{Event, Host, Unheard};
+use allegro_composer::ManifestKey;
+use allegro_fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
+use allegro_store::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
+use allegro_store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
+use allegro_vendor::classmap::identity::Moment;
 
-/// What staging directories are called: this, then [`crate::fs::unique`].
+/// What staging directories are called: this, then [`allegro_base::fs::unique`].
 const STAGING_PREFIX: &str = ".allegro-";
 
 /// The time that one call may spend on removing what former versions left in the store.
@@ -182,7 +182,7 @@ fn full(root: &Path) -> String {
     format!(
         "the store at {} is full; Composer installs what it lacks. Free some space there, or name another place in {}",
         root.display(),
-        crate::env::STORE
+        allegro_base::env::STORE
     )
 }
 
@@ -549,7 +549,7 @@ impl Run<'_> {
                 self.settle(package, Outcome::Missing, events);
                 continue;
             };
-            requests.push(fetch::Request {
+            requests.push(allegro_fetch::Request {
                 id: package.id,
                 url: info.url.clone(),
                 headers: info
@@ -702,7 +702,7 @@ impl Run<'_> {
 
 /// Whether a directory takes symbolic links; without them there are none to write through.
 fn takes_links(directory: &Path) -> bool {
-    let path = directory.join(crate::fs::unique());
+    let path = directory.join(allegro_base::fs::unique());
     let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
     let _ = fs::remove_file(&path);
     made
@@ -740,7 +740,7 @@ fn sweep_downloads(dest: &Path) {
         let left_over = entry
             .file_name()
             .to_str()
-            .is_some_and(|name| name.starts_with(fetch::TEMP_PREFIX));
+            .is_some_and(|name| name.starts_with(allegro_fetch::TEMP_PREFIX));
         let age = entry
             .metadata()
             .and_then(|metadata| metadata.modified())
@@ -823,7 +823,7 @@ fn sha1_of(path: &Path) -> std::io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(crate::store::hex(&hasher.finalize())),
+            0 => return Ok(allegro_base::hex::hex(&hasher.finalize())),
             count => hasher.update(&buffer[..count]),
         }
     }
@@ -839,7 +839,7 @@ fn header(line: &str) -> Option<(String, String)> {
 fn first_time(store: &Store, vendor_dir: &Path, refusal: Refusal) -> bool {
     let name = sha2::Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
     let told = store.root().join("told");
-    let name = format!("{}-{refusal:?}", crate::store::hex(&name[..16]));
+    let name = format!("{}-{refusal:?}", allegro_base::hex::hex(&name[..16]));
     fs::create_dir_all(&told).is_ok() && fs::File::create_new(told.join(name)).is_ok()
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::attend::attend;
-use crate::fs::remove_all;
-use crate::pool::with_pool;
-use crate::progress;
-use crate::report::Host;
 use crate::wire::{RemoveAnswer, RemoveRequest};
+use allegro_base::fs::remove_all;
+use allegro_base::pool::with_pool;
+use allegro_base::progress;
+use allegro_base::report::Host;
 
 /// Removes all paths, side by side if threads can be had. It is done to the end even if the host wants to stop.
 pub fn remove(request: &RemoveRequest, host: &mut dyn Host) -> RemoveAnswer {
@@ -77,7 +77,7 @@ fn remove_for_good(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Silent;
+    use allegro_base::report::Silent;
 
     #[test]
     fn what_is_still_being_written_goes_too() {

@@ -3,7 +3,7 @@
 use parking_lot::{Condvar, Mutex};
 
 use super::source::{Read, Sheet};
-use crate::resolve::Stop;
+use allegro_resolver::Stop;
 
 /// What is known of the files that were asked for, in that order.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::resolve::Stop;
+use allegro_resolver::Stop;
 
 /// Bytes of all documents of a run. What is made of them takes a part of that in memory.
 const READ: usize = 1 << 30;

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 
 use super::super::outlines::{Known, Outlines};
-use crate::classmap::{Clock, Identity};
-use crate::fs::place_atomically;
-use crate::json::PhpJson;
-use crate::resolve::outline::Outline;
-use crate::resolve::versions::Versions;
-use crate::resolve::{Place, Stop};
-use crate::store::Store;
 use crate::wire::ResolveSource;
+use allegro_base::fs::place_atomically;
+use allegro_composer::json::PhpJson;
+use allegro_resolver::outline::Outline;
+use allegro_resolver::versions::Versions;
+use allegro_resolver::{Place, Stop};
+use allegro_store::Store;
+use allegro_vendor::classmap::{Clock, Identity};
 
 /// A file that was read.
 #[derive(Debug, Clone)]

@@ -1,0 +1,18 @@
+//! The ground floor of Allegro: errors, progress, limits, memory, and the one place for operations
+//! on files. Nothing here knows Composer or the store.
+
+pub mod ballast;
+pub mod env;
+pub mod error;
+pub mod fs;
+pub mod hex;
+pub mod limits;
+pub mod memory;
+pub mod pool;
+pub mod progress;
+pub mod redact;
+pub mod report;
+pub mod sealed;
+pub mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,0 +1,367 @@
+//! Packages as the solver sees them: a name, a version, and links to others.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use smallvec::{SmallVec, smallvec};
+
+use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Op, Terms, VersionId};
+use allegro_semver::version::{
+    DEFAULT_BRANCH_ALIAS, Stability, normalize_branch, numeric_alias_prefix, stability,
+};
+
+/// The place of a package in [`Packages`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PackageId(pub u32);
+
+/// A requirement, conflict, replacement or offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The other package.
+    pub target: NameId,
+    /// Which versions of it.
+    pub constraint: ConstraintId,
+    /// Written as `self.version`.
+    pub of_self: bool,
+}
+
+/// All links of a package, in its order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// `require`
+    pub requires: Vec<Link>,
+    /// `conflict`
+    pub conflicts: Vec<Link>,
+    /// `replace`
+    pub replaces: Vec<Link>,
+    /// `provide`
+    pub provides: Vec<Link>,
+}
+
+/// Where a package comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The request has it, at this place.
+    Given(u32),
+    /// A repository's metadata: repository, file, entry.
+    Metadata(u32, u32, u32),
+    /// An alias that the project's requirement makes.
+    RootAlias,
+}
+
+/// A version of a package, or an alias of one.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// Its name.
+    pub name: NameId,
+    /// Its version.
+    pub version: VersionId,
+    /// How finished it is.
+    pub stability: Stability,
+    /// What it is another name of.
+    pub alias_of: Option<PackageId>,
+    /// The alias comes from a requirement of the project.
+    pub root_alias: bool,
+    /// An alias whose requirements differ from those of the package.
+    pub requires_self: bool,
+    /// Its links.
+    pub links: Rc<Links>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Of a package type that is left out.
+    pub ignored: bool,
+}
+
+impl Package {
+    /// All names that it answers to: its own, what it replaces and, if wanted, what it provides.
+    pub fn names(&self, provided: bool) -> SmallVec<[NameId; 4]> {
+        let mut names = smallvec![self.name];
+        let offers = if provided {
+            self.links.provides.as_slice()
+        } else {
+            &[]
+        };
+        for link in offers.iter().chain(&self.links.replaces) {
+            if !names.contains(&link.target) {
+                names.push(link.target);
+            }
+        }
+        names
+    }
+}
+
+/// All packages that were met.
+#[derive(Debug, Default)]
+pub struct Packages {
+    list: Vec<Package>,
+}
+
+impl std::ops::Index<PackageId> for Packages {
+    type Output = Package;
+
+    fn index(&self, id: PackageId) -> &Package {
+        &self.list[id.0 as usize]
+    }
+}
+
+impl Packages {
+    /// Adds one.
+    pub fn add(&mut self, package: Package) -> PackageId {
+        let id = PackageId(u32::try_from(self.list.len()).expect("fewer than 2^32 packages"));
+        self.list.push(package);
+        id
+    }
+
+    /// All of them, in the order in which they were met.
+    pub fn ids(&self) -> impl Iterator<Item = PackageId> + use<> {
+        (0..u32::try_from(self.list.len()).expect("fewer than 2^32 packages")).map(PackageId)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds an alias: `AliasPackage`'s constructor. Links written as `self.version` speak of the alias' version; what is
+    /// replaced, provided or conflicted with in the package's own version stays so too.
+    pub fn alias(
+        &mut self,
+        terms: &mut Terms,
+        of: PackageId,
+        version: VersionId,
+        origin: Origin,
+    ) -> PackageId {
+        let base = self[of].clone();
+        let own = terms.constraint(Constraint::Single(Op::Eq, version));
+        let with_own = |links: &[Link]| -> Vec<Link> {
+            let more = links.iter().filter(|link| link.of_self).map(|link| Link {
+                constraint: own,
+                ..*link
+            });
+            links.iter().copied().chain(more).collect()
+        };
+        let requires_self = base.links.requires.iter().any(|link| link.of_self);
+        let any_self = [
+            &base.links.requires,
+            &base.links.conflicts,
+            &base.links.replaces,
+            &base.links.provides,
+        ]
+        .into_iter()
+        .flatten()
+        .any(|link| link.of_self);
+        let links = if any_self {
+            Rc::new(Links {
+                requires: base
+                    .links
+                    .requires
+                    .iter()
+                    .map(|link| {
+                        if link.of_self {
+                            Link {
+                                constraint: own,
+                                ..*link
+                            }
+                        } else {
+                            *link
+                        }
+                    })
+                    .collect(),
+                conflicts: with_own(&base.links.conflicts),
+                replaces: with_own(&base.links.replaces),
+                provides: with_own(&base.links.provides),
+            })
+        } else {
+            Rc::clone(&base.links)
+        };
+        let stability = stability(terms.version_of(version).text());
+        self.add(Package {
+            version,
+            stability,
+            alias_of: Some(of),
+            root_alias: origin == Origin::RootAlias,
+            requires_self,
+            links,
+            origin,
+            ..base
+        })
+    }
+}
+
+/// A constraint as the plugin writes it: Composer's object, spelled out.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum GivenConstraint {
+    /// `["==", "1.0.0.0"]`
+    Single(String, String),
+    /// `{"and": […]}`
+    And {
+        /// Two or more.
+        and: Vec<GivenConstraint>,
+    },
+    /// `{"or": […]}`
+    Or {
+        /// Two or more.
+        or: Vec<GivenConstraint>,
+    },
+    /// `true`: everything; `false`: nothing.
+    Fixed(bool),
+}
+
+impl GivenConstraint {
+    /// Its number; `None` for an operator that there isn't.
+    pub fn id(&self, terms: &mut Terms) -> Option<ConstraintId> {
+        Some(match self {
+            Self::Single(op, version) => terms.single(Op::of(op)?, version),
+            Self::Fixed(true) => terms.constraint(Constraint::All),
+            Self::Fixed(false) => terms.constraint(Constraint::None),
+            Self::And { and: parts } | Self::Or { or: parts } => {
+                let conjunctive = matches!(self, Self::And { .. });
+                let ids = parts
+                    .iter()
+                    .map(|part| part.id(terms))
+                    .collect::<Option<Vec<_>>>()?;
+                terms.multi(conjunctive, &ids)
+            }
+        })
+    }
+}
+
+/// A link as the plugin writes it: target, constraint, whether written as `self.version`.
+pub type GivenLink = (String, GivenConstraint, bool);
+
+/// A package that Composer has loaded itself.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
+pub struct GivenPackage {
+    /// Name.
+    pub name: String,
+    /// Normalized version.
+    pub version: String,
+    /// The package's place in its list that this one is an alias of.
+    #[serde(default)]
+    pub alias_of: Option<usize>,
+    /// The alias comes from a requirement of the project.
+    #[serde(default)]
+    pub root_alias: bool,
+    /// `require`
+    #[serde(default)]
+    pub requires: Vec<GivenLink>,
+    /// `conflict`
+    #[serde(default)]
+    pub conflicts: Vec<GivenLink>,
+    /// `replace`
+    #[serde(default)]
+    pub replaces: Vec<GivenLink>,
+    /// `provide`
+    #[serde(default)]
+    pub provides: Vec<GivenLink>,
+    /// A path repository's, linked: never taken from a lock.
+    #[serde(default)]
+    pub linked_path: bool,
+    /// The project, or part of the platform: taken whatever its stability.
+    #[serde(default)]
+    pub always: bool,
+    /// Of a type that is left out.
+    #[serde(default)]
+    pub ignored: bool,
+}
+
+/// Adds packages that Composer has loaded; `first` is the number of the first of them among all given ones.
+pub fn add_given(
+    terms: &mut Terms,
+    packages: &mut Packages,
+    given: &[GivenPackage],
+    first: usize,
+) -> Option<Vec<PackageId>> {
+    let mut ids: Vec<PackageId> = Vec::with_capacity(given.len());
+    let base = packages.len();
+    for (at, package) in given.iter().enumerate() {
+        let mut links = |given: &[GivenLink]| -> Option<Vec<Link>> {
+            given
+                .iter()
+                .map(|(target, constraint, of_self)| {
+                    Some(Link {
+                        target: terms.name(target),
+                        constraint: constraint.id(terms)?,
+                        of_self: *of_self,
+                    })
+                })
+                .collect()
+        };
+        let links = Links {
+            requires: links(&package.requires)?,
+            conflicts: links(&package.conflicts)?,
+            replaces: links(&package.replaces)?,
+            provides: links(&package.provides)?,
+        };
+        let requires_self = links.requires.iter().any(|link| link.of_self);
+        let alias_of = match package.alias_of {
+            // Aliases may stand before what they are aliases of.
+            Some(of) if of < given.len() => Some(PackageId(u32::try_from(base + of).ok()?)),
+            Some(_) => return None,
+            None => None,
+        };
+        ids.push(packages.add(Package {
+            name: terms.name(&package.name),
+            version: terms.version(&package.version),
+            stability: stability(&package.version),
+            alias_of,
+            root_alias: package.root_alias,
+            requires_self,
+            links: Rc::new(links),
+            origin: Origin::Given(u32::try_from(first + at).ok()?),
+            ignored: package.ignored,
+        }));
+    }
+    Some(ids)
+}
+
+/// `ArrayLoader::getBranchAlias()`: the number under which a branch is known too.
+pub fn branch_alias(version: &str, extra: Option<&Value>, is_default: bool) -> Option<String> {
+    if !version.starts_with("dev-") && !version.ends_with("-dev") {
+        return None;
+    }
+    let aliases = extra
+        .and_then(|extra| extra.get("branch-alias"))
+        .and_then(Value::as_object);
+    for (source, target) in aliases.into_iter().flatten() {
+        let Some(target) = target.as_str() else {
+            continue;
+        };
+        let Some(number) = target.strip_suffix("-dev") else {
+            continue;
+        };
+        let validated = if target == DEFAULT_BRANCH_ALIAS {
+            target.to_owned()
+        } else {
+            normalize_branch(number)
+        };
+        if !validated.ends_with("-dev") || !version.eq_ignore_ascii_case(source) {
+            continue;
+        }
+        if let (Some(own), Some(other)) =
+            (numeric_alias_prefix(source), numeric_alias_prefix(target))
+        {
+            let fits = other
+                .get(..own.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(&own));
+            if !fits {
+                continue;
+            }
+        }
+        return Some(validated);
+    }
+    let bare = version.strip_prefix('v').unwrap_or(version);
+    (is_default && numeric_alias_prefix(bare).is_none()).then(|| DEFAULT_BRANCH_ALIAS.to_owned())
+}

@@ -1,0 +1,128 @@
+//! Which of several packages is taken: Composer's `DefaultPolicy`.
+
+use super::package::Package;
+use super::pool::{Number, Numbered};
+use super::usort::usort;
+use allegro_base::tables::HashMap;
+use allegro_semver::constraint::{NameId, Op, VersionId};
+use allegro_semver::version::Stability;
+
+/// Preferences of the run.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    pub prefer_stable: bool,
+    pub prefer_lowest: bool,
+    pub dev_over_prerelease: bool,
+    pub preferred: HashMap<NameId, VersionId>,
+}
+
+impl Policy {
+    fn compares(&self, pool: &Numbered<'_>, a: &Package, b: &Package, op: Op) -> bool {
+        if self.prefer_stable && a.stability != b.stability {
+            let (mut left, mut right) = (a.stability, b.stability);
+            let stable = Stability::Stable;
+            if self.prefer_lowest && self.dev_over_prerelease && left != stable && right != stable {
+                let raised = |one| if one == Stability::Dev { stable } else { one };
+                (left, right) = (raised(left), raised(right));
+            }
+            return left < right;
+        }
+        pool.terms.ranks(a.version, op, b.version)
+    }
+
+    /// `selectPreferredPackages()`: the best first.
+    pub fn select(
+        &self,
+        pool: &Numbered<'_>,
+        candidates: &[Number],
+        required: Option<NameId>,
+    ) -> Vec<Number> {
+        let mut candidates = candidates.to_vec();
+        candidates.sort_unstable();
+        let mut groups: Vec<(NameId, Vec<Number>)> = Vec::new();
+        let mut places: HashMap<NameId, usize> = HashMap::default();
+        for number in candidates {
+            let name = pool.package(number).name;
+            let place = *places.entry(name).or_insert_with(|| {
+                groups.push((name, Vec::new()));
+                groups.len() - 1
+            });
+            groups[place].1.push(number);
+        }
+        let vendor = required
+            .and_then(|name| pool.terms.name_text(name).split_once('/'))
+            .map(|(vendor, _)| vendor);
+        let mut selected = Vec::new();
+        for (name, group) in &mut groups {
+            // By number, aliases first.
+            group.sort_by_key(|number| (pool.package(*number).alias_of.is_none(), *number));
+            selected.extend(without_remote_aliases(pool, self.best(pool, *name, group)));
+        }
+        usort(&mut selected, &|a, b| !is_before(pool, a, b, vendor));
+        selected
+    }
+
+    fn best(&self, pool: &Numbered<'_>, name: NameId, group: &[Number]) -> Vec<Number> {
+        if let Some(version) = self.preferred.get(&name) {
+            let kept: Vec<Number> = group
+                .iter()
+                .copied()
+                .filter(|number| pool.package(*number).version == *version)
+                .collect();
+            if !kept.is_empty() {
+                return kept;
+            }
+        }
+        let op = if self.prefer_lowest { Op::Lt } else { Op::Gt };
+        let mut best = vec![group[0]];
+        let mut leader = pool.package(group[0]);
+        for number in &group[1..] {
+            let package = pool.package(*number);
+            if self.compares(pool, package, leader, op) {
+                leader = package;
+                best = vec![*number];
+            } else if self.compares(pool, package, leader, Op::Eq) {
+                best.push(*number);
+            }
+        }
+        best
+    }
+}
+
+/// Aliases that the project's requirements make win over those of the packages.
+fn without_remote_aliases(pool: &Numbered<'_>, group: Vec<Number>) -> Vec<Number> {
+    let own: Vec<Number> = group
+        .iter()
+        .copied()
+        .filter(|number| pool.package(*number).root_alias)
+        .collect();
+    if own.is_empty() { group } else { own }
+}
+
+/// `compareByPriority()` of two packages: aliases of the same name, then what is replaced before what replaces it, then
+/// packages of the required vendor, then numbers. Of two that replace each other neither comes first.
+fn is_before(pool: &Numbered<'_>, a: Number, b: Number, vendor: Option<&str>) -> bool {
+    let (left, right) = (pool.package(a), pool.package(b));
+    if left.name == right.name && left.alias_of.is_some() != right.alias_of.is_some() {
+        return left.alias_of.is_some();
+    }
+    let replaces = |one: &Package, other: &Package| {
+        one.links
+            .replaces
+            .iter()
+            .any(|link| link.target == other.name)
+    };
+    if replaces(left, right) {
+        return false;
+    }
+    if replaces(right, left) {
+        return true;
+    }
+    if let Some(vendor) = vendor {
+        let of_vendor = |package: &Package| pool.terms.name_text(package.name).starts_with(vendor);
+        if of_vendor(left) != of_vendor(right) {
+            return of_vendor(left);
+        }
+    }
+    a < b
+}

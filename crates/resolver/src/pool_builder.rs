@@ -1,0 +1,492 @@
+//! Which packages come into question: Composer's `PoolBuilder`, step by step, because the order in which packages are
+//! met decides between equals.
+
+mod repositories;
+mod unlocking;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use regex::Regex;
+use smallvec::smallvec;
+
+use super::Stop;
+use super::metadata::Metadata;
+use super::outline::Outline;
+use super::package::{GivenConstraint, Origin, PackageId, Packages, add_given};
+use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
+use allegro_base::tables::{HashMap, HashSet, IndexMap};
+use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
+use allegro_semver::version::Stability;
+
+/// Gives the metadata files of repositories.
+pub trait Provider {
+    /// Makes files ready; they are asked for one by one afterwards.
+    fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop>;
+
+    /// What a file says of its package; `None` if the repository doesn't have it. Until [`Self::settle`] is called it
+    /// may be what it said last time.
+    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop>;
+
+    /// Whether Composer, when it needs a file again that it has read in this run, has it at once: it is in its cache
+    /// with a validator (`freshMetadataUrls` of `ComposerRepository`). Else it asks for it once more.
+    fn is_at_hand(&mut self, _repository: usize, _file: &str) -> Result<bool, Stop> {
+        Ok(false)
+    }
+
+    /// Whether it is known that something has been given that isn't true any more.
+    fn is_outdated(&mut self) -> bool {
+        false
+    }
+
+    /// Waits until it is certain what all files say, and tells whether all that has been given is true. From now on
+    /// nothing else is given.
+    fn settle(&mut self) -> Result<bool, Stop> {
+        Ok(true)
+    }
+
+    /// The same, read.
+    fn metadata(
+        &mut self,
+        terms: &mut Terms,
+        repository: usize,
+        file: &str,
+    ) -> Result<Option<Rc<Metadata>>, Stop> {
+        let Some(outline) = self.file(repository, file)? else {
+            return Ok(None);
+        };
+        let metadata = Metadata::of(terms, outline, file)
+            .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
+        Ok(Some(Rc::new(metadata)))
+    }
+}
+
+/// The packages in question, in order.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub packages: Vec<PackageId>,
+    /// What the project requires.
+    pub requires: Vec<(NameId, ConstraintId)>,
+    /// The same without `require-dev`.
+    pub requires_without_dev: Option<Vec<(NameId, ConstraintId)>>,
+    /// Locked or fixed packages that are left out for their stability.
+    pub unacceptable: HashSet<PackageId>,
+    /// Packages that keep the version of the lock.
+    pub locked: Vec<PackageId>,
+    /// The project and the platform.
+    pub fixed: Vec<PackageId>,
+    /// Names that a partial update reaches, in that order.
+    pub unlocked: Vec<NameId>,
+    /// What `-w` leaves as it is, in the words of Composer's warning.
+    pub kept: Vec<String>,
+    /// Names in each repository that was asked.
+    pub found: Vec<HashSet<NameId>>,
+    pub files: Vec<Vec<Option<Rc<Metadata>>>>,
+}
+
+enum Source {
+    Nothing,
+    List(Vec<PackageId>),
+    Metadata {
+        available: Option<HashSet<NameId>>,
+        patterns: Vec<Regex>,
+        listed: bool,
+    },
+}
+
+/// Names that a repository is asked for.
+#[derive(Default)]
+struct Filter {
+    only: Option<Regex>,
+    exclude: Option<Regex>,
+}
+
+fn compile(pattern: &str) -> Result<Regex, Stop> {
+    Regex::new(pattern).map_err(|_| bad_request("a pattern of names"))
+}
+
+impl Filter {
+    fn of(repository: &Repository) -> Result<Self, Stop> {
+        Ok(Self {
+            only: repository.only.as_deref().map(compile).transpose()?,
+            exclude: repository.exclude.as_deref().map(compile).transpose()?,
+        })
+    }
+
+    fn allows(&self, name: &str) -> bool {
+        match (&self.only, &self.exclude) {
+            (Some(only), _) => only.is_match(name),
+            (None, Some(exclude)) => !exclude.is_match(name),
+            (None, None) => true,
+        }
+    }
+}
+
+/// What is built, and how far it is.
+pub(super) struct Builder<'a> {
+    problem: &'a Problem,
+    terms: &'a mut Terms,
+    packages: &'a mut Packages,
+    provider: &'a mut dyn Provider,
+    sources: Vec<Source>,
+    filters: Vec<Filter>,
+    requires: IndexMap<NameId, ConstraintId>,
+    flags: HashMap<NameId, u8>,
+    root_aliases: HashMap<(NameId, VersionId), VersionId>,
+    locked_repo: Vec<PackageId>,
+    locked: IndexMap<PackageId, ()>,
+    fixed: Vec<PackageId>,
+    linked_paths: HashSet<PackageId>,
+    allow: bool,
+    to_load: IndexMap<NameId, ConstraintId>,
+    loaded: HashMap<NameId, ConstraintId>,
+    loaded_per_repo: HashSet<(usize, NameId, VersionId)>,
+    repo_of: HashMap<PackageId, usize>,
+    aliases: HashMap<PackageId, Vec<(usize, PackageId)>>,
+    list: BTreeMap<usize, PackageId>,
+    counter: usize,
+    skipped: HashMap<NameId, Vec<PackageId>>,
+    path_unlocked: HashSet<NameId>,
+    max_extended: HashSet<NameId>,
+    pool: Pool,
+    file_ids: HashMap<(usize, String), usize>,
+}
+
+fn requirements(
+    terms: &mut Terms,
+    given: &[(String, GivenConstraint)],
+) -> Result<Vec<(NameId, ConstraintId)>, Stop> {
+    let ids = given
+        .iter()
+        .map(|(name, constraint)| Some((terms.name(name), constraint.id(terms)?)));
+    ids.collect::<Option<_>>()
+        .ok_or_else(|| bad_request("a requirement"))
+}
+
+fn bad_request(what: &str) -> Stop {
+    Stop::Unclear(format!("{what} is not understood"))
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(
+        problem: &'a Problem,
+        terms: &'a mut Terms,
+        packages: &'a mut Packages,
+        provider: &'a mut dyn Provider,
+    ) -> Result<Self, Stop> {
+        let requires: IndexMap<NameId, ConstraintId> = requirements(terms, &problem.requires)?
+            .into_iter()
+            .collect();
+        let without_dev = problem.requires_without_dev.as_deref();
+        let requires_without_dev = without_dev
+            .map(|given| requirements(terms, given))
+            .transpose()?;
+        let mut first = 0;
+        let mut add = |terms: &mut Terms, packages: &mut Packages, given| {
+            let ids =
+                add_given(terms, packages, given, first).ok_or_else(|| bad_request("a package"));
+            first += given.len();
+            ids
+        };
+        let fixed = add(terms, packages, &problem.fixed)?;
+        let locked_repo = add(terms, packages, &problem.locked)?;
+        let mut sources = Vec::new();
+        let mut filters = Vec::new();
+        let mut repo_of = HashMap::default();
+        for (index, repository) in problem.repositories.iter().enumerate() {
+            filters.push(Filter::of(repository)?);
+            sources.push(match &repository.content {
+                Content::Fixed => Source::Nothing,
+                Content::List { packages: given } => {
+                    let ids = add(terms, packages, given)?;
+                    repo_of.extend(ids.iter().map(|id| (*id, index)));
+                    Source::List(ids)
+                }
+                Content::Metadata {
+                    available,
+                    available_patterns,
+                } => Source::Metadata {
+                    available: available
+                        .as_ref()
+                        .map(|names| names.iter().map(|name| terms.name(name)).collect()),
+                    patterns: available_patterns
+                        .iter()
+                        .flatten()
+                        .map(|pattern| compile(pattern))
+                        .collect::<Result<_, _>>()?,
+                    listed: available.is_some() || available_patterns.is_some(),
+                },
+            });
+        }
+        let linked_paths = problem
+            .locked
+            .iter()
+            .zip(&locked_repo)
+            .filter(|(given, _)| given.linked_path)
+            .map(|(_, id)| *id)
+            .collect();
+        let flags = problem
+            .stability_flags
+            .iter()
+            .map(|(name, flag)| (terms.name(name), *flag))
+            .collect();
+        let mut root_aliases = HashMap::default();
+        for (name, version, alias) in &problem.root_aliases {
+            let place = (terms.name(name), terms.version(version));
+            root_aliases.insert(place, terms.version(alias));
+        }
+        let count = sources.len();
+        Ok(Self {
+            problem,
+            terms,
+            packages,
+            provider,
+            sources,
+            filters,
+            pool: Pool {
+                requires: requires.iter().map(|(name, id)| (*name, *id)).collect(),
+                requires_without_dev,
+                found: vec![HashSet::default(); count],
+                files: (0..count).map(|_| Vec::new()).collect(),
+                ..Pool::default()
+            },
+            requires,
+            flags,
+            root_aliases,
+            locked_repo,
+            locked: IndexMap::default(),
+            fixed,
+            linked_paths,
+            allow: !problem.allow.is_empty(),
+            to_load: IndexMap::default(),
+            loaded: HashMap::default(),
+            loaded_per_repo: HashSet::default(),
+            repo_of,
+            aliases: HashMap::default(),
+            list: BTreeMap::new(),
+            counter: 0,
+            skipped: HashMap::default(),
+            path_unlocked: HashSet::default(),
+            max_extended: HashSet::default(),
+            file_ids: HashMap::default(),
+        })
+    }
+
+    /// `PoolBuilder::buildPool()`.
+    pub fn build(mut self) -> Result<Pool, Stop> {
+        if self.allow {
+            self.lock_the_rest();
+        }
+        let fixed: Vec<(PackageId, bool)> = self
+            .fixed
+            .iter()
+            .zip(&self.problem.fixed)
+            .map(|(id, given)| (*id, given.always))
+            .chain(self.locked.keys().map(|id| (*id, false)))
+            .collect();
+        let everything = self.terms.constraint(Constraint::All);
+        for (id, always) in fixed {
+            let links = Rc::clone(&self.packages[id].links);
+            self.loaded.insert(self.packages[id].name, everything);
+            for link in &links.replaces {
+                self.loaded.insert(link.target, everything);
+            }
+            if always
+                || self.acceptable(&self.packages[id].names(true), self.packages[id].stability)
+            {
+                self.load(id, false);
+            } else {
+                self.pool.unacceptable.insert(id);
+            }
+        }
+        for (name, constraint) in self.pool.requires.clone() {
+            if !self.loaded.contains_key(&name) {
+                self.to_load.insert(name, constraint);
+                self.max_extended.insert(name);
+            }
+        }
+        let loaded = &self.loaded;
+        self.to_load.retain(|name, _| !loaded.contains_key(name));
+        while !self.to_load.is_empty() {
+            self.load_marked()?;
+        }
+        self.apply_temporary()?;
+        self.pool.packages = self.list.into_values().collect();
+        self.pool.locked = self.locked.into_keys().collect();
+        self.pool.fixed = self.fixed;
+        Ok(self.pool)
+    }
+
+    /// A partial update: what isn't listed keeps its version.
+    fn lock_the_rest(&mut self) {
+        for id in self.locked_repo.clone() {
+            let package = &self.packages[id];
+            let (name, links) = (package.name, Rc::clone(&package.links));
+            let text = self.terms.name_text(name);
+            if self
+                .problem
+                .allow
+                .iter()
+                .any(|pattern| name_fits(pattern, text))
+            {
+                continue;
+            }
+            self.skipped.entry(name).or_default().push(id);
+            for link in &links.replaces {
+                self.skipped.entry(link.target).or_default().push(id);
+            }
+            if self.linked_paths.contains(&id) {
+                self.path_unlocked.insert(name);
+            } else {
+                self.locked.insert(id, ());
+            }
+        }
+    }
+
+    /// `StabilityFilter::isPackageAcceptable()`.
+    fn acceptable(&self, names: &[NameId], stability: Stability) -> bool {
+        names.iter().any(|name| match self.flags.get(name) {
+            Some(flag) => stability as u8 <= *flag,
+            None => self.problem.stabilities.contains(&(stability as u8)),
+        })
+    }
+
+    fn mark(&mut self, name: NameId, constraint: ConstraintId) {
+        if is_platform(self.terms.name_text(name)) || self.max_extended.contains(&name) {
+            return;
+        }
+        let mut constraint = constraint;
+        // The project's own requirement limits what dependencies ask for.
+        if let Some(root) = self.requires.get(&name).copied()
+            && !self.terms.is_subset(constraint, root)
+        {
+            constraint = root;
+        }
+        if let Some(loaded) = self.loaded.get(&name).copied() {
+            if self.terms.is_subset(constraint, loaded) {
+                return;
+            }
+            constraint = self.either(loaded, constraint);
+            self.to_load.insert(name, constraint);
+            self.loaded.remove(&name);
+            return;
+        }
+        if let Some(marked) = self.to_load.get(&name).copied() {
+            if self.terms.is_subset(constraint, marked) {
+                return;
+            }
+            constraint = self.either(marked, constraint);
+        }
+        self.to_load.insert(name, constraint);
+    }
+
+    fn either(&mut self, one: ConstraintId, other: ConstraintId) -> ConstraintId {
+        let both = self.terms.create(false, &[one, other]);
+        self.terms.compact(both)
+    }
+
+    fn push(&mut self, id: PackageId) -> usize {
+        let index = self.counter;
+        self.counter += 1;
+        self.list.insert(index, id);
+        if let Some(of) = self.packages[id].alias_of {
+            self.aliases.entry(of).or_default().push((index, id));
+        }
+        index
+    }
+
+    /// `PoolBuilder::loadPackage()`.
+    fn load(&mut self, id: PackageId, propagate: bool) {
+        self.push(id);
+        let (name, version) = (self.packages[id].name, self.packages[id].version);
+        let links = Rc::clone(&self.packages[id].links);
+        let unlocked_path =
+            self.problem.aliases_of_unlocked_paths && self.path_unlocked.contains(&name);
+        if (propagate || unlocked_path)
+            && let Some(alias) = self.root_aliases.get(&(name, version)).copied()
+        {
+            let base = self.packages[id].alias_of.unwrap_or(id);
+            let alias = self
+                .packages
+                .alias(self.terms, base, alias, Origin::RootAlias);
+            if let Some(repository) = self.repo_of.get(&base).copied() {
+                self.repo_of.insert(alias, repository);
+            }
+            self.push(alias);
+        }
+        let deep = propagate && self.problem.reach > Reach::Listed;
+        for link in &links.requires {
+            if self.skipped.contains_key(&link.target) {
+                if deep {
+                    if self.may_unlock(link.target) {
+                        self.unlock(link.target);
+                        self.mark(link.target, link.constraint);
+                    }
+                } else if self.path_unlocked.contains(&link.target)
+                    && !self.loaded.contains_key(&link.target)
+                {
+                    self.mark(link.target, link.constraint);
+                }
+            } else {
+                self.mark(link.target, link.constraint);
+            }
+        }
+        if deep {
+            for link in &links.replaces {
+                if self.loaded.contains_key(&link.target)
+                    && self.skipped.contains_key(&link.target)
+                    && self.may_unlock(link.target)
+                {
+                    self.unlock(link.target);
+                    if self.problem.replaced_if_required {
+                        self.mark_if_required(link.target);
+                    } else {
+                        self.mark(link.target, link.constraint);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `--with` and `--patch-only`: other versions are taken out, a package and its aliases together.
+    fn apply_temporary(&mut self) -> Result<(), Stop> {
+        let mut temporary = HashMap::default();
+        for (name, constraint) in &self.problem.temporary {
+            let constraint = constraint
+                .id(self.terms)
+                .ok_or_else(|| bad_request("a constraint"))?;
+            temporary.insert(self.terms.name(name), constraint);
+        }
+        if temporary.is_empty() {
+            return Ok(());
+        }
+        for (index, id) in self.list.clone() {
+            let package = &self.packages[id];
+            if package.alias_of.is_some() {
+                continue;
+            }
+            let names = if self.problem.temporary_for_all_names {
+                package.names(true)
+            } else {
+                smallvec![package.name]
+            };
+            for name in names {
+                let Some(constraint) = temporary.get(&name) else {
+                    continue;
+                };
+                let mut unit = vec![(index, id)];
+                unit.extend(self.aliases.get(&id).into_iter().flatten().copied());
+                if !unit
+                    .iter()
+                    .any(|(_, id)| self.terms.fits(*constraint, self.packages[*id].version))
+                {
+                    for (index, _) in unit {
+                        self.list.remove(&index);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

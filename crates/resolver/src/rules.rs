@@ -1,0 +1,387 @@
+//! What must hold, as rules over package numbers: Composer's `RuleSetGenerator` and `RuleSet`. A positive literal is
+//! "installed", a negative one "not installed".
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::iter::once;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::optimizer::Fixture;
+use super::package::PackageId;
+use super::pool::{Number, Numbered};
+use allegro_base::tables::{HashMap, HashSet, Hasher, IndexMap};
+use allegro_semver::constraint::{ConstraintId, NameId};
+
+pub(super) type Literal = i32;
+
+/// A package's literal: "installed".
+pub(super) fn installed(number: Number) -> Literal {
+    Literal::try_from(number).expect("fewer than 2^31 packages")
+}
+
+/// The package that a literal speaks of.
+pub(super) fn package_of(literal: Literal) -> Number {
+    literal.unsigned_abs()
+}
+
+/// Shapes that Composer keeps apart: equal rules are kept once within one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    /// One of the literals holds.
+    Generic,
+    /// The same, of two.
+    Pair,
+    /// At most one of the packages is installed.
+    AtMostOne,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Package,
+    Request,
+    Learned,
+}
+
+/// No rule has this number.
+const NO_RULE: u32 = u32::MAX;
+
+/// Where the literals of a rule begin and end among all.
+pub(super) type Literals = (u32, u32);
+
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub literals: Literals,
+    /// The one before it that says of the same package what it needs; [`NO_RULE`]: there is none.
+    before: u32,
+    pub shape: Shape,
+    pub kind: Kind,
+    /// The name that was required, which decides between packages that replace it.
+    pub required: Option<NameId>,
+}
+
+impl Rule {
+    pub fn is_assertion(&self) -> bool {
+        self.literals.1 - self.literals.0 == 1
+    }
+}
+
+/// A rule that takes part in a conflict, and what it says.
+pub(super) type Blamed<'a> = (&'a Rule, &'a [Literal]);
+
+/// Rules by number. `order` has those that Composer lists, in the order in which they were added.
+#[derive(Debug, Default)]
+pub(super) struct RuleSet {
+    pub rules: Vec<Rule>,
+    pub order: Vec<usize>,
+    /// The literals of all rules, one rule behind the other: hundreds of thousands of lists are too many to ask for the
+    /// memory of each.
+    literals: Vec<Literal>,
+    /// By package: the last rule that says what it needs. Most rules are such, and there are few for one package: to
+    /// look through these takes less time than to keep all in a table.
+    needs: Vec<u32>,
+    /// Numbers of the other rules that differ, each with the hash of what it says, which would take longer to make again
+    /// than the table to grow.
+    known: HashTable<(u64, u32)>,
+    hasher: Hasher,
+}
+
+impl RuleSet {
+    /// What a rule says, in ascending order.
+    pub fn literals(&self, rule: &Rule) -> &[Literal] {
+        self.literals_at(rule.literals)
+    }
+
+    /// The same, by where they are.
+    pub fn literals_at(&self, (from, to): Literals) -> &[Literal] {
+        &self.literals[from as usize..to as usize]
+    }
+
+    /// The same, by the rule's number.
+    pub fn literals_of(&self, number: usize) -> &[Literal] {
+        self.literals(&self.rules[number])
+    }
+
+    /// Adds a rule unless it is there.
+    pub fn add(
+        &mut self,
+        shape: Shape,
+        literals: impl IntoIterator<Item = Literal>,
+        kind: Kind,
+        required: Option<NameId>,
+    ) {
+        let number = self.push(shape, literals, kind, required);
+        if self.know(number) {
+            self.order.push(number);
+        } else if let Some(rule) = self.rules.pop() {
+            self.literals.truncate(rule.literals.0 as usize);
+        }
+    }
+
+    /// Adds what was learned. One that is known is used, but not listed again.
+    pub fn learn(&mut self, literals: Vec<Literal>) -> usize {
+        let number = self.push(Shape::Generic, literals, Kind::Learned, None);
+        if self.know(number) {
+            self.order.push(number);
+        }
+        number
+    }
+
+    fn push(
+        &mut self,
+        shape: Shape,
+        literals: impl IntoIterator<Item = Literal>,
+        kind: Kind,
+        required: Option<NameId>,
+    ) -> usize {
+        let place = |at: usize| u32::try_from(at).expect("fewer than 2^32 literals");
+        let from = self.literals.len();
+        self.literals.extend(literals);
+        self.literals[from..].sort_unstable();
+        self.rules.push(Rule {
+            literals: (place(from), place(self.literals.len())),
+            before: NO_RULE,
+            shape,
+            kind,
+            required,
+        });
+        self.rules.len() - 1
+    }
+
+    /// Notes the last rule; whether there was none like it.
+    fn know(&mut self, number: usize) -> bool {
+        let rule = &self.rules[number];
+        let own = self.literals(rule);
+        let is_need = rule.shape == Shape::Generic
+            && own.first().is_some_and(|literal| *literal < 0)
+            && own.get(1).is_none_or(|literal| *literal > 0);
+        if !is_need {
+            return self.know_by_content(number);
+        }
+        let package = package_of(own[0]) as usize;
+        let mut at = self.needs.get(package).copied().unwrap_or(NO_RULE);
+        while at != NO_RULE {
+            if self.literals_of(at as usize) == own {
+                return false;
+            }
+            at = self.rules[at as usize].before;
+        }
+        if self.needs.len() <= package {
+            self.needs.resize(package + 1, NO_RULE);
+        }
+        let last = u32::try_from(number).expect("fewer than 2^32 rules");
+        self.rules[number].before = std::mem::replace(&mut self.needs[package], last);
+        true
+    }
+
+    fn know_by_content(&mut self, number: usize) -> bool {
+        let (rules, literals, hasher) = (&self.rules, &self.literals, &self.hasher);
+        let content = |number: usize| {
+            let rule = &rules[number];
+            let (from, to) = rule.literals;
+            (rule.shape, &literals[from as usize..to as usize])
+        };
+        let own = u32::try_from(number).expect("fewer than 2^32 rules");
+        let hash = hasher.hash_one(content(number));
+        let found = self.known.entry(
+            hash,
+            |(other, known)| *other == hash && content(*known as usize) == content(number),
+            |(hash, _)| *hash,
+        );
+        match found {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert((hash, own));
+                true
+            }
+        }
+    }
+}
+
+pub(super) struct Generator<'a, 'p> {
+    pool: &'a mut Numbered<'p>,
+    relaxed: &'a Relaxed,
+    rules: RuleSet,
+    /// Packages that have their rules, in that order.
+    added: Vec<Number>,
+    /// By number: whether it is among them, or will be.
+    is_met: Vec<bool>,
+    by_name: IndexMap<NameId, Vec<Number>>,
+}
+
+impl<'a, 'p> Generator<'a, 'p> {
+    /// `RuleSetGenerator::getRulesFor()`.
+    pub fn rules_for(
+        pool: &'a mut Numbered<'p>,
+        relaxed: &'a Relaxed,
+        fixture: &Fixture<'_>,
+        unacceptable: &HashSet<PackageId>,
+    ) -> RuleSet {
+        let mut generator = Self {
+            is_met: vec![false; pool.len() + 1],
+            pool,
+            relaxed,
+            rules: RuleSet::default(),
+            added: Vec::new(),
+            by_name: IndexMap::default(),
+        };
+        for id in fixture.fixed {
+            let Some(number) = generator
+                .pool
+                .number_of(*id)
+                .filter(|_| !unacceptable.contains(id))
+            else {
+                continue;
+            };
+            generator.add_package(number);
+            generator
+                .rules
+                .add(Shape::Generic, [installed(number)], Kind::Request, None);
+        }
+        for (name, constraint) in fixture.requires {
+            let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
+                continue;
+            };
+            let providers = generator.pool.what_provides(*name, constraint);
+            if providers.is_empty() {
+                continue;
+            }
+            for number in &*providers {
+                generator.add_package(*number);
+            }
+            let literals = providers.iter().map(|number| installed(*number));
+            generator
+                .rules
+                .add(Shape::Generic, literals, Kind::Request, Some(*name));
+        }
+        for number in generator.pool.numbers() {
+            let package = generator.pool.package(number);
+            let Some(of) = package.alias_of else { continue };
+            let base = generator.pool.number_of(of);
+            let base_added = base.is_some_and(|base| generator.is_met[base as usize]);
+            if package.root_alias || base_added {
+                generator.add_package(number);
+            }
+        }
+        generator.add_conflicts();
+        generator.rules
+    }
+
+    /// `createRequireRule()`: nothing if the package meets its requirement itself.
+    fn require(&mut self, package: Number, providers: &[Number], required: Option<NameId>) {
+        if providers.contains(&package) {
+            return;
+        }
+        let others = providers.iter().map(|number| installed(*number));
+        let literals = once(-installed(package)).chain(others);
+        self.rules
+            .add(Shape::Generic, literals, Kind::Package, required);
+    }
+
+    /// `addRulesForPackage()`: the package and all that it may need.
+    fn add_package(&mut self, first: Number) {
+        let mut queue = VecDeque::new();
+        self.meet(first, &mut queue);
+        while let Some(number) = queue.pop_front() {
+            self.added.push(number);
+            let package = self.pool.package(number);
+            if let Some(of) = package.alias_of {
+                let Some(base) = self.pool.number_of(of) else {
+                    continue;
+                };
+                self.meet(base, &mut queue);
+                self.require(number, &[base], None);
+                self.require(base, &[number], None);
+                if !package.requires_self {
+                    continue;
+                }
+            } else {
+                for name in package.names(false) {
+                    self.by_name.entry(name).or_default().push(number);
+                }
+            }
+            for link in &package.links.requires {
+                let Some(constraint) = self.relaxed.relax(link.target, link.constraint, true)
+                else {
+                    continue;
+                };
+                let providers = self.pool.what_provides(link.target, constraint);
+                self.require(number, &providers, Some(link.target));
+                for provider in &*providers {
+                    self.meet(*provider, &mut queue);
+                }
+            }
+        }
+    }
+
+    /// Composer puts packages into its queue again and again, and passes over those that it has had.
+    fn meet(&mut self, number: Number, queue: &mut VecDeque<Number>) {
+        if !std::mem::replace(&mut self.is_met[number as usize], true) {
+            queue.push_back(number);
+        }
+    }
+
+    /// `addConflictRules()`.
+    fn add_conflicts(&mut self) {
+        for number in std::mem::take(&mut self.added) {
+            for link in &self.pool.package(number).links.conflicts {
+                if !self.by_name.contains_key(&link.target) {
+                    continue;
+                }
+                let Some(constraint) = self.relaxed.relax(link.target, link.constraint, false)
+                else {
+                    continue;
+                };
+                for other in &*self.pool.what_provides(link.target, constraint) {
+                    let package = self.pool.package(*other);
+                    let counts = package.alias_of.is_none() || package.name == link.target;
+                    if counts && *other != number {
+                        let literals = [-installed(number), -installed(*other)];
+                        self.rules.add(Shape::Pair, literals, Kind::Package, None);
+                    }
+                }
+            }
+        }
+        for (_, numbers) in std::mem::take(&mut self.by_name) {
+            let literals = numbers.iter().map(|number| -installed(*number));
+            match numbers.len() {
+                0 | 1 => {}
+                2 => self.rules.add(Shape::Pair, literals, Kind::Package, None),
+                _ => self
+                    .rules
+                    .add(Shape::AtMostOne, literals, Kind::Package, None),
+            }
+        }
+    }
+}
+
+/// As the platform filter says; constraints were worked out before.
+#[derive(Debug, Default)]
+pub(super) struct Relaxed {
+    pub ignored: HashSet<NameId>,
+    pub widened: HashMap<(NameId, ConstraintId), ConstraintId>,
+}
+
+impl Relaxed {
+    /// The constraint that counts; `None`: the requirement doesn't.
+    pub fn relax(
+        &self,
+        name: NameId,
+        constraint: ConstraintId,
+        upper: bool,
+    ) -> Option<ConstraintId> {
+        if self.ignored.contains(&name) {
+            return None;
+        }
+        if !upper {
+            return Some(constraint);
+        }
+        Some(
+            self.widened
+                .get(&(name, constraint))
+                .copied()
+                .unwrap_or(constraint),
+        )
+    }
+}

@@ -1,0 +1,612 @@
+//! Decides which packages are installed: Composer's `Solver`, `Decisions` and `RuleWatchGraph`. A rule that can't be met
+//! makes it stop: Composer itself then explains why.
+
+mod unsolvable;
+
+use super::Stop;
+use super::policy::Policy;
+use super::pool::{Number, Numbered};
+use super::rules::{Kind, Literal, Literals, RuleSet, Shape, installed, package_of};
+use allegro_base::tables::{HashMap, HashSet};
+
+/// Decisions, by package and in their order. A decision's level tells which choice led to it.
+#[derive(Default)]
+struct Decisions {
+    levels: Vec<i32>,
+    queue: Vec<(Literal, usize)>,
+}
+
+impl Decisions {
+    fn level_of(&self, literal: Literal) -> i32 {
+        self.levels[package_of(literal) as usize]
+    }
+
+    fn satisfies(&self, literal: Literal) -> bool {
+        let level = self.level_of(literal);
+        (literal > 0 && level > 0) || (literal < 0 && level < 0)
+    }
+
+    fn conflicts(&self, literal: Literal) -> bool {
+        let level = self.level_of(literal);
+        (literal < 0 && level > 0) || (literal > 0 && level < 0)
+    }
+
+    fn undecided(&self, literal: Literal) -> bool {
+        self.level_of(literal) == 0
+    }
+
+    fn decide(&mut self, literal: Literal, level: i32, why: usize) -> Result<(), Stop> {
+        let place = package_of(literal) as usize;
+        if self.levels[place] != 0 {
+            return Err(Stop::Unclear("a package was decided twice".to_owned()));
+        }
+        self.levels[place] = if literal > 0 { level } else { -level };
+        self.queue.push((literal, why));
+        Ok(())
+    }
+
+    fn revert_last(&mut self) {
+        if let Some((literal, _)) = self.queue.pop() {
+            self.levels[package_of(literal) as usize] = 0;
+        }
+    }
+}
+
+/// A rule, and the two of its literals that are watched. It has of the rule what is looked at each time: memory that is
+/// far away is what following decisions takes most of its time for.
+struct Watch {
+    first: Literal,
+    second: Literal,
+    rule: u32,
+    literals: Literals,
+    /// At most one of the literals holds, and all of them are watched.
+    is_at_most_one: bool,
+}
+
+/// Which rules have to be looked at when a literal becomes false. The last added comes first, so lists are kept
+/// backwards.
+struct WatchGraph {
+    watches: Vec<Watch>,
+    /// By package, for its negative and its positive literal.
+    chains: Vec<[Vec<u32>; 2]>,
+}
+
+impl WatchGraph {
+    fn new(packages: usize) -> Self {
+        let mut chains = Vec::new();
+        chains.resize_with(packages + 1, Default::default);
+        Self {
+            watches: Vec::new(),
+            chains,
+        }
+    }
+
+    fn chain(&mut self, literal: Literal) -> &mut Vec<u32> {
+        &mut self.chains[package_of(literal) as usize][usize::from(literal > 0)]
+    }
+
+    fn insert(&mut self, number: usize, rules: &RuleSet, highest: Option<&Decisions>) {
+        let rule = &rules.rules[number];
+        let literals = rules.literals(rule);
+        if rule.is_assertion() {
+            return;
+        }
+        let short = |number: usize| u32::try_from(number).expect("fewer than 2^32 rules");
+        let mut watch = Watch {
+            first: literals[0],
+            second: literals[1],
+            rule: short(number),
+            literals: rule.literals,
+            is_at_most_one: rule.shape == Shape::AtMostOne,
+        };
+        if let Some(decisions) = highest
+            && literals.len() >= 3
+        {
+            let mut level = 0;
+            for literal in literals {
+                let own = decisions.level_of(*literal).abs();
+                if own > level {
+                    watch.second = *literal;
+                    level = own;
+                }
+            }
+        }
+        let place = short(self.watches.len());
+        if watch.is_at_most_one {
+            for literal in literals {
+                self.chain(*literal).push(place);
+            }
+        } else {
+            for literal in [watch.first, watch.second] {
+                self.chain(literal).push(place);
+            }
+        }
+        self.watches.push(watch);
+    }
+
+    /// Follows from a decision what else is decided; the rule that can't be met, if there is one.
+    fn propagate(
+        &mut self,
+        decided: Literal,
+        level: i32,
+        decisions: &mut Decisions,
+        rules: &RuleSet,
+    ) -> Result<Option<usize>, Stop> {
+        let literal = -decided;
+        let mut chain = std::mem::take(self.chain(literal));
+        let mut conflict = None;
+        let mut at = chain.len();
+        // What stays moves up behind what was looked at.
+        let mut kept = chain.len();
+        while at > 0 {
+            at -= 1;
+            let place = chain[at];
+            let watch = &mut self.watches[place as usize];
+            let number = watch.rule as usize;
+            if watch.is_at_most_one {
+                for other in rules.literals_at(watch.literals) {
+                    if *other == literal || decisions.satisfies(*other) {
+                        continue;
+                    }
+                    if decisions.conflicts(*other) {
+                        conflict = Some(number);
+                        break;
+                    }
+                    decisions.decide(*other, level, number)?;
+                }
+            } else {
+                let other = if watch.first == literal {
+                    watch.second
+                } else {
+                    watch.first
+                };
+                if !decisions.satisfies(other) {
+                    let literals = rules.literals_at(watch.literals);
+                    let alternative = literals
+                        .iter()
+                        .copied()
+                        .find(|one| *one != literal && *one != other && !decisions.conflicts(*one));
+                    if let Some(alternative) = alternative {
+                        if watch.first == literal {
+                            watch.first = alternative;
+                        } else {
+                            watch.second = alternative;
+                        }
+                        self.chain(alternative).push(place);
+                        continue;
+                    }
+                    if decisions.conflicts(other) {
+                        conflict = Some(number);
+                    } else {
+                        decisions.decide(other, level, number)?;
+                    }
+                }
+            }
+            kept -= 1;
+            chain[kept] = place;
+            if conflict.is_some() {
+                break;
+            }
+        }
+        chain.drain(at..kept);
+        *self.chain(literal) = chain;
+        Ok(conflict)
+    }
+}
+
+/// Candidates that were not taken, and the level at which they weren't.
+struct Branch {
+    literals: Vec<Option<Literal>>,
+    level: i32,
+}
+
+pub(super) struct Solver<'a, 'p> {
+    pool: &'a Numbered<'p>,
+    policy: &'a Policy,
+    rules: RuleSet,
+    fixed: HashSet<Number>,
+    decisions: Decisions,
+    graph: WatchGraph,
+    next: usize,
+    branches: Vec<Branch>,
+    /// What learned rules were learned from.
+    lessons: HashMap<usize, Vec<usize>>,
+    /// The rules that can't be met together, when that is known.
+    blamed: Vec<usize>,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl<'a, 'p> Solver<'a, 'p> {
+    pub fn new(
+        pool: &'a Numbered<'p>,
+        policy: &'a Policy,
+        rules: RuleSet,
+        fixed: HashSet<Number>,
+        is_cancelled: &'a dyn Fn() -> bool,
+    ) -> Self {
+        let count = pool.numbers().count();
+        let decisions = Decisions {
+            levels: vec![0; count + 1],
+            queue: Vec::new(),
+        };
+        Self {
+            pool,
+            policy,
+            rules,
+            fixed,
+            decisions,
+            graph: WatchGraph::new(count),
+            next: 0,
+            branches: Vec::new(),
+            lessons: HashMap::default(),
+            blamed: Vec::new(),
+            is_cancelled,
+        }
+    }
+
+    /// The packages that are installed, in the order in which that was decided.
+    pub fn solve(&mut self) -> Result<Vec<Number>, Stop> {
+        // As Composer iterates: by kind, then by age.
+        for kind in [Kind::Package, Kind::Request] {
+            for number in &self.rules.order {
+                let rule = &self.rules.rules[*number];
+                if rule.kind == kind {
+                    self.graph.insert(*number, &self.rules, None);
+                }
+            }
+        }
+        self.assert_facts()?;
+        self.run()?;
+        let decided = self.decisions.queue.iter();
+        Ok(decided
+            .filter(|(literal, _)| *literal > 0)
+            .map(|(literal, _)| package_of(*literal))
+            .collect())
+    }
+
+    /// Rules of one literal decide it.
+    fn assert_facts(&mut self) -> Result<(), Stop> {
+        for place in 0..self.rules.order.len() {
+            let number = self.rules.order[place];
+            let rule = &self.rules.rules[number];
+            if !rule.is_assertion() {
+                continue;
+            }
+            let literal = self.rules.literals(rule)[0];
+            if self.decisions.undecided(literal) {
+                self.decisions.decide(literal, 1, number)?;
+            } else if !self.decisions.satisfies(literal) {
+                return Err(self.unsolvable(number));
+            }
+        }
+        Ok(())
+    }
+
+    fn propagate(&mut self, level: i32) -> Result<Option<usize>, Stop> {
+        while let Some((literal, _)) = self.decisions.queue.get(self.next).copied() {
+            let conflict =
+                self.graph
+                    .propagate(literal, level, &mut self.decisions, &self.rules)?;
+            self.next += 1;
+            if conflict.is_some() {
+                return Ok(conflict);
+            }
+        }
+        Ok(None)
+    }
+
+    fn revert(&mut self, level: i32) {
+        while let Some((literal, _)) = self.decisions.queue.last() {
+            if self.decisions.undecided(*literal)
+                || self.decisions.level_of(*literal).abs() <= level
+            {
+                break;
+            }
+            self.decisions.revert_last();
+            self.next = self.decisions.queue.len();
+        }
+        while self
+            .branches
+            .last()
+            .is_some_and(|branch| branch.level >= level)
+        {
+            self.branches.pop();
+        }
+    }
+
+    /// Decides, and learns from what goes wrong until nothing does; the level that is reached.
+    fn set_propagate_learn(
+        &mut self,
+        level: i32,
+        literal: Literal,
+        why: usize,
+    ) -> Result<i32, Stop> {
+        if (self.is_cancelled)() {
+            return Err(Stop::Interrupted);
+        }
+        let mut level = level + 1;
+        self.decisions.decide(literal, level, why)?;
+        while let Some(conflict) = self.propagate(level)? {
+            if level == 1 {
+                return Err(self.unsolvable(conflict));
+            }
+            let mut lesson = Vec::new();
+            let (learned, new_level, literals) = self.analyze(level, conflict, &mut lesson)?;
+            if new_level <= 0 || new_level >= level {
+                return Err(Stop::Unclear(
+                    "the solver would go back to no level".to_owned(),
+                ));
+            }
+            level = new_level;
+            self.revert(level);
+            let number = self.rules.learn(literals);
+            self.lessons.insert(number, lesson);
+            self.graph
+                .insert(number, &self.rules, Some(&self.decisions));
+            self.decisions.decide(learned, level, number)?;
+        }
+        Ok(level)
+    }
+
+    /// What led to a conflict: a literal to be decided otherwise, the level to go back to, and the rule that says so.
+    /// The rules that were looked at go into `lesson`.
+    fn analyze(
+        &self,
+        level: i32,
+        conflict: usize,
+        lesson: &mut Vec<usize>,
+    ) -> Result<(Literal, i32, Vec<Literal>), Stop> {
+        let mut rule = conflict;
+        let mut rule_level = 1;
+        let (mut here, mut first_level) = (0_i64, 0_i64);
+        let mut seen: HashSet<Number> = HashSet::default();
+        let mut learned = None;
+        let mut others: Vec<Literal> = Vec::new();
+        let mut at = self.decisions.queue.len();
+        'rules: loop {
+            lesson.push(rule);
+            let current = &self.rules.rules[rule];
+            for literal in self.rules.literals(current) {
+                if current.shape == Shape::AtMostOne && self.decisions.undecided(*literal) {
+                    continue;
+                }
+                if self.decisions.satisfies(*literal) || !seen.insert(package_of(*literal)) {
+                    continue;
+                }
+                let own = self.decisions.level_of(*literal).abs();
+                if own == 1 {
+                    first_level += 1;
+                } else if own == level {
+                    here += 1;
+                } else {
+                    others.push(*literal);
+                    rule_level = rule_level.max(own);
+                }
+            }
+            let mut again = true;
+            while again {
+                again = false;
+                if here == 0 {
+                    first_level -= 1;
+                    if first_level == 0 {
+                        break 'rules;
+                    }
+                }
+                let literal = loop {
+                    let Some(before) = at.checked_sub(1) else {
+                        return Err(Stop::Unclear(
+                            "the solver found no cause of a conflict".to_owned(),
+                        ));
+                    };
+                    at = before;
+                    let (literal, _) = self.decisions.queue[at];
+                    if seen.contains(&package_of(literal)) {
+                        break literal;
+                    }
+                };
+                seen.remove(&package_of(literal));
+                let was_last = if here == 0 {
+                    false
+                } else {
+                    here -= 1;
+                    here == 0
+                };
+                if was_last {
+                    learned = Some(-literal);
+                    if first_level == 0 {
+                        break 'rules;
+                    }
+                    for other in &others {
+                        seen.remove(&package_of(*other));
+                    }
+                    first_level += 1;
+                    again = true;
+                } else {
+                    let reason = &self.rules.rules[self.decisions.queue[at].1];
+                    if reason.shape == Shape::AtMostOne {
+                        // Exactly one of its packages is installed.
+                        let cause = self.rules.literals(reason).iter().copied().find(|literal| {
+                            !seen.contains(&package_of(*literal))
+                                && self.decisions.satisfies(-*literal)
+                        });
+                        if let Some(cause) = cause {
+                            let own = self.decisions.level_of(cause).abs();
+                            if own == 1 {
+                                first_level += 1;
+                            } else if own == level {
+                                here += 1;
+                            } else {
+                                others.push(cause);
+                                rule_level = rule_level.max(own);
+                            }
+                            seen.insert(package_of(cause));
+                        }
+                        again = true;
+                    }
+                }
+            }
+            rule = self.decisions.queue[at].1;
+        }
+        let learned = learned.ok_or_else(|| {
+            Stop::Unclear("the solver found nothing to learn from a conflict".to_owned())
+        })?;
+        others.insert(0, learned);
+        Ok((learned, rule_level, others))
+    }
+
+    fn select_and_install(
+        &mut self,
+        level: i32,
+        queue: &[Literal],
+        rule: usize,
+    ) -> Result<i32, Stop> {
+        let candidates: Vec<Number> = queue.iter().map(|literal| package_of(*literal)).collect();
+        let selected = self
+            .policy
+            .select(self.pool, &candidates, self.rules.rules[rule].required);
+        let (first, rest) = selected
+            .split_first()
+            .ok_or_else(|| Stop::Unclear("nothing to choose from".to_owned()))?;
+        if !rest.is_empty() {
+            let literals = rest.iter().map(|number| Some(installed(*number))).collect();
+            self.branches.push(Branch { literals, level });
+        }
+        self.set_propagate_learn(level, installed(*first), rule)
+    }
+
+    /// `Solver::runSat()`.
+    fn run(&mut self) -> Result<(), Stop> {
+        let requests: Vec<usize> = self
+            .rules
+            .order
+            .iter()
+            .copied()
+            .filter(|rule| self.rules.rules[*rule].kind == Kind::Request)
+            .collect();
+        let mut level = 1;
+        let mut system_level = 2;
+        loop {
+            if level == 1
+                && let Some(conflict) = self.propagate(level)?
+            {
+                return Err(self.unsolvable(conflict));
+            }
+            if level < system_level {
+                let more = self.decide_requests(&requests, &mut level)?;
+                system_level = level + 1;
+                if more {
+                    continue;
+                }
+            }
+            if level < system_level {
+                system_level = level;
+            }
+            self.decide_rules(&mut level)?;
+            if level < system_level {
+                continue;
+            }
+            if self.minimize(&mut level)? {
+                continue;
+            }
+            return Ok(());
+        }
+    }
+
+    /// What the project requires itself; whether some of it is left because a decision was taken back.
+    fn decide_requests(&mut self, requests: &[usize], level: &mut i32) -> Result<bool, Stop> {
+        for (place, number) in requests.iter().enumerate() {
+            let literals = self.rules.literals_of(*number);
+            if literals
+                .iter()
+                .any(|literal| self.decisions.satisfies(*literal))
+            {
+                continue;
+            }
+            let mut queue: Vec<Literal> = literals
+                .iter()
+                .copied()
+                .filter(|one| *one > 0 && self.decisions.undecided(*one))
+                .collect();
+            let pruned: Vec<Literal> = queue
+                .iter()
+                .copied()
+                .filter(|literal| self.fixed.contains(&package_of(*literal)))
+                .collect();
+            if !pruned.is_empty() {
+                queue = pruned;
+            }
+            if queue.is_empty() {
+                continue;
+            }
+            let before = *level;
+            *level = self.select_and_install(*level, &queue, *number)?;
+            if *level <= before {
+                return Ok(place + 1 < requests.len());
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at all rules, again and again, until a whole round needs no decision.
+    fn decide_rules(&mut self, level: &mut i32) -> Result<(), Stop> {
+        let mut count = self.rules.order.len();
+        let (mut at, mut round) = (0, 0);
+        let mut queue: Vec<Literal> = Vec::new();
+        while round < count {
+            if at == count {
+                at = 0;
+            }
+            let number = self.rules.order[at];
+            at += 1;
+            round += 1;
+            let rule = &self.rules.rules[number];
+            queue.clear();
+            let mut open = true;
+            for literal in self.rules.literals(rule) {
+                let decided = self.decisions.level_of(*literal);
+                if *literal < 0 {
+                    if decided <= 0 {
+                        open = false;
+                        break;
+                    }
+                } else if decided > 0 {
+                    open = false;
+                    break;
+                } else if decided == 0 {
+                    queue.push(*literal);
+                }
+            }
+            if !open || queue.len() < 2 {
+                continue;
+            }
+            let candidates = std::mem::take(&mut queue);
+            *level = self.select_and_install(*level, &candidates, number)?;
+            count = self.rules.order.len();
+            round = 0;
+        }
+        Ok(())
+    }
+
+    /// Takes a choice back in favour of what is installed anyway. Whether there was one.
+    fn minimize(&mut self, level: &mut i32) -> Result<bool, Stop> {
+        let mut last = None;
+        for (place, branch) in self.branches.iter().enumerate().rev() {
+            for (offset, literal) in branch.literals.iter().enumerate() {
+                let Some(literal) = *literal else { continue };
+                if self.decisions.level_of(literal).abs() > branch.level + 1 {
+                    last = Some((literal, place, offset, branch.level));
+                }
+            }
+        }
+        let Some((literal, place, offset, branch_level)) = last else {
+            return Ok(false);
+        };
+        self.branches[place].literals[offset] = None;
+        *level = branch_level;
+        self.revert(branch_level);
+        let why = self.decisions.queue.last().map(|(_, why)| *why);
+        let why = why.ok_or_else(|| Stop::Unclear("nothing was decided".to_owned()))?;
+        *level = self.set_propagate_learn(*level, literal, why)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,54 @@
+//! Which rules are to blame when nothing is left to be decided otherwise: Composer's `Solver::analyzeUnsolvable()`.
+
+use super::super::Stop;
+use super::super::pool::Number;
+use super::super::rules::{Blamed, Kind, package_of};
+use super::Solver;
+use allegro_base::tables::HashSet;
+
+impl Solver<'_, '_> {
+    /// Finds out what led to a conflict that no decision can be taken back for.
+    pub(super) fn unsolvable(&mut self, conflict: usize) -> Stop {
+        let mut reasons = vec![conflict];
+        let mut seen: HashSet<Number> = HashSet::default();
+        self.note_unmet(conflict, &mut seen);
+        for (literal, why) in self.decisions.queue.iter().rev() {
+            if seen.contains(&package_of(*literal)) {
+                reasons.push(*why);
+                self.note_unmet(*why, &mut seen);
+            }
+        }
+        // What was learned stands for what it was learned from.
+        let mut known = HashSet::default();
+        while let Some(number) = reasons.pop() {
+            if !known.insert(number) {
+                continue;
+            }
+            match self.lessons.get(&number) {
+                Some(lesson) => reasons.extend(lesson),
+                None => self.blamed.push(number),
+            }
+        }
+        self.blamed.sort_unstable();
+        Stop::Unsolvable
+    }
+
+    fn note_unmet(&self, rule: usize, seen: &mut HashSet<Number>) {
+        let literals = self.rules.literals_of(rule).iter();
+        seen.extend(
+            literals
+                .filter(|literal| !self.decisions.satisfies(**literal))
+                .map(|literal| package_of(*literal)),
+        );
+    }
+
+    /// The rules that can't be met together, after [`Solver::solve`] has said so.
+    pub fn blamed(&self) -> Vec<Blamed<'_>> {
+        self.blamed
+            .iter()
+            .map(|number| &self.rules.rules[*number])
+            .filter(|rule| rule.kind != Kind::Learned)
+            .map(|rule| (rule, self.rules.literals(rule)))
+            .collect()
+    }
+}

@@ -1,0 +1,377 @@
+//! The search for a change that helps: one requirement after the other, then pairs, removal last.
+
+use indexmap::IndexSet;
+
+use super::super::request::{Problem, Reach, is_platform};
+use super::super::{Answer, Stop, attempt};
+use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
+use super::conflict::Conflict;
+use super::{Change, Kept};
+use allegro_semver::constraint::Terms;
+
+/// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
+pub(super) const MOST_TRIES: usize = 40;
+
+/// No more is tried when so many versions have come into question in all tries together: a try takes as long as there are
+/// versions to look at. It is what the largest project that is known (1,700 packages, 22,000 versions) needs for ten
+/// tries, in about the time in which Composer comes to its refusal; a project of 200 packages gets to [`MOST_TRIES`].
+const MOST_VERSIONS: usize = 220_000;
+
+/// So many pairs of requirements are tried, so that tries are left for what comes after them.
+const MOST_PAIRS: usize = 6;
+
+/// So many requirements are changed together: who has to change more needs more than a hint.
+const MOST_CHANGES: usize = 5;
+
+/// Tries changes of one problem.
+pub(super) struct Search<'a> {
+    pub problem: &'a Problem,
+    pub terms: Terms,
+    pub kept: Kept<'a>,
+    pub tried: usize,
+    /// Versions that came into question in the tries.
+    versions: usize,
+    /// What the last try that failed has met.
+    pub conflict: Option<Conflict>,
+    /// The project's requirements that took part in a conflict.
+    met: IndexSet<String>,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Search<'a> {
+    pub fn new(problem: &'a Problem, kept: Kept<'a>, is_cancelled: &'a dyn Fn() -> bool) -> Self {
+        Self {
+            problem,
+            terms: Terms::new(problem.dialect),
+            kept,
+            tried: 0,
+            versions: 0,
+            conflict: None,
+            met: IndexSet::new(),
+            is_cancelled,
+        }
+    }
+
+    /// Solves a problem with what was read before.
+    pub fn attempt(&mut self, problem: &Problem) -> Result<Answer, Stop> {
+        attempt(
+            problem,
+            &mut self.terms,
+            &mut self.kept,
+            self.is_cancelled,
+            &mut self.conflict,
+        )
+    }
+
+    /// The answer to a changed problem; `None` if it has no solution, or none that is certain.
+    fn solution(&mut self, problem: &Problem) -> Result<Option<Answer>, Stop> {
+        if (self.is_cancelled)() {
+            return Err(Stop::Interrupted);
+        }
+        if self.tried == MOST_TRIES || self.versions > MOST_VERSIONS {
+            return Ok(None);
+        }
+        self.tried += 1;
+        match self.attempt(problem) {
+            Ok(answer) => {
+                self.versions += answer.versions.0;
+                Ok(Some(answer))
+            }
+            Err(Stop::Interrupted) => Err(Stop::Interrupted),
+            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => {
+                let conflict = self.conflict.take().unwrap_or_default();
+                self.versions += conflict.versions;
+                self.met.extend(conflict.requires);
+                Ok(None)
+            }
+        }
+    }
+
+    fn with(&mut self, edits: &[Edit]) -> Result<Option<Answer>, Stop> {
+        match changes::changed(&mut self.terms, self.problem, edits) {
+            Some(problem) => self.solution(&problem),
+            None => Ok(None),
+        }
+    }
+
+    /// The smallest change that helps; empty if none was found.
+    pub fn change(&mut self, conflict: &Conflict) -> Result<Vec<Change>, Stop> {
+        if let Some(change) = self.other_run()? {
+            return Ok(vec![change]);
+        }
+        let units = Self::units(conflict);
+        let mut found = self.single(&units)?;
+        if found.is_none() {
+            found = self.added(conflict)?;
+        }
+        if found.is_some() {
+            return Ok(changes_of(found));
+        }
+        let mut removable = None;
+        for unit in &units {
+            if self.with(&unit.gone())?.is_some() {
+                removable = Some(unit.gone());
+                break;
+            }
+        }
+        let pairs = self.pairs(&units, conflict);
+        found = self.double(&pairs)?.or(removable);
+        if found.is_none() {
+            for unit in &pairs {
+                if self.with(&unit.gone())?.is_some() {
+                    found = Some(unit.gone());
+                    break;
+                }
+            }
+        }
+        if found.is_none() {
+            found = self.one_by_one(conflict)?;
+        }
+        Ok(changes_of(found))
+    }
+
+    fn pairs(&self, units: &[Unit], conflict: &Conflict) -> Vec<Unit> {
+        let mut others: IndexSet<&String> = conflict.requires.iter().collect();
+        others.extend(&self.met);
+        let mut pairs = Vec::new();
+        for (at, unit) in units.iter().enumerate() {
+            let later = |other: &str| !units[..=at].iter().any(|before| before.has(other));
+            for other in others.iter().filter(|other| later(other)) {
+                pairs.push(unit.with(other));
+            }
+        }
+        pairs.truncate(MOST_PAIRS);
+        pairs
+    }
+
+    /// Several problems that have nothing to do with each other: each is changed until the next one shows.
+    fn one_by_one(&mut self, conflict: &Conflict) -> Result<Option<Vec<Edit>>, Stop> {
+        let mut unit = Unit::default();
+        let mut next = conflict.requires.clone();
+        'problems: while unit.names.len() + unit.missing.len() < MOST_CHANGES {
+            for name in std::mem::take(&mut next) {
+                if unit.has(&name) {
+                    continue;
+                }
+                for with in [unit.with(&name), unit.without(&name)] {
+                    let edits = with.edits(|_| Some(To::Any(None))).unwrap_or_default();
+                    self.met.clear();
+                    if let Some(answer) = self.with(&edits)? {
+                        return self.exactly(&with, &answer);
+                    }
+                    if !self.met.is_empty() && !self.met.contains(&name) {
+                        unit = with;
+                        next = self.met.iter().cloned().collect();
+                        continue 'problems;
+                    }
+                }
+            }
+            break;
+        }
+        Ok(None)
+    }
+
+    /// Another way to call it, with composer.json as it is.
+    fn other_run(&mut self) -> Result<Option<Change>, Stop> {
+        let problem = self.problem;
+        let mut runs = Vec::new();
+        if !problem.temporary.is_empty() {
+            let mut other = problem.clone();
+            other.temporary.clear();
+            runs.push((Change::WithoutTemporary, other));
+        }
+        if !problem.allow.is_empty() {
+            let mut other = problem.clone();
+            if problem.reach < Reach::AllDependencies {
+                other.reach = Reach::AllDependencies;
+                runs.push((Change::AllDependencies, other.clone()));
+            }
+            other.allow.clear();
+            other.reach = Reach::Listed;
+            runs.push((Change::Everything, other));
+        }
+        for (change, other) in runs {
+            if self.solution(&other)?.is_some() {
+                return Ok(Some(change));
+            }
+        }
+        Ok(None)
+    }
+
+    fn units(conflict: &Conflict) -> Vec<Unit> {
+        let one = |name: &String| Unit::default().with(name);
+        if conflict.lacking.is_empty() {
+            return conflict.requires.iter().map(one).collect();
+        }
+        let mut unit = Unit::default();
+        for (name, unmet) in &conflict.lacking {
+            let place = if unmet.found || unmet.offer.is_some() || is_platform(name) {
+                &mut unit.names
+            } else {
+                &mut unit.missing
+            };
+            place.push(name.clone());
+        }
+        vec![unit]
+    }
+
+    fn written(&self, name: &str) -> Option<&str> {
+        let mut written = self.problem.written.iter();
+        let own = written.find(|(own, _)| own == name);
+        own.map(|(_, text)| text.as_str())
+    }
+
+    /// One requirement (or all that nothing meets): another constraint, then a lower stability, then both.
+    fn single(&mut self, units: &[Unit]) -> Result<Option<Vec<Edit>>, Stop> {
+        let units: Vec<&Unit> = units.iter().filter(|unit| !unit.names.is_empty()).collect();
+        let mut works = Vec::new();
+        for unit in &units {
+            let edits = unit.edits(|_| Some(To::Any(None))).unwrap_or_default();
+            if let Some(answer) = self.with(&edits)? {
+                let is_lower = !unit.names.iter().all(|name| self.is_raised(name, &answer));
+                works.push((is_lower, *unit, answer));
+            }
+        }
+        // What is newer is wanted rather than what is older.
+        works.sort_by_key(|(is_lower, _, _)| *is_lower);
+        for (_, unit, answer) in works {
+            if let Some(edits) = self.exactly(unit, &answer)? {
+                return Ok(Some(edits));
+            }
+        }
+        for unit in &units {
+            if let Some(edits) = self.less_stable(unit, false)? {
+                return Ok(Some(edits));
+            }
+        }
+        for unit in &units {
+            if let Some(edits) = self.less_stable(unit, true)? {
+                return Ok(Some(edits));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Two requirements.
+    fn double(&mut self, pairs: &[Unit]) -> Result<Option<Vec<Edit>>, Stop> {
+        for unit in pairs {
+            let edits = unit.edits(|_| Some(To::Any(None))).unwrap_or_default();
+            if let Some(answer) = self.with(&edits)?
+                && let Some(edits) = self.exactly(unit, &answer)?
+            {
+                return Ok(Some(edits));
+            }
+        }
+        for unit in pairs {
+            if let Some(edits) = self.less_stable(unit, true)? {
+                return Ok(Some(edits));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A package that dependencies want in a stability that the project doesn't take: it can be required for that alone.
+    fn added(&mut self, conflict: &Conflict) -> Result<Option<Vec<Edit>>, Stop> {
+        let wanted: Vec<String> = conflict
+            .statements
+            .iter()
+            .filter(|statement| statement.unmet.as_ref().is_some_and(|unmet| unmet.found))
+            .map(|statement| statement.target.clone())
+            .filter(|name| !is_platform(name) && self.written(name).is_none())
+            .collect();
+        for name in wanted {
+            let edits = |(level, word): (u8, &str)| {
+                vec![Edit::new(&name, To::Text(format!("*@{word}"), Some(level)))]
+            };
+            if self.with(&edits(LOWER[LOWER.len() - 1]))?.is_none() {
+                continue;
+            }
+            for lower in LOWER {
+                let edits = edits(lower);
+                if self.with(&edits)?.is_some() {
+                    return Ok(Some(edits));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lower stabilities, the next best first; `others`: of other versions too.
+    fn less_stable(&mut self, unit: &Unit, others: bool) -> Result<Option<Vec<Edit>>, Stop> {
+        if unit.names.iter().any(|name| is_platform(name)) {
+            return Ok(None);
+        }
+        let edits = |search: &Self, (level, word): (u8, &str)| {
+            unit.edits(|name| {
+                if others {
+                    return Some(To::Any(Some(level)));
+                }
+                let text = changes::with_stability(search.written(name)?, word)?;
+                Some(To::Text(text, Some(level)))
+            })
+        };
+        // The lowest first: if that doesn't help, nothing between does.
+        let Some(lowest) = edits(self, LOWER[LOWER.len() - 1]) else {
+            return Ok(None);
+        };
+        if self.with(&lowest)?.is_none() {
+            return Ok(None);
+        }
+        for lower in LOWER {
+            let Some(edits) = edits(self, lower) else {
+                continue;
+            };
+            let Some(answer) = self.with(&edits)? else {
+                continue;
+            };
+            if !others {
+                return Ok(Some(edits));
+            }
+            if let Some(edits) = self.exactly(unit, &answer)? {
+                return Ok(Some(edits));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What `composer require` would write for the versions of an answer, if that works.
+    fn exactly(&mut self, unit: &Unit, answer: &Answer) -> Result<Option<Vec<Edit>>, Stop> {
+        let edits = unit.edits(|name| Some(self.recommended(name, answer)));
+        let edits = edits.unwrap_or_default();
+        Ok(self.with(&edits)?.map(|_| edits))
+    }
+
+    fn recommended(&self, name: &str, answer: &Answer) -> To {
+        let (text, flag) = if let Some(chosen) = answer.packages.iter().find(|one| one.name == name)
+        {
+            changes::recommended(chosen)
+        } else {
+            let fixed = |name: &str| {
+                let mut fixed = self.problem.fixed.iter();
+                let own = fixed.find(|package| package.name == name);
+                own.map(|package| package.version.as_str())
+            };
+            let text = fixed(name).map_or("*".to_owned(), |version| {
+                changes::recommended_platform(name, version, fixed("php"))
+            });
+            (text, None)
+        };
+        To::Text(text, flag)
+    }
+
+    /// Whether a requirement is met by something newer than what it asks for.
+    fn is_raised(&mut self, name: &str, answer: &Answer) -> bool {
+        let mut requires = self.problem.requires.iter();
+        let own = requires.find(|(own, _)| own == name);
+        let Some(constraint) = own.and_then(|(_, given)| given.id(&mut self.terms)) else {
+            return false;
+        };
+        let chosen = answer.packages.iter().find(|one| one.name == name);
+        let (Some(chosen), Some(end)) = (chosen, self.terms.upper_end(constraint)) else {
+            return false;
+        };
+        let version = self.terms.version(&chosen.version);
+        let version = self.terms.version_of(version);
+        !version.is_branch() && version.compare(self.terms.version_of(end)).is_ge()
+    }
+}

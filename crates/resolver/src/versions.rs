@@ -1,0 +1,516 @@
+//! A metadata file taken apart: where in its text each version says what. Knows nothing of other files, so that many are
+//! taken apart at once.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::outline::Unclear;
+use allegro_base::tables::HashSet;
+use allegro_composer::json::PhpJson;
+
+/// Each version says what differs from the one before: the format of composer/metadata-minifier.
+const MINIFIED: &str = "composer/2.0";
+
+/// In such a file: the version doesn't have what the one before had.
+const UNSET: &str = "__unset";
+
+/// Keys of a document by which a repository has Composer print a message when it is downloaded.
+const MESSAGES: [&str; 4] = ["warning", "warnings", "info", "infos"];
+
+/// Tells whether Composer's `ArrayLoader` (2.2 to 2.11) takes such a value for a key. Of each version that a requirement
+/// allows it makes a package, chosen or not, and fails where it can't.
+fn is_fit(key: &str, value: &str) -> bool {
+    let kinds: &[u8] = match key {
+        "name" => b"\"",
+        "type" | "time" | "notification-url" | "installation-source" | "target-dir" => b"\"n",
+        "source" | "dist" => b"{n",
+        "bin" => b"\"{[n",
+        "autoload" | "autoload-dev" | "include-path" | "support" | "suggest" | "require-dev"
+        | "archive" | "php-ext" => b"{[n",
+        _ => return true,
+    };
+    let needs: &[&str] = match key {
+        "source" => &["\"type\"", "\"url\"", "\"reference\""],
+        "dist" => &["\"type\"", "\"url\""],
+        _ => &[],
+    };
+    let is_object = value.starts_with('{');
+    value
+        .bytes()
+        .next()
+        .is_some_and(|byte| kinds.contains(&byte))
+        && (!is_object || needs.iter().all(|need| value.contains(need)))
+        && (key != "suggest" || !is_object || links(value).is_ok())
+}
+
+/// Tells whether a value is [`UNSET`], be it written with escapes.
+fn is_unset(value: &str) -> bool {
+    match value
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
+        Some(text) if text.contains('\\') => {
+            serde_json::from_str::<String>(value).is_ok_and(|text| text == UNSET)
+        }
+        text => text == Some(UNSET),
+    }
+}
+
+/// A part of a file's text: where it begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32, NonZeroU32);
+
+/// A key and a value.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    key: Place,
+    value: Place,
+}
+
+/// What counts of a version when versions are chosen.
+pub const FIELDS: [&str; 9] = [
+    "version",
+    "version_normalized",
+    "require",
+    "conflict",
+    "replace",
+    "provide",
+    "extra",
+    "default-branch",
+    "type",
+];
+
+/// The values of [`FIELDS`] in one version.
+pub type Fields = [Option<Place>; FIELDS.len()];
+
+/// The versions of one package in one file, each with what it says, or says otherwise than the one before.
+#[derive(Debug)]
+pub struct Versions {
+    text: PhpJson,
+    said: Vec<Said>,
+    /// Where each version ends in `said`.
+    ends: Vec<u32>,
+    minified: bool,
+    /// What counts of each version, in full.
+    pub fields: Vec<Fields>,
+}
+
+impl Versions {
+    /// Takes a file apart; `None` if it doesn't know the package.
+    pub fn read(text: PhpJson, name: &str) -> Result<Option<Self>, Unclear> {
+        if u32::try_from(text.as_str().len()).is_err() {
+            return Err(Unclear("a file of more than 4 GiB".to_owned()));
+        }
+        let mut parts = Parts {
+            start: text.as_str().as_ptr() as usize,
+            name,
+            is_known: false,
+            is_minified: false,
+            said: Vec::new(),
+            ends: Vec::new(),
+        };
+        let mut json = serde_json::Deserializer::from_str(text.as_str());
+        json.deserialize_map(Whole(&mut parts))
+            .and_then(|()| json.end())
+            .map_err(unclear)?;
+        let Parts {
+            is_known,
+            is_minified,
+            said,
+            ends,
+            ..
+        } = parts;
+        let mut versions = Self {
+            text,
+            said,
+            ends,
+            minified: is_minified,
+            fields: Vec::new(),
+        };
+        versions.expand();
+        Ok(is_known.then_some(versions))
+    }
+
+    /// `MetadataMinifier::expand()`, for what counts.
+    fn expand(&mut self) {
+        let mut expanded = Vec::with_capacity(self.len());
+        let mut fields = Fields::default();
+        for version in 0..self.len() {
+            if !self.minified {
+                fields = Fields::default();
+            }
+            for said in self.said_of(version) {
+                let key = self.text(said.key);
+                if let Some(field) = FIELDS.iter().position(|field| *field == key) {
+                    let is_unset = self.minified && is_unset(self.text(said.value));
+                    fields[field] = (!is_unset).then_some(said.value);
+                }
+            }
+            expanded.push(fields);
+        }
+        self.fields = expanded;
+    }
+
+    /// How many versions there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Whether a version says only what differs from the one before.
+    pub fn is_minified(&self) -> bool {
+        self.minified
+    }
+
+    /// What a version says: keys, and values as they stand.
+    fn said_of(&self, version: usize) -> &[Said] {
+        let from = version
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
+        &self.said[from..self.ends[version] as usize]
+    }
+
+    /// A part of the text.
+    pub fn text(&self, place: Place) -> &str {
+        &self.text.as_str()[place.0 as usize..place.1.get() as usize]
+    }
+
+    /// What a part of the text stands for.
+    pub fn json(&self, place: Place) -> Result<Value, Unclear> {
+        serde_json::from_str(self.text(place)).map_err(unclear)
+    }
+
+    /// The same, if it is to be a text.
+    pub fn string(&self, place: Option<Place>) -> Result<Option<Cow<'_, str>>, Unclear> {
+        let Some(place) = place else { return Ok(None) };
+        let text = serde_json::from_str::<Text<'_>>(self.text(place)).map_err(unclear)?;
+        Ok(Some(text.0))
+    }
+
+    /// The same, if it is to be links: names and constraints in the order in which they are written.
+    pub fn links(&self, place: Option<Place>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
+        links(place.map_or("null", |place| self.text(place)))
+    }
+
+    /// Where a version's keys and values are in the text, from its first key to the end of its last value.
+    pub fn span(&self, version: usize) -> (u32, u32) {
+        let said = self.said_of(version);
+        match (said.first(), said.last()) {
+            // The quote before the first key belongs to it.
+            (Some(first), Some(last)) => (first.key.0 - 1, last.value.1.get()),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// Names and constraints of links in JSON, in the order in which they are written. An empty list is often `[]`.
+pub fn links(text: &str) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
+    let list = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if text == "null" || list.is_some_and(|list| list.trim_ascii().is_empty()) {
+        return Ok(Vec::new());
+    }
+    let links: Pairs<'_, Text<'_>> = serde_json::from_str(text).map_err(unclear)?;
+    let links = links.0.into_iter();
+    Ok(links
+        .map(|(name, constraint)| (name, constraint.0))
+        .collect())
+}
+
+/// A version as the repository would give it if the file weren't minified, from the parts of the text that say it:
+/// its own alone, or, if `is_minified`, those of all versions up to it.
+pub fn whole(parts: &[&str], is_minified: bool) -> Result<String, Unclear> {
+    let objects: Vec<String> = parts.iter().map(|part| format!("{{{part}}}")).collect();
+    let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
+    for object in &objects {
+        let said: Pairs<'_, &RawValue> = serde_json::from_str(object).map_err(unclear)?;
+        for (key, value) in said.0 {
+            let text = value.get();
+            let known = fields.iter().position(|(name, _)| *name == key);
+            match (known, is_minified && is_unset(text)) {
+                (Some(at), true) => {
+                    fields.remove(at);
+                }
+                (Some(at), false) => fields[at].1 = text,
+                (None, true) => {}
+                (None, false) => fields.push((key, text)),
+            }
+        }
+    }
+    let mut json = String::from("{");
+    for (at, (key, text)) in fields.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        json.push_str(&Value::from(&**key).to_string());
+        json.push(':');
+        json.push_str(text);
+    }
+    json.push('}');
+    Ok(json)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn unclear(error: serde_json::Error) -> Unclear {
+    Unclear(error.to_string())
+}
+
+/// A key and its value.
+type Pair<'a, V> = (Cow<'a, str>, V);
+
+/// An object, in the order in which it is written.
+struct Pairs<'a, V>(Vec<Pair<'a, V>>);
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Object<V> {
+            type Value = Pairs<'de, V>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    pairs.push((name.0, map.next_value()?));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
+/// What was found so far.
+struct Parts<'a> {
+    start: usize,
+    name: &'a str,
+    is_known: bool,
+    is_minified: bool,
+    said: Vec<Said>,
+    ends: Vec<u32>,
+}
+
+impl Parts<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the text is shorter than 4 GiB"
+    )]
+    fn place(&self, part: &str) -> Place {
+        let from = part.as_ptr() as usize - self.start;
+        let end = NonZeroU32::new((from + part.len()) as u32);
+        Place(from as u32, end.expect("a brace stands before it"))
+    }
+
+    /// PHP takes the last of several values of one key.
+    fn forget(&mut self) {
+        self.is_known = false;
+        self.said.clear();
+        self.ends.clear();
+    }
+}
+
+/// The whole document.
+struct Whole<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> Visitor<'de> for Whole<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
+                "packages" => map.next_value_seed(Packages(self.0))?,
+                "minified" => {
+                    let mark = map.next_value::<&RawValue>()?.get();
+                    // Slashes may be escaped.
+                    self.0.is_minified =
+                        serde_json::from_str::<String>(mark).is_ok_and(|mark| mark == MINIFIED);
+                }
+                key if MESSAGES.contains(&key) => {
+                    return Err(M::Error::custom("it has a message for the user"));
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value of `packages`: an object by name, or an empty list.
+struct Packages<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.forget();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("packages by name")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if key.0 == self.0.name {
+                map.next_value_seed(List(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The versions: a list, or an object whose keys don't count.
+struct List<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for List<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.forget();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("versions")
+    }
+
+    /// `null`: as if it weren't there.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
+        self.0.is_known = true;
+        while list.next_element_seed(One(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        self.0.is_known = true;
+        let mut keys = HashSet::default();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if !keys.insert(key.0) {
+                return Err(M::Error::custom("a version is there twice"));
+            }
+            map.next_value_seed(One(&mut *self.0))?;
+        }
+        Ok(())
+    }
+}
+
+/// One version.
+struct One<'p, 'a>(&'p mut Parts<'a>);
+
+impl<'de> DeserializeSeed<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a version")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let parts = self.0;
+        let mut keys: HashSet<&str> = HashSet::default();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            // Kept as a place in the text, which has no place for what escapes stand for.
+            let Cow::Borrowed(key) = key.0 else {
+                return Err(M::Error::custom("a key of a version with escapes"));
+            };
+            // PHP has it in the place of the first, with the value of the last.
+            if !keys.insert(key) {
+                return Err(M::Error::custom("a version says something twice"));
+            }
+            let value = map.next_value::<&RawValue>()?;
+            let is_unset = is_unset(value.get());
+            // There is nothing before the first version that it could be without.
+            if is_unset && (parts.ends.is_empty() || key == "name") {
+                return Err(M::Error::custom(
+                    "a version unsets what it doesn't have, or its name",
+                ));
+            }
+            if !is_unset && !is_fit(key, value.get()) {
+                return Err(M::Error::custom(format!(
+                    "no package can have such a {key}"
+                )));
+            }
+            let said = Said {
+                key: parts.place(key),
+                value: parts.place(value.get()),
+            };
+            parts.said.push(said);
+        }
+        let end = u32::try_from(parts.said.len()).map_err(M::Error::custom)?;
+        parts.ends.push(end);
+        Ok(())
+    }
+}
+
+/// A text, copied only where it is written with escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Words)
+    }
+}

@@ -1,0 +1,547 @@
+//! One file's content as an inode of the store.
+//!
+//! A hard link shows the blob's own inode, so a blob carries the mode and the modification time that the
+//! file shall have: the same content with another mode or time is another blob
+//! (`<digest>-644-1700000000`). A file that gets the time of its installation is never linked; its blob is
+//! named `<digest>-644-now`. Where files can share blocks, a content is stored once, without mode and time
+//! (`contents-v2`), and blobs are made of it only where hard links are asked for.
+//!
+//! Size, mode and time together are the blob's seal. A blob is written with mode 0200 and gets its mode
+//! last, so a torn one has no seal, and an edit through a hard link breaks it. The seal is looked at each
+//! time a file is made from the blob.
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, futimens, statat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Store;
+use super::layout::Bucket;
+use allegro_archive::FileTime;
+use allegro_base::error::{Result, in_store};
+use allegro_base::fs::timestamps;
+use allegro_base::fs::{inode_clock, rename_over};
+use allegro_base::hex::{hex, push_hex, unhex};
+use allegro_base::progress;
+
+/// SHA-256 of a file's content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// Returns the digest of a content.
+    pub fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0))
+    }
+}
+
+/// The modification time of inodes whose file's time is not known before it is made: 2001-09-09.
+const SEAL_TIME: i64 = 1_000_000_000;
+
+/// The mode of a blob that is being written.
+const UNFINISHED: u32 = 0o200;
+
+/// A regular file as it is to be in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Of its content.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Modification time.
+    pub time: FileTime,
+}
+
+/// The bucket that an inode of the store is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shelf {
+    Blobs,
+    Contents,
+}
+
+/// An inode of the store: its place and its seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    shelf: Shelf,
+    /// Below the bucket: `ab/cdef…-644-1700000000`.
+    name: String,
+    digest: Digest,
+    size: u64,
+    /// `None`: readable, and nothing else; which classes of users may read depends on who wrote it.
+    mode: Option<u32>,
+    seconds: i64,
+}
+
+/// What `stat` says of a sound blob beside its seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The owner.
+    pub user: u32,
+    /// The group.
+    pub group: u32,
+    /// How many names the inode has.
+    pub links: u64,
+    /// Change time in nanoseconds since 1970.
+    pub changed: i64,
+}
+
+impl Facts {
+    /// Whether the inode was changed moments ago.
+    fn is_recent(&self) -> bool {
+        const MOMENTS: u64 = 5_000_000_000;
+        inode_clock().abs_diff(self.changed) <= MOMENTS
+    }
+}
+
+/// What the cheap check says of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlobState {
+    /// The seal is whole.
+    Sealed(Facts),
+    /// There is nothing of that name.
+    Missing,
+    /// A regular file without a whole seal: torn by a crash, changed through a hard link, or copied by a
+    /// tool that keeps no times.
+    Unsealed(Facts),
+    /// Something else than a regular file.
+    Odd,
+}
+
+impl Blob {
+    /// Returns the name below the bucket.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the digest of the content.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn of(file: &FileSpec) -> Self {
+        let mut name = content_name(&file.digest, 24);
+        // Writing into a string can't fail.
+        let _ = match file.time {
+            FileTime::Now => write!(name, "-{:o}-now", file.mode),
+            FileTime::At(seconds) => write!(name, "-{:o}-{seconds}", file.mode),
+        };
+        Self {
+            shelf: Shelf::Blobs,
+            name,
+            digest: file.digest,
+            size: file.size,
+            mode: Some(file.mode),
+            seconds: match file.time {
+                FileTime::Now => SEAL_TIME,
+                FileTime::At(seconds) => seconds,
+            },
+        }
+    }
+
+    fn content(digest: &Digest, size: u64) -> Self {
+        Self {
+            shelf: Shelf::Contents,
+            name: content_name(digest, 0),
+            digest: *digest,
+            size,
+            mode: None,
+            seconds: SEAL_TIME,
+        }
+    }
+
+    /// Reads a blob's name, the shard included; `None` if it isn't one.
+    fn parse(name: &str, size: u64) -> Option<Self> {
+        let (shard, rest) = name.split_once('/')?;
+        let mut parts = rest.splitn(3, '-');
+        let digest = unhex(&format!("{shard}{}", parts.next()?))?;
+        let digest = Digest(digest.try_into().ok()?);
+        let blob = match (parts.next(), parts.next()) {
+            (None, _) => Self::content(&digest, size),
+            (Some(mode), Some(time)) => Self::of(&FileSpec {
+                digest,
+                size,
+                mode: u32::from_str_radix(mode, 8).ok()?,
+                time: if time == "now" {
+                    FileTime::Now
+                } else {
+                    FileTime::At(time.parse().ok()?)
+                },
+            }),
+            _ => return None,
+        };
+        (blob.name == name).then_some(blob)
+    }
+
+    /// Whether the blob's inode may be linked as this file: a file that gets the time of its installation
+    /// needs an inode of its own.
+    pub fn can_be_linked(&self) -> bool {
+        self.shelf == Shelf::Blobs && !self.name.ends_with("-now")
+    }
+}
+
+fn content_name(digest: &Digest, more: usize) -> String {
+    let mut name = String::with_capacity(2 * digest.0.len() + 1 + more);
+    push_hex(&mut name, &digest.0[..1]);
+    name.push('/');
+    push_hex(&mut name, &digest.0[1..]);
+    name
+}
+
+impl Store {
+    fn bucket(&self, shelf: Shelf) -> &Bucket {
+        match shelf {
+            Shelf::Blobs => &self.blobs,
+            Shelf::Contents => &self.contents,
+        }
+    }
+
+    /// Returns the blob whose inode can be linked as the file.
+    pub fn linkable(&self, file: &FileSpec) -> Blob {
+        Blob::of(file)
+    }
+
+    /// Returns the inode that holds the file's content for reading: the one that [`Self::ensure`] makes.
+    pub fn stored(&self, file: &FileSpec) -> Blob {
+        if self.keeps_contents() {
+            Blob::content(&file.digest, file.size)
+        } else {
+            Blob::of(file)
+        }
+    }
+
+    /// Returns the directory that a blob's name is relative to.
+    pub fn directory(&self, blob: &Blob) -> BorrowedFd<'_> {
+        self.bucket(blob.shelf).dir()
+    }
+
+    /// Returns where a blob is.
+    pub fn path(&self, blob: &Blob) -> PathBuf {
+        self.bucket(blob.shelf).path.join(&blob.name)
+    }
+
+    /// Looks at a blob: one `stat`.
+    pub fn state(&self, blob: &Blob) -> BlobState {
+        self.look(blob).0
+    }
+
+    /// Looks at a blob; also whether somebody may be writing it at this moment.
+    fn look(&self, blob: &Blob) -> (BlobState, bool) {
+        self.bucket(blob.shelf).check_shard(blob.digest.0[0]);
+        let stat = match statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // A shard that is something else than a directory.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return (BlobState::Missing, false),
+            Err(_) => return (BlobState::Odd, false),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return (BlobState::Odd, false);
+        }
+        #[allow(
+            clippy::unnecessary_cast,
+            clippy::cast_sign_loss,
+            clippy::cast_possible_wrap,
+            reason = "the fields' types differ between systems"
+        )]
+        let facts = Facts {
+            user: stat.st_uid,
+            group: stat.st_gid,
+            links: stat.st_nlink as u64,
+            changed: (stat.st_ctime as i64)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(stat.st_ctime_nsec as i64),
+        };
+        let bits = stat.st_mode & 0o7777;
+        let has_mode = match blob.mode {
+            Some(mode) => bits == mode,
+            None => bits & 0o400 != 0 && bits & !0o444 == 0,
+        };
+        if has_mode
+            && u64::try_from(stat.st_size) == Ok(blob.size)
+            && stat.st_mtime == blob.seconds
+            && stat.st_mtime_nsec == 0
+        {
+            (BlobState::Sealed(facts), false)
+        } else {
+            (BlobState::Unsealed(facts), bits == UNFINISHED)
+        }
+    }
+
+    /// Looks at a blob as [`Self::state`] does, but waits for one that somebody seems to be writing.
+    ///
+    /// Such a blob looks like one that was torn a moment ago. It is taken as that when it stays so for longer
+    /// than writing it can take.
+    pub fn settled_state(&self, blob: &Blob) -> BlobState {
+        let mut until = None;
+        loop {
+            let (state, is_unfinished) = self.look(blob);
+            let is_being_written =
+                is_unfinished && matches!(state, BlobState::Unsealed(facts) if facts.is_recent());
+            if !is_being_written {
+                return state;
+            }
+            let now = Instant::now();
+            let until = *until.get_or_insert_with(|| now + writing_time(blob.size));
+            if now >= until {
+                return state;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Makes sure that a file's content is in the store; `content` is all of it.
+    pub fn ensure(&self, file: &FileSpec, content: &[u8]) -> Result<()> {
+        self.ensure_with(&self.stored(file), |target| target.write_all(content))
+    }
+
+    /// Makes sure that a file's content is in the store; `source` is read and left alone.
+    pub fn ensure_from(&self, file: &FileSpec, source: &Path) -> Result<()> {
+        self.ensure_with(&self.stored(file), |target| {
+            io::copy(&mut File::open(source)?, target).map(drop)
+        })
+    }
+
+    fn ensure_with(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
+        let path = self.path(blob);
+        let bucket = self.bucket(blob.shelf);
+        bucket.check_shard(blob.digest.0[0]);
+        // Made without a look before: on a filling store nearly all are new.
+        match self.write_new(&path, blob, &fill) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let trusted = |facts: Facts| self.trusts(facts.user);
+                if matches!(self.state(blob), BlobState::Sealed(facts) if trusted(facts)) {
+                    return Ok(());
+                }
+            }
+            Err(error) if is_shard_missing(&error) => {
+                // Part of the store was deleted by hand.
+                bucket
+                    .make_shard(blob.digest.0[0])
+                    .map_err(in_store("creating the shard of", &path))?;
+            }
+            Err(error) => return Err(in_store("writing", &path)(error)),
+        }
+        // Torn, edited, or being written by another process at this moment: ours takes its place.
+        // The other process goes on writing to an inode without a name and finds ours when it links.
+        self.replace(blob, fill)
+    }
+
+    /// Gives a blob a new inode.
+    fn replace(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
+        let path = self.path(blob);
+        let temporary = self.temporary();
+        self.write_new(&temporary, blob, fill)
+            .and_then(|()| rename_over(&temporary, &path))
+            .map_err(|error| {
+                let _ = fs::remove_file(&temporary);
+                in_store("writing", &path)(error)
+            })
+    }
+
+    /// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).
+    fn write_new(
+        &self,
+        path: &Path,
+        blob: &Blob,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(UNFINISHED)
+            .open(path)?;
+        let result = fill(&mut file).and_then(|()| self.seal(&file, blob));
+        if result.is_err() {
+            // A full disk: nothing half-written is left behind.
+            let _ = fs::remove_file(path);
+        }
+        result
+    }
+
+    /// Sets time and mode of a complete file, the mode last.
+    fn seal(&self, file: &File, blob: &Blob) -> io::Result<()> {
+        futimens(file, &timestamps(blob.seconds))?;
+        let mode = blob.mode.unwrap_or_else(|| self.content_mode());
+        fchmod(file, Mode::from_raw_mode(mode))?;
+        Ok(())
+    }
+
+    /// Opens a blob for reading; it is a regular file.
+    pub fn open_blob(&self, blob: &Blob) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = rustix::fs::openat(self.directory(blob), &*blob.name, flags, Mode::empty())?;
+        Ok(File::from(file))
+    }
+
+    /// Reads a blob and says whether its content is what its name says.
+    ///
+    /// # Errors
+    /// [`allegro_base::error::Error::Store`] if it can't be read, by this user for example.
+    pub fn has_content(&self, blob: &Blob) -> Result<bool> {
+        let read = || -> io::Result<bool> {
+            copy_hashed(&mut self.open_blob(blob)?, &mut io::sink(), &blob.digest)
+        };
+        match read() {
+            // Another process has taken it away.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map_err(in_store("reading", &self.path(blob))),
+        }
+    }
+
+    /// Makes a blob that can be linked from another inode of the same content, if there is a sound one.
+    ///
+    /// Lists a shard where contents are not kept: only asked when a project is installed under another umask
+    /// or time zone for the first time.
+    pub fn ensure_linkable(&self, blob: &Blob) -> Result<bool> {
+        let Some(source) = self.sibling(blob) else {
+            return Ok(false);
+        };
+        self.make_from(blob, &source)
+    }
+
+    /// Makes a blob from another inode of the same content, which is read and checked.
+    fn make_from(&self, blob: &Blob, source: &Blob) -> Result<bool> {
+        let temporary = self.temporary();
+        let Ok(mut from) = self.open_blob(source) else {
+            // Gone meanwhile, or not readable by this user.
+            return Ok(false);
+        };
+        let result = (|| -> io::Result<bool> {
+            if self.keeps_contents() && self.has_content(source).unwrap_or(false) {
+                reflink_copy::reflink(self.path(source), &temporary)?;
+                let file = File::open(&temporary)?;
+                self.seal(&file, blob)?;
+            } else {
+                let mut is_right = false;
+                self.write_new(&temporary, blob, |target| {
+                    is_right = copy_hashed(&mut from, target, &blob.digest)?;
+                    Ok(())
+                })?;
+                if !is_right {
+                    return Ok(false);
+                }
+            }
+            let path = self.path(blob);
+            match rename_over(&temporary, &path) {
+                Err(error) if is_shard_missing(&error) => {
+                    self.bucket(blob.shelf).make_shard(blob.digest.0[0])?;
+                    rename_over(&temporary, &path)?;
+                }
+                result => result?,
+            }
+            Ok(true)
+        })();
+        if !matches!(result, Ok(true)) {
+            let _ = fs::remove_file(&temporary);
+        }
+        result.map_err(in_store("writing", &self.path(blob)))
+    }
+
+    /// Gives a blob a new inode of the same content, mode and time, owned by the running user: for one that
+    /// has as many links as the file system allows, or another owner. `false`: its content is not sound.
+    pub fn renew(&self, blob: &Blob) -> Result<bool> {
+        self.make_from(blob, blob)
+    }
+
+    /// Puts the seal of a blob back whose content is known to be right.
+    ///
+    /// Only where the inode has no other name, because mode and time are those of all names.
+    pub fn reseal(&self, blob: &Blob) -> io::Result<()> {
+        self.seal(&self.open_blob(blob)?, blob)
+    }
+
+    /// Puts a damaged blob out of the way, so that it is linked nowhere else.
+    pub fn quarantine_blob(&self, blob: &Blob) -> Result<()> {
+        let path = self.path(blob);
+        let name = blob.name.replace('/', "");
+        match fs::rename(&path, self.quarantine(&name)) {
+            Ok(()) => Ok(()),
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(in_store("moving to quarantine", &path)(error)),
+        }
+    }
+
+    /// Returns another inode of the same content with a whole seal, or the content itself.
+    pub fn sibling(&self, blob: &Blob) -> Option<Blob> {
+        let content = Blob::content(&blob.digest, blob.size);
+        let is_sealed = |blob: &Blob| matches!(self.state(blob), BlobState::Sealed(_));
+        if blob.shelf != Shelf::Contents && is_sealed(&content) {
+            return Some(content);
+        }
+        let (shard, rest) = content.name.split_once('/')?;
+        for entry in fs::read_dir(self.blobs.path.join(shard)).ok()?.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| name.starts_with(rest)) else {
+                continue;
+            };
+            if let Some(other) = Blob::parse(&format!("{shard}/{name}"), blob.size)
+                && other != *blob
+                && is_sealed(&other)
+            {
+                return Some(other);
+            }
+        }
+        None
+    }
+
+    /// Returns the blob that a path below one of the buckets names, with the size that it has.
+    pub(super) fn blob_at(&self, path: &Path) -> Option<Blob> {
+        let size = fs::symlink_metadata(path).ok()?.len();
+        let (shelf, bucket) = [Shelf::Blobs, Shelf::Contents]
+            .into_iter()
+            .map(|shelf| (shelf, self.bucket(shelf)))
+            .find(|(_, bucket)| path.starts_with(&bucket.path))?;
+        let name = path.strip_prefix(&bucket.path).ok()?.to_str()?;
+        Blob::parse(name, size).filter(|blob| blob.shelf == shelf)
+    }
+}
+
+fn is_shard_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The time that writing a blob may take on a busy machine with a slow disk.
+fn writing_time(size: u64) -> Duration {
+    Duration::from_millis(2_000 + size / 20_000)
+}
+
+/// Copies bytes and says whether they have this digest.
+pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write, digest: &Digest) -> io::Result<bool> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(<[u8; 32]>::from(hasher.finalize()) == digest.0),
+            Ok(count) => {
+                progress::step();
+                hasher.update(&buffer[..count]);
+                to.write_all(&buffer[..count])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

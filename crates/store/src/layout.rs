@@ -1,0 +1,679 @@
+//! Where things are in the store, who may write it, and the lock on it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{
+    Access, AtFlags, FileType, FlockOperation, Mode, OFlags, accessat, fchmod, flock, fstat,
+    fstatfs, futimens, statat,
+};
+use rustix::io::Errno;
+
+use allegro_base::error::{Error, Result, in_store};
+use allegro_base::fs::timestamps;
+use allegro_base::fs::{
+    has_default_acl, inode_clock, make_directories, move_aside, move_odd_aside, owner_is_alive,
+    put, read_regular, remove_all, unique,
+};
+
+/// The layout that this version reads and writes. A bucket whose format changes gets another number in
+/// its name; this number changes only when the buckets themselves are arranged anew.
+pub const LAYOUT: u32 = 1;
+
+const BLOBS: &str = "blobs-v2";
+const CONTENTS: &str = "contents-v2";
+pub(super) const MANIFESTS: &str = "manifests-v2";
+pub(super) const QUARANTINE: &str = "quarantine";
+
+/// Buckets of former versions, see [`Store::retire_former_buckets`].
+const FORMER: [&str; 6] = [
+    "blobs-v1",
+    "manifests-v1",
+    "classes-v1",
+    "roots-v1",
+    "autoload-v1",
+    "metadata-v1",
+];
+
+/// A former version that has written nothing for so long is taken as gone from the machine.
+const FORMER_REST: Duration = Duration::from_hours(7 * 24);
+
+/// Quarantined blobs are kept so long for a look.
+const QUARANTINE_REST: Duration = Duration::from_hours(30 * 24);
+
+/// How long a run waits for a lock that another process holds.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// See <https://bford.info/cachedir/>: backup tools skip directories marked so.
+const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
+# This directory holds the package store of Allegro. It may be deleted at any time\n\
+# when no install is running; the next install fills it again.\n";
+
+/// A directory of the store with 256 shards, and a handle that paths are relative to.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    pub(super) path: PathBuf,
+    pub(super) dir: OwnedFd,
+    /// Shards that were looked at: they are directories.
+    shards: [AtomicBool; 256],
+}
+
+/// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the place"
+)]
+pub struct Store {
+    root: PathBuf,
+    pub(super) blobs: Bucket,
+    /// Contents without mode and time; see [`Self::keeps_contents`].
+    pub(super) contents: Bucket,
+    keeps_contents: bool,
+    is_overlay: bool,
+    /// Default ACLs below the store end up on blobs.
+    gives_acl: bool,
+    is_writable: bool,
+    owner: u32,
+    user: u32,
+    group: u32,
+    content_mode: u32,
+    /// Holds the lock until dropped.
+    lock: Option<File>,
+}
+
+/// Is asked again and again, with the time since the first time, whether to go on waiting for a lock.
+pub type Patience<'a> = &'a dyn Fn(Duration) -> bool;
+
+impl Store {
+    /// Opens the store at `root` for a run, making it if it isn't there.
+    ///
+    /// # Errors
+    /// [`Error::StoreLayout`] if a newer Allegro made it; [`Error::Store`] if it can neither be read nor
+    /// made, or if another process holds its lock for long.
+    pub fn open(root: &Path) -> Result<Self> {
+        Self::open_patiently(root, &|waited| waited < PATIENCE)
+    }
+
+    /// Opens the store as [`Self::open`] does, but waits for a lock no longer than `patience` says.
+    pub fn open_patiently(root: &Path, patience: Patience<'_>) -> Result<Self> {
+        let layout = root.join("layout");
+        match found_layout(&layout)? {
+            Some(found) if found > LAYOUT => {
+                return Err(Error::StoreLayout {
+                    path: root.to_owned(),
+                    found,
+                    known: LAYOUT,
+                });
+            }
+            Some(_) => {}
+            None => Self::create(root, &layout)?,
+        }
+        let lock = lock(root, patience)?;
+        let metadata = fs::metadata(root).map_err(in_store("reading", root))?;
+        let user = rustix::process::geteuid().as_raw();
+        let is_writable = lock.is_some() && is_writable(root);
+        let blobs = open_bucket(root, BLOBS)?;
+        let contents = open_bucket(root, CONTENTS)?;
+        let facts =
+            fstat(&blobs.dir).map_err(|error| in_store("reading", &blobs.path)(error.into()))?;
+        // A new file has the group of a directory that has the set-group-ID bit (open(2)).
+        let group = if facts.st_mode & 0o2000 == 0 {
+            rustix::process::getegid().as_raw()
+        } else {
+            facts.st_gid
+        };
+        let mut store = Self {
+            root: root.to_owned(),
+            keeps_contents: false,
+            is_overlay: file_system(&blobs.dir) == Some(OVERLAYFS),
+            gives_acl: has_default_acl(&blobs.path),
+            is_writable,
+            owner: metadata.uid(),
+            content_mode: metadata.mode() & 0o444 | 0o400,
+            user,
+            group,
+            blobs,
+            contents,
+            lock,
+        };
+        store.keeps_contents = store.can_share_blocks();
+        Ok(store)
+    }
+
+    /// Opens the store as [`Self::open`] does, but doesn't wait: for those who can do without.
+    pub fn open_at_once(root: &Path) -> Result<Self> {
+        Self::open_patiently(root, &|_| false)
+    }
+
+    fn create(root: &Path, layout: &Path) -> Result<()> {
+        for bucket in [BLOBS, CONTENTS, MANIFESTS] {
+            create_bucket(root, bucket)?;
+        }
+        let tag = "CACHEDIR.TAG";
+        put(root, tag, CACHEDIR_TAG).map_err(in_store("writing", &root.join(tag)))?;
+        // Last: a store without this file is taken as not made yet.
+        put(root, "layout", format!("{LAYOUT}\n").as_bytes()).map_err(in_store("writing", layout))
+    }
+
+    /// Returns the store's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns whether each content is stored once, because the file system lets files share blocks.
+    /// Elsewhere there is a blob for each content, mode and time.
+    pub fn keeps_contents(&self) -> bool {
+        self.keeps_contents
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_keeps_contents(&mut self, keeps: bool) {
+        self.keeps_contents = keeps;
+    }
+
+    /// Returns whether the store lies on overlayfs, where a hard link to a file of a lower layer copies it.
+    pub fn is_overlay(&self) -> bool {
+        self.is_overlay
+    }
+
+    /// Returns whether new blobs get an ACL from the store's directories.
+    pub fn gives_acl(&self) -> bool {
+        self.gives_acl
+    }
+
+    /// Returns whether this process may add to the store.
+    pub fn is_writable(&self) -> bool {
+        self.is_writable
+    }
+
+    /// Returns the user and group that a blob has when this process writes it.
+    pub fn new_owner(&self) -> (u32, u32) {
+        (self.user, self.group)
+    }
+
+    /// Returns whether a blob of this user may be believed without reading it: it belongs to the store's
+    /// owner, to the running user or to root. Whoever else owns it could have changed it without a trace.
+    pub fn trusts(&self, user: u32) -> bool {
+        user == self.owner || user == self.user || user == ROOT
+    }
+
+    /// Returns whether this process may replace a blob of this user.
+    pub fn may_renew(&self, user: u32) -> bool {
+        self.is_writable && (self.user == self.owner || self.user == user)
+    }
+
+    /// Returns the mode of contents: who may read the store may read them, and nobody writes them.
+    pub(super) fn content_mode(&self) -> u32 {
+        self.content_mode
+    }
+
+    /// Finds out whether the store's file system keeps modes and times, which tell sound blobs from others.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it doesn't.
+    pub fn check_file_system(&self) -> Result<()> {
+        if !self.is_writable {
+            return Ok(());
+        }
+        let path = self.temporary();
+        let result = (|| -> io::Result<bool> {
+            let file = File::create_new(&path)?;
+            fchmod(&file, Mode::from_raw_mode(0o604))?;
+            futimens(&file, &timestamps(1_000_000_001))?;
+            let facts = fstat(&file)?;
+            Ok(facts.st_mode & 0o7777 == 0o604 && facts.st_mtime == 1_000_000_001)
+        })();
+        let _ = fs::remove_file(&path);
+        match result {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(in_store("keeping modes and times of files", &self.root)(
+                io::ErrorKind::Unsupported.into(),
+            )),
+            // What is in a full store can be used all the same.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(in_store("keeping modes and times of files", &self.root)(
+                error,
+            )),
+        }
+    }
+
+    /// Whether two files of the store can share blocks. Asked once, and noted with the file system's type.
+    fn can_share_blocks(&self) -> bool {
+        let kind = file_system(&self.blobs.dir).unwrap_or_default();
+        let noted = |can: bool| format!("{kind:x} {}\n", u8::from(can)).into_bytes();
+        let known = read_regular(&self.root.join("reflink")).ok().flatten();
+        if let Some(can) = [true, false]
+            .into_iter()
+            .find(|&can| known.as_ref() == Some(&noted(can)))
+        {
+            return can;
+        }
+        if !self.is_writable {
+            return false;
+        }
+        let [one, other] = [self.temporary(), self.temporary()];
+        let can =
+            fs::write(&one, [b'x'; 4096]).is_ok() && reflink_copy::reflink(&one, &other).is_ok();
+        let _ = (fs::remove_file(&one), fs::remove_file(&other));
+        let _ = put(&self.root, "reflink", &noted(can));
+        can
+    }
+
+    pub(super) fn manifests(&self) -> PathBuf {
+        self.root.join(MANIFESTS)
+    }
+
+    /// Returns a new name below `tmp/`; nothing is created.
+    pub fn temporary(&self) -> PathBuf {
+        self.root.join("tmp").join(unique())
+    }
+
+    pub(super) fn quarantine(&self, name: &str) -> PathBuf {
+        self.root
+            .join(QUARANTINE)
+            .join(format!("{name}.{}", unique()))
+    }
+
+    /// Removes what killed processes left in `tmp/`, and blobs that have been in quarantine for long.
+    /// Failures don't matter.
+    pub fn sweep(&self) {
+        for entry in entries(&self.root.join("tmp")) {
+            if !owner_is_alive(&entry.file_name().to_string_lossy()) {
+                let _ = remove_all(&entry.path());
+            }
+        }
+        for entry in entries(&self.root.join(QUARANTINE)) {
+            // The move into quarantine changes the change time.
+            let changed = entry.metadata().map(|facts| facts.ctime());
+            let is_old = changed.is_ok_and(|then| {
+                let rest = i64::try_from(QUARANTINE_REST.as_secs()).unwrap_or(i64::MAX);
+                (inode_clock() / 1_000_000_000).saturating_sub(then) > rest
+            });
+            if is_old {
+                let _ = remove_all(&entry.path());
+            }
+        }
+    }
+
+    /// Removes buckets of former versions, as far as `budget` allows, once no former version has written
+    /// anything for a while. One that comes back all the same fills them again.
+    pub fn retire_former_buckets(&self, budget: Duration) {
+        let until = Instant::now() + budget;
+        if !self.is_writable || !self.root.join(FORMER[0]).exists() || self.is_formerly_used() {
+            return;
+        }
+        for bucket in FORMER {
+            for shard in entries(&self.root.join(bucket)) {
+                if Instant::now() >= until {
+                    return;
+                }
+                let _ = remove_all(&shard.path());
+            }
+            let _ = fs::remove_dir(self.root.join(bucket));
+        }
+    }
+
+    fn is_formerly_used(&self) -> bool {
+        FORMER[1..]
+            .iter()
+            .flat_map(|bucket| entries(&self.root.join(bucket)).collect::<Vec<_>>())
+            .filter_map(|entry| entry.metadata().ok()?.modified().ok()?.elapsed().ok())
+            .any(|age| age < FORMER_REST)
+    }
+
+    /// Returns the buckets of former versions that are there.
+    pub(super) fn former_buckets(&self) -> impl Iterator<Item = PathBuf> {
+        FORMER
+            .iter()
+            .map(|bucket| self.root.join(bucket))
+            .filter(|path| path.exists())
+    }
+
+    /// Takes the lock for this process alone, without waiting. The shared lock is kept if that fails.
+    pub fn lock_exclusively(&self) -> bool {
+        self.lock.as_ref().is_some_and(|lock| {
+            let alone = flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+            alone || {
+                // A conversion that fails may have given the shared lock up (flock(2)).
+                let _ = flock(lock, FlockOperation::LockShared);
+                false
+            }
+        })
+    }
+}
+
+/// The number in the file `layout`; `None` if there is none, or nothing that could be one.
+fn found_layout(path: &Path) -> Result<Option<u32>> {
+    let bytes = read_regular(path).map_err(in_store("reading", path))?;
+    Ok(bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| text.trim().parse().ok()))
+}
+
+const ROOT: u32 = 0;
+
+/// From linux/magic.h.
+const OVERLAYFS: i64 = 0x794C_7630;
+
+#[cfg(target_os = "linux")]
+fn file_system(dir: &OwnedFd) -> Option<i64> {
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the field's type differs between systems"
+    )]
+    fstatfs(dir).ok().map(|facts| facts.f_type as i64)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_system(_dir: &OwnedFd) -> Option<i64> {
+    None
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(directory).into_iter().flatten().flatten()
+}
+
+/// Whether this process may make files in the store. Asked of `tmp`, because every write begins there; what is
+/// missing beside the buckets is made.
+fn is_writable(root: &Path) -> bool {
+    for name in ["tmp", QUARANTINE] {
+        // Where that fails it is not writable.
+        let _ = make_directories(root, name);
+    }
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    accessat(rustix::fs::CWD, root.join("tmp"), access, AtFlags::EACCESS).is_ok()
+}
+
+fn create_bucket(root: &Path, bucket: &str) -> Result<()> {
+    for shard in 0..=255_u8 {
+        let place = format!("{bucket}/{shard:02x}");
+        make_directories(root, &place).map_err(in_store("creating", &root.join(&place)))?;
+    }
+    Ok(())
+}
+
+fn open_bucket(root: &Path, bucket: &str) -> Result<Bucket> {
+    let path = root.join(bucket);
+    let dir = match open_directory(&path) {
+        Err(error)
+            if matches!(
+                Errno::from_io_error(&error),
+                Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+            ) =>
+        {
+            create_bucket(root, bucket)?;
+            open_directory(&path)
+        }
+        other => other,
+    }
+    .map_err(in_store("opening", &path))?;
+    Ok(Bucket {
+        path,
+        dir,
+        shards: [const { AtomicBool::new(false) }; 256],
+    })
+}
+
+/// Opens and takes the lock; `None` where there is none to be had, but the store can be read.
+fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> {
+    let path = root.join("lock");
+    let Some(file) = open_lock(root, &path) else {
+        return Ok(None);
+    };
+    let began = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) => {
+                if !patience(began.elapsed()) {
+                    return Err(Error::Store {
+                        action: "waiting for the lock of another process on",
+                        path,
+                        source: io::ErrorKind::TimedOut.into(),
+                    });
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            // Also on file systems without locks: records are replaced by renames, which is enough without pruning.
+            Ok(()) | Err(_) => return Ok(Some(file)),
+        }
+    }
+}
+
+/// The lock file. Its mode follows that of the store's directory: who may use the one may lock the other.
+fn open_lock(root: &Path, path: &Path) -> Option<File> {
+    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let open = |flags| rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map(File::from);
+    for _ in 0..2 {
+        let opened = open(OFlags::RDWR | flags).or_else(|error| match error {
+            Errno::ACCESS | Errno::ROFS | Errno::PERM => open(OFlags::RDONLY | flags),
+            Errno::NOENT => {
+                let file = open(OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | flags)?;
+                let mode = rustix::fs::stat(root)?.st_mode & 0o666;
+                let _ = fchmod(&file, Mode::from_raw_mode(mode | 0o600));
+                Ok(file)
+            }
+            other => Err(other),
+        });
+        let is_file = |file: &File| {
+            fstat(file)
+                .is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
+        };
+        match opened {
+            Ok(file) if is_file(&file) => return Some(file),
+            // A directory, a pipe or a link; or another process was faster to make it.
+            Ok(_) | Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::EXIST) => {
+                if fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file()) {
+                    move_aside(path).ok()?;
+                }
+            }
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Opens a directory as a handle that paths can be relative to; links are not followed.
+pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    open_directory_at(rustix::fs::CWD, path)
+}
+
+/// Opens a directory relative to another one; links are not followed.
+pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+}
+
+impl Bucket {
+    /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
+    pub(super) fn check_shard(&self, shard: u8) {
+        let checked = &self.shards[usize::from(shard)];
+        if checked.load(Ordering::Relaxed) {
+            return;
+        }
+        let name = format!("{shard:02x}");
+        match statat(&self.dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+                checked.store(true, Ordering::Relaxed);
+            }
+            // Where it can't be moved, the store can't be written either.
+            Ok(_) => drop(move_odd_aside(&self.path.join(name))),
+            Err(_) => {}
+        }
+    }
+
+    /// Makes a shard that is missing.
+    pub(super) fn make_shard(&self, shard: u8) -> io::Result<()> {
+        make_directories(&self.path, &format!("{shard:02x}"))
+    }
+
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_new_store_is_tagged_and_opens_again() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().join("deep/store");
+        drop(Store::open(&root).expect("made"));
+        let tag = fs::read_to_string(root.join("CACHEDIR.TAG")).expect("tag");
+        assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
+        drop(Store::open(&root).expect("opened"));
+    }
+
+    #[test]
+    fn a_store_of_a_newer_layout_is_refused() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        drop(Store::open(dir.path()).expect("made"));
+        fs::write(dir.path().join("layout"), "2\n").expect("newer");
+        let error = Store::open(dir.path()).expect_err("refused");
+        assert_eq!(error.code(), "store.layout");
+        assert!(error.to_string().contains("update Allegro"), "{error}");
+    }
+
+    /// Puts something else where a file or a directory of the store belongs.
+    #[allow(clippy::type_complexity, reason = "a table of names and functions")]
+    fn oddities() -> [(&'static str, fn(&Path)); 5] {
+        [
+            ("empty file", |path| fs::write(path, "").expect("written")),
+            ("text", |path| fs::write(path, "what?").expect("written")),
+            ("directory", |path| {
+                fs::create_dir_all(path.join("inside")).expect("made");
+            }),
+            ("pipe", |path| {
+                rustix::fs::mknodat(
+                    rustix::fs::CWD,
+                    path,
+                    FileType::Fifo,
+                    Mode::from_raw_mode(0o600),
+                    0,
+                )
+                .expect("a pipe");
+            }),
+            ("link", |path| {
+                std::os::unix::fs::symlink("/dev/null", path).expect("a link");
+            }),
+        ]
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_made_again() {
+        for name in [
+            "layout",
+            "lock",
+            "reflink",
+            "blobs-v2",
+            "contents-v2",
+            "manifests-v2/ab",
+            "blobs-v2/ab",
+        ] {
+            for (what, make) in oddities() {
+                let dir = tempfile::tempdir().expect("temporary directory");
+                drop(Store::open(dir.path()).expect("made"));
+                let path = dir.path().join(name);
+                remove_all(&path).expect("removed");
+                if what == "directory" && name.contains("v2") {
+                    continue;
+                }
+                make(&path);
+                let store = Store::open(dir.path())
+                    .unwrap_or_else(|error| panic!("{name}, {what}: {error}"));
+                assert!(store.is_writable(), "{name}, {what}");
+                drop(store);
+                assert_eq!(
+                    found_layout(&dir.path().join("layout")).expect("read"),
+                    Some(LAYOUT),
+                    "{name}, {what}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_half_made_is_finished() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir_all(dir.path().join("blobs-v2/00")).expect("half");
+        drop(Store::open(dir.path()).expect("finished"));
+        assert!(dir.path().join("blobs-v2/ff").is_dir());
+    }
+
+    #[test]
+    fn the_sweep_takes_only_what_the_dead_left() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("made");
+        let mine = store.temporary();
+        fs::write(&mine, b"x").expect("mine");
+        let dead = dir.path().join("tmp/7ffffff0-00000000");
+        fs::create_dir(&dead).expect("dead");
+        store.sweep();
+        assert!(mine.exists());
+        assert!(!dead.exists());
+    }
+
+    #[test]
+    fn the_lock_is_for_those_who_may_use_the_store() {
+        for (mode, expected) in [(0o700, 0o600), (0o750, 0o640), (0o2775, 0o664)] {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let root = dir.path().join("store");
+            fs::create_dir(&root).expect("made");
+            fs::set_permissions(&root, fs::Permissions::from_mode(mode)).expect("chmod");
+            drop(Store::open(&root).expect("opened"));
+            let lock = fs::metadata(root.join("lock")).expect("the lock");
+            assert_eq!(lock.permissions().mode() & 0o777, expected, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_somebody_holds_is_waited_for() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        drop(Store::open(dir.path()).expect("made"));
+        let holder = File::open(dir.path().join("lock")).expect("the lock");
+        flock(&holder, FlockOperation::LockExclusive).expect("locked");
+        let error = Store::open_at_once(dir.path()).expect_err("not waited for");
+        assert_eq!(error.code(), "filesystem.store");
+        let asked = std::cell::Cell::new(0);
+        let release = |_| {
+            asked.set(asked.get() + 1);
+            flock(&holder, FlockOperation::Unlock).expect("unlocked");
+            true
+        };
+        drop(Store::open_patiently(dir.path(), &release).expect("opened"));
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn former_buckets_go_once_nobody_uses_them() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("made");
+        fs::create_dir_all(dir.path().join("blobs-v1/ab")).expect("made");
+        fs::create_dir_all(dir.path().join("manifests-v1/ab")).expect("made");
+        fs::write(dir.path().join("blobs-v1/ab/cd"), "x").expect("a blob");
+        store.retire_former_buckets(Duration::from_secs(5));
+        assert!(dir.path().join("blobs-v1/ab/cd").exists(), "it is in use");
+        let old = fs::File::open(dir.path().join("manifests-v1/ab")).expect("a shard");
+        let then = std::time::SystemTime::now() - Duration::from_hours(24 * 30);
+        old.set_modified(then).expect("made old");
+        store.retire_former_buckets(Duration::from_secs(5));
+        assert!(!dir.path().join("blobs-v1").exists());
+        assert!(!dir.path().join("manifests-v1").exists());
+    }
+}

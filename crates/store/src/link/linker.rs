@@ -1,0 +1,527 @@
+//! How one file gets from the store into a project.
+//!
+//! A file is hard-linked only where the blob's inode is what a new file there would be: owner, group, ACL,
+//! mode and time. Everything else is reflinked or copied. What one file refuses concerns that file only.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, futimens, linkat};
+use rustix::io::Errno;
+
+use super::strategy::{Method, Refusal, Strategy};
+use crate::{Blob, BlobState, Facts, FileSpec, Store, copy_hashed};
+use allegro_archive::FileTime;
+use allegro_base::error::{Error, Result, at, in_store};
+use allegro_base::fs::timestamps;
+use allegro_base::fs::{has_acl, has_attributes, has_default_acl, inode_clock, unique};
+
+/// What a new file in a project's staging directory is like, and which ways lead there from the store.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the place"
+)]
+struct Ground {
+    user: u32,
+    group: u32,
+    has_acl: bool,
+    has_default_acl: bool,
+    can_chmod: bool,
+    can_reflink: bool,
+    /// Why no hard link can be made.
+    no_links: Option<Errno>,
+}
+
+impl Ground {
+    /// Finds out by trying.
+    fn probe(store: &Store, staging: &Path) -> Result<Self> {
+        let path = staging.join(format!(".probe-{}", unique()));
+        let file = File::create_new(&path).map_err(at("writing", &path))?;
+        let facts = file.metadata().map_err(at("reading", &path))?;
+        let acl = has_acl(&path);
+        let can_chmod = fchmod(&file, Mode::from_raw_mode(0o640)).is_ok();
+        let _ = fs::remove_file(&path);
+        // A file that each store has.
+        let source = store.root().join("layout");
+        let can_reflink = reflink_copy::reflink(&source, &path).is_ok();
+        let _ = fs::remove_file(&path);
+        let no_links = rustix::fs::link(&source, &path).err();
+        let _ = fs::remove_file(&path);
+        Ok(Self {
+            user: facts.uid(),
+            group: facts.gid(),
+            has_acl: acl,
+            has_default_acl: has_default_acl(staging),
+            can_chmod,
+            can_reflink,
+            no_links,
+        })
+    }
+}
+
+/// Where a file goes: a name in an open directory, so that no path has to be walked for each.
+pub struct Target<'a> {
+    /// The directory.
+    pub dir: BorrowedFd<'a>,
+    /// The file's name in it.
+    pub name: &'a str,
+    /// The whole path, for messages.
+    pub path: &'a dyn Fn() -> PathBuf,
+}
+
+/// An inode of the store that a file can be made from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    blob: Blob,
+    /// The inode itself may get another name.
+    is_linkable: bool,
+    /// The content has to be checked while it is copied.
+    is_unproven: bool,
+}
+
+/// What the store has for a file.
+#[derive(Debug)]
+pub enum Supply {
+    /// A sound inode.
+    Ready(Source),
+    /// Nothing.
+    Missing,
+    /// A file with another content, which is out of the way by now.
+    Damaged,
+}
+
+/// Puts files in place for one run.
+#[derive(Debug)]
+pub struct Linker<'s> {
+    store: &'s Store,
+    ground: Ground,
+    /// For files that may share an inode with the store.
+    shared: Method,
+    /// For those that may not.
+    private: Method,
+    /// Each blob is read before it is used.
+    verify: bool,
+    started: i64,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+impl<'s> Linker<'s> {
+    /// Finds out which methods work from the store to files below `staging`, which exists.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the user asked for a method that doesn't work here.
+    pub fn new(store: &'s Store, staging: &Path, strategy: Strategy, verify: bool) -> Result<Self> {
+        let started = inode_clock();
+        let ground = Ground::probe(store, staging)?;
+        let impossible = |method: Method| {
+            Err(Error::Input(format!(
+                "{method} was asked for, but {} can't have files from the store at {} so; set {} to auto",
+                staging.display(),
+                store.root().display(),
+                allegro_base::env::LINK_STRATEGY
+            )))
+        };
+        let private = match strategy {
+            Strategy::Copy => Method::Copy,
+            _ if ground.can_reflink => Method::Reflink,
+            _ => Method::Copy,
+        };
+        let mut linker = Self {
+            store,
+            ground,
+            shared: private,
+            private,
+            verify,
+            started,
+            refusal: Mutex::new(None),
+        };
+        let wants_links = match strategy {
+            Strategy::Reflink if !ground.can_reflink => return impossible(Method::Reflink),
+            Strategy::Hardlink if ground.no_links.is_some() => return impossible(Method::Hardlink),
+            Strategy::Copy | Strategy::Reflink => false,
+            Strategy::Hardlink => true,
+            Strategy::Auto => !ground.can_reflink,
+        };
+        if wants_links {
+            match linker.refusal_of_all() {
+                Some(refusal) => linker.note(refusal),
+                None => linker.shared = Method::Hardlink,
+            }
+        }
+        Ok(linker)
+    }
+
+    /// Why no file of this run can be hard-linked, if so.
+    fn refusal_of_all(&self) -> Option<Refusal> {
+        let ground = &self.ground;
+        if ground.no_links == Some(Errno::XDEV) {
+            Some(Refusal::OtherFileSystem)
+        } else if !self.store.is_writable() {
+            Some(Refusal::ReadOnly)
+        } else if ground.no_links.is_some() {
+            Some(Refusal::Refused)
+        } else {
+            (ground.has_acl || self.store.gives_acl()).then_some(Refusal::Acl)
+        }
+    }
+
+    /// Returns whether the file system lets modes be set. Where it doesn't, unzip fails, and Composer extracts with
+    /// PHP's ZipArchive.
+    pub fn can_chmod(&self) -> bool {
+        self.ground.can_chmod
+    }
+
+    /// Returns whether a default ACL decides on the modes of new directories in the project, not the umask.
+    pub(super) fn has_default_acl(&self) -> bool {
+        self.ground.has_default_acl
+    }
+
+    /// Returns the method for files that may share an inode with the store.
+    pub fn method(&self) -> Method {
+        self.shared
+    }
+
+    /// Returns why files that may share an inode with the store didn't, the first reason of the run.
+    pub fn refusal(&self) -> Option<Refusal> {
+        *self.refusal.lock()
+    }
+
+    fn note(&self, refusal: Refusal) {
+        self.refusal.lock().get_or_insert(refusal);
+    }
+
+    /// Finds a sound inode for a file, and mends what is there where it can.
+    pub fn supply(&self, file: &FileSpec, is_private: bool) -> Result<Supply> {
+        if !is_private && self.shared == Method::Hardlink {
+            let blob = self.store.linkable(file);
+            if blob.can_be_linked() {
+                return self.supply_linkable(blob);
+            }
+        }
+        let stored = self.store.stored(file);
+        match self.prove(&stored)? {
+            // Any inode of the content will do.
+            Proof::Missing => match self.store.sibling(&stored) {
+                Some(sibling) => Ok(match self.prove(&sibling)? {
+                    Proof::Missing => Supply::Missing,
+                    proof => proof.supply(sibling),
+                }),
+                None => Ok(Supply::Missing),
+            },
+            proof => Ok(proof.supply(stored)),
+        }
+    }
+
+    fn supply_linkable(&self, blob: Blob) -> Result<Supply> {
+        let mut proof = self.prove(&blob)?;
+        if matches!(proof, Proof::Missing) && self.store.ensure_linkable(&blob)? {
+            proof = self.prove(&blob)?;
+        }
+        let Proof::Sound(facts) = proof else {
+            return Ok(proof.supply(blob));
+        };
+        let mut refusal = self.misfit(&blob, facts);
+        // A blob that was given away, or that another user made: a new one fits, if it is ours to make.
+        if matches!(
+            refusal,
+            Some(Refusal::Owner | Refusal::Group | Refusal::Acl)
+        ) && self.store.may_renew(facts.user)
+            && self.store.new_owner() == (self.ground.user, self.ground.group)
+            && self.store.renew(&blob)?
+        {
+            refusal = None;
+        }
+        if let Some(refusal) = refusal {
+            self.note(refusal);
+        }
+        Ok(Supply::Ready(Source {
+            blob,
+            is_linkable: refusal.is_none(),
+            is_unproven: false,
+        }))
+    }
+
+    /// Why a sound blob is not what a new file in the project would be.
+    fn misfit(&self, blob: &Blob, facts: Facts) -> Option<Refusal> {
+        if facts.user != self.ground.user {
+            Some(Refusal::Owner)
+        } else if facts.group != self.ground.group {
+            Some(Refusal::Group)
+        } else if self.store.is_overlay() && facts.changed < self.started {
+            Some(Refusal::Overlay)
+        } else if facts.links > 1 && has_attributes(self.store.path(blob)) {
+            // Only through another name can they have come to it since it was written.
+            Some(Refusal::Acl)
+        } else {
+            None
+        }
+    }
+
+    /// Says whether a blob is what it should be. What is right but has lost its seal gets it back; what is
+    /// wrong goes out of the way.
+    fn prove(&self, blob: &Blob) -> Result<Proof> {
+        let (facts, is_sealed) = match self.store.settled_state(blob) {
+            BlobState::Missing => return Ok(Proof::Missing),
+            BlobState::Odd => {
+                if self.store.is_writable() {
+                    self.store.quarantine_blob(blob)?;
+                }
+                return Ok(Proof::Missing);
+            }
+            BlobState::Sealed(facts) => (facts, true),
+            BlobState::Unsealed(facts) => (facts, false),
+        };
+        let is_trusted = is_sealed && self.store.trusts(facts.user);
+        if is_trusted && !self.verify {
+            return Ok(Proof::Sound(facts));
+        }
+        if !self.store.has_content(blob)? {
+            if self.store.is_writable() {
+                self.store.quarantine_blob(blob)?;
+            }
+            return Ok(Proof::Damaged);
+        }
+        if is_trusted {
+            return Ok(Proof::Sound(facts));
+        }
+        if !self.store.may_renew(facts.user) {
+            return Ok(Proof::Unproven);
+        }
+        // With other names mode and time are those of other projects' files: they stay as they are.
+        let is_alone = facts.links == 1 && self.store.trusts(facts.user);
+        let mended = (is_alone && self.store.reseal(blob).is_ok()) || self.store.renew(blob)?;
+        Ok(match self.store.state(blob) {
+            BlobState::Sealed(facts) if mended => Proof::Sound(facts),
+            _ => Proof::Unproven,
+        })
+    }
+
+    /// Puts a file to `target`, which must not exist.
+    ///
+    /// # Errors
+    /// [`LinkError::Vanished`] if the source is gone or isn't sound after all; then nothing is at the target.
+    pub fn link(
+        &self,
+        source: &Source,
+        file: &FileSpec,
+        target: &Target<'_>,
+    ) -> Result<Method, LinkError> {
+        if source.is_linkable && self.link_inode(source, target)? {
+            return Ok(Method::Hardlink);
+        }
+        if self.private == Method::Reflink
+            && !source.is_unproven
+            && self.reflink(source, file, target)?
+        {
+            return Ok(Method::Reflink);
+        }
+        self.copy(source, file, target)?;
+        Ok(Method::Copy)
+    }
+
+    /// Gives the blob's inode another name; `false` if that can't be.
+    fn link_inode(&self, source: &Source, target: &Target<'_>) -> Result<bool, LinkError> {
+        let link = || {
+            linkat(
+                self.store.directory(&source.blob),
+                source.blob.name(),
+                target.dir,
+                target.name,
+                AtFlags::empty(),
+            )
+        };
+        let error = match link() {
+            Ok(()) => return Ok(true),
+            // As many links as the file system allows: a new inode takes the next ones.
+            Err(Errno::MLINK) if matches!(self.store.renew(&source.blob), Ok(true)) => match link()
+            {
+                Ok(()) => return Ok(true),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        match error {
+            Errno::NOENT => Err(LinkError::Vanished),
+            Errno::EXIST => Err(target.error("linking", error.into())),
+            _ => {
+                self.note(Refusal::Refused);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Makes a new inode that shares the blob's blocks; `false` if that can't be.
+    fn reflink(
+        &self,
+        source: &Source,
+        file: &FileSpec,
+        target: &Target<'_>,
+    ) -> Result<bool, LinkError> {
+        let path = (target.path)();
+        match reflink_copy::reflink(self.store.path(&source.blob), &path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(target.error("writing", error));
+            }
+            Err(error) => {
+                return match Errno::from_io_error(&error) {
+                    Some(Errno::NOSPC | Errno::DQUOT) => Err(target.error("writing", error)),
+                    _ => Ok(false),
+                };
+            }
+        }
+        // Not opened for writing: the mode may forbid it.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let made = rustix::fs::openat(target.dir, target.name, flags, Mode::empty())
+            .map_err(|error| target.error("opening", error.into()))?;
+        finish(made.as_fd(), file).map_err(|error| target.error("writing", error))?;
+        Ok(true)
+    }
+
+    fn copy(&self, source: &Source, file: &FileSpec, target: &Target<'_>) -> Result<(), LinkError> {
+        let mut from = match self.store.open_blob(&source.blob) {
+            Ok(from) => from,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(LinkError::Vanished);
+            }
+            Err(error) => {
+                let path = self.store.path(&source.blob);
+                return Err(LinkError::Failed(in_store("reading", &path)(error)));
+            }
+        };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut to = rustix::fs::openat(target.dir, target.name, flags, Mode::from_raw_mode(0o666))
+            .map(File::from)
+            .map_err(|error| target.error("writing", error.into()))?;
+        let result = if source.is_unproven || self.verify {
+            copy_hashed(&mut from, &mut to, &file.digest)
+        } else {
+            io::copy(&mut from, &mut to).map(|bytes| bytes == file.size)
+        }
+        .and_then(|is_right| finish(to.as_fd(), file).map(|()| is_right));
+        match result {
+            Ok(true) => Ok(()),
+            other => {
+                let _ = rustix::fs::unlinkat(target.dir, target.name, AtFlags::empty());
+                Err(match other {
+                    Err(error) => target.error("writing", error),
+                    Ok(_) => LinkError::Vanished,
+                })
+            }
+        }
+    }
+}
+
+/// What is known of a blob.
+enum Proof {
+    /// The content is right, and the seal whole.
+    Sound(Facts),
+    /// The content was right when it was looked at; somebody else may change it.
+    Unproven,
+    Missing,
+    Damaged,
+}
+
+impl Proof {
+    fn supply(self, blob: Blob) -> Supply {
+        match self {
+            Self::Missing => Supply::Missing,
+            Self::Damaged => Supply::Damaged,
+            Self::Sound(_) | Self::Unproven => Supply::Ready(Source {
+                blob,
+                is_linkable: false,
+                is_unproven: matches!(self, Self::Unproven),
+            }),
+        }
+    }
+}
+
+/// Why a file was not put in place.
+#[derive(Debug)]
+pub enum LinkError {
+    /// The source is gone or isn't sound any more.
+    Vanished,
+    /// Anything else.
+    Failed(Error),
+}
+
+impl Target<'_> {
+    fn error(&self, action: &'static str, error: io::Error) -> LinkError {
+        LinkError::Failed(at(action, &(self.path)())(error))
+    }
+}
+
+/// Gives a new file its mode and time, as far as the file system has them: Composer's unpackers go on
+/// without.
+fn finish(made: BorrowedFd<'_>, file: &FileSpec) -> io::Result<()> {
+    tolerate(fchmod(made, Mode::from_raw_mode(file.mode)))?;
+    match file.time {
+        FileTime::Now => Ok(()),
+        FileTime::At(seconds) => tolerate(futimens(made, &timestamps(seconds))),
+    }
+}
+
+/// Takes "this file system can't" for success.
+pub(super) fn tolerate(result: rustix::io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        other => other.map_err(io::Error::from),
+    }
+}
+
+/// Which method an install into `directory`, which exists, would use for shared files, and why not hard
+/// links where they would be the next choice: a file is put there and removed again.
+///
+/// # Errors
+/// Where no file can be put there at all, or not by the method asked for.
+pub fn probe(
+    store: &Store,
+    strategy: Strategy,
+    directory: &Path,
+) -> Result<(Method, Option<Refusal>)> {
+    // Not the same content as another process that does this at the moment.
+    let content = format!("Allegro tries out how files can be linked: {}\n", unique());
+    let file = FileSpec {
+        digest: crate::Digest::of(content.as_bytes()),
+        size: content.len() as u64,
+        mode: 0o644,
+        time: FileTime::At(1_000_000_000),
+    };
+    let linker = Linker::new(store, directory, strategy, false)?;
+    if !store.is_writable() {
+        return Ok((linker.method(), linker.refusal()));
+    }
+    store.ensure(&file, content.as_bytes())?;
+    let handle = crate::open_directory(directory).map_err(at("opening", directory))?;
+    let target = Target {
+        dir: handle.as_fd(),
+        name: "probe",
+        path: &|| directory.join("probe"),
+    };
+    let method = match linker.supply(&file, false)? {
+        Supply::Ready(source) => {
+            linker
+                .link(&source, &file, &target)
+                .map_err(|error| match error {
+                    LinkError::Failed(error) => error,
+                    LinkError::Vanished => {
+                        Error::Internal("a file of the store vanished".to_owned())
+                    }
+                })
+        }
+        _ => Err(Error::Internal("a file of the store vanished".to_owned())),
+    };
+    let _ = fs::remove_file(directory.join("probe"));
+    for blob in [store.stored(&file), store.linkable(&file)] {
+        let _ = fs::remove_file(store.path(&blob));
+    }
+    Ok((method?, linker.refusal()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,351 @@
+//! One package: an ordered list of what its archive holds.
+//!
+//! On disk: `manifests-v2/ab/<62 hex of the key>`: [`Manifest`], sealed (see [`allegro_base::sealed`]) with the
+//! magic word `ALMANI02`. The seal covers the place, so a manifest that stands under another key is absent.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::MANIFESTS;
+use super::{Digest, Store};
+use allegro_archive::{Mode, Time, leads_out};
+use allegro_base::error::{Result, in_store};
+use allegro_base::fs::read_regular;
+use allegro_base::sealed;
+use allegro_composer::ManifestKey;
+
+const MAGIC: &[u8; 8] = b"ALMANI02";
+
+/// What a package's archive holds, in the archive's order.
+///
+/// The order is kept because readdir order follows creation order on some file systems, and Composer's
+/// class map follows readdir order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The package's name when it was ingested; for people.
+    pub name: String,
+    /// Its pretty version, likewise.
+    pub version: String,
+    /// The dist URL without user information, query and fragment; for people.
+    pub url: String,
+    /// The dist reference.
+    pub reference: Option<String>,
+    /// Size of the archive in bytes.
+    pub archive_bytes: u64,
+    /// Mode of the package directory itself.
+    pub root_mode: Mode,
+    /// Modification time of the package directory itself.
+    pub root_time: Time,
+    /// The modification times that occur. An archive made by git has one.
+    pub times: Vec<Time>,
+    /// Everything below the package directory, parents not necessarily before children.
+    pub items: Vec<Item>,
+}
+
+/// A file, directory or link of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Relative to the package directory, `/`-separated, safe to join.
+    pub path: String,
+    /// Its permissions.
+    pub mode: Mode,
+    /// Its modification time, as an index of [`Manifest::times`].
+    pub time: u32,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// What an item is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ItemKind {
+    /// A regular file.
+    File {
+        /// Of its content.
+        digest: Digest,
+        /// In bytes.
+        size: u64,
+    },
+    /// A directory with an entry of its own.
+    Dir,
+    /// A symbolic link.
+    Symlink {
+        /// Where it points, as in the archive.
+        target: Vec<u8>,
+    },
+}
+
+impl Item {
+    /// The permission bits of this item under `umask`.
+    pub fn mode_under(&self, umask: u32) -> u32 {
+        let default = match self.kind {
+            ItemKind::File { .. } => 0o666,
+            ItemKind::Dir | ItemKind::Symlink { .. } => 0o777,
+        };
+        self.mode.under(umask, default)
+    }
+}
+
+impl Manifest {
+    /// Returns the number of regular files and the sum of their sizes.
+    pub fn files_and_bytes(&self) -> (u64, u64) {
+        self.items
+            .iter()
+            .filter_map(|item| match item.kind {
+                ItemKind::File { size, .. } => Some(size),
+                _ => None,
+            })
+            .fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
+    }
+
+    /// Returns the path of a symbolic link that leads out of the package, if there is one.
+    pub fn link_that_leads_out(&self) -> Option<&str> {
+        leads_out(self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Symlink { target } => Some((item.path.as_str(), target.as_slice())),
+            ItemKind::File { .. } | ItemKind::Dir => None,
+        }))
+    }
+
+    /// Returns whether the archive of a zip has entries for directories, whose modes unzip must set.
+    pub fn has_listed_directories(&self) -> bool {
+        // Directories for the sake of their content have no time of their own.
+        let has_time = |time: u32| self.times.get(time as usize) != Some(&Time::Now);
+        self.root_time != Time::Now
+            || self
+                .items
+                .iter()
+                .any(|item| item.kind == ItemKind::Dir && has_time(item.time))
+    }
+
+    /// Returns whether a file system that ignores case would take two names for one.
+    pub fn has_names_alike(&self) -> bool {
+        let mut spelled: HashMap<String, &str> = HashMap::new();
+        self.items.iter().any(|item| {
+            let path = item.path.as_str();
+            let ends = path.match_indices('/').map(|(slash, _)| slash);
+            ends.chain([path.len()]).any(|end| {
+                let name = &path[..end];
+                *spelled.entry(name.to_lowercase()).or_insert(name) != name
+            })
+        })
+    }
+
+    /// Whether everything that it says can be carried out below a directory: what is read from a disk is
+    /// believed no more than an archive.
+    fn is_safe(&self) -> bool {
+        let names = |path: &str| {
+            !path.is_empty()
+                && !path.contains(['\0', '\\'])
+                && path
+                    .split('/')
+                    .all(|part| !part.is_empty() && part != "." && part != "..")
+        };
+        let links: HashSet<&str> = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.kind, ItemKind::Symlink { .. }))
+            .map(|item| item.path.as_str())
+            .collect();
+        let below_link = |path: &str| {
+            path.match_indices('/')
+                .any(|(slash, _)| links.contains(&path[..slash]))
+        };
+        self.items.iter().all(|item| {
+            names(&item.path)
+                && (item.time as usize) < self.times.len()
+                && item.mode.under(0, 0) & !0o777 == 0
+                && (links.is_empty() || !below_link(&item.path))
+                && match &item.kind {
+                    ItemKind::Symlink { target } => !target.is_empty() && !target.contains(&0),
+                    _ => true,
+                }
+        }) && self.root_mode.under(0, 0) & !0o777 == 0
+    }
+}
+
+/// The place of a manifest below the store's root.
+fn place(hex: &str) -> String {
+    let (shard, rest) = hex.split_at(2);
+    format!("{MANIFESTS}/{shard}/{rest}")
+}
+
+impl Store {
+    /// Returns where a manifest is.
+    pub fn manifest_path(&self, key: &ManifestKey) -> PathBuf {
+        self.root().join(place(&key.hex()))
+    }
+
+    /// Reads a manifest. One that is torn, foreign or in the wrong place counts as absent.
+    pub fn read_manifest(&self, key: &ManifestKey) -> Result<Option<Manifest>> {
+        self.read_manifest_at(&place(&key.hex()))
+    }
+
+    /// Reads the manifest at a place below the store's root.
+    pub(super) fn read_manifest_at(&self, place: &str) -> Result<Option<Manifest>> {
+        let path = self.root().join(place);
+        let bytes = read_regular(&path).map_err(in_store("reading", &path))?;
+        Ok(bytes.and_then(|bytes| sealed::decode(MAGIC, place, &bytes).filter(Manifest::is_safe)))
+    }
+
+    /// Writes a manifest; its blobs must be there already.
+    pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
+        self.write_sealed(MAGIC, &place(&key.hex()), manifest)
+    }
+}
+
+/// The manifest of a record, if it counts; for the fuzz targets.
+#[cfg(any(test, feature = "testing"))]
+pub fn fuzzed(payload: &[u8]) -> Option<(Manifest, Vec<u8>)> {
+    use allegro_base::testing::records::{PLACE, seal};
+    let manifest: Manifest = sealed::decode(MAGIC, PLACE, &seal(*MAGIC, payload))?;
+    let again = sealed::encode(MAGIC, PLACE, &manifest);
+    assert_eq!(
+        sealed::decode(MAGIC, PLACE, &again).as_ref(),
+        Some(&manifest)
+    );
+    manifest.is_safe().then_some((manifest, again))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use allegro_composer::Dist;
+    use std::fs;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "a/b".into(),
+            version: "1.0".into(),
+            url: "https://example.org/1.zip".into(),
+            reference: None,
+            archive_bytes: 12,
+            root_mode: Mode::Default,
+            root_time: Time::Now,
+            times: vec![
+                Time::Now,
+                Time::Stamp {
+                    unix: Some(1_600_000_000),
+                    dos: 0x5821_0000,
+                },
+            ],
+            items: vec![
+                Item {
+                    path: "src".into(),
+                    mode: Mode::Exact(0o700),
+                    time: 0,
+                    kind: ItemKind::Dir,
+                },
+                Item {
+                    path: "src/A.php".into(),
+                    mode: Mode::Default,
+                    time: 1,
+                    kind: ItemKind::File {
+                        digest: Digest([7; 32]),
+                        size: 3,
+                    },
+                },
+                Item {
+                    path: "link".into(),
+                    mode: Mode::Default,
+                    time: 0,
+                    kind: ItemKind::Symlink {
+                        target: b"src/A.php".to_vec(),
+                    },
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back_and_a_torn_one_does_not() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let key = Dist::at("https://example.org/1.zip").key();
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+        store.write_manifest(&key, &manifest()).expect("written");
+        assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
+
+        let path = store.manifest_path(&key);
+        let whole = fs::read(&path).expect("bytes");
+        for cut in [0, 5, whole.len() / 2, whole.len() - 1] {
+            fs::write(&path, &whole[..cut]).expect("torn");
+            assert_eq!(
+                store.read_manifest(&key).expect("read"),
+                None,
+                "cut at {cut}"
+            );
+        }
+        let mut flipped = whole.clone();
+        flipped[20] ^= 1;
+        fs::write(&path, &flipped).expect("flipped");
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+        // Something else in its place is as good as nothing, and is replaced.
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir_all(path.join("inside")).expect("a directory");
+        assert_eq!(store.read_manifest(&key).expect("read"), None);
+        store.write_manifest(&key, &manifest()).expect("written");
+        assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
+    }
+
+    #[test]
+    fn a_manifest_counts_under_its_own_key_only() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let [one, other] =
+            ["https://example.org/1", "https://example.org/2"].map(|url| Dist::at(url).key());
+        store.write_manifest(&one, &manifest()).expect("written");
+        store.write_manifest(&other, &manifest()).expect("written");
+        let [one_path, other_path] = [one, other].map(|key| store.manifest_path(&key));
+        fs::copy(&one_path, &other_path).expect("swapped");
+        assert_eq!(store.read_manifest(&other).expect("read"), None);
+        assert!(store.read_manifest(&one).expect("read").is_some());
+    }
+
+    #[test]
+    fn what_leads_out_of_the_package_is_not_believed() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let key = Dist::at("https://example.org/1.zip").key();
+        let evil: [fn(&mut Manifest); 9] = [
+            |manifest| manifest.items[1].path = "../A.php".into(),
+            |manifest| manifest.items[1].path = "/etc/A.php".into(),
+            |manifest| manifest.items[1].path = "src/../../A.php".into(),
+            |manifest| manifest.items[1].path = "src//A.php".into(),
+            |manifest| manifest.items[1].path = String::new(),
+            |manifest| manifest.items[1].path = "link/A.php".into(),
+            |manifest| manifest.items[1].time = 2,
+            |manifest| manifest.items[1].mode = Mode::Exact(0o4755),
+            |manifest| manifest.items[1].path = "a\0b".into(),
+        ];
+        for (number, change) in evil.into_iter().enumerate() {
+            let mut manifest = manifest();
+            change(&mut manifest);
+            store.write_manifest(&key, &manifest).expect("written");
+            assert_eq!(store.read_manifest(&key).expect("read"), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn names_alike_and_links_out_are_found() {
+        let mut manifest = manifest();
+        assert!(!manifest.has_names_alike());
+        assert_eq!(manifest.link_that_leads_out(), None);
+        manifest.items[2].kind = ItemKind::Symlink {
+            target: b"../x".to_vec(),
+        };
+        assert_eq!(manifest.link_that_leads_out(), Some("link"));
+        for alike in ["LINK", "Src/b", "src/a.php"] {
+            manifest.items[0].path = alike.to_owned();
+            assert!(manifest.has_names_alike(), "{alike}");
+        }
+    }
+
+    #[test]
+    fn modes_follow_the_umask_unless_fixed() {
+        let manifest = manifest();
+        assert_eq!(manifest.items[0].mode_under(0o077), 0o700);
+        assert_eq!(manifest.items[1].mode_under(0o002), 0o664);
+        assert_eq!(manifest.items[1].mode_under(0o077), 0o600);
+    }
+}

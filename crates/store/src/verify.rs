@@ -1,0 +1,320 @@
+//! Reading the whole store: what is in it, and whether it is sound.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::layout::QUARANTINE;
+use super::{BlobState, Store};
+use allegro_base::error::{Result, in_store};
+use allegro_base::fs::remove_all;
+use allegro_base::pool::with_pool;
+use allegro_base::sealed;
+
+/// What the store holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Packages.
+    pub manifests: u64,
+    /// Files: one per content where files can share blocks, else one per content, mode and time.
+    pub blobs: u64,
+    /// Bytes of all blobs.
+    pub bytes: u64,
+    /// Blobs that were changed in place, kept for a look.
+    pub quarantined: u64,
+    /// Bytes of these.
+    pub quarantined_bytes: u64,
+}
+
+/// What the full check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Blobs read.
+    pub blobs: u64,
+    /// Manifests read.
+    pub manifests: u64,
+    /// Blobs whose content isn't what their name says. They have been moved to quarantine; the next install
+    /// restores them from the archive.
+    pub damaged: Vec<PathBuf>,
+    /// Blobs with the right content, whose mode, time or owner had changed. They have been put right, or
+    /// moved to quarantine where other names of the inode forbid it.
+    pub unsealed: Vec<PathBuf>,
+    /// Other records read.
+    pub records: u64,
+    /// Manifests and other records that are torn, or that stand in another one's place. They have been removed.
+    pub torn: Vec<PathBuf>,
+    /// Things that don't belong into the store. They have been moved to quarantine.
+    pub odd: Vec<PathBuf>,
+    /// What couldn't be read or put right, and why.
+    pub failures: Vec<String>,
+}
+
+impl Findings {
+    /// Returns whether the store was as it should be.
+    pub fn is_sound(&self) -> bool {
+        self.damaged.is_empty()
+            && self.unsealed.is_empty()
+            && self.torn.is_empty()
+            && self.odd.is_empty()
+            && self.failures.is_empty()
+    }
+}
+
+/// Buckets of sealed records (see [`allegro_base::sealed`]) other than manifests.
+const RECORDS: [&str; 4] = ["roots-v2", "autoload-v2", CLASSES, METADATA];
+/// Has a directory for each dialect, with shards.
+const CLASSES: &str = "classes-v2";
+const METADATA: &str = "metadata-v2";
+
+/// What is wrong with one blob.
+enum Fault {
+    Damaged,
+    Unsealed,
+    Odd,
+    Unreadable(String),
+}
+
+impl Store {
+    /// Counts what the store holds. What can't be read doesn't count.
+    pub fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        let mut failures = Vec::new();
+        for path in self.blob_paths(&mut failures) {
+            if let Ok(metadata) = fs::symlink_metadata(&path) {
+                usage.blobs += 1;
+                usage.bytes += metadata.len();
+            }
+        }
+        usage.manifests = listed(&self.manifests(), &mut failures).len() as u64;
+        for entry in fs::read_dir(self.root().join(QUARANTINE))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            usage.quarantined += 1;
+            usage.quarantined_bytes += entry.metadata().map_or(0, |facts| facts.len());
+        }
+        usage
+    }
+
+    /// Reads every blob and every manifest; takes out of use what is damaged, and goes on past what it
+    /// can't read.
+    pub fn verify(&self) -> Findings {
+        let mut findings = Findings::default();
+        let blobs = self.blob_paths(&mut findings.failures);
+        findings.blobs = blobs.len() as u64;
+        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        let found = with_pool(threads, |pool| {
+            pool.install(|| {
+                blobs
+                    .par_iter()
+                    .filter_map(|path| self.find(path))
+                    .collect()
+            })
+        });
+        let mut faults: Vec<(&PathBuf, Fault)> =
+            found.unwrap_or_else(|_| blobs.iter().filter_map(|path| self.find(path)).collect());
+        faults.retain(|(_, fault)| match fault {
+            Fault::Unreadable(why) => {
+                findings.failures.push(why.clone());
+                false
+            }
+            _ => true,
+        });
+        faults.sort_by_key(|(path, _)| *path);
+        for (path, fault) in faults {
+            let mended = match fault {
+                Fault::Unsealed => self.mend(path),
+                _ => self.put_aside(path),
+            };
+            if let Err(error) = mended {
+                findings.failures.push(error.to_string());
+            }
+            match fault {
+                Fault::Damaged => findings.damaged.push(path.clone()),
+                Fault::Unsealed => findings.unsealed.push(path.clone()),
+                _ => findings.odd.push(path.clone()),
+            }
+        }
+        let manifests = listed(&self.manifests(), &mut findings.failures);
+        findings.manifests = manifests.len() as u64;
+        for path in manifests {
+            let place = path
+                .strip_prefix(self.root())
+                .ok()
+                .and_then(Path::to_str)
+                .unwrap_or_default();
+            match self.read_manifest_at(place) {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error) => {
+                    findings.failures.push(error.to_string());
+                    continue;
+                }
+            }
+            if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
+                findings.failures.push(error.to_string());
+            }
+            findings.torn.push(path);
+        }
+        self.verify_records(&mut findings);
+        findings
+    }
+
+    /// Returns a blob's path with what is wrong with it, if something is.
+    fn find<'b>(&self, path: &'b PathBuf) -> Option<(&'b PathBuf, Fault)> {
+        self.fault(path).map(|fault| (path, fault))
+    }
+
+    /// Reads the records that only save time.
+    fn verify_records(&self, findings: &mut Findings) {
+        let mut directories: Vec<String> = RECORDS.iter().map(|&name| name.to_owned()).collect();
+        while let Some(directory) = directories.pop() {
+            let path = self.root().join(&directory);
+            match fs::symlink_metadata(&path) {
+                Ok(facts) if facts.is_dir() => {}
+                Ok(_) => {
+                    self.put_odd_aside(path, findings);
+                    continue;
+                }
+                // Made when the first record is written.
+                Err(_) => continue,
+            }
+            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+                self.verify_record(&directory, &entry, &mut directories, findings);
+            }
+        }
+    }
+
+    fn verify_record(
+        &self,
+        directory: &str,
+        entry: &fs::DirEntry,
+        directories: &mut Vec<String>,
+        findings: &mut Findings,
+    ) {
+        let (name, path) = (entry.file_name(), entry.path());
+        let kind = entry.file_type().ok();
+        match name.to_str().map(|name| format!("{directory}/{name}")) {
+            // Of an atomic write, or moved aside.
+            _ if name.as_encoded_bytes().starts_with(b".") => {}
+            Some(place)
+                if kind.is_some_and(|kind| kind.is_dir()) && directory.starts_with(CLASSES) =>
+            {
+                directories.push(place);
+            }
+            Some(place) if kind.is_some_and(|kind| kind.is_file()) => {
+                findings.records += 1;
+                if !self.is_whole_record(&place) {
+                    if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
+                        findings.failures.push(error.to_string());
+                    }
+                    findings.torn.push(path);
+                }
+            }
+            _ => self.put_odd_aside(path, findings),
+        }
+    }
+
+    fn put_odd_aside(&self, path: PathBuf, findings: &mut Findings) {
+        if let Err(error) = self.put_aside(&path) {
+            findings.failures.push(error.to_string());
+        }
+        findings.odd.push(path);
+    }
+
+    fn is_whole_record(&self, place: &str) -> bool {
+        let Some(bytes) = self.read_bytes(place) else {
+            return false;
+        };
+        if !place.starts_with(METADATA) {
+            return sealed::is_whole(place, &bytes);
+        }
+        // Length of the index, length and checksum of the outlines, index, outlines: see `ops/outlines.rs`.
+        let parts = || {
+            let (length, rest) = bytes.split_first_chunk()?;
+            let (size, rest) = rest.split_first_chunk()?;
+            let (sum, rest) = rest.split_first_chunk()?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let (index, outlines) = rest.split_at_checked(length)?;
+            let is_whole = outlines.len() as u64 == u64::from_le_bytes(*size)
+                && libdeflater::crc32(outlines) == u32::from_le_bytes(*sum);
+            is_whole.then_some(index)
+        };
+        parts().is_some_and(|index| sealed::is_whole(place, index))
+    }
+
+    /// What is wrong with the blob at a path, if something is.
+    fn fault(&self, path: &Path) -> Option<Fault> {
+        let Some(blob) = self.blob_at(path) else {
+            return Some(Fault::Odd);
+        };
+        match self.settled_state(&blob) {
+            // Removed meanwhile.
+            BlobState::Missing => None,
+            BlobState::Odd => Some(Fault::Odd),
+            state => match (self.has_content(&blob), state) {
+                (Err(error), _) => Some(Fault::Unreadable(error.to_string())),
+                (Ok(false), _) => Some(Fault::Damaged),
+                (Ok(true), BlobState::Sealed(facts)) if self.trusts(facts.user) => None,
+                (Ok(true), _) => Some(Fault::Unsealed),
+            },
+        }
+    }
+
+    /// Puts the seal of a blob with the right content back.
+    fn mend(&self, path: &Path) -> Result<()> {
+        let Some(blob) = self.blob_at(path) else {
+            return Ok(());
+        };
+        self.renew(&blob).map(drop)
+    }
+
+    fn put_aside(&self, path: &Path) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match fs::rename(path, self.quarantine(&name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(in_store("moving to quarantine", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The paths of all blobs and contents.
+    pub(super) fn blob_paths(&self, failures: &mut Vec<String>) -> Vec<PathBuf> {
+        let mut paths = listed(&self.blobs.path, failures);
+        paths.extend(listed(&self.contents.path, failures));
+        paths
+    }
+}
+
+/// Files two levels below a bucket, without the leftovers of atomic writes. A shard that is no directory is
+/// one of them.
+pub(super) fn listed(bucket: &Path, failures: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    let mut read = |directory: &Path| -> Vec<PathBuf> {
+        match fs::read_dir(directory) {
+            Ok(entries) => entries
+                .flatten()
+                .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+                .map(|entry| entry.path())
+                .collect(),
+            Err(error) => {
+                failures.push(in_store("reading", directory)(error).to_string());
+                Vec::new()
+            }
+        }
+    };
+    for shard in read(bucket) {
+        if fs::symlink_metadata(&shard).is_ok_and(|facts| facts.is_dir()) {
+            paths.extend(read(&shard));
+        } else {
+            paths.push(shard);
+        }
+    }
+    paths
+}

@@ -1,0 +1,27 @@
+//! Composer's class map, made natively: which files a rule covers, which classes they declare, and which of them count.
+//!
+//! * [`parser`]: the classes of one file
+//! * [`pattern`]: Composer's exclusion expressions
+//! * [`walk`]: the files below a directory, in the order in which Composer meets them
+//! * [`scan`]: rules → class map
+//! * [`identity`], [`records`], [`lists`], [`trace`]: what is known from earlier scans, and when it may be believed
+//!
+//! The rules are those that Composer's own dump asks for, in its order; the text of generated files is Composer's
+//! too. Where a result can't be the same for sure the scan is declined, and Composer's own generator runs.
+
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
+pub mod identity;
+pub mod lists;
+pub mod parser;
+pub mod pattern;
+pub mod records;
+pub mod scan;
+pub mod trace;
+pub mod walk;
+
+pub use identity::{Clock, Identity};
+pub use parser::{Dialect, Unsure, find_classes};
+pub use pattern::Exclusion;
+pub use records::Records;
+pub use scan::{Kind, Rule, Scan, Traits};

@@ -1,0 +1,617 @@
+//! Rules → class map, as Composer's `ClassMapGenerator::scanPaths` goes through them one after the other.
+//!
+//! Files are found and read by many threads; what counts is then decided in Composer's order by one.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::identity::{Clock, Identity};
+use super::parser::{Dialect, find_classes};
+use super::pattern::Exclusion;
+use super::walk::{
+    Declined, Found, STOPPED, Target, Walk, Walked, follow, is_php, real_path, walk,
+};
+use allegro_base::hex::hex;
+use allegro_base::progress;
+
+/// What a rule's directory stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Every class counts.
+    Classmap,
+    /// Classes whose path follows from their name, underscores standing for directories too.
+    #[serde(rename = "psr-0")]
+    Psr0,
+    /// Classes whose path follows from their name less the namespace.
+    #[serde(rename = "psr-4")]
+    Psr4,
+}
+
+/// One call of `scanPaths`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// A directory or file, absolute or below the working directory.
+    pub path: String,
+    /// What it stands for.
+    pub kind: Kind,
+    /// The namespace of PSR rules.
+    #[serde(default)]
+    pub namespace: String,
+    /// Composer's expression for what is left out.
+    #[serde(default)]
+    pub excluded: Option<String>,
+}
+
+/// How the running class-map-generator decides what counts; it differs between versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traits {
+    /// A class outside the namespace of its PSR-4 rule doesn't count, even if the length fits.
+    pub psr4_prefix: bool,
+    /// The same for PSR-0.
+    pub psr0_prefix: bool,
+}
+
+/// Classes of one file, separated by NUL.
+pub type Classes<'a> = Cow<'a, [u8]>;
+
+/// A file and its classes, for the records.
+#[derive(Debug)]
+pub struct Read<'a> {
+    /// What was found.
+    pub found: Found,
+    /// Its classes; `None` where the parser isn't sure.
+    pub classes: Option<Classes<'a>>,
+}
+
+/// A file of a PSR rule of whose classes none counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The rule's index.
+    pub rule: usize,
+    /// The file's path.
+    pub path: Arc<str>,
+    /// All its classes.
+    pub classes: Vec<String>,
+}
+
+/// The class map.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Paths that the numbers in `at` and `ambiguous` point to.
+    pub files: Vec<Arc<str>>,
+    /// Class names, in the order in which they were found. One that isn't UTF-8 is a NUL and its bytes in hexadecimal,
+    /// here and below.
+    pub names: Vec<String>,
+    /// The file of each name.
+    pub at: Vec<u32>,
+    /// Further files of a class, in the order in which they were found.
+    pub ambiguous: Vec<(String, u32)>,
+    /// Candidates for warnings.
+    pub rejected: Vec<Rejected>,
+}
+
+impl Scan {
+    /// A digest of everything in it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        let mut text = |text: &str| {
+            hasher.update(text.as_bytes());
+            hasher.update([0]);
+        };
+        for (name, &at) in self.names.iter().zip(&self.at) {
+            text(name);
+            text(&self.files[at as usize]);
+        }
+        text("");
+        for (name, at) in &self.ambiguous {
+            text(name);
+            text(&self.files[*at as usize]);
+        }
+        for rejected in &self.rejected {
+            text("");
+            text(&rejected.rule.to_string());
+            text(&rejected.path);
+            rejected.classes.iter().for_each(|class| text(class));
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// Where classes come from before a file is read: what is known of a file that is still the same.
+pub trait Memory: Sync {
+    /// The classes of the file, if they are known for sure.
+    fn recall(&self, found: &Found) -> Option<Classes<'_>>;
+}
+
+/// The files that rules cover.
+pub struct Survey<'m> {
+    /// For each rule, the numbers of its files in Composer's order, with the path as spelled for this rule.
+    covered: Vec<Vec<(u32, Arc<str>)>>,
+    /// Each file once, by real path.
+    pub files: Vec<Read<'m>>,
+    /// What was looked at, where that tells everything.
+    pub seen: Option<Seen>,
+}
+
+/// Everything that a survey looked at.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Directories with their files.
+    pub directories: Vec<Walked>,
+    /// Files that are a rule of their own.
+    pub files: Vec<(String, Identity)>,
+    /// Paths that lead through links.
+    pub links: Vec<(Arc<str>, Target)>,
+}
+
+impl Seen {
+    /// Adds a walk; `None` if it depends on more than what it has met.
+    fn with(mut self, walk: &mut Walk) -> Option<Self> {
+        if walk.directories.is_empty() && walk.links.is_empty() {
+            self.files.push(walk.single.take()?);
+        }
+        self.directories.append(&mut walk.directories);
+        self.links.append(&mut walk.links);
+        Some(self)
+    }
+}
+
+/// Finds and reads what the rules cover.
+///
+/// # Errors
+/// [`Declined`] where PHP would throw or may see something else; [`STOPPED`] if it was cancelled.
+pub fn survey<'m>(
+    rules: &[Rule],
+    cwd: &str,
+    dialect: Dialect,
+    memory: &'m dyn Memory,
+    cancel: &AtomicBool,
+) -> Result<Survey<'m>, Declined> {
+    let exclusions = rules
+        .iter()
+        .map(|rule| match &rule.excluded {
+            None => Ok(None),
+            Some(expression) => Exclusion::parse(expression)
+                .map(Some)
+                .ok_or(Declined("an exclusion isn't understood")),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let spelled = rules
+        .iter()
+        .map(|rule| spelling(&rule.path, cwd))
+        .collect::<Result<Vec<_>, _>>()?;
+    // Composer excludes what it never reads; so do we, for a file that can't be read may be excluded because of that.
+    let walks = spelled
+        .par_iter()
+        .zip(&exclusions)
+        .map(|(path, exclusion)| {
+            let mut walk = find(path, cancel)?;
+            if let Some(exclusion) = exclusion {
+                walk.found.retain(|file| {
+                    !exclusion.matches(file.real()) && !exclusion.matches(&file.path)
+                });
+            }
+            Ok(walk)
+        })
+        .collect::<Result<Vec<_>, Declined>>()?;
+    let mut numbers: HashMap<Arc<str>, u32> = HashMap::new();
+    let mut files = Vec::new();
+    let mut covered = Vec::with_capacity(rules.len());
+    let mut seen = Some(Seen::default());
+    for mut walk in walks {
+        seen = seen.and_then(|seen| seen.with(&mut walk));
+        let mut list = Vec::with_capacity(walk.found.len());
+        for file in walk.found {
+            let path = Arc::clone(&file.path);
+            let number = if let Some(&number) = numbers.get(file.real()) {
+                number
+            } else {
+                let number = u32::try_from(files.len()).map_err(|_| Declined("too many files"))?;
+                numbers.insert(Arc::clone(file.real()), number);
+                files.push(file);
+                number
+            };
+            list.push((number, path));
+        }
+        covered.push(list);
+    }
+    drop(numbers);
+    let files = files
+        .into_par_iter()
+        .map(|found| {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(STOPPED);
+            }
+            progress::step();
+            let classes = memory
+                .recall(&found)
+                .or_else(|| parse(&found, dialect).map(Cow::Owned));
+            Ok(Read { found, classes })
+        })
+        .collect::<Result<Vec<_>, Declined>>()?;
+    Ok(Survey {
+        covered,
+        files,
+        seen,
+    })
+}
+
+/// Reads a file's classes.
+fn parse(found: &Found, dialect: Dialect) -> Option<Vec<u8>> {
+    let source = std::fs::read(found.real().as_ref()).ok()?;
+    let classes = find_classes(&source, dialect).ok()?;
+    Some(join(&classes))
+}
+
+/// Classes as one text.
+pub fn join<T: AsRef<[u8]>>(classes: &[T]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for (index, class) in classes.iter().enumerate() {
+        if index > 0 {
+            joined.push(0);
+        }
+        joined.extend_from_slice(class.as_ref());
+    }
+    joined
+}
+
+/// The absolute path of a rule as Composer spells the files below it.
+fn spelling(path: &str, cwd: &str) -> Result<String, Declined> {
+    if path.contains('\\') || cwd.contains('\\') || path.contains('*') || path.contains("://") {
+        return Err(Declined("a path is special"));
+    }
+    let absolute = if path.starts_with('/') {
+        // Runs of slashes become one; anything else stays.
+        let mut spelled = String::with_capacity(path.len());
+        for character in path.chars() {
+            if character != '/' || !spelled.ends_with('/') {
+                spelled.push(character);
+            }
+        }
+        spelled.truncate(spelled.trim_end_matches('/').len());
+        spelled
+    } else {
+        if path.as_bytes().get(1) == Some(&b':') {
+            return Err(Declined("a path is special"));
+        }
+        let mut parts: Vec<&str> = Vec::new();
+        for part in cwd.split('/').chain(path.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        let spelled = format!("/{}", parts.join("/"));
+        // `a/../b` is another place than `b` where `a` is a link; Composer mixes both.
+        if path.split('/').any(|part| part == "..")
+            && real_path(&spelled)? != real_path(&format!("{cwd}/{path}"))?
+        {
+            return Err(Declined("a path leads through a link and back"));
+        }
+        spelled
+    };
+    if absolute.len() < 2 {
+        return Err(Declined("a path is the root directory"));
+    }
+    Ok(absolute)
+}
+
+/// What a rule's path covers. A walk without directories is that of a single file.
+fn find(path: &str, cancel: &AtomicBool) -> Result<Walk, Declined> {
+    let metadata = std::fs::metadata(path).map_err(|_| Declined("a path isn't there"))?;
+    if metadata.is_dir() {
+        return walk(path, cancel);
+    }
+    if !metadata.is_file() {
+        return Err(Declined("a path is neither file nor directory"));
+    }
+    let mut walk = Walk::default();
+    let real = real_path(path)?;
+    let stat = rustix::fs::lstat(real.as_str()).map_err(|_| Declined("a file vanished"))?;
+    let identity = Identity::from(&stat);
+    let is_php = is_php(path.rsplit('/').next().unwrap_or(path));
+    if real == path {
+        walk.single = Some((real.clone(), identity));
+    } else if is_php {
+        walk.links.push((path.into(), follow(path)?));
+    }
+    if is_php {
+        walk.found.push(Found {
+            real: (real != path).then(|| real.into()),
+            path: path.into(),
+            identity,
+        });
+    }
+    Ok(walk)
+}
+
+impl Survey<'_> {
+    /// Files whose classes the parser isn't sure of.
+    pub fn unsure(&self) -> impl Iterator<Item = &Found> {
+        self.files
+            .iter()
+            .filter(|file| file.classes.is_none())
+            .map(|file| &file.found)
+    }
+
+    /// Real path, identity and classes of all files that may be believed later.
+    pub fn settled<'s>(
+        &'s self,
+        clock: &'s Clock,
+    ) -> impl Iterator<Item = (&'s str, Identity, &'s [u8])> {
+        self.files.iter().filter_map(|file| {
+            let classes = file.classes.as_deref()?;
+            clock.has_settled(&file.found.identity).then_some((
+                &**file.found.real(),
+                file.found.identity,
+                classes,
+            ))
+        })
+    }
+
+    /// Decides what counts.
+    ///
+    /// # Errors
+    /// [`Declined`] if a file's classes are not known.
+    pub fn decide(&self, rules: &[Rule], traits: Traits) -> Result<Scan, Declined> {
+        let mut scan = Scan::default();
+        let mut scanned: HashSet<u32> = HashSet::new();
+        let mut places: HashMap<&[u8], u32> = HashMap::new();
+        for (index, (rule, covered)) in rules.iter().zip(&self.covered).enumerate() {
+            let base = match rule.kind {
+                Kind::Classmap => 0,
+                // As Composer counts: the length of the rule's path, which it has normalized before.
+                Kind::Psr0 | Kind::Psr4 => rule.path.len() + 1,
+            };
+            for (number, path) in covered {
+                if scanned.contains(number) {
+                    continue;
+                }
+                let classes = self.files[*number as usize]
+                    .classes
+                    .as_deref()
+                    .ok_or(Declined("a file must be read by PHP"))?;
+                let names = || {
+                    classes
+                        .split(|&byte| byte == 0)
+                        .filter(|name| !name.is_empty())
+                };
+                if rule.kind == Kind::Classmap {
+                    scanned.insert(*number);
+                    add(&mut scan, &mut places, path, names());
+                    continue;
+                }
+                let sub_path = path.get(base..).unwrap_or_default();
+                let sub_path = sub_path.rsplit_once('.').map_or(sub_path, |(stem, _)| stem);
+                let counts = |class: &[u8]| counts(class, rule, traits, sub_path);
+                if names().any(counts) {
+                    scanned.insert(*number);
+                    add(
+                        &mut scan,
+                        &mut places,
+                        path,
+                        names().filter(|class| counts(class)),
+                    );
+                } else if names().next().is_some() {
+                    scan.rejected.push(Rejected {
+                        rule: index,
+                        path: Arc::clone(path),
+                        classes: names().map(to_wire).collect(),
+                    });
+                }
+            }
+        }
+        Ok(scan)
+    }
+}
+
+/// A class name as it crosses the boundary, see [`Scan::names`].
+fn to_wire(name: &[u8]) -> String {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.to_owned(),
+        Err(_) => format!("\0{}", hex(name)),
+    }
+}
+
+/// Whether a class belongs to the file at `sub_path` (below the rule's directory, less the extension).
+fn counts(class: &[u8], rule: &Rule, traits: Traits, sub_path: &str) -> bool {
+    let namespace = rule.namespace.as_str();
+    let check = match rule.kind {
+        Kind::Psr4 => traits.psr4_prefix,
+        Kind::Psr0 | Kind::Classmap => traits.psr0_prefix,
+    };
+    if check && !class.starts_with(namespace.as_bytes()) {
+        return false;
+    }
+    let same = |name: &[u8], underscores: bool, path: &[u8]| {
+        name.len() == path.len()
+            && name.iter().zip(path).all(|(&name, &path)| match name {
+                b'\\' => path == b'/',
+                b'_' if underscores => path == b'/',
+                name => name == path,
+            })
+    };
+    let sub_path = sub_path.as_bytes();
+    if rule.kind == Kind::Psr4 {
+        let rest = class.get(namespace.len()..).unwrap_or_default();
+        return same(rest, false, sub_path);
+    }
+    let (space, name) = match class.iter().rposition(|&byte| byte == b'\\') {
+        Some(end) => class.split_at(end + 1),
+        None => (&[][..], class),
+    };
+    sub_path.len() == class.len()
+        && same(space, false, &sub_path[..space.len()])
+        && same(name, true, &sub_path[space.len()..])
+}
+
+fn add<'s>(
+    scan: &mut Scan,
+    places: &mut HashMap<&'s [u8], u32>,
+    path: &Arc<str>,
+    classes: impl Iterator<Item = &'s [u8]>,
+) {
+    let mut file = None;
+    for class in classes {
+        let number = *file.get_or_insert_with(|| {
+            scan.files.push(Arc::clone(path));
+            u32::try_from(scan.files.len() - 1).unwrap_or(u32::MAX)
+        });
+        match places.get(class) {
+            None => {
+                places.insert(class, number);
+                scan.names.push(to_wire(class));
+                scan.at.push(number);
+            }
+            Some(&first) if scan.files[first as usize] != *path => {
+                scan.ambiguous.push((to_wire(class), number));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    struct Nothing;
+
+    impl Memory for Nothing {
+        fn recall(&self, _found: &Found) -> Option<Classes<'_>> {
+            None
+        }
+    }
+
+    fn rule(path: &str, kind: Kind, namespace: &str) -> Rule {
+        Rule {
+            path: path.to_owned(),
+            kind,
+            namespace: namespace.to_owned(),
+            excluded: None,
+        }
+    }
+
+    /// The class map as `class file` lines, with paths below the project.
+    fn map(files: &[(&str, &str)], rules: &[Rule], traits: Traits) -> (Vec<String>, Scan) {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().canonicalize().expect("real");
+        for (path, content) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().expect("parent")).expect("directories");
+            fs::write(path, content).expect("a file");
+        }
+        let cwd = root.to_str().expect("UTF-8");
+        let rules: Vec<Rule> = rules
+            .iter()
+            .map(|rule| Rule {
+                // As Composer gives them: PSR directories absolute, class map ones as they are written.
+                path: match rule.kind {
+                    Kind::Classmap => rule.path.clone(),
+                    _ => format!("{cwd}/{}", rule.path),
+                },
+                ..rule.clone()
+            })
+            .collect();
+        let cancel = AtomicBool::new(false);
+        let survey = survey(&rules, cwd, Dialect::PHP_8_2, &Nothing, &cancel).expect("a survey");
+        let scan = survey.decide(&rules, traits).expect("a scan");
+        let mut lines: Vec<String> = scan
+            .names
+            .iter()
+            .zip(&scan.at)
+            .map(|(name, &at)| {
+                let path = &scan.files[at as usize];
+                format!("{name} {}", path.strip_prefix(cwd).expect("below"))
+            })
+            .collect();
+        lines.sort();
+        (lines, scan)
+    }
+
+    const NEW: Traits = Traits {
+        psr4_prefix: false,
+        psr0_prefix: true,
+    };
+
+    #[test]
+    fn classes_must_be_where_their_names_say() {
+        let files = [
+            ("src/One.php", "<?php namespace App; class One {}"),
+            ("src/Sub/Two.php", "<?php namespace App\\Sub; class Two {}"),
+            (
+                "src/Sub/three.php",
+                "<?php namespace App\\Sub; class Three {}",
+            ),
+            ("src/Bad.php", "<?php namespace Odd; class Bad {}"),
+            ("lib/Old/Style_Class.php", "<?php class Old_Style_Class {}"),
+            (
+                "lib/Old/Style/Class.php",
+                "<?php class Old_Style_Class {} class Old_Other {}",
+            ),
+        ];
+        let rules = [
+            rule("src", Kind::Psr4, "App\\"),
+            rule("lib", Kind::Psr0, "Old_"),
+        ];
+        let (lines, scan) = map(&files, &rules, NEW);
+        // Only the length of a PSR-4 namespace counts in newer generators: "Odd\" is as long as "App\".
+        assert_eq!(
+            lines,
+            [
+                "App\\One /src/One.php",
+                "App\\Sub\\Two /src/Sub/Two.php",
+                "Odd\\Bad /src/Bad.php",
+                "Old_Style_Class /lib/Old/Style/Class.php",
+            ]
+        );
+        assert_eq!(scan.rejected.len(), 2);
+        let old = Traits {
+            psr4_prefix: true,
+            psr0_prefix: true,
+        };
+        let (lines, _) = map(&files, &rules, old);
+        assert!(!lines.iter().any(|line| line.starts_with("Odd")));
+    }
+
+    #[test]
+    fn a_file_counts_once_and_the_first_class_of_a_name_wins() {
+        let files = [
+            ("a/x.php", "<?php class X {} class Y {} class Y {}"),
+            ("b/x.php", "<?php class X {}"),
+        ];
+        let rules = [
+            rule("b/../a/", Kind::Classmap, ""),
+            rule("a", Kind::Psr4, ""),
+            rule("./b//x.php", Kind::Classmap, ""),
+        ];
+        let (lines, scan) = map(&files, &rules, NEW);
+        assert_eq!(lines, ["X /a/x.php", "Y /a/x.php"]);
+        assert_eq!(scan.ambiguous.len(), 1);
+        assert_eq!(scan.ambiguous[0].0, "X");
+        assert!(scan.rejected.is_empty());
+    }
+
+    #[test]
+    fn what_can_not_be_told_is_declined() {
+        for path in ["src/*", "phar://x", "src\\x", "nowhere", "/"] {
+            let rules = [rule(path, Kind::Classmap, "")];
+            let cancel = AtomicBool::new(false);
+            let survey = survey(&rules, "/tmp", Dialect::PHP_8_2, &Nothing, &cancel);
+            assert!(survey.is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A whole walk, kept so that a later one can be spared: if each directory and each file is still what it was, the
+//! class map is too.
+//!
+//! On disk: [`Contents`], sealed (see [`allegro_base::sealed`]). There is a trace only where all directories and files had
+//! settled ([`Clock`]). Links are followed anew each time: what they lead to may become another thing without a trace.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, lstat, open, statat};
+use serde::{Deserialize, Serialize};
+
+use super::identity::{Clock, Identity};
+use super::scan::Seen;
+use super::walk::{Target, follow};
+use allegro_base::progress;
+use allegro_base::sealed;
+
+const MAGIC: &[u8; 8] = b"ALWALK03";
+
+#[derive(Serialize, Deserialize)]
+struct Contents<'a> {
+    /// Of the class map that the walk led to.
+    digest: [u8; 32],
+    #[serde(borrow)]
+    directories: Vec<Directory<'a>>,
+    #[serde(borrow)]
+    files: Vec<(&'a str, Identity)>,
+    #[serde(borrow)]
+    links: Vec<(&'a str, Target)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Directory<'a> {
+    path: &'a str,
+    identity: Identity,
+    #[serde(borrow)]
+    files: Vec<(&'a str, Identity)>,
+}
+
+/// Returns the bytes of a trace that is kept at `place`; `None` if the walk can't be told by it.
+pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Option<Vec<u8>> {
+    let mut directories = Vec::with_capacity(seen.directories.len());
+    for directory in &seen.directories {
+        let settled = clock.has_settled(&directory.identity)
+            && directory
+                .files
+                .iter()
+                .all(|(_, identity)| clock.has_settled(identity));
+        if !settled {
+            return None;
+        }
+        directories.push(Directory {
+            path: &directory.path,
+            identity: directory.identity,
+            files: directory
+                .files
+                .iter()
+                .map(|(path, identity)| (name(path), *identity))
+                .collect(),
+        });
+    }
+    let files: Vec<(&str, Identity)> = seen
+        .files
+        .iter()
+        .map(|(path, identity)| (path.as_str(), *identity))
+        .collect();
+    if !files
+        .iter()
+        .all(|(_, identity)| clock.has_settled(identity))
+    {
+        return None;
+    }
+    let mut links = Vec::with_capacity(seen.links.len());
+    for (path, target) in &seen.links {
+        if matches!(target, Target::File(_, identity) if !clock.has_settled(identity)) {
+            return None;
+        }
+        links.push((&**path, target.clone()));
+    }
+    links.sort_by_key(|(path, _)| *path);
+    links.dedup();
+    // Rules overlap; a directory need be looked at once.
+    directories.sort_by_key(|directory| directory.path);
+    directories.dedup_by_key(|directory| directory.path);
+    Some(sealed::encode(
+        MAGIC,
+        place,
+        &Contents {
+            digest,
+            directories,
+            files,
+            links,
+        },
+    ))
+}
+
+/// The last part of a path.
+fn name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// What a trace tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is as it was.
+    Same,
+    /// Something is not.
+    Changed,
+    /// There is no trace of the walk that led to this class map.
+    Unknown,
+}
+
+/// Looks whether the walk that led to the class map `digest` would go the same way again. What it says when it was
+/// cancelled is worth nothing.
+pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
+    let Some(contents) = sealed::decode::<Contents<'_>>(MAGIC, place, bytes) else {
+        return Verdict::Unknown;
+    };
+    if contents.digest != digest {
+        return Verdict::Unknown;
+    }
+    let file = |(path, identity): &(&str, Identity)| {
+        lstat(*path).map(|stat| Identity::from(&stat)) == Ok(*identity)
+    };
+    let same = contents.files.iter().all(file)
+        && contents
+            .links
+            .iter()
+            .all(|(path, target)| follow(path).as_ref() == Ok(target))
+        && contents
+            .directories
+            .par_iter()
+            .with_min_len(64)
+            .all(|directory| {
+                progress::step();
+                !cancel.load(Ordering::Relaxed) && directory.is_the_same()
+            });
+    if same {
+        Verdict::Same
+    } else {
+        Verdict::Changed
+    }
+}
+
+impl Directory<'_> {
+    fn is_the_same(&self) -> bool {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(directory) = open(self.path, flags, Mode::empty()) else {
+            return false;
+        };
+        let same = |stat| Identity::from(&stat);
+        fstat(&directory).map(same) == Ok(self.identity)
+            && self.files.iter().all(|(name, identity)| {
+                statat(&directory, *name, AtFlags::SYMLINK_NOFOLLOW).map(same) == Ok(*identity)
+            })
+    }
+}
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "testing"))]
+pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
+    magic: *MAGIC,
+    again: |bytes| allegro_base::testing::records::again::<Contents<'_>>(*MAGIC, bytes),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classmap::walk::walk;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::time::Duration;
+
+    const DIGEST: [u8; 32] = [7; 32];
+
+    /// A project with links to a file and a directory outside, and one that leads nowhere.
+    fn project(root: &Path) {
+        for path in ["src/A.php", "out/one/B.php", "out/two/B.php", "out/C.php"] {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+            fs::write(path, "<?php").expect("a file");
+        }
+        symlink("../out/one", root.join("src/dir")).expect("a link");
+        symlink("../out/C.php", root.join("src/C.php")).expect("a link");
+        symlink("../out/D.php", root.join("src/D.php")).expect("a link");
+        symlink("src", root.join("root")).expect("a link");
+        // Until everything has settled.
+        std::thread::sleep(Duration::from_millis(40));
+    }
+
+    fn trace(root: &Path) -> Vec<u8> {
+        let clock = Clock::start(root);
+        let rule = root.join("root");
+        let walk = walk(rule.to_str().expect("UTF-8"), &AtomicBool::new(false)).expect("a walk");
+        let seen = Seen {
+            directories: walk.directories,
+            files: Vec::new(),
+            links: walk.links,
+        };
+        encode("here", DIGEST, &seen, &clock).expect("everything has settled")
+    }
+
+    /// What is said of a project after a change.
+    fn verdict(change: impl FnOnce(&Path)) -> Verdict {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().canonicalize().expect("real");
+        project(&root);
+        let trace = trace(&root);
+        change(&root);
+        check("here", &trace, DIGEST, &AtomicBool::new(false))
+    }
+
+    /// Puts another link in the place of one, at once: its directory changes as little as it can.
+    fn relink(root: &Path, link: &str, target: &str) {
+        let beside = root.join("beside");
+        symlink(target, &beside).expect("a link");
+        fs::rename(beside, root.join(link)).expect("renamed");
+    }
+
+    #[test]
+    fn a_project_with_links_is_told_by_its_trace() {
+        assert_eq!(verdict(|_| {}), Verdict::Same);
+        // What links don't lead to doesn't matter.
+        let elsewhere = |root: &Path| fs::write(root.join("out/two/E.php"), "").expect("a file");
+        assert_eq!(verdict(elsewhere), Verdict::Same);
+    }
+
+    #[test]
+    fn what_links_lead_to_may_change() {
+        let write = |path: &'static str| {
+            move |root: &Path| fs::write(root.join(path), "<?php class X {}").expect("written")
+        };
+        for path in ["out/C.php", "out/D.php", "out/one/B.php", "out/one/E.php"] {
+            assert_eq!(verdict(write(path)), Verdict::Changed, "{path}");
+        }
+        assert_eq!(
+            verdict(|root| relink(root, "root", "out/one")),
+            Verdict::Changed
+        );
+        assert_eq!(
+            verdict(|root| relink(root, "out/D.php", "two/B.php")),
+            Verdict::Changed
+        );
+        assert_eq!(
+            verdict(|root| {
+                fs::rename(root.join("out/one"), root.join("out/three")).expect("renamed");
+                relink(root, "out/one", "three");
+            }),
+            Verdict::Changed
+        );
+    }
+
+    #[test]
+    fn a_check_that_is_cancelled_ends_early() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().canonicalize().expect("real");
+        project(&root);
+        let verdict = check("here", &trace(&root), DIGEST, &AtomicBool::new(true));
+        assert_eq!(verdict, Verdict::Changed);
+    }
+}

@@ -1,0 +1,3 @@
+//! The files that Composer generates below `vendor/`: the class map of its autoloader.
+
+pub mod classmap;

@@ -1,8 +1,0 @@
-//! Hash tables of the solver. Keys are small numbers and short texts, millions of times: the standard library's hash takes
-//! a tenth of a resolution. This one is seeded by chance too, so nothing may depend on the order of a table.
-
-pub use foldhash::fast::RandomState as Hasher;
-
-pub type HashMap<K, V> = std::collections::HashMap<K, V, Hasher>;
-pub type HashSet<K> = std::collections::HashSet<K, Hasher>;
-pub type IndexMap<K, V> = indexmap::IndexMap<K, V, Hasher>;
