@@ -463,7 +463,7 @@ fn interrupted_at_work() {
             let said = fs::read_to_string(&log).expect("stderr");
             // A signal in the middle of loading a class keeps Composer's handler from using it: PHP doesn't load one
             // class twice at a time. And seldom a promise that fails while the handler cleans up ends the run in its
-            // place. Both are Composer's own, see docs/decisions.md.
+            // place. Both are Composer's own, see docs/parity.md.
             let is_aborted = exit == 1
                 && !said.contains("\"Allegro\\")
                 && (said.contains("\" not found")
