@@ -22,5 +22,4 @@ pub use resolve::{resolve, warm_up};
 
 /// Decoders of records, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) const RECORDS: [allegro_base::testing::records::Kind; 2] =
-    [autoload::FUZZED, outlines::FUZZED];
+pub(crate) const RECORDS: [allegro_base::testing::records::Kind; 1] = [outlines::FUZZED];

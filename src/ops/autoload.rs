@@ -2,13 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::lstat;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::attend::attend;
 use crate::settings::{Overrides, Settings};
@@ -19,102 +15,23 @@ use crate::wire::{
 use allegro_archive::Zone;
 use allegro_base::error::{Error, Result};
 use allegro_base::hex::{hex, unhex};
+use allegro_base::identity::Moment;
+use allegro_base::identity::{Clock, Identity};
 use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
-use allegro_base::sealed;
-use allegro_store::Store;
-use allegro_vendor::classmap::identity::Moment;
+use allegro_vendor::classmap::dump::{Dump, Output, Places};
 use allegro_vendor::classmap::lists::{Lists, Placed};
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
 use allegro_vendor::classmap::trace::{self, Verdict};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
-use allegro_vendor::classmap::{Clock, Dialect, Identity, Records, Rule, Traits};
-
-const BUCKET: &str = "autoload-v2";
-const MAGIC: &[u8; 8] = b"ALDUMP02";
+use allegro_vendor::classmap::{Dialect, Records};
 
 /// More files than this for PHP to read one by one: its own generator is the better road.
 const UNSURE: usize = 2_000;
 
 /// So many files that a dump doesn't cover may stay on record, whatever the size of the project.
 const KEPT: usize = 100_000;
-
-/// What the last dump of a project was made from and gave.
-#[derive(Debug, Serialize, Deserialize)]
-struct Dump {
-    /// Of everything but PHP files; empty until the dump is done.
-    fingerprint: String,
-    said: String,
-    cwd: String,
-    dialect: Dialect,
-    traits: Traits,
-    rules: Vec<Rule>,
-    /// Of the class map.
-    digest: [u8; 32],
-    classes: u64,
-    /// Generated files; `None` for one that there must not be.
-    outputs: Vec<(PathBuf, Option<Output>)>,
-}
-
-/// A generated file as the dump left it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Output {
-    identity: Identity,
-    /// Whether any later change must show in the identity.
-    settled: bool,
-    /// SHA-256, in hexadecimal.
-    digest: String,
-}
-
-impl Output {
-    /// Whether the file at `path` is still what was written.
-    fn is_at(&self, path: &Path) -> bool {
-        identity(path).as_ref() == Some(&self.identity)
-            && (self.settled || digest(path).as_deref() == Some(&self.digest))
-    }
-}
-
-/// SHA-256 of a file, in hexadecimal.
-fn digest(path: &Path) -> Option<String> {
-    fs::read(path)
-        .ok()
-        .map(|bytes| hex(&Sha256::digest(&bytes)))
-}
-
-/// Where a project's records are. Without a store nothing is remembered.
-struct Place {
-    store: Option<Store>,
-    records: String,
-    trace: String,
-    dump: String,
-}
-
-impl Place {
-    fn of(settings: &Settings, vendor_dir: &Path) -> Self {
-        let name = hex(&Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes())[..16]);
-        Self {
-            store: Store::open_at_once(&settings.store).ok(),
-            records: format!("{BUCKET}/{name}.records"),
-            trace: format!("{BUCKET}/{name}.walk"),
-            dump: format!("{BUCKET}/{name}.dump"),
-        }
-    }
-
-    fn read(&self, place: &str) -> Vec<u8> {
-        self.store
-            .as_ref()
-            .and_then(|store| store.read_bytes(place))
-            .unwrap_or_default()
-    }
-
-    fn write(&self, place: &str, bytes: &[u8]) -> Result<()> {
-        match &self.store {
-            Some(store) => store.write_bytes(place, bytes),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What is known before files are read.
 struct Known<'a> {
@@ -160,16 +77,16 @@ impl Memory for Known<'_> {
 pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
     let settings = Settings::resolve(&Overrides::default())?;
     stoppable(host, |cancel| {
-        let place = Place::of(&settings, &request.vendor_dir);
+        let places = Places::of(&settings.store, &request.vendor_dir);
         let clock = Clock::start(&request.vendor_dir);
         let by_php = known(&request.known)?;
         let zone = Zone::of(request.timezone.as_deref());
-        let bytes = place.read(&place.records);
+        let bytes = places.read(&places.classes);
         let answer = with_pool(settings.threads, |pool| {
             pool.install(|| {
-                let records = Records::decode(&place.records, &bytes, request.dialect);
+                let records = Records::decode(&places.classes, &bytes, request.dialect);
                 let placed = placed(request);
-                let lists = match &place.store {
+                let lists = match &places.store {
                     Some(store) if !placed.is_empty() => {
                         Lists::of(store, request.dialect, &zone, &placed)
                     }
@@ -180,7 +97,7 @@ pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
                     lists: &lists,
                     by_php,
                 };
-                look(request, &known, &place, &clock, cancel)
+                look(request, &known, &places, &clock, cancel)
             })
         })?;
         Ok(
@@ -210,12 +127,12 @@ fn stoppable<T: Send>(
 fn look(
     request: &ScanRequest,
     known: &Known<'_>,
-    place: &Place,
+    places: &Places,
     clock: &Clock,
     cancel: &AtomicBool,
 ) -> Result<ScanAnswer, Declined> {
     let survey = survey(&request.rules, &request.cwd, request.dialect, known, cancel)?;
-    let read = remember(place, request.dialect, clock, known, &survey);
+    let read = remember(places, request.dialect, clock, known, &survey);
     let unsure: Vec<UnsureFile> = survey.unsure().map(|found| ask(found, clock)).collect();
     if unsure.len() > UNSURE {
         return Err(Declined("too many files that only PHP can read"));
@@ -225,8 +142,8 @@ fn look(
     }
     let scan = survey.decide(&request.rules, request.traits)?;
     let digest = scan.digest();
-    keep_trace(place, clock, known, &survey, digest);
-    note(place, request, digest);
+    keep_trace(places, clock, known, &survey, digest);
+    note(places, request, digest);
     Ok(ScanAnswer::Scanned {
         digest: hex(&digest),
         covered: survey.files.len(),
@@ -285,13 +202,13 @@ fn placed(request: &ScanRequest) -> Vec<Placed> {
 
 /// Keeps what was read for the next time; returns how many files were. Failures cost time, nothing else.
 fn remember(
-    place: &Place,
+    places: &Places,
     dialect: Dialect,
     clock: &Clock,
     known: &Known<'_>,
     survey: &Survey<'_>,
 ) -> usize {
-    if place.store.is_none() {
+    if places.store.is_none() {
         return survey.files.len();
     }
     let mut read = 0;
@@ -336,9 +253,9 @@ fn remember(
             .settled(clock)
             .filter(|(real, ..)| !unsettled(real))
             .chain(keep.iter().copied());
-        let _ = place.write(
-            &place.records,
-            &Records::encode(&place.records, dialect, files),
+        let _ = places.write(
+            &places.classes,
+            &Records::encode(&places.classes, dialect, files),
         );
     }
     read
@@ -346,7 +263,7 @@ fn remember(
 
 /// Keeps the way that led to a class map.
 fn keep_trace(
-    place: &Place,
+    places: &Places,
     clock: &Clock,
     known: &Known<'_>,
     survey: &Survey<'_>,
@@ -358,14 +275,14 @@ fn keep_trace(
     let trace = survey
         .seen
         .as_ref()
-        .and_then(|seen| trace::encode(&place.trace, digest, seen, clock));
+        .and_then(|seen| trace::encode(&places.walk, digest, seen, clock));
     if let Some(bytes) = trace {
-        let _ = place.write(&place.trace, &bytes);
+        let _ = places.write(&places.walk, &bytes);
     }
 }
 
 /// Notes what the dump in progress is made from.
-fn note(place: &Place, request: &ScanRequest, digest: [u8; 32]) {
+fn note(places: &Places, request: &ScanRequest, digest: [u8; 32]) {
     let dump = Dump {
         fingerprint: String::new(),
         said: String::new(),
@@ -377,7 +294,7 @@ fn note(place: &Place, request: &ScanRequest, digest: [u8; 32]) {
         classes: 0,
         outputs: Vec::new(),
     };
-    let _ = place.write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump));
+    let _ = dump.write(places);
 }
 
 /// Whether a dump with this fingerprint would give what is there already.
@@ -394,17 +311,13 @@ fn compare(
     settings: &Settings,
     cancel: &AtomicBool,
 ) -> Result<UnchangedAnswer> {
-    let place = Place::of(settings, &request.vendor_dir);
-    let bytes = place.read(&place.dump);
-    let Some(dump) = sealed::decode::<Dump>(MAGIC, &place.dump, &bytes) else {
+    let places = Places::of(&settings.store, &request.vendor_dir);
+    let Some(dump) = Dump::read(&places) else {
         return Ok(UnchangedAnswer::default());
     };
     if dump.fingerprint.is_empty()
         || dump.fingerprint != request.fingerprint
-        || !dump.outputs.iter().all(|(path, output)| match output {
-            None => identity(path).is_none(),
-            Some(output) => output.is_at(path),
-        })
+        || !dump.has_its_outputs()
     {
         return Ok(UnchangedAnswer::default());
     }
@@ -413,9 +326,9 @@ fn compare(
         said: dump.said,
         classes: dump.classes,
     };
-    let trace = place.read(&place.trace);
+    let trace = places.read(&places.walk);
     let verdict = with_pool(settings.threads, |pool| {
-        pool.install(|| trace::check(&place.trace, &trace, dump.digest, cancel))
+        pool.install(|| trace::check(&places.walk, &trace, dump.digest, cancel))
     })?;
     match verdict {
         Verdict::Same => return Ok(unchanged),
@@ -434,10 +347,10 @@ fn compare(
         timezone: None,
     };
     let clock = Clock::start(&request.vendor_dir);
-    let bytes = place.read(&place.records);
+    let bytes = places.read(&places.classes);
     let digest = with_pool(settings.threads, |pool| {
         pool.install(|| {
-            let records = Records::decode(&place.records, &bytes, again.dialect);
+            let records = Records::decode(&places.classes, &bytes, again.dialect);
             let lists = Lists::default();
             let known = Known {
                 records: &records,
@@ -445,9 +358,9 @@ fn compare(
                 by_php: HashMap::new(),
             };
             let survey = survey(&again.rules, &again.cwd, again.dialect, &known, cancel).ok()?;
-            remember(&place, again.dialect, &clock, &known, &survey);
+            remember(&places, again.dialect, &clock, &known, &survey);
             let digest = survey.decide(&again.rules, again.traits).ok()?.digest();
-            keep_trace(&place, &clock, &known, &survey, digest);
+            keep_trace(&places, &clock, &known, &survey, digest);
             Some(digest)
         })
     })?;
@@ -456,11 +369,6 @@ fn compare(
     } else {
         UnchangedAnswer::default()
     })
-}
-
-/// A file's identity, if it is there.
-fn identity(path: &Path) -> Option<Identity> {
-    lstat(path).ok().map(|stat| Identity::from(&stat))
 }
 
 /// Notes what a dump gave. A file that isn't what the dump wrote, because a listener has changed it since, makes the
@@ -476,9 +384,8 @@ pub fn dumped(request: &DumpedRequest, host: &mut dyn Host) -> Result<DumpedAnsw
 }
 
 fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBool) -> Result<bool> {
-    let place = Place::of(settings, &request.vendor_dir);
-    let bytes = place.read(&place.dump);
-    let Some(mut dump) = sealed::decode::<Dump>(MAGIC, &place.dump, &bytes) else {
+    let places = Places::of(&settings.store, &request.vendor_dir);
+    let Some(mut dump) = Dump::read(&places) else {
         return Ok(false);
     };
     // Another process has made a scan of its own since.
@@ -492,16 +399,8 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
             return Err(Error::Interrupted);
         }
         progress::step();
-        let output = match (expected, identity(path)) {
-            (None, None) => None,
-            (Some(expected), Some(identity)) if digest(path).as_ref() == Some(expected) => {
-                Some(Output {
-                    settled: clock.has_settled(&identity),
-                    identity,
-                    digest: expected.clone(),
-                })
-            }
-            _ => return Ok(false),
+        let Some(output) = Output::of(path, expected.as_deref(), &clock) else {
+            return Ok(false);
         };
         outputs.push((path.clone(), output));
     }
@@ -509,15 +408,5 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
     dump.said.clone_from(&request.said);
     dump.classes = request.classes;
     dump.outputs = outputs;
-    Ok(place
-        .write(&place.dump, &sealed::encode(MAGIC, &place.dump, &dump))
-        .is_ok())
+    Ok(dump.write(&places).is_ok())
 }
-
-/// The record's decoder, for the fuzz targets.
-#[cfg(any(test, feature = "testing"))]
-pub(crate) const FUZZED: allegro_base::testing::records::Kind =
-    allegro_base::testing::records::Kind {
-        magic: *MAGIC,
-        again: |bytes| allegro_base::testing::records::again::<Dump>(*MAGIC, bytes),
-    };

@@ -1,36 +1,22 @@
 //! What earlier resolutions read of metadata files, so that a file of Composer's cache that hasn't changed isn't read
 //! again.
 //!
-//! On disk, for each directory of Composer's cache: `metadata-v2/<32 hex of the directory's digest>`: the lengths
-//! of the index and of the outlines (eight bytes each, little endian), the CRC-32 of the outlines, [`Index`], sealed
-//! (see [`allegro_base::sealed`]), then the outlines, each encoded by postcard. They are read one by one, because a run needs few of those that all projects together have.
+//! On disk, for each directory of Composer's cache: an indexed record (see [`Record::Metadata`]) whose index is
+//! [`Index`] and whose parts are outlines. Outlines are read one by one, because a run needs few of those that all
+//! projects together have.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use libdeflater::crc32;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use allegro_base::fs::{open_regular, put};
 use allegro_base::hex::hex;
-use allegro_base::sealed;
+use allegro_base::identity::Identity;
 use allegro_resolver::outline::{FORMAT, Outline};
-use allegro_store::Store;
-use allegro_vendor::classmap::Identity;
-
-const BUCKET: &str = "metadata-v2";
-const MAGIC: &[u8; 8] = b"ALMETA04";
-
-/// The index begins behind its length, and the length and the checksum (CRC-32) of all outlines together, which a full
-/// check of the store looks at.
-const HEAD: usize = 20;
-
-/// No index of ours is larger: 500,000 files.
-const LARGEST_INDEX: usize = 64 << 20;
+use allegro_store::{Bucket, Indexed, Part, Parts, Record, Store, read_indexed, write_indexed};
 
 /// If all outlines together would take more, only those of the last run are kept. All of Packagist would be some 400 MiB;
 /// a machine that has met 30,000 files has 60.
@@ -48,20 +34,17 @@ struct Index {
     missing: Vec<String>,
 }
 
-/// Of one file.
+/// A metadata file and its outline.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     /// As a provider is asked for it.
     file: String,
-    /// Of the file in Composer's cache.
+    /// Identity of the file in Composer's cache.
     identity: Identity,
-    /// Its validator.
+    /// The file's validator.
     last_modified: String,
-    /// Where the outline is, behind the index.
-    from: u64,
-    length: u32,
-    /// Of the outline's bytes.
-    crc: u32,
+    /// The outline.
+    outline: Part,
 }
 
 /// An outline and what it is of.
@@ -80,54 +63,34 @@ fn format() -> (u32, String) {
 /// The outlines of one repository's files.
 #[derive(Debug, Default)]
 pub(super) struct Outlines {
-    /// The store's.
+    /// The store's directory.
     root: PathBuf,
-    /// The path below it.
+    /// The record's path below the store's root.
     place: String,
     /// `None` if there are none yet, or none that can be read.
-    file: Option<File>,
-    /// Where the first of them begins.
-    base: u64,
+    record: Option<Indexed>,
     index: HashMap<String, Entry>,
     missing: HashSet<String>,
 }
 
 impl Outlines {
-    /// Those of a directory of Composer's cache.
+    /// Opens the outlines of a directory of Composer's cache.
     pub fn open(store: &Store, cache_dir: &Path) -> Self {
         let name = hex(&Sha256::digest(cache_dir.as_os_str().as_encoded_bytes())[..16]);
-        let place = format!("{BUCKET}/{name}");
-        let root = store.root();
-        Self::read(root, &place).unwrap_or_else(|| Self {
-            root: root.to_owned(),
+        let place = Record::Metadata.place(&name);
+        let read: Option<(Indexed, Index)> = read_indexed(store.root(), Record::Metadata, &place);
+        let mut outlines = Self {
+            root: store.root().to_owned(),
             place,
             ..Self::default()
-        })
-    }
-
-    fn read(root: &Path, place: &str) -> Option<Self> {
-        let file = open_regular(&root.join(place)).ok()??;
-        let mut length = [0; 8];
-        file.read_exact_at(&mut length, 0).ok()?;
-        let length = usize::try_from(u64::from_le_bytes(length)).ok()?;
-        if length > LARGEST_INDEX {
-            return None;
+        };
+        if let Some((record, index)) = read.filter(|(_, index)| index.format == format()) {
+            let files = index.files.into_iter();
+            outlines.record = Some(record);
+            outlines.index = files.map(|entry| (entry.file.clone(), entry)).collect();
+            outlines.missing = index.missing.into_iter().collect();
         }
-        let mut index = vec![0; length];
-        file.read_exact_at(&mut index, HEAD as u64).ok()?;
-        let index: Index = sealed::decode(MAGIC, place, &index)?;
-        if index.format != format() {
-            return None;
-        }
-        let files = index.files.into_iter();
-        Some(Self {
-            root: root.to_owned(),
-            place: place.to_owned(),
-            file: Some(file),
-            base: (HEAD + length) as u64,
-            index: files.map(|entry| (entry.file.clone(), entry)).collect(),
-            missing: index.missing.into_iter().collect(),
-        })
+        outlines
     }
 
     /// Whether nothing is known.
@@ -146,40 +109,30 @@ impl Outlines {
         if entry.identity != *identity {
             return None;
         }
-        let outline: Outline = postcard::from_bytes(&self.bytes(entry)?).ok()?;
+        let outline: Outline = postcard::from_bytes(&self.bytes(entry.outline)?).ok()?;
         outline
             .is_whole()
             .then_some((outline, &entry.last_modified))
     }
 
-    fn bytes(&self, entry: &Entry) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(entry.length).ok()?];
-        let at = self.base.checked_add(entry.from)?;
-        self.file.as_ref()?.read_exact_at(&mut bytes, at).ok()?;
-        (crc32(&bytes) == entry.crc).then_some(bytes)
+    fn bytes(&self, outline: Part) -> Option<Vec<u8>> {
+        self.record.as_ref()?.read(outline)
     }
 
     /// Keeps these, which files the repository doesn't have, and what is known of others. Failures cost the next run its
     /// advantage.
     pub fn keep(&self, known: &[Known<'_>], missing: &[&str]) {
         let mut entries = Vec::with_capacity(known.len());
-        let mut outlines = Vec::new();
+        let mut outlines = Parts::default();
         for one in known {
-            let from = outlines.len();
-            let Ok(longer) = postcard::to_extend(one.outline, outlines) else {
-                return;
-            };
-            outlines = longer;
-            let Ok(length) = u32::try_from(outlines.len() - from) else {
+            let Some(outline) = outlines.add(one.outline) else {
                 return;
             };
             entries.push(Entry {
                 file: one.file.to_owned(),
                 identity: one.identity,
                 last_modified: one.last_modified.to_owned(),
-                from: from as u64,
-                length,
-                crc: crc32(&outlines[from..]),
+                outline,
             });
         }
         let own: HashSet<&str> = known.iter().map(|one| one.file).collect();
@@ -193,17 +146,20 @@ impl Outlines {
                 !own.contains(file) && !gone.contains(file)
             })
         };
-        let more: u64 = others().map(|entry| u64::from(entry.length)).sum();
-        if outlines.len() as u64 + more <= MOST_KEPT {
+        let more: u64 = others()
+            .map(|entry| u64::from(entry.outline.length()))
+            .sum();
+        if outlines.length() as u64 + more <= MOST_KEPT {
             for entry in others() {
-                let Some(bytes) = self.bytes(entry) else {
-                    continue;
-                };
-                entries.push(Entry {
-                    from: outlines.len() as u64,
-                    ..entry.clone()
-                });
-                outlines.extend_from_slice(&bytes);
+                let kept = self
+                    .bytes(entry.outline)
+                    .and_then(|bytes| outlines.add_bytes(&bytes));
+                if let Some(outline) = kept {
+                    entries.push(Entry {
+                        outline,
+                        ..entry.clone()
+                    });
+                }
             }
         }
         let index = Index {
@@ -211,21 +167,16 @@ impl Outlines {
             files: entries,
             missing: gone.into_iter().map(str::to_owned).collect(),
         };
-        let index = sealed::encode(MAGIC, &self.place, &index);
-        let length = (index.len() as u64).to_le_bytes();
-        let size = (outlines.len() as u64).to_le_bytes();
-        let sum = crc32(&outlines).to_le_bytes();
-        let bytes = [&length[..], &size, &sum, &index, &outlines].concat();
-        if self.file.is_none() {
+        if self.record.is_none() {
             self.forget_old_ones();
         }
-        let _ = put(&self.root, &self.place, &bytes);
+        let _ = write_indexed(&self.root, Record::Metadata, &self.place, &index, &outlines);
     }
 
-    /// Caches come and go, each with a directory of its own: records that have not been written for long go with the
-    /// first ones of another.
+    /// Removes the records that have not been written for long. Caches come and go, each with a directory of its own; this
+    /// is asked with the first record of another cache.
     fn forget_old_ones(&self) {
-        for entry in fs::read_dir(self.root.join(BUCKET))
+        for entry in fs::read_dir(self.root.join(Bucket::Metadata.name()))
             .into_iter()
             .flatten()
             .flatten()
@@ -245,12 +196,15 @@ impl Outlines {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const FUZZED: allegro_base::testing::records::Kind =
     allegro_base::testing::records::Kind {
-        magic: *MAGIC,
-        again: |bytes| allegro_base::testing::records::again::<Index>(*MAGIC, bytes),
+        magic: *Record::Metadata.magic(),
+        again: |bytes| {
+            allegro_base::testing::records::again::<Index>(*Record::Metadata.magic(), bytes)
+        },
     };
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::time::SystemTime;
 
     use serde_json::json;

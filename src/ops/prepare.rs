@@ -23,13 +23,13 @@ use crate::wire::{
 use allegro_archive::{Unpacking, Zone, utf8_locale};
 use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::{owner_is_alive, remove_all};
+use allegro_base::identity::Moment;
 use allegro_base::pool::with_pool;
 use allegro_base::report::{Event, Host, Unheard};
 use allegro_composer::ManifestKey;
 use allegro_fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
 use allegro_store::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
 use allegro_store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
-use allegro_vendor::classmap::identity::Moment;
 
 /// What staging directories are called: this, then [`allegro_base::fs::unique`].
 const STAGING_PREFIX: &str = ".allegro-";

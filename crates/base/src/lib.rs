@@ -6,6 +6,7 @@ pub mod env;
 pub mod error;
 pub mod fs;
 pub mod hex;
+pub mod identity;
 pub mod limits;
 pub mod memory;
 pub mod pool;

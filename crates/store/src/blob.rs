@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Store;
-use super::layout::Bucket;
+use super::layout::Shards;
 use allegro_archive::FileTime;
 use allegro_base::error::{Result, in_store};
 use allegro_base::fs::timestamps;
@@ -204,7 +204,7 @@ fn content_name(digest: &Digest, more: usize) -> String {
 }
 
 impl Store {
-    fn bucket(&self, shelf: Shelf) -> &Bucket {
+    fn shards(&self, shelf: Shelf) -> &Shards {
         match shelf {
             Shelf::Blobs => &self.blobs,
             Shelf::Contents => &self.contents,
@@ -227,12 +227,12 @@ impl Store {
 
     /// Returns the directory that a blob's name is relative to.
     pub fn directory(&self, blob: &Blob) -> BorrowedFd<'_> {
-        self.bucket(blob.shelf).dir()
+        self.shards(blob.shelf).dir()
     }
 
     /// Returns where a blob is.
     pub fn path(&self, blob: &Blob) -> PathBuf {
-        self.bucket(blob.shelf).path.join(&blob.name)
+        self.shards(blob.shelf).path.join(&blob.name)
     }
 
     /// Looks at a blob: one `stat`.
@@ -242,7 +242,7 @@ impl Store {
 
     /// Looks at a blob; also whether somebody may be writing it at this moment.
     fn look(&self, blob: &Blob) -> (BlobState, bool) {
-        self.bucket(blob.shelf).check_shard(blob.digest.0[0]);
+        self.shards(blob.shelf).check_shard(blob.digest.0[0]);
         let stat = match statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             // A shard that is something else than a directory.
@@ -318,8 +318,8 @@ impl Store {
 
     fn ensure_with(&self, blob: &Blob, fill: impl Fn(&mut File) -> io::Result<()>) -> Result<()> {
         let path = self.path(blob);
-        let bucket = self.bucket(blob.shelf);
-        bucket.check_shard(blob.digest.0[0]);
+        let shards = self.shards(blob.shelf);
+        shards.check_shard(blob.digest.0[0]);
         // Made without a look before: on a filling store nearly all are new.
         match self.write_new(&path, blob, &fill) {
             Ok(()) => return Ok(()),
@@ -331,7 +331,7 @@ impl Store {
             }
             Err(error) if is_shard_missing(&error) => {
                 // Part of the store was deleted by hand.
-                bucket
+                shards
                     .make_shard(blob.digest.0[0])
                     .map_err(in_store("creating the shard of", &path))?;
             }
@@ -440,7 +440,7 @@ impl Store {
             let path = self.path(blob);
             match rename_over(&temporary, &path) {
                 Err(error) if is_shard_missing(&error) => {
-                    self.bucket(blob.shelf).make_shard(blob.digest.0[0])?;
+                    self.shards(blob.shelf).make_shard(blob.digest.0[0])?;
                     rename_over(&temporary, &path)?;
                 }
                 result => result?,
@@ -506,7 +506,7 @@ impl Store {
         let size = fs::symlink_metadata(path).ok()?.len();
         let (shelf, bucket) = [Shelf::Blobs, Shelf::Contents]
             .into_iter()
-            .map(|shelf| (shelf, self.bucket(shelf)))
+            .map(|shelf| (shelf, self.shards(shelf)))
             .find(|(_, bucket)| path.starts_with(&bucket.path))?;
         let name = path.strip_prefix(&bucket.path).ok()?.to_str()?;
         Blob::parse(name, size).filter(|blob| blob.shelf == shelf)

@@ -14,6 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::Bucket;
 use allegro_base::error::{Error, Result, in_store};
 use allegro_base::fs::timestamps;
 use allegro_base::fs::{
@@ -25,20 +26,7 @@ use allegro_base::fs::{
 /// its name; this number changes only when the buckets themselves are arranged anew.
 pub const LAYOUT: u32 = 1;
 
-const BLOBS: &str = "blobs-v2";
-const CONTENTS: &str = "contents-v2";
-pub(super) const MANIFESTS: &str = "manifests-v2";
 pub(super) const QUARANTINE: &str = "quarantine";
-
-/// Buckets of former versions, see [`Store::retire_former_buckets`].
-const FORMER: [&str; 6] = [
-    "blobs-v1",
-    "manifests-v1",
-    "classes-v1",
-    "roots-v1",
-    "autoload-v1",
-    "metadata-v1",
-];
 
 /// A former version that has written nothing for so long is taken as gone from the machine.
 const FORMER_REST: Duration = Duration::from_hours(7 * 24);
@@ -56,7 +44,7 @@ const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
 
 /// A directory of the store with 256 shards, and a handle that paths are relative to.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct Shards {
     pub(super) path: PathBuf,
     pub(super) dir: OwnedFd,
     /// Shards that were looked at: they are directories.
@@ -71,9 +59,9 @@ pub(super) struct Bucket {
 )]
 pub struct Store {
     root: PathBuf,
-    pub(super) blobs: Bucket,
+    pub(super) blobs: Shards,
     /// Contents without mode and time; see [`Self::keeps_contents`].
-    pub(super) contents: Bucket,
+    pub(super) contents: Shards,
     keeps_contents: bool,
     is_overlay: bool,
     /// Default ACLs below the store end up on blobs.
@@ -118,8 +106,8 @@ impl Store {
         let metadata = fs::metadata(root).map_err(in_store("reading", root))?;
         let user = rustix::process::geteuid().as_raw();
         let is_writable = lock.is_some() && is_writable(root);
-        let blobs = open_bucket(root, BLOBS)?;
-        let contents = open_bucket(root, CONTENTS)?;
+        let blobs = open_bucket(root, Bucket::Blobs)?;
+        let contents = open_bucket(root, Bucket::Contents)?;
         let facts =
             fstat(&blobs.dir).map_err(|error| in_store("reading", &blobs.path)(error.into()))?;
         // A new file has the group of a directory that has the set-group-ID bit (open(2)).
@@ -152,8 +140,10 @@ impl Store {
     }
 
     fn create(root: &Path, layout: &Path) -> Result<()> {
-        for bucket in [BLOBS, CONTENTS, MANIFESTS] {
-            create_bucket(root, bucket)?;
+        for bucket in Bucket::ALL {
+            if bucket.is_made_with_the_store() {
+                create_bucket(root, bucket)?;
+            }
         }
         let tag = "CACHEDIR.TAG";
         put(root, tag, CACHEDIR_TAG).map_err(in_store("writing", &root.join(tag)))?;
@@ -272,10 +262,6 @@ impl Store {
         can
     }
 
-    pub(super) fn manifests(&self) -> PathBuf {
-        self.root.join(MANIFESTS)
-    }
-
     /// Returns a new name below `tmp/`; nothing is created.
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp").join(unique())
@@ -312,10 +298,14 @@ impl Store {
     /// anything for a while. One that comes back all the same fills them again.
     pub fn retire_former_buckets(&self, budget: Duration) {
         let until = Instant::now() + budget;
-        if !self.is_writable || !self.root.join(FORMER[0]).exists() || self.is_formerly_used() {
+        let is_there = |name: &&str| self.root.join(name).exists();
+        if !self.is_writable
+            || !Bucket::Blobs.former_names().iter().any(is_there)
+            || self.is_formerly_used()
+        {
             return;
         }
-        for bucket in FORMER {
+        for bucket in former_names() {
             for shard in entries(&self.root.join(bucket)) {
                 if Instant::now() >= until {
                     return;
@@ -327,17 +317,17 @@ impl Store {
     }
 
     fn is_formerly_used(&self) -> bool {
-        FORMER[1..]
-            .iter()
-            .flat_map(|bucket| entries(&self.root.join(bucket)).collect::<Vec<_>>())
+        former_names()
+            // Blobs carry times of archives.
+            .filter(|name| !Bucket::Blobs.former_names().contains(name))
+            .flat_map(|name| entries(&self.root.join(name)).collect::<Vec<_>>())
             .filter_map(|entry| entry.metadata().ok()?.modified().ok()?.elapsed().ok())
             .any(|age| age < FORMER_REST)
     }
 
     /// Returns the buckets of former versions that are there.
     pub(super) fn former_buckets(&self) -> impl Iterator<Item = PathBuf> {
-        FORMER
-            .iter()
+        former_names()
             .map(|bucket| self.root.join(bucket))
             .filter(|path| path.exists())
     }
@@ -382,6 +372,12 @@ fn file_system(_dir: &OwnedFd) -> Option<i64> {
     None
 }
 
+fn former_names() -> impl Iterator<Item = &'static str> {
+    Bucket::ALL
+        .iter()
+        .flat_map(|bucket| bucket.former_names().iter().copied())
+}
+
 fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(directory).into_iter().flatten().flatten()
 }
@@ -397,16 +393,16 @@ fn is_writable(root: &Path) -> bool {
     accessat(rustix::fs::CWD, root.join("tmp"), access, AtFlags::EACCESS).is_ok()
 }
 
-fn create_bucket(root: &Path, bucket: &str) -> Result<()> {
+fn create_bucket(root: &Path, bucket: Bucket) -> Result<()> {
     for shard in 0..=255_u8 {
-        let place = format!("{bucket}/{shard:02x}");
+        let place = format!("{}/{shard:02x}", bucket.name());
         make_directories(root, &place).map_err(in_store("creating", &root.join(&place)))?;
     }
     Ok(())
 }
 
-fn open_bucket(root: &Path, bucket: &str) -> Result<Bucket> {
-    let path = root.join(bucket);
+fn open_bucket(root: &Path, bucket: Bucket) -> Result<Shards> {
+    let path = root.join(bucket.name());
     let dir = match open_directory(&path) {
         Err(error)
             if matches!(
@@ -420,7 +416,7 @@ fn open_bucket(root: &Path, bucket: &str) -> Result<Bucket> {
         other => other,
     }
     .map_err(in_store("opening", &path))?;
-    Ok(Bucket {
+    Ok(Shards {
         path,
         dir,
         shards: [const { AtomicBool::new(false) }; 256],
@@ -497,7 +493,7 @@ pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io:
     Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
 }
 
-impl Bucket {
+impl Shards {
     /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
     pub(super) fn check_shard(&self, shard: u8) {
         let checked = &self.shards[usize::from(shard)];

@@ -1,22 +1,17 @@
 //! One package: an ordered list of what its archive holds.
 //!
-//! On disk: `manifests-v2/ab/<62 hex of the key>`: [`Manifest`], sealed (see [`allegro_base::sealed`]) with the
-//! magic word `ALMANI02`. The seal covers the place, so a manifest that stands under another key is absent.
+//! On disk: [`Manifest`], sealed (see [`Record::Manifest`]). The seal covers the place, so a manifest that stands under another key is absent.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::MANIFESTS;
-use super::{Digest, Store};
+use super::{Digest, Record, Store};
 use allegro_archive::{Mode, Time, leads_out};
 use allegro_base::error::{Result, in_store};
 use allegro_base::fs::read_regular;
-use allegro_base::sealed;
 use allegro_composer::ManifestKey;
-
-const MAGIC: &[u8; 8] = b"ALMANI02";
 
 /// What a package's archive holds, in the archive's order.
 ///
@@ -167,7 +162,7 @@ impl Manifest {
 /// The place of a manifest below the store's root.
 fn place(hex: &str) -> String {
     let (shard, rest) = hex.split_at(2);
-    format!("{MANIFESTS}/{shard}/{rest}")
+    Record::Manifest.place(&format!("{shard}/{rest}"))
 }
 
 impl Store {
@@ -185,12 +180,16 @@ impl Store {
     pub(super) fn read_manifest_at(&self, place: &str) -> Result<Option<Manifest>> {
         let path = self.root().join(place);
         let bytes = read_regular(&path).map_err(in_store("reading", &path))?;
-        Ok(bytes.and_then(|bytes| sealed::decode(MAGIC, place, &bytes).filter(Manifest::is_safe)))
+        Ok(bytes.and_then(|bytes| {
+            Record::Manifest
+                .decode(place, &bytes)
+                .filter(Manifest::is_safe)
+        }))
     }
 
     /// Writes a manifest; its blobs must be there already.
     pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
-        self.write_sealed(MAGIC, &place(&key.hex()), manifest)
+        self.write_sealed(Record::Manifest, &place(&key.hex()), manifest)
     }
 }
 
@@ -198,10 +197,11 @@ impl Store {
 #[cfg(any(test, feature = "testing"))]
 pub fn fuzzed(payload: &[u8]) -> Option<(Manifest, Vec<u8>)> {
     use allegro_base::testing::records::{PLACE, seal};
-    let manifest: Manifest = sealed::decode(MAGIC, PLACE, &seal(*MAGIC, payload))?;
-    let again = sealed::encode(MAGIC, PLACE, &manifest);
+    let manifest: Manifest =
+        Record::Manifest.decode(PLACE, &seal(*Record::Manifest.magic(), payload))?;
+    let again = Record::Manifest.encode(PLACE, &manifest);
     assert_eq!(
-        sealed::decode(MAGIC, PLACE, &again).as_ref(),
+        Record::Manifest.decode(PLACE, &again).as_ref(),
         Some(&manifest)
     );
     manifest.is_safe().then_some((manifest, again))

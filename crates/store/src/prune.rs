@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::verify::listed;
-use super::{ItemKind, Store};
+use super::{Bucket, ItemKind, Store};
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
 use allegro_composer::ManifestKey;
@@ -62,7 +62,7 @@ impl Store {
         }
         let mut needed = HashSet::new();
         let mut unused = Vec::new();
-        for path in listed(&self.manifests(), &mut pruned.failures) {
+        for path in listed(&self.bucket(Bucket::Manifests), &mut pruned.failures) {
             let place = path.strip_prefix(self.root()).unwrap_or(&path);
             let hex: String = place
                 .components()

@@ -1,12 +1,11 @@
-//! Small sealed files of the store, each in its place (see [`allegro_base::sealed`]).
+//! Reads and writes the records of the store, each in its place (see [`Record`]).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Store;
+use super::{Record, Store};
 use allegro_base::error::{Result, in_store};
 use allegro_base::fs::{put, read_regular};
-use allegro_base::sealed;
 
 impl Store {
     /// Returns the bytes of the record at a place below the store's root, if there is one.
@@ -20,12 +19,12 @@ impl Store {
     }
 
     /// Returns the value of a sealed record, if there is a whole one that belongs to this place.
-    pub fn read_sealed<T: DeserializeOwned>(&self, magic: &[u8; 8], place: &str) -> Option<T> {
-        sealed::decode(magic, place, &self.read_bytes(place)?)
+    pub fn read_sealed<T: DeserializeOwned>(&self, record: Record, place: &str) -> Option<T> {
+        record.decode(place, &self.read_bytes(place)?)
     }
 
     /// Writes a sealed record.
-    pub fn write_sealed(&self, magic: &[u8; 8], place: &str, value: &impl Serialize) -> Result<()> {
-        self.write_bytes(place, &sealed::encode(magic, place, value))
+    pub fn write_sealed(&self, record: Record, place: &str, value: &impl Serialize) -> Result<()> {
+        self.write_bytes(place, &record.encode(place, value))
     }
 }

@@ -1,7 +1,7 @@
 //! Which projects have linked which packages: so that a damaged blob's projects can be named, and so that
 //! pruning knows what is in use.
 //!
-//! On disk: `roots-v2/<32 hex of the directory's SHA-256>`: [`Root`], sealed (see [`allegro_base::sealed`]).
+//! On disk: [`Root`], sealed (see [`Record::Root`]).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,13 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Store;
+use super::{Bucket, Record, Store};
 use allegro_base::error::Result;
 use allegro_base::hex::hex;
 use allegro_composer::ManifestKey;
-
-const ROOTS: &str = "roots-v2";
-const MAGIC: &[u8; 8] = b"ALROOT02";
 
 /// A directory that packages were installed into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +26,12 @@ pub(super) struct Root {
 
 fn place(directory: &Path) -> String {
     let name = Sha256::digest(directory.as_os_str().as_encoded_bytes());
-    format!("{ROOTS}/{}", hex(&name[..16]))
+    Record::Root.place(&hex(&name[..16]))
 }
 
 impl Store {
     fn read_root(&self, place: &str) -> Option<Root> {
-        self.read_sealed(MAGIC, place)
+        self.read_sealed(Record::Root, place)
     }
 
     /// Notes that these packages were installed below a directory. Keys only ever get more here; what a
@@ -50,18 +47,18 @@ impl Store {
         if root.keys.len() == before {
             return Ok(());
         }
-        self.write_sealed(MAGIC, &place, &root)
+        self.write_sealed(Record::Root, &place, &root)
     }
 
     /// Returns the records of all directories that are still there, and the places of all others.
     pub(super) fn roots(&self) -> (Vec<Root>, Vec<PathBuf>) {
         let (mut roots, mut gone) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(self.root().join(ROOTS))
+        for entry in fs::read_dir(self.bucket(Bucket::Roots))
             .into_iter()
             .flatten()
             .flatten()
         {
-            let place = format!("{ROOTS}/{}", entry.file_name().to_string_lossy());
+            let place = Record::Root.place(&entry.file_name().to_string_lossy());
             match self.read_root(&place) {
                 Some(root) if root.directory.is_dir() => roots.push(root),
                 _ => gone.push(entry.path()),
@@ -87,8 +84,8 @@ impl Store {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const FUZZED: allegro_base::testing::records::Kind =
     allegro_base::testing::records::Kind {
-        magic: *MAGIC,
-        again: |bytes| allegro_base::testing::records::again::<Root>(*MAGIC, bytes),
+        magic: *Record::Root.magic(),
+        again: |bytes| allegro_base::testing::records::again::<Root>(*Record::Root.magic(), bytes),
     };
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::layout::QUARANTINE;
-use super::{BlobState, Store};
+use super::{BlobState, Bucket, Store, indexed};
 use allegro_base::error::{Result, in_store};
 use allegro_base::fs::remove_all;
 use allegro_base::pool::with_pool;
@@ -64,12 +64,6 @@ impl Findings {
     }
 }
 
-/// Buckets of sealed records (see [`allegro_base::sealed`]) other than manifests.
-const RECORDS: [&str; 4] = ["roots-v2", "autoload-v2", CLASSES, METADATA];
-/// Has a directory for each dialect, with shards.
-const CLASSES: &str = "classes-v2";
-const METADATA: &str = "metadata-v2";
-
 /// What is wrong with one blob.
 enum Fault {
     Damaged,
@@ -89,7 +83,7 @@ impl Store {
                 usage.bytes += metadata.len();
             }
         }
-        usage.manifests = listed(&self.manifests(), &mut failures).len() as u64;
+        usage.manifests = listed(&self.bucket(Bucket::Manifests), &mut failures).len() as u64;
         for entry in fs::read_dir(self.root().join(QUARANTINE))
             .into_iter()
             .flatten()
@@ -140,7 +134,7 @@ impl Store {
                 _ => findings.odd.push(path.clone()),
             }
         }
-        let manifests = listed(&self.manifests(), &mut findings.failures);
+        let manifests = listed(&self.bucket(Bucket::Manifests), &mut findings.failures);
         findings.manifests = manifests.len() as u64;
         for path in manifests {
             let place = path
@@ -172,8 +166,13 @@ impl Store {
 
     /// Reads the records that only save time.
     fn verify_records(&self, findings: &mut Findings) {
-        let mut directories: Vec<String> = RECORDS.iter().map(|&name| name.to_owned()).collect();
-        while let Some(directory) = directories.pop() {
+        let with_records = Bucket::ALL
+            .into_iter()
+            .filter(|bucket| bucket.has_records());
+        let mut directories: Vec<(Bucket, String)> = with_records
+            .map(|bucket| (bucket, bucket.name().to_owned()))
+            .collect();
+        while let Some((bucket, directory)) = directories.pop() {
             let path = self.root().join(&directory);
             match fs::symlink_metadata(&path) {
                 Ok(facts) if facts.is_dir() => {}
@@ -185,16 +184,17 @@ impl Store {
                 Err(_) => continue,
             }
             for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
-                self.verify_record(&directory, &entry, &mut directories, findings);
+                self.verify_record(bucket, &directory, &entry, &mut directories, findings);
             }
         }
     }
 
     fn verify_record(
         &self,
+        bucket: Bucket,
         directory: &str,
         entry: &fs::DirEntry,
-        directories: &mut Vec<String>,
+        directories: &mut Vec<(Bucket, String)>,
         findings: &mut Findings,
     ) {
         let (name, path) = (entry.file_name(), entry.path());
@@ -202,14 +202,12 @@ impl Store {
         match name.to_str().map(|name| format!("{directory}/{name}")) {
             // Of an atomic write, or moved aside.
             _ if name.as_encoded_bytes().starts_with(b".") => {}
-            Some(place)
-                if kind.is_some_and(|kind| kind.is_dir()) && directory.starts_with(CLASSES) =>
-            {
-                directories.push(place);
+            Some(place) if kind.is_some_and(|kind| kind.is_dir()) && bucket.has_directories() => {
+                directories.push((bucket, place));
             }
             Some(place) if kind.is_some_and(|kind| kind.is_file()) => {
                 findings.records += 1;
-                if !self.is_whole_record(&place) {
+                if !self.is_whole_record(bucket, &place) {
                     if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
                         findings.failures.push(error.to_string());
                     }
@@ -227,25 +225,14 @@ impl Store {
         findings.odd.push(path);
     }
 
-    fn is_whole_record(&self, place: &str) -> bool {
-        let Some(bytes) = self.read_bytes(place) else {
-            return false;
+    fn is_whole_record(&self, bucket: Bucket, place: &str) -> bool {
+        let is_whole = if bucket == Bucket::Metadata {
+            indexed::is_whole
+        } else {
+            sealed::is_whole
         };
-        if !place.starts_with(METADATA) {
-            return sealed::is_whole(place, &bytes);
-        }
-        // Length of the index, length and checksum of the outlines, index, outlines: see `ops/outlines.rs`.
-        let parts = || {
-            let (length, rest) = bytes.split_first_chunk()?;
-            let (size, rest) = rest.split_first_chunk()?;
-            let (sum, rest) = rest.split_first_chunk()?;
-            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-            let (index, outlines) = rest.split_at_checked(length)?;
-            let is_whole = outlines.len() as u64 == u64::from_le_bytes(*size)
-                && libdeflater::crc32(outlines) == u32::from_le_bytes(*sum);
-            is_whole.then_some(index)
-        };
-        parts().is_some_and(|index| sealed::is_whole(place, index))
+        self.read_bytes(place)
+            .is_some_and(|bytes| is_whole(place, &bytes))
     }
 
     /// What is wrong with the blob at a path, if something is.

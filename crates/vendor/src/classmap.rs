@@ -4,14 +4,14 @@
 //! * [`pattern`]: Composer's exclusion expressions
 //! * [`walk`]: the files below a directory, in the order in which Composer meets them
 //! * [`scan`]: rules → class map
-//! * [`identity`], [`records`], [`lists`], [`trace`]: what is known from earlier scans, and when it may be believed
+//! * [`records`], [`lists`], [`trace`], [`dump`]: what is known from earlier scans
 //!
 //! The rules are those that Composer's own dump asks for, in its order; the text of generated files is Composer's
 //! too. Where a result can't be the same for sure the scan is declined, and Composer's own generator runs.
 
+pub mod dump;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
-pub mod identity;
 pub mod lists;
 pub mod parser;
 pub mod pattern;
@@ -20,7 +20,6 @@ pub mod scan;
 pub mod trace;
 pub mod walk;
 
-pub use identity::{Clock, Identity};
 pub use parser::{Dialect, Unsure, find_classes};
 pub use pattern::Exclusion;
 pub use records::Records;

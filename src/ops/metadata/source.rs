@@ -12,12 +12,12 @@ use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 use super::super::outlines::{Known, Outlines};
 use crate::wire::ResolveSource;
 use allegro_base::fs::place_atomically;
+use allegro_base::identity::{Clock, Identity};
 use allegro_composer::json::PhpJson;
 use allegro_resolver::outline::Outline;
 use allegro_resolver::versions::Versions;
 use allegro_resolver::{Place, Stop};
 use allegro_store::Store;
-use allegro_vendor::classmap::{Clock, Identity};
 
 /// A file that was read.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 use allegro_base::testing::records::Kind;
 
-use super::{Dialect, find_classes, lists, records, trace};
+use super::{Dialect, dump, find_classes, lists, records, trace};
 
 /// The kinds of records of class maps.
-pub const RECORDS: [Kind; 3] = [lists::FUZZED, records::FUZZED, trace::FUZZED];
+pub const RECORDS: [Kind; 4] = [lists::FUZZED, records::FUZZED, trace::FUZZED, dump::FUZZED];
 
 /// Looks for the classes of a PHP file. The first byte chooses the dialect.
 pub fn scanner(data: &[u8]) {

@@ -1,7 +1,7 @@
 //! The classes of a package's files, kept in the store beside its manifest: a project that gets the package for the
 //! first time need not read what another one has read.
 //!
-//! On disk: `classes-v2/<dialect>/ab/<62 hex of the manifest's key>`: [`Contents`], sealed (see [`allegro_base::sealed`]).
+//! On disk: [`Contents`], sealed (see [`Record::PackageClasses`]).
 //!
 //! A list is believed for a file only while it is the one that was linked: see [`Placed`].
 
@@ -11,17 +11,14 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::identity::Moment;
 use super::parser::Dialect;
 use super::records::PARSER;
 use super::walk::Found;
 use allegro_archive::{FileTime, Unpacking, Zone};
 use allegro_base::error::Result;
+use allegro_base::identity::Moment;
 use allegro_composer::ManifestKey;
-use allegro_store::{ItemKind, Store};
-
-const MAGIC: &[u8; 8] = b"ALCLAS02";
-const BUCKET: &str = "classes-v2";
+use allegro_store::{ItemKind, Record, Store};
 
 /// Classes by the number of the item in the manifest, separated by NUL.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,35 +217,37 @@ impl<'s> Lists<'s> {
 fn place(dialect: Dialect, key: &ManifestKey) -> String {
     let hex = key.hex();
     let (shard, rest) = hex.split_at(2);
-    format!(
-        "{BUCKET}/{PARSER}-{}-{}{}/{shard}/{rest}",
+    Record::PackageClasses.place(&format!(
+        "{PARSER}-{}-{}{}/{shard}/{rest}",
         dialect.php / 100,
         u8::from(dialect.short_open_tag),
         u8::from(dialect.backslash_guards)
-    )
+    ))
 }
 
 fn read(store: &Store, dialect: Dialect, key: &ManifestKey) -> Option<Contents> {
-    store.read_sealed(MAGIC, &place(dialect, key))
+    store.read_sealed(Record::PackageClasses, &place(dialect, key))
 }
 
 fn write(store: &Store, dialect: Dialect, key: &ManifestKey, contents: &Contents) -> Result<()> {
-    store.write_sealed(MAGIC, &place(dialect, key), contents)
+    store.write_sealed(Record::PackageClasses, &place(dialect, key), contents)
 }
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
 pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *MAGIC,
-    again: |bytes| allegro_base::testing::records::again::<Contents>(*MAGIC, bytes),
+    magic: *Record::PackageClasses.magic(),
+    again: |bytes| {
+        allegro_base::testing::records::again::<Contents>(*Record::PackageClasses.magic(), bytes)
+    },
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classmap::identity::Identity;
     use allegro_archive::{Mode, Time};
     use allegro_base::fs::timestamps;
+    use allegro_base::identity::Identity;
     use allegro_composer::Dist;
     use allegro_store::{Digest, Item, Manifest};
     use rustix::fs::{AtFlags, CWD, lstat, utimensat};

@@ -1,16 +1,14 @@
 //! What earlier scans of a project read: a file's identity and the classes that it declares.
 //!
-//! On disk: [`Contents`], sealed (see [`allegro_base::sealed`]). Only files that had settled ([`super::Clock`]) are in it.
+//! On disk: [`Contents`], sealed (see [`Record::ProjectClasses`]). Only files that had settled ([`allegro_base::identity::Clock`]) are in it.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::Identity;
 use super::parser::Dialect;
-use allegro_base::sealed;
-
-const MAGIC: &[u8; 8] = b"ALRECS02";
+use allegro_base::identity::Identity;
+use allegro_store::Record;
 
 /// Grows when the parser's answers change.
 pub const PARSER: u32 = 1;
@@ -19,11 +17,11 @@ pub const PARSER: u32 = 1;
 struct Contents<'a> {
     parser: u32,
     dialect: Dialect,
-    files: Vec<Record<'a>>,
+    files: Vec<FileClasses<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record<'a> {
+struct FileClasses<'a> {
     real: &'a str,
     identity: Identity,
     /// Separated by NUL, which no name can hold.
@@ -47,7 +45,7 @@ impl<'a> Records<'a> {
     }
 
     fn try_decode(place: &str, bytes: &'a [u8], dialect: Dialect) -> Option<Self> {
-        let bytes = sealed::payload(MAGIC, place, bytes)?;
+        let bytes = Record::ProjectClasses.payload(place, bytes)?;
         // As `Contents` is encoded: a list begins with its length.
         let ((parser, written, count), mut rest): ((u32, Dialect, usize), _) =
             postcard::take_from_bytes(bytes).ok()?;
@@ -58,14 +56,14 @@ impl<'a> Records<'a> {
         let mut at = HashMap::with_capacity(count.min(bytes.len() / 16));
         for _ in 0..count {
             let begin = u32::try_from(bytes.len() - rest.len()).ok()?;
-            let (record, behind): (Record<'a>, _) = postcard::take_from_bytes(rest).ok()?;
+            let (record, behind): (FileClasses<'a>, _) = postcard::take_from_bytes(rest).ok()?;
             at.insert(record.real, begin);
             rest = behind;
         }
         rest.is_empty().then_some(Self { bytes, at })
     }
 
-    fn record(&self, begin: u32) -> Option<Record<'a>> {
+    fn record(&self, begin: u32) -> Option<FileClasses<'a>> {
         let rest = self.bytes.get(usize::try_from(begin).ok()?..)?;
         postcard::take_from_bytes(rest)
             .ok()
@@ -82,14 +80,14 @@ impl<'a> Records<'a> {
             parser: PARSER,
             dialect,
             files: files
-                .map(|(real, identity, classes)| Record {
+                .map(|(real, identity, classes)| FileClasses {
                     real,
                     identity,
                     classes,
                 })
                 .collect(),
         };
-        sealed::encode(MAGIC, place, &contents)
+        Record::ProjectClasses.encode(place, &contents)
     }
 
     /// The classes of a file, if it is still the one that was read.
@@ -114,7 +112,7 @@ impl<'a> Records<'a> {
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
 pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *MAGIC,
+    magic: *Record::ProjectClasses.magic(),
     again: |bytes| {
         use allegro_base::testing::records::PLACE;
         let dialect = Dialect::PHP_8_2;
@@ -137,8 +135,8 @@ mod tests {
             device: 1,
             inode,
             size: 1 << 20,
-            modified: super::super::identity::Moment::default(),
-            changed: super::super::identity::Moment::default(),
+            modified: allegro_base::identity::Moment::default(),
+            changed: allegro_base::identity::Moment::default(),
         }
     }
 

@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::identity::{Clock, Identity};
 use super::parser::{Dialect, find_classes};
 use super::pattern::Exclusion;
 use super::walk::{
     Declined, Found, STOPPED, Target, Walk, Walked, follow, is_php, real_path, walk,
 };
 use allegro_base::hex::hex;
+use allegro_base::identity::{Clock, Identity};
 use allegro_base::progress;
 
 /// What a rule's directory stands for.

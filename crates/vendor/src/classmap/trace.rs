@@ -1,7 +1,7 @@
 //! A whole walk, kept so that a later one can be spared: if each directory and each file is still what it was, the
 //! class map is too.
 //!
-//! On disk: [`Contents`], sealed (see [`allegro_base::sealed`]). There is a trace only where all directories and files had
+//! On disk: [`Contents`], sealed (see [`Record::Walk`]). There is a trace only where all directories and files had
 //! settled ([`Clock`]). Links are followed anew each time: what they lead to may become another thing without a trace.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,11 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, lstat, open, statat};
 use serde::{Deserialize, Serialize};
 
-use super::identity::{Clock, Identity};
 use super::scan::Seen;
 use super::walk::{Target, follow};
+use allegro_base::identity::{Clock, Identity};
 use allegro_base::progress;
-use allegro_base::sealed;
-
-const MAGIC: &[u8; 8] = b"ALWALK03";
+use allegro_store::Record;
 
 #[derive(Serialize, Deserialize)]
 struct Contents<'a> {
@@ -83,8 +81,7 @@ pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Opti
     // Rules overlap; a directory need be looked at once.
     directories.sort_by_key(|directory| directory.path);
     directories.dedup_by_key(|directory| directory.path);
-    Some(sealed::encode(
-        MAGIC,
+    Some(Record::Walk.encode(
         place,
         &Contents {
             digest,
@@ -114,7 +111,7 @@ pub enum Verdict {
 /// Looks whether the walk that led to the class map `digest` would go the same way again. What it says when it was
 /// cancelled is worth nothing.
 pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
-    let Some(contents) = sealed::decode::<Contents<'_>>(MAGIC, place, bytes) else {
+    let Some(contents) = Record::Walk.decode::<Contents<'_>>(place, bytes) else {
         return Verdict::Unknown;
     };
     if contents.digest != digest {
@@ -160,8 +157,10 @@ impl Directory<'_> {
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
 pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *MAGIC,
-    again: |bytes| allegro_base::testing::records::again::<Contents<'_>>(*MAGIC, bytes),
+    magic: *Record::Walk.magic(),
+    again: |bytes| {
+        allegro_base::testing::records::again::<Contents<'_>>(*Record::Walk.magic(), bytes)
+    },
 };
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, stat, statat};
 use serde::{Deserialize, Serialize};
 
-use super::identity::Identity;
+use allegro_base::identity::Identity;
 use allegro_base::progress;
 
 /// What `Finder::ignoreVCS` leaves out, apart from names with a dot at the start.

@@ -1,4 +1,4 @@
-//! Telling that a file is still the one whose classes are known.
+//! Tells by a file's `stat` that it is still the one that was read.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::fs::{FileType, Stat};
 use serde::{Deserialize, Serialize};
 
-use allegro_base::fs::inode_clock;
+use crate::fs::inode_clock;
 
 /// A moment on the file system's clock: seconds and nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]

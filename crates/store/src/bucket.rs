@@ -1,0 +1,211 @@
+//! Every bucket of the store and every kind of record in it: names, versions, magic words, and how
+//! long their content is kept.
+//!
+//! A format that changes gets another number in the name of its bucket or in its magic word. The
+//! former bucket stays for other versions of Allegro on the machine until they are gone.
+
+use std::path::PathBuf;
+
+use allegro_base::sealed;
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+
+/// A directory at the store's root. Each holds one kind of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// The content of one file with mode and time, `ab/<62 hex>-644-<seconds>`; see `blob.rs`.
+    Blobs,
+    /// The content of one file, `ab/<62 hex>`, where files can share blocks; see `blob.rs`.
+    Contents,
+    /// Packages, `ab/<62 hex of the key>`; see `manifest.rs`.
+    Manifests,
+    /// The packages of each directory, `<32 hex of the directory's SHA-256>`; see `roots.rs`.
+    Roots,
+    /// What the last dump of each project has read and written,
+    /// `<32 hex of the vendor directory's SHA-256>.{records,walk,dump}`.
+    Autoload,
+    /// Classes of each package's files, `<dialect>/ab/<62 hex of the key>`.
+    Classes,
+    /// What counts of the metadata files of each repository,
+    /// `<32 hex of the cache directory's SHA-256>`.
+    Metadata,
+}
+
+/// How long the content of a bucket is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// While a file outside of the store shares it, or a manifest that is kept names it.
+    WhileUsed,
+    /// While a root on record names it.
+    WhileOnRecord,
+    /// While the directory exists that it describes.
+    WhileDirectoryExists,
+    /// Until the store is removed; it is small.
+    Always,
+    /// Until it has not been written for two months.
+    WhileWritten,
+}
+
+impl Bucket {
+    /// All buckets.
+    pub const ALL: [Self; 7] = [
+        Self::Blobs,
+        Self::Contents,
+        Self::Manifests,
+        Self::Roots,
+        Self::Autoload,
+        Self::Classes,
+        Self::Metadata,
+    ];
+
+    /// Returns the directory's name, a word and the version of the format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blobs => "blobs-v2",
+            Self::Contents => "contents-v2",
+            Self::Manifests => "manifests-v2",
+            Self::Roots => "roots-v2",
+            Self::Autoload => "autoload-v2",
+            Self::Classes => "classes-v2",
+            Self::Metadata => "metadata-v2",
+        }
+    }
+
+    /// Returns the names that former versions of Allegro gave this bucket.
+    pub const fn former_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Blobs => &["blobs-v1"],
+            Self::Contents => &[],
+            Self::Manifests => &["manifests-v1"],
+            Self::Roots => &["roots-v1"],
+            Self::Autoload => &["autoload-v1"],
+            Self::Classes => &["classes-v1"],
+            Self::Metadata => &["metadata-v1"],
+        }
+    }
+
+    /// Returns how long the bucket's content is kept.
+    pub const fn keep(self) -> Keep {
+        match self {
+            Self::Blobs | Self::Contents => Keep::WhileUsed,
+            Self::Manifests => Keep::WhileOnRecord,
+            Self::Roots => Keep::WhileDirectoryExists,
+            Self::Autoload | Self::Classes => Keep::Always,
+            Self::Metadata => Keep::WhileWritten,
+        }
+    }
+
+    /// Returns whether the bucket has directories for shards, which are made with the store.
+    pub(super) const fn is_made_with_the_store(self) -> bool {
+        matches!(self, Self::Blobs | Self::Contents | Self::Manifests)
+    }
+
+    /// Returns whether the bucket holds records that only save time, and that a check reads one by
+    /// one.
+    pub(super) const fn has_records(self) -> bool {
+        !self.is_made_with_the_store()
+    }
+
+    /// Returns whether records stand in directories of the bucket.
+    pub(super) const fn has_directories(self) -> bool {
+        matches!(self, Self::Classes)
+    }
+}
+
+/// A kind of sealed record (see [`allegro_base::sealed`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// A package.
+    Manifest,
+    /// The packages of a directory.
+    Root,
+    /// What a dump was made from and what it gave.
+    Dump,
+    /// The classes of a project's files.
+    ProjectClasses,
+    /// The directories and files that a dump has walked through.
+    Walk,
+    /// The classes of a package's files.
+    PackageClasses,
+    /// The index of a repository's metadata files; see `indexed.rs`.
+    Metadata,
+}
+
+impl Record {
+    /// Returns the magic word at the beginning of the record.
+    pub const fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Self::Manifest => b"ALMANI02",
+            Self::Root => b"ALROOT02",
+            Self::Dump => b"ALDUMP02",
+            Self::ProjectClasses => b"ALRECS02",
+            Self::Walk => b"ALWALK03",
+            Self::PackageClasses => b"ALCLAS02",
+            Self::Metadata => b"ALMETA04",
+        }
+    }
+
+    /// Returns the bucket that holds such records.
+    pub const fn bucket(self) -> Bucket {
+        match self {
+            Self::Manifest => Bucket::Manifests,
+            Self::Root => Bucket::Roots,
+            Self::Dump | Self::ProjectClasses | Self::Walk => Bucket::Autoload,
+            Self::PackageClasses => Bucket::Classes,
+            Self::Metadata => Bucket::Metadata,
+        }
+    }
+
+    /// Returns the place of a record below the store's root.
+    pub fn place(self, name: &str) -> String {
+        format!("{}/{name}", self.bucket().name())
+    }
+
+    /// Returns the bytes of a record that stands at `place`.
+    pub fn encode(self, place: &str, value: &impl Serialize) -> Vec<u8> {
+        sealed::encode(self.magic(), place, value)
+    }
+
+    /// Returns the value of a record, if the record is whole and belongs to `place`.
+    pub fn decode<'a, T: Deserialize<'a>>(self, place: &str, bytes: &'a [u8]) -> Option<T> {
+        sealed::decode(self.magic(), place, bytes)
+    }
+
+    /// Returns the encoded value of a record, for callers that take it apart piece by piece.
+    pub fn payload<'a>(self, place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        sealed::payload(self.magic(), place, bytes)
+    }
+}
+
+impl Store {
+    /// Returns the directory of a bucket.
+    pub fn bucket(&self, bucket: Bucket) -> PathBuf {
+        self.root().join(bucket.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names: Vec<&str> = Bucket::ALL
+            .iter()
+            .flat_map(|bucket| {
+                let (word, _) = bucket.name().split_once("-v").expect("a version");
+                for former in bucket.former_names() {
+                    assert!(former.starts_with(&format!("{word}-v")), "{former}");
+                }
+                [bucket.name()]
+                    .into_iter()
+                    .chain(bucket.former_names().iter().copied())
+            })
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
