@@ -20,6 +20,5 @@ pub mod fuzzing;
 pub mod helper;
 pub mod ops;
 pub mod parting;
-mod plan;
 pub mod settings;
 pub mod wire;

@@ -440,7 +440,7 @@ fn damage(world: &World, random: &mut Rng) -> (Vec<String>, Vec<PathBuf>) {
             "tmp",
             "quarantine",
             "roots-v2",
-            "told",
+            "told-v1",
         ];
         let path = world.store().join(*random.pick(&names));
         let what = odd(random, &path, &world.outside());

@@ -6,9 +6,7 @@
 //! projects together have.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -16,14 +14,13 @@ use sha2::{Digest as _, Sha256};
 use allegro_base::hex::hex;
 use allegro_base::identity::Identity;
 use allegro_resolver::outline::{FORMAT, Outline};
-use allegro_store::{Bucket, Indexed, Part, Parts, Record, Store, read_indexed, write_indexed};
+use allegro_store::{
+    Bucket, Indexed, Part, Parts, Record, Store, forget_unwritten, read_indexed, write_indexed,
+};
 
 /// If all outlines together would take more, only those of the last run are kept. All of Packagist would be some 400 MiB;
 /// a machine that has met 30,000 files has 60.
 const MOST_KEPT: u64 = 64 << 20;
-
-/// See [`Outlines::forget_old_ones`]. Who still needs such a record reads the files once more.
-const LONG: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Index {
@@ -168,27 +165,10 @@ impl Outlines {
             missing: gone.into_iter().map(str::to_owned).collect(),
         };
         if self.record.is_none() {
-            self.forget_old_ones();
+            // A cache that is new may have taken another one's place.
+            forget_unwritten(&self.root, Bucket::Metadata);
         }
         let _ = write_indexed(&self.root, Record::Metadata, &self.place, &index, &outlines);
-    }
-
-    /// Removes the records that have not been written for long. Caches come and go, each with a directory of its own; this
-    /// is asked with the first record of another cache.
-    fn forget_old_ones(&self) {
-        for entry in fs::read_dir(self.root.join(Bucket::Metadata.name()))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let age = entry
-                .metadata()
-                .and_then(|facts| facts.modified())
-                .map(|moment| moment.elapsed());
-            if matches!(age, Ok(Ok(age)) if age > LONG) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
     }
 }
 
@@ -204,8 +184,8 @@ pub(crate) const FUZZED: allegro_base::testing::records::Kind =
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::time::SystemTime;
+    use std::fs::{self, File};
+    use std::time::{Duration, SystemTime};
 
     use serde_json::json;
 

@@ -1,10 +1,17 @@
 //! Packages → directories in staging: from the store, from Composer's archive cache, or from the network.
 
+mod damages;
+mod download;
+mod hand_over;
+mod notices;
+mod road;
+mod staging;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,25 +21,23 @@ use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
-use crate::plan::{Road, plan};
 use crate::settings::Settings;
-use crate::wire::{
-    HttpOptions, Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
-    STORE_IS_FULL,
-};
-use allegro_archive::{Unpacking, Zone, utf8_locale};
-use allegro_base::error::{Error, Result, at};
-use allegro_base::fs::{owner_is_alive, remove_all};
+use crate::wire::{Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest};
+use allegro_archive::{Unpacking, Zone};
+use allegro_base::error::{Error, Result};
+use allegro_base::fs::remove_all;
 use allegro_base::identity::Moment;
 use allegro_base::pool::with_pool;
 use allegro_base::report::{Event, Host, Unheard};
 use allegro_composer::ManifestKey;
-use allegro_fetch::{self, FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
-use allegro_store::link::{Linker, Method, Refusal, TreeError, TreeOptions, link_tree};
-use allegro_store::{ItemKind, Manifest, PATIENCE, Store, ingest, refused};
-
-/// What staging directories are called: this, then [`allegro_base::fs::unique`].
-const STAGING_PREFIX: &str = ".allegro-";
+use allegro_store::link::{Linker, Method, TreeError, TreeOptions, link_tree};
+use allegro_store::{Manifest, PATIENCE, Store, ingest};
+use damages::Damages;
+pub(super) use download::fetch_options;
+use hand_over::{not_through_links, read_only};
+use notices::{CROWDED, decline_all, gather, of_copies};
+use road::{Road, plan};
+use staging::Staging;
 
 /// The time that one call may spend on removing what former versions left in the store.
 const RETIREMENT: Duration = Duration::from_millis(100);
@@ -62,14 +67,14 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
         let _ = fs::remove_dir(&request.staging);
         return Err(Error::Interrupted);
     }
-    sweep_staging(&request.staging);
-    fs::create_dir_all(&request.staging).map_err(at("creating", &request.staging))?;
+    let staging = Staging::open(&request.staging)?;
 
     let run = Run {
         started: Moment::now(),
         linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
         zone: Zone::of(request.timezone.as_deref()),
-        damages: Mutex::new(Vec::new()),
+        damages: Damages::default(),
+        staging,
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
         method: Mutex::new(None),
         is_crowded: AtomicBool::new(false),
@@ -87,14 +92,14 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
     };
     let worked = attend(listener, &run.cancel, |events| run.work(&events));
     if let Err(error) = worked.and_then(|worked| worked) {
-        run.unstage();
+        run.staging.clear(&request.packages);
         return Err(error);
     }
     if listener.interrupted() {
         run.cancel.store(true, Ordering::Relaxed);
     }
     if run.cancel.load(Ordering::Relaxed) {
-        run.unstage();
+        run.staging.clear(&request.packages);
         return Err(Error::Interrupted);
     }
     if run.is_crowded.load(Ordering::Relaxed) {
@@ -131,89 +136,6 @@ fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
     Ok(store)
 }
 
-/// How the project's HTTP requests are made.
-pub(super) fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOptions {
-    FetchOptions {
-        workers: settings.workers,
-        user_agent: http.user_agent.clone(),
-        ca_file: http.ca_file.clone(),
-        ca_dir: http.ca_dir.clone(),
-        secure_http: http.secure_http,
-        idle_timeout: settings.idle_timeout,
-        ..FetchOptions::default()
-    }
-}
-
-/// The store can't be used at all: Composer does the run, and says once why it is slow.
-fn decline_all(request: &PrepareRequest, root: &Path, error: Error) -> PrepareAnswer {
-    let is_full = error.is_full();
-    let outcome = Outcome::from(error);
-    let notices = match &outcome {
-        _ if is_full => vec![full(root)],
-        Outcome::Declined { reason, .. } => vec![format!(
-            "the store can't be used, Composer installs by itself: {reason}"
-        )],
-        _ => Vec::new(),
-    };
-    let quiet = match outcome {
-        Outcome::Declined { .. } => Outcome::Declined {
-            reason: String::new(),
-            loud: false,
-        },
-        other => other,
-    };
-    PrepareAnswer {
-        packages: request
-            .packages
-            .iter()
-            .map(|package| PackageAnswer {
-                id: package.id,
-                outcome: quiet.clone(),
-            })
-            .collect(),
-        method: None,
-        notices,
-        made: (0, 0),
-    }
-}
-
-/// The line about a full store; it is the same each time, so that it is shown once.
-fn full(root: &Path) -> String {
-    format!(
-        "the store at {} is full; Composer installs what it lacks. Free some space there, or name another place in {}",
-        root.display(),
-        allegro_base::env::STORE
-    )
-}
-
-/// Removes staging directories beside `staging` whose process is gone. Failures don't matter.
-fn sweep_staging(staging: &Path) {
-    let Some(entries) = staging
-        .parent()
-        .and_then(|parent| fs::read_dir(parent).ok())
-    else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if let Some(owner) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.strip_prefix(STAGING_PREFIX))
-            && !owner_is_alive(owner)
-        {
-            let _ = remove_all(&entry.path());
-        }
-    }
-}
-
-/// A file of the store that was changed in place or torn.
-struct Damage {
-    /// For people.
-    file: String,
-    /// Of its package.
-    key: ManifestKey,
-}
-
 /// One call of [`prepare`], shared by its threads.
 struct Run<'a> {
     request: &'a PrepareRequest,
@@ -223,8 +145,8 @@ struct Run<'a> {
     linker: Linker<'a>,
     /// The zone of local times in archives.
     zone: Zone,
-    /// Files that were changed in place or torn, and whose.
-    damages: Mutex<Vec<Damage>>,
+    damages: Damages,
+    staging: Staging<'a>,
     answers: Mutex<HashMap<usize, Outcome>>,
     method: Mutex<Option<Method>>,
     /// There was no room for the packages beside what they replace.
@@ -274,20 +196,6 @@ impl Run<'_> {
         let _ = events.send(Event::Settled { id: package.id });
     }
 
-    fn stage(&self, package: &PackageRequest) -> PathBuf {
-        self.request.staging.join(package.id.to_string())
-    }
-
-    /// Removes what this call has put into staging. What an earlier one made ready there is still wanted: after a
-    /// signal that doesn't end the process, the plugin asks again for the packages of this call only.
-    fn unstage(&self) {
-        for package in &self.request.packages {
-            let _ = remove_all(&self.stage(package));
-            let _ = remove_all(&self.staged_archive(package));
-        }
-        let _ = fs::remove_dir(&self.request.staging);
-    }
-
     /// Whether Composer may find room where we don't: it removes what it replaces before it unpacks, while ours are all
     /// beside that first. Into an empty vendor directory both write the same.
     fn makes_room(&self) -> bool {
@@ -297,7 +205,7 @@ impl Run<'_> {
 
     /// Leaves all packages of this call to Composer, so that it has the room that ours take.
     fn give_way(&self) {
-        self.unstage();
+        self.staging.clear(&self.request.packages);
         for outcome in self.answers.lock().values_mut() {
             if matches!(outcome, Outcome::Ready { .. }) {
                 *outcome = Outcome::Declined {
@@ -305,18 +213,6 @@ impl Run<'_> {
                     loud: false,
                 };
             }
-        }
-    }
-
-    fn staged_archive(&self, package: &PackageRequest) -> PathBuf {
-        self.request.staging.join(format!("{}.archive", package.id))
-    }
-
-    /// Where a download goes: Composer's cache, or staging where that can't be written.
-    fn download_path(&self, package: &PackageRequest) -> PathBuf {
-        match &package.archive {
-            Some(path) if package.archive_writable => path.clone(),
-            _ => self.staged_archive(package),
         }
     }
 
@@ -337,45 +233,11 @@ impl Run<'_> {
         match linked {
             Ok(files) => Some(self.ready(package, Origin::Store, files, 0)),
             Err(TreeError::Incomplete { damaged }) => {
-                self.note_damage(package, damaged);
+                self.damages.note(package, damaged);
                 self.take_from_archive(package)
             }
             Err(TreeError::Failed(error)) => Some(error.into()),
         }
-    }
-
-    fn note_damage(&self, package: &PackageRequest, paths: Vec<String>) {
-        self.damages
-            .lock()
-            .extend(paths.into_iter().map(|path| Damage {
-                file: format!("{path} of {} ({})", package.name, package.version),
-                key: package.dist.key(),
-            }));
-    }
-
-    /// Says what was found damaged, and which projects may have it through a hard link: one line, whatever
-    /// happened.
-    fn damage(&self) -> Option<String> {
-        let mut damages = std::mem::take(&mut *self.damages.lock());
-        damages.sort_by(|one, other| one.file.cmp(&other.file));
-        let first = damages.first()?;
-        let files: Vec<&str> = damages.iter().map(|damage| damage.file.as_str()).collect();
-        let projects: Vec<String> = self
-            .store
-            .projects_with(&first.key)
-            .iter()
-            .map(|project| project.display().to_string())
-            .collect();
-        let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
-        let mut text = format!(
-            "the store's copies of {} were changed in place or torn; they went to quarantine and are restored from the archives",
-            first_names(&files)
-        );
-        if !projects.is_empty() {
-            text.push_str("; projects that have the package: ");
-            text.push_str(&first_names(&projects));
-        }
-        Some(text)
     }
 
     /// `None`: there is no (valid) archive in Composer's cache.
@@ -424,7 +286,7 @@ impl Run<'_> {
         let linked = match self.link(package, &ingested.manifest) {
             // Another process took a blob of ours for torn, and has renewed it or is about to.
             Err(TreeError::Incomplete { damaged }) => {
-                self.note_damage(package, damaged);
+                self.damages.note(package, damaged);
                 ingest()?;
                 self.link(package, &ingested.manifest)
             }
@@ -440,40 +302,22 @@ impl Run<'_> {
     }
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
-        if self.unpacking(package).after_unzip
-            && manifest.has_listed_directories()
-            && takes_links(&self.request.staging)
-        {
-            not_through_links(package, manifest, "lets no modes be set")?;
-        }
-        if self.unpacking(package).by_zip_archive
-            && manifest
-                .items
-                .iter()
-                .any(|item| matches!(item.kind, ItemKind::Symlink { .. }))
-        {
-            return Err(TreeError::Failed(Error::Declined {
-                reason:
-                    "it has symbolic links, which PHP's ZipArchive unpacks as files; install unzip"
-                        .to_owned(),
-            }));
-        }
-        if !utf8_locale()
-            && package.dist.kind == "zip"
-            && manifest.items.iter().any(|item| !item.path.is_ascii())
-        {
-            return Err(TreeError::Failed(Error::Declined {
-                reason: "it has names that unzip spells by the locale".to_owned(),
-            }));
-        }
-        let stage = self.stage(package);
+        let unpacking = self.unpacking(package);
+        hand_over::check(
+            package,
+            manifest,
+            self.staging.path(),
+            unpacking.after_unzip,
+            unpacking.by_zip_archive,
+        )
+        .map_err(TreeError::Failed)?;
+        let stage = self.staging.of(package);
         let options = TreeOptions {
-            unpacking: self.unpacking(package),
+            unpacking,
             private: package.private,
             bins: &package.bins,
         };
-        let result = link_tree(&self.linker, manifest, &stage, options, &self.cancel);
-        match result {
+        match link_tree(&self.linker, manifest, &stage, options, &self.cancel) {
             Ok(linked) => {
                 let mut method = self.method.lock();
                 *method = (*method).max(linked.method);
@@ -487,8 +331,9 @@ impl Run<'_> {
                         if !error.is_full() || self.makes_room() =>
                     {
                         self.is_crowded.fetch_or(error.is_full(), Ordering::Relaxed);
-                        if manifest.has_names_alike() && !self.unpacking(package).by_zip_archive {
-                            not_through_links(package, manifest, "may take two names for one")?;
+                        if manifest.has_names_alike() && !unpacking.by_zip_archive {
+                            not_through_links(package, manifest, "may take two names for one")
+                                .map_err(TreeError::Failed)?;
                         }
                         TreeError::Failed(Error::Declined {
                             reason: if error.is_full() {
@@ -527,7 +372,7 @@ impl Run<'_> {
             Origin::Store | Origin::Archive => package.archive.clone().unwrap_or_default(),
         });
         Outcome::Ready {
-            stage: self.stage(package),
+            stage: self.staging.of(package),
             from,
             files,
             downloaded,
@@ -535,104 +380,8 @@ impl Run<'_> {
         }
     }
 
-    /// Downloads what can be, and hands each archive to the pool as it arrives.
-    fn download<'s>(
-        &'s self,
-        packages: Vec<&'s PackageRequest>,
-        scope: &rayon::Scope<'s>,
-        events: &Sender<Event>,
-    ) {
-        let mut by_id = HashMap::new();
-        let mut requests = Vec::new();
-        for package in packages {
-            let Some(info) = &package.fetch else {
-                self.settle(package, Outcome::Missing, events);
-                continue;
-            };
-            requests.push(allegro_fetch::Request {
-                id: package.id,
-                url: info.url.clone(),
-                headers: info
-                    .headers
-                    .iter()
-                    .filter_map(|line| header(line))
-                    .collect(),
-                proxies: self.request.http.proxies.clone(),
-                tls: info.tls.clone(),
-                sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
-                dest: self.download_path(package),
-                size_hint: None,
-            });
-            by_id.insert(package.id, package);
-        }
-        if requests.is_empty() {
-            return;
-        }
-        for request in &requests {
-            sweep_downloads(&request.dest);
-        }
-        let fetcher = match Fetcher::new(fetch_options(self.settings, &self.request.http)) {
-            Ok(fetcher) => fetcher,
-            Err(error) => {
-                for package in by_id.into_values() {
-                    self.settle(package, declined(&error), events);
-                }
-                return;
-            }
-        };
-        let on_event = |event| {
-            let event = match event {
-                FetchEvent::Sized { id, bytes } => Event::Sized { id, bytes },
-                FetchEvent::Progress { id, bytes_delta } => Event::Received {
-                    id,
-                    bytes: bytes_delta,
-                },
-                FetchEvent::Retrying {
-                    id, wait, reason, ..
-                } => Event::Retrying {
-                    id,
-                    reason,
-                    wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                },
-                FetchEvent::Started { .. }
-                | FetchEvent::Done { .. }
-                | FetchEvent::Failed { .. } => {
-                    return;
-                }
-            };
-            let _ = events.send(event);
-        };
-        let on_done = |result: Result<Fetched, (usize, FetchError)>| match result {
-            Ok(fetched) => {
-                let Some(&package) = by_id.get(&fetched.id) else {
-                    return;
-                };
-                let events = events.clone();
-                scope.spawn(move |_| {
-                    let path = self.download_path(package);
-                    let outcome = self
-                        .unpack(package, &path, Origin::Download, fetched.bytes)
-                        .unwrap_or_else(|error| {
-                            // Composer, since 2.11, keeps no archive that can't be opened: it shall try again.
-                            if matches!(error, Error::Damaged(_) | Error::Unreadable { .. }) {
-                                let _ = fs::remove_file(&path);
-                            }
-                            error.into()
-                        });
-                    self.settle(package, outcome, &events);
-                });
-            }
-            Err((id, error)) => {
-                if let Some(package) = by_id.get(&id) {
-                    self.settle(package, declined(&error), events);
-                }
-            }
-        };
-        fetcher.run(requests, &self.cancel, &on_event, &on_done);
-    }
-
     fn answer(self) -> PrepareAnswer {
-        let damage = self.damage();
+        let damage = self.damages.notice(self.store);
         let mut answers = self.answers.into_inner();
         let vendor_dir = self.request.vendor_dir.as_path();
         let mut roots: BTreeMap<&Path, Vec<ManifestKey>> = BTreeMap::new();
@@ -663,91 +412,17 @@ impl Run<'_> {
             .collect();
         let method = self.method.into_inner();
         let mut notices: Vec<String> = damage.into_iter().collect();
-        notices.extend(quieten(&mut packages));
-        if tell_once(&mut packages, CROWDED) {
-            notices.push(format!(
-                "there is no room for all packages at once in {}; Composer installs them one after the other",
-                self.request.vendor_dir.display()
-            ));
-        }
-        let root = self.store.root();
-        if tell_once(&mut packages, STORE_IS_FULL) {
-            notices.push(full(root));
-        }
-        if tell_once(&mut packages, READ_ONLY) {
-            notices.push(format!(
-                "the store at {} can't be written; Composer installs what it lacks",
-                root.display()
-            ));
-        }
+        notices.extend(gather(&mut packages, self.store, vendor_dir));
         if let Some(refusal) = self.linker.refusal()
             && method.is_some()
-            && first_time(self.store, &self.request.vendor_dir, refusal)
         {
-            notices.push(format!(
-                "files are copied from the store at {}, because {}; {}",
-                self.store.root().display(),
-                refusal.reason(),
-                refusal.advice()
-            ));
+            notices.extend(of_copies(self.store, vendor_dir, refusal));
         }
         PrepareAnswer {
             packages,
             method,
             notices,
             made: (self.started.as_nanos(), Moment::now().as_nanos()),
-        }
-    }
-}
-
-/// Whether a directory takes symbolic links; without them there are none to write through.
-fn takes_links(directory: &Path) -> bool {
-    let path = directory.join(allegro_base::fs::unique());
-    let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
-    let _ = fs::remove_file(&path);
-    made
-}
-
-/// Refuses a package with a link that leads out where unzip fails, because Composer then writes
-/// through the links that unzip has made.
-fn not_through_links(
-    package: &PackageRequest,
-    manifest: &Manifest,
-    file_system: &str,
-) -> Result<(), TreeError> {
-    // PharData makes no links.
-    let link = manifest.link_that_leads_out();
-    let Some(link) = link.filter(|_| package.dist.kind == "zip") else {
-        return Ok(());
-    };
-    Err(TreeError::Failed(refused(
-        &package.name,
-        &package.version,
-        Some(link),
-        &format!(
-            "the symbolic link leads out of the package, and Composer would write through it, because the file system {file_system}"
-        ),
-    )))
-}
-
-/// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.
-fn sweep_downloads(dest: &Path) {
-    const AGE: Duration = Duration::from_hours(1);
-    let Some(entries) = dest.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let left_over = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.starts_with(allegro_fetch::TEMP_PREFIX));
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        if left_over && age.is_some_and(|age| age > AGE) {
-            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -761,61 +436,6 @@ fn is_below(path: &Path, directory: &Path) -> bool {
             .is_some_and(|real| real.starts_with(directory))
 }
 
-/// Says in one line what would otherwise be said of each of several packages.
-fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
-    let mut said: Vec<(&mut bool, &mut String)> = packages
-        .iter_mut()
-        .filter_map(|package| match &mut package.outcome {
-            Outcome::Declined { reason, loud } if *loud => Some((loud, reason)),
-            _ => None,
-        })
-        .collect();
-    let [(_, reason), _, ..] = said.as_slice() else {
-        return None;
-    };
-    let text = format!(
-        "Composer installs {} packages by itself: {reason}",
-        said.len()
-    );
-    for (loud, reason) in &mut said {
-        **loud = false;
-        reason.clear();
-    }
-    Some(text)
-}
-
-/// Takes a reason from all packages that have it; returns whether there are any, so that a notice must tell it.
-fn tell_once(packages: &mut [PackageAnswer], what: &str) -> bool {
-    let mut is_there = false;
-    for package in packages {
-        if let Outcome::Declined { reason, .. } = &mut package.outcome
-            && reason == what
-        {
-            is_there = true;
-            reason.clear();
-        }
-    }
-    is_there
-}
-
-const READ_ONLY: &str = "the store can't be written";
-
-const CROWDED: &str = "there is no room for all packages at once";
-
-fn read_only() -> Outcome {
-    Outcome::Declined {
-        reason: READ_ONLY.to_owned(),
-        loud: false,
-    }
-}
-
-fn declined(error: &FetchError) -> Outcome {
-    Outcome::Declined {
-        reason: error.to_string(),
-        loud: false,
-    }
-}
-
 /// SHA-1 of a file, in lower-case hexadecimal.
 fn sha1_of(path: &Path) -> std::io::Result<String> {
     let mut file = fs::File::open(path)?;
@@ -826,29 +446,5 @@ fn sha1_of(path: &Path) -> std::io::Result<String> {
             0 => return Ok(allegro_base::hex::hex(&hasher.finalize())),
             count => hasher.update(&buffer[..count]),
         }
-    }
-}
-
-/// `Name: value`, as Composer keeps headers.
-fn header(line: &str) -> Option<(String, String)> {
-    let (name, value) = line.split_once(':')?;
-    Some((name.trim().to_owned(), value.trim().to_owned()))
-}
-
-/// Whether this vendor directory hasn't been told yet why its files are copied.
-fn first_time(store: &Store, vendor_dir: &Path, refusal: Refusal) -> bool {
-    let name = sha2::Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
-    let told = store.root().join("told");
-    let name = format!("{}-{refusal:?}", allegro_base::hex::hex(&name[..16]));
-    fs::create_dir_all(&told).is_ok() && fs::File::create_new(told.join(name)).is_ok()
-}
-
-/// The first three of some names, and how many more there are.
-fn first_names(names: &[&str]) -> String {
-    const SHOWN: usize = 3;
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    match names.len().checked_sub(SHOWN) {
-        None | Some(0) => shown,
-        Some(more) => format!("{shown} and {more} more"),
     }
 }

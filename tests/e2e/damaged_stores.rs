@@ -335,7 +335,7 @@ fn odd_things_in_place_of_files_and_buckets() {
     let mut scenarios = Vec::new();
     for odd in Odd::ALL {
         for names in [
-            &["layout", "lock", "reflink", "CACHEDIR.TAG", "told"][..],
+            &["layout", "lock", "reflink", "CACHEDIR.TAG", "told-v1"][..],
             &[
                 "tmp",
                 "quarantine",
@@ -1030,7 +1030,7 @@ fn damage(world: &World, random: &mut Rng, hides: bool) -> Vec<Damage> {
         });
     }
     // Now and then something of the whole.
-    let fixed = ["layout", "lock", "reflink", "tmp", "quarantine", "told"];
+    let fixed = ["layout", "lock", "reflink", "tmp", "quarantine", "told-v1"];
     if random.percent(20) {
         let (odd, name) = (*random.pick(&Odd::ALL), *random.pick(&fixed));
         odd.put(&world.store().join(name), &world.outside());

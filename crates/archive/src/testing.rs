@@ -79,11 +79,13 @@ impl ZipItem {
         }
     }
 
+    #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
+    #[must_use]
     pub fn attr(self, host: u8, attributes: u32) -> Self {
         self.with(|i| {
             i.host = host;
@@ -91,6 +93,7 @@ impl ZipItem {
         })
     }
 
+    #[must_use]
     pub fn stored(self) -> Self {
         self.with(|i| i.method = 0)
     }

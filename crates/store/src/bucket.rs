@@ -4,10 +4,14 @@
 //! A format that changes gets another number in the name of its bucket or in its magic word. The
 //! former bucket stays for other versions of Allegro on the machine until they are gone.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use allegro_base::hex::hex;
 use allegro_base::sealed;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Store;
 
@@ -30,6 +34,9 @@ pub enum Bucket {
     /// What counts of the metadata files of each repository,
     /// `<32 hex of the cache directory's SHA-256>`.
     Metadata,
+    /// Which notices each vendor directory was told, empty files
+    /// `<32 hex of the vendor directory's SHA-256>-<notice>`.
+    Told,
 }
 
 /// How long the content of a bucket is kept.
@@ -43,13 +50,16 @@ pub enum Keep {
     WhileDirectoryExists,
     /// Until the store is removed; it is small.
     Always,
-    /// Until it has not been written for two months.
-    WhileWritten,
+    /// Until a record has not been written for so long.
+    WhileWritten(Duration),
 }
+
+/// Caches of repositories come and go. Who still needs a record that is gone reads the files once more.
+const UNWRITTEN: Duration = Duration::from_hours(60 * 24);
 
 impl Bucket {
     /// All buckets.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Blobs,
         Self::Contents,
         Self::Manifests,
@@ -57,6 +67,7 @@ impl Bucket {
         Self::Autoload,
         Self::Classes,
         Self::Metadata,
+        Self::Told,
     ];
 
     /// Returns the directory's name, a word and the version of the format.
@@ -69,6 +80,7 @@ impl Bucket {
             Self::Autoload => "autoload-v2",
             Self::Classes => "classes-v2",
             Self::Metadata => "metadata-v2",
+            Self::Told => "told-v1",
         }
     }
 
@@ -82,6 +94,7 @@ impl Bucket {
             Self::Autoload => &["autoload-v1"],
             Self::Classes => &["classes-v1"],
             Self::Metadata => &["metadata-v1"],
+            Self::Told => &["told"],
         }
     }
 
@@ -91,8 +104,8 @@ impl Bucket {
             Self::Blobs | Self::Contents => Keep::WhileUsed,
             Self::Manifests => Keep::WhileOnRecord,
             Self::Roots => Keep::WhileDirectoryExists,
-            Self::Autoload | Self::Classes => Keep::Always,
-            Self::Metadata => Keep::WhileWritten,
+            Self::Autoload | Self::Classes | Self::Told => Keep::Always,
+            Self::Metadata => Keep::WhileWritten(UNWRITTEN),
         }
     }
 
@@ -104,12 +117,36 @@ impl Bucket {
     /// Returns whether the bucket holds records that only save time, and that a check reads one by
     /// one.
     pub(super) const fn has_records(self) -> bool {
-        !self.is_made_with_the_store()
+        matches!(
+            self,
+            Self::Roots | Self::Autoload | Self::Classes | Self::Metadata
+        )
     }
 
     /// Returns whether records stand in directories of the bucket.
     pub(super) const fn has_directories(self) -> bool {
         matches!(self, Self::Classes)
+    }
+}
+
+/// Removes the records of a bucket that have not been written for as long as they are kept, in the store at `root`.
+/// Failures don't matter.
+pub fn forget_unwritten(root: &Path, bucket: Bucket) {
+    let Keep::WhileWritten(kept) = bucket.keep() else {
+        return;
+    };
+    for entry in fs::read_dir(root.join(bucket.name()))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let age = entry
+            .metadata()
+            .and_then(|facts| facts.modified())
+            .map(|moment| moment.elapsed());
+        if matches!(age, Ok(Ok(age)) if age > kept) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -183,6 +220,14 @@ impl Store {
     pub fn bucket(&self, bucket: Bucket) -> PathBuf {
         self.root().join(bucket.name())
     }
+
+    /// Notes that a vendor directory is told something; returns whether it hasn't been told before.
+    pub fn is_first_telling(&self, vendor_dir: &Path, notice: &str) -> bool {
+        let name = Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
+        let told = self.bucket(Bucket::Told);
+        let name = format!("{}-{notice}", hex(&name[..16]));
+        fs::create_dir_all(&told).is_ok() && fs::File::create_new(told.join(name)).is_ok()
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +241,7 @@ mod tests {
             .flat_map(|bucket| {
                 let (word, _) = bucket.name().split_once("-v").expect("a version");
                 for former in bucket.former_names() {
-                    assert!(former.starts_with(&format!("{word}-v")), "{former}");
+                    assert_eq!(former.split("-v").next(), Some(word));
                 }
                 [bucket.name()]
                     .into_iter()

@@ -70,7 +70,7 @@ mod tests {
                 item("src/l", ItemKind::Symlink { target }),
             ],
         };
-        postcard::to_stdvec(&manifest).unwrap()
+        postcard::to_stdvec(&manifest).expect("encoded")
     }
 
     /// Formats change; seeds that are not read any more are of no use.

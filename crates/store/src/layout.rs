@@ -48,7 +48,7 @@ pub(super) struct Shards {
     pub(super) path: PathBuf,
     pub(super) dir: OwnedFd,
     /// Shards that were looked at: they are directories.
-    shards: [AtomicBool; 256],
+    checked: [AtomicBool; 256],
 }
 
 /// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
@@ -419,7 +419,7 @@ fn open_bucket(root: &Path, bucket: Bucket) -> Result<Shards> {
     Ok(Shards {
         path,
         dir,
-        shards: [const { AtomicBool::new(false) }; 256],
+        checked: [const { AtomicBool::new(false) }; 256],
     })
 }
 
@@ -496,7 +496,7 @@ pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io:
 impl Shards {
     /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
     pub(super) fn check_shard(&self, shard: u8) {
-        let checked = &self.shards[usize::from(shard)];
+        let checked = &self.checked[usize::from(shard)];
         if checked.load(Ordering::Relaxed) {
             return;
         }

@@ -27,7 +27,7 @@ mod roots;
 mod verify;
 
 pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed};
-pub use bucket::{Bucket, Keep, Record};
+pub use bucket::{Bucket, Keep, Record, forget_unwritten};
 pub use indexed::{Indexed, Part, Parts, read_indexed, write_indexed};
 pub use ingest::{Ingested, ingest, refused};
 pub use layout::{LAYOUT, PATIENCE, Patience, Store};

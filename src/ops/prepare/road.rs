@@ -1,4 +1,4 @@
-//! Which road each package takes, before anything is written.
+//! Decides which road each package takes, before anything is written.
 
 use crate::wire::PackageRequest;
 use allegro_store::Store;

@@ -1,0 +1,169 @@
+//! Downloads the archives that are neither in the store nor in Composer's cache.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use allegro_base::error::{Error, Result};
+use allegro_base::report::Event;
+use allegro_fetch::{FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
+use crossbeam_channel::Sender;
+
+use super::Run;
+use crate::settings::Settings;
+use crate::wire::{HttpOptions, Origin, Outcome, PackageRequest};
+
+/// Returns how the HTTP requests of a project are made.
+pub fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOptions {
+    FetchOptions {
+        workers: settings.workers,
+        user_agent: http.user_agent.clone(),
+        ca_file: http.ca_file.clone(),
+        ca_dir: http.ca_dir.clone(),
+        secure_http: http.secure_http,
+        idle_timeout: settings.idle_timeout,
+        ..FetchOptions::default()
+    }
+}
+
+impl Run<'_> {
+    /// Downloads what can be, and hands each archive to the pool as it arrives.
+    pub(super) fn download<'s>(
+        &'s self,
+        packages: Vec<&'s PackageRequest>,
+        scope: &rayon::Scope<'s>,
+        events: &Sender<Event>,
+    ) {
+        let mut by_id = HashMap::new();
+        let mut requests = Vec::new();
+        for package in packages {
+            let Some(info) = &package.fetch else {
+                self.settle(package, Outcome::Missing, events);
+                continue;
+            };
+            requests.push(allegro_fetch::Request {
+                id: package.id,
+                url: info.url.clone(),
+                headers: info
+                    .headers
+                    .iter()
+                    .filter_map(|line| header(line))
+                    .collect(),
+                proxies: self.request.http.proxies.clone(),
+                tls: info.tls.clone(),
+                sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
+                dest: self.download_path(package),
+                size_hint: None,
+            });
+            by_id.insert(package.id, package);
+        }
+        if requests.is_empty() {
+            return;
+        }
+        for request in &requests {
+            sweep_downloads(&request.dest);
+        }
+        let fetcher = match Fetcher::new(fetch_options(self.settings, &self.request.http)) {
+            Ok(fetcher) => fetcher,
+            Err(error) => {
+                for package in by_id.into_values() {
+                    self.settle(package, declined(&error), events);
+                }
+                return;
+            }
+        };
+        let on_event = |event| {
+            let event = match event {
+                FetchEvent::Sized { id, bytes } => Event::Sized { id, bytes },
+                FetchEvent::Progress { id, bytes_delta } => Event::Received {
+                    id,
+                    bytes: bytes_delta,
+                },
+                FetchEvent::Retrying {
+                    id, wait, reason, ..
+                } => Event::Retrying {
+                    id,
+                    reason,
+                    wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                },
+                FetchEvent::Started { .. }
+                | FetchEvent::Done { .. }
+                | FetchEvent::Failed { .. } => {
+                    return;
+                }
+            };
+            let _ = events.send(event);
+        };
+        let on_done = |result: Result<Fetched, (usize, FetchError)>| match result {
+            Ok(fetched) => {
+                let Some(&package) = by_id.get(&fetched.id) else {
+                    return;
+                };
+                let events = events.clone();
+                scope.spawn(move |_| {
+                    let path = self.download_path(package);
+                    let outcome = self
+                        .unpack(package, &path, Origin::Download, fetched.bytes)
+                        .unwrap_or_else(|error| {
+                            // Composer, since 2.11, keeps no archive that can't be opened: it shall try again.
+                            if matches!(error, Error::Damaged(_) | Error::Unreadable { .. }) {
+                                let _ = fs::remove_file(&path);
+                            }
+                            error.into()
+                        });
+                    self.settle(package, outcome, &events);
+                });
+            }
+            Err((id, error)) => {
+                if let Some(package) = by_id.get(&id) {
+                    self.settle(package, declined(&error), events);
+                }
+            }
+        };
+        fetcher.run(requests, &self.cancel, &on_event, &on_done);
+    }
+
+    /// Returns where a download goes: Composer's cache, or staging where that can't be written.
+    pub(super) fn download_path(&self, package: &PackageRequest) -> PathBuf {
+        match &package.archive {
+            Some(path) if package.archive_writable => path.clone(),
+            _ => self.staging.archive_of(package),
+        }
+    }
+}
+
+/// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.
+fn sweep_downloads(dest: &Path) {
+    const AGE: Duration = Duration::from_hours(1);
+    let Some(entries) = dest.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let left_over = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(allegro_fetch::TEMP_PREFIX));
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        if left_over && age.is_some_and(|age| age > AGE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn declined(error: &FetchError) -> Outcome {
+    Outcome::Declined {
+        reason: error.to_string(),
+        loud: false,
+    }
+}
+
+/// `Name: value`, as Composer keeps headers.
+fn header(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once(':')?;
+    Some((name.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,86 @@
+//! The rule that decides which packages are left to Composer although their archive can be unpacked, and which are
+//! refused because Composer would write outside of them.
+
+use std::fs;
+use std::path::Path;
+
+use allegro_archive::utf8_locale;
+use allegro_base::error::{Error, Result};
+use allegro_store::{ItemKind, Manifest, refused};
+
+use super::notices::READ_ONLY;
+use crate::wire::{Outcome, PackageRequest};
+
+/// Returns the outcome of a package that can't be added to the store.
+pub fn read_only() -> Outcome {
+    Outcome::Declined {
+        reason: READ_ONLY.to_owned(),
+        loud: false,
+    }
+}
+
+/// Checks a package before it is linked.
+///
+/// `is_after_unzip` says that unzip fails there, because the file system lets no modes be set, and that Composer then
+/// unpacks with ZipArchive what unzip has begun. `by_zip_archive` says that Composer unpacks with ZipArchive.
+///
+/// # Errors
+/// [`Error::Declined`] if Composer's result would be another one than ours; [`Error::Integrity`] if Composer would
+/// write outside of the package.
+pub fn check(
+    package: &PackageRequest,
+    manifest: &Manifest,
+    staging: &Path,
+    is_after_unzip: bool,
+    by_zip_archive: bool,
+) -> Result<()> {
+    if is_after_unzip && manifest.has_listed_directories() && takes_links(staging) {
+        not_through_links(package, manifest, "lets no modes be set")?;
+    }
+    let mut items = manifest.items.iter();
+    if by_zip_archive && items.any(|item| matches!(item.kind, ItemKind::Symlink { .. })) {
+        return Err(Error::Declined {
+            reason: "it has symbolic links, which PHP's ZipArchive unpacks as files; install unzip"
+                .to_owned(),
+        });
+    }
+    if !utf8_locale()
+        && package.dist.kind == "zip"
+        && manifest.items.iter().any(|item| !item.path.is_ascii())
+    {
+        return Err(Error::Declined {
+            reason: "it has names that unzip spells by the locale".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Whether a directory takes symbolic links; without them there are none to write through.
+fn takes_links(directory: &Path) -> bool {
+    let path = directory.join(allegro_base::fs::unique());
+    let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
+    let _ = fs::remove_file(&path);
+    made
+}
+
+/// Refuses a package with a link that leads out where unzip fails, because Composer then writes
+/// through the links that unzip has made.
+pub fn not_through_links(
+    package: &PackageRequest,
+    manifest: &Manifest,
+    file_system: &str,
+) -> Result<()> {
+    // PharData makes no links.
+    let link = manifest.link_that_leads_out();
+    let Some(link) = link.filter(|_| package.dist.kind == "zip") else {
+        return Ok(());
+    };
+    Err(refused(
+        &package.name,
+        &package.version,
+        Some(link),
+        &format!(
+            "the symbolic link leads out of the package, and Composer would write through it, because the file system {file_system}"
+        ),
+    ))
+}

@@ -1,0 +1,69 @@
+//! The staging directory: packages wait there until the plugin moves them into place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use allegro_base::error::{Result, at};
+use allegro_base::fs::{owner_is_alive, remove_all};
+
+use crate::wire::PackageRequest;
+
+/// What staging directories are called: this, then [`allegro_base::fs::unique`].
+const PREFIX: &str = ".allegro-";
+
+/// The staging directory of one call.
+pub struct Staging<'a>(&'a Path);
+
+impl<'a> Staging<'a> {
+    /// Makes the directory if it is missing, and removes those beside it whose process is gone.
+    pub fn open(path: &'a Path) -> Result<Self> {
+        sweep(path);
+        fs::create_dir_all(path).map_err(at("creating", path))?;
+        Ok(Self(path))
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &'a Path {
+        self.0
+    }
+
+    /// Returns where a package is made ready.
+    pub fn of(&self, package: &PackageRequest) -> PathBuf {
+        self.0.join(package.id.to_string())
+    }
+
+    /// Returns where a package's archive goes if Composer's cache can't have it.
+    pub fn archive_of(&self, package: &PackageRequest) -> PathBuf {
+        self.0.join(format!("{}.archive", package.id))
+    }
+
+    /// Removes what this call has put into staging. What an earlier call made ready there is still wanted: after a
+    /// signal that doesn't end the process, the plugin asks again for the packages of this call only.
+    pub fn clear(&self, packages: &[PackageRequest]) {
+        for package in packages {
+            let _ = remove_all(&self.of(package));
+            let _ = remove_all(&self.archive_of(package));
+        }
+        let _ = fs::remove_dir(self.0);
+    }
+}
+
+/// Removes staging directories beside `staging` whose process is gone. Failures don't matter.
+fn sweep(staging: &Path) {
+    let Some(entries) = staging
+        .parent()
+        .and_then(|parent| fs::read_dir(parent).ok())
+    else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if let Some(owner) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX))
+            && !owner_is_alive(owner)
+        {
+            let _ = remove_all(&entry.path());
+        }
+    }
+}
