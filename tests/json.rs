@@ -8,7 +8,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use allegro_composer::json::PhpJson;
+use allegro_composer::json::{Json, PhpJson};
 use allegro_resolver::outline::Outline;
 use allegro_resolver::versions::Versions;
 use fastrand::Rng;
@@ -49,6 +49,22 @@ while (($line = fgets(STDIN)) !== false) {
 }
 ";
 
+/// Reads a document in hexadecimal, a line each. Says what `Locker::getContentHash` and `JsonFile::encode` make of it.
+const WRITER: &str = r"
+ini_set('serialize_precision', '-1');
+while (($line = fgets(STDIN)) !== false) {
+    $text = hex2bin(trim($line));
+    $values = json_decode($text, true);
+    if (json_last_error() !== JSON_ERROR_NONE) { echo 'refused', PHP_EOL; continue; }
+    $objects = json_decode($text);
+    if (json_last_error() !== JSON_ERROR_NONE) { echo 'refused', PHP_EOL; continue; }
+    $flags = JSON_UNESCAPED_SLASHES | JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE;
+    $texts = [json_encode($values), json_encode($objects, $flags)];
+    if (in_array(false, $texts, true)) { echo 'infinite', PHP_EOL; continue; }
+    echo implode(' ', array_map('bin2hex', $texts)), PHP_EOL;
+}
+";
+
 struct Php {
     child: Child,
     input: ChildStdin,
@@ -56,10 +72,10 @@ struct Php {
 }
 
 impl Php {
-    fn start() -> Option<Self> {
+    fn start(script: &str) -> Option<Self> {
         let php = std::env::var_os("ALLEGRO_TEST_PHP").unwrap_or_else(|| "php".into());
         let child = Command::new(php)
-            .args(["-n", "-d", "memory_limit=-1", "-r", PHP])
+            .args(["-n", "-d", "memory_limit=-1", "-r", script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
@@ -288,7 +304,9 @@ fn check(document: &[u8]) -> Result<PhpJson, &'static str> {
 /// PHP refuses exactly what we refuse, but for what is infinite or a word in capitals.
 #[test]
 fn what_is_json_is_json_to_php() {
-    let Some(mut php) = Php::start() else { return };
+    let Some(mut php) = Php::start(PHP) else {
+        return;
+    };
     let random = &mut seeded();
     let (mut accepted, mut refused) = (0, 0);
     for round in 0..rounds() {
@@ -316,6 +334,31 @@ fn what_is_json_is_json_to_php() {
         accepted.min(refused) * 10 > rounds(),
         "both kinds are tried"
     );
+}
+
+/// What Composer hashes and what it writes are equal byte for byte.
+#[test]
+fn json_is_written_as_php_writes_it() {
+    let Some(mut php) = Php::start(WRITER) else {
+        return;
+    };
+    let random = &mut seeded();
+    let mut same = 0;
+    for _ in 0..rounds() {
+        let text = value(random, 4);
+        let theirs = php.ask(text.as_bytes(), "");
+        if ["refused", "infinite"].contains(&theirs.as_str()) {
+            continue;
+        }
+        let json = Json::parse(&text).unwrap();
+        let file = json.to_file_text();
+        let ours =
+            [json.to_php_default().as_str(), file.trim_end()].map(|text| hex(text.as_bytes()));
+        assert_eq!(ours.join(" "), theirs, "{text}: {}", json.to_php_default());
+        same += 1;
+    }
+    println!("json: {same} written");
+    assert!(same * 2 > rounds(), "most are tried");
 }
 
 fn has_capitals(document: &[u8]) -> bool {
@@ -415,7 +458,9 @@ fn read(document: &[u8]) -> Option<String> {
 /// Whatever is read of metadata is what PHP reads, with the same keys in the same order.
 #[test]
 fn versions_are_what_php_reads() {
-    let Some(mut php) = Php::start() else { return };
+    let Some(mut php) = Php::start(PHP) else {
+        return;
+    };
     let random = &mut seeded();
     let mut same = 0;
     for round in 0..rounds() {

@@ -133,9 +133,9 @@ fn with_own_rules(scene: &Scene) {
             "exclude-from-classmap": ["legacy/old/*", "../outside"]}"#;
         let absolute = scene.dir().join("absolute");
         let rules = rules.replace("ABSOLUTE", absolute.to_str().expect("UTF-8"));
-        manifest.set("autoload", Json::parse(&rules, "rules").expect("JSON"));
+        manifest.set("autoload", allegro_registry::parse_json(&rules, "rules").expect("JSON"));
         let rules = r#"{"psr-4": {"App\\Tests\\": "tests/"}, "classmap": ["tests/support.php"]}"#;
-        manifest.set("autoload-dev", Json::parse(rules, "rules").expect("JSON"));
+        manifest.set("autoload-dev", allegro_registry::parse_json(rules, "rules").expect("JSON"));
     });
     let project = scene.project();
     for (path, content) in [
@@ -300,9 +300,12 @@ fn settings_of_the_project_count() {
     let config = |name: &'static str, value: &'static str| {
         move |project: &Path| {
             let path = project.join("composer.json");
-            let mut manifest = Json::read(&path).expect("the manifest");
+            let mut manifest = allegro_registry::read_json(&path).expect("the manifest");
             let mut config = manifest.get("config").expect("a config").clone();
-            config.set(name, Json::parse(value, "a value").expect("JSON"));
+            config.set(
+                name,
+                allegro_registry::parse_json(value, "a value").expect("JSON"),
+            );
             manifest.set("config", config);
             fs::write(&path, manifest.to_file_text()).expect("the manifest");
         }

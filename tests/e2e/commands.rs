@@ -254,7 +254,7 @@ impl World {
     /// The names of all commands, those of the project's scripts among them.
     fn commands(&self, is_project: bool) -> Vec<String> {
         let list = self.without_us(is_project, &["list", "--format=json"], true);
-        let list = Json::parse(&list.stdout, "the list").expect("JSON");
+        let list = allegro_registry::parse_json(&list.stdout, "the list").expect("JSON");
         let commands = list.get("commands").expect("commands");
         commands
             .items()
@@ -413,7 +413,7 @@ fn our_own_without_a_project() {
     let Some(world) = World::new() else { return };
     let doctor = world.with_us(false, &["allegro:doctor", "--json"], false);
     assert_eq!(doctor.exit, 0, "{:?}", doctor.stderr);
-    let facts = Json::parse(&doctor.stdout, "the doctor's JSON").expect("JSON");
+    let facts = allegro_registry::parse_json(&doctor.stdout, "the doctor's JSON").expect("JSON");
     let who = facts.get("downloaders").and_then(|all| all.str_at("zip"));
     assert_eq!(who, Some("Allegro"), "{}", doctor.stdout);
     assert_eq!(

@@ -371,7 +371,7 @@ fn client_certificates_are_shown_natively() {
     };
     let with = |options: &str| -> Json {
         let text = format!(r#"{{"ssl": {{{options}}}}}"#).replace("DIR", &dir);
-        Json::parse(&text, "options").expect("JSON")
+        allegro_registry::parse_json(&text, "options").expect("JSON")
     };
     for (what, options) in [
         ("one file", r#""local_cert": "DIR/both.pem""#),

@@ -701,7 +701,8 @@ fn pruning_keeps_what_a_project_has() {
     let _ = install(&one, &["install"]);
     // The other project has one of the packages only.
     fs::create_dir_all(&other).expect("a directory");
-    let mut manifest = Json::read(&one.join("composer.json")).expect("the manifest");
+    let mut manifest =
+        allegro_registry::read_json(&one.join("composer.json")).expect("the manifest");
     let mut require = Json::object();
     require.set(&lone, Json::str("*"));
     manifest.set("require", require);

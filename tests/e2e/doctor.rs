@@ -12,7 +12,7 @@ const DOCTOR: &[&str] = &["allegro:doctor", "--json"];
 #[track_caller]
 fn facts(call: &Call<'_>, exit: i32) -> Json {
     let run = call.run().expect(exit);
-    Json::parse(&run.stdout, "the doctor's JSON").expect("JSON")
+    allegro_registry::parse_json(&run.stdout, "the doctor's JSON").expect("JSON")
 }
 
 fn text<'a>(facts: &'a Json, path: &[&str]) -> &'a str {

@@ -68,7 +68,8 @@ fn require(scene: &Scene, required: Required<'_>) {
             .set("allegro/plugin", Json::str(version));
         let url = scene.dir().join(format!("plugin-{version}"));
         let repository = json!({ "type": "path", "url": url, "options": { "symlink": false } });
-        let repository = Json::parse(&repository.to_string(), "a repository").expect("JSON");
+        let repository =
+            allegro_registry::parse_json(&repository.to_string(), "a repository").expect("JSON");
         let mut repositories = vec![repository];
         repositories.extend(manifest.items_at("repositories").iter().cloned());
         manifest.set("repositories", Json::Array(repositories));
@@ -236,7 +237,7 @@ fn not_allowed() {
                 let config = manifest.child("config");
                 config.set(
                     "allow-plugins",
-                    Json::parse(r#"{"e2e/other": true}"#, "it").expect("JSON"),
+                    allegro_registry::parse_json(r#"{"e2e/other": true}"#, "it").expect("JSON"),
                 );
                 if let Some(allowed) = allowed {
                     config

@@ -187,7 +187,7 @@ fn a_wrong_checksum_stops_the_run() {
     let wrong = |scene: &Scene| {
         scene.write_project();
         let path = scene.project().join("composer.lock");
-        let mut lock = Json::read(&path).expect("the lock");
+        let mut lock = allegro_registry::read_json(&path).expect("the lock");
         if let Some(Json::Array(packages)) = lock.get_mut("packages") {
             packages[2]
                 .child("dist")
@@ -213,7 +213,7 @@ fn a_wrong_checksum_stops_the_run() {
 fn unreachable(scene: &Scene) -> Vec<String> {
     scene.write_project();
     let path = scene.project().join("composer.lock");
-    let mut lock = Json::read(&path).expect("the lock");
+    let mut lock = allegro_registry::read_json(&path).expect("the lock");
     let mut names = Vec::new();
     if let Some(Json::Array(packages)) = lock.get_mut("packages") {
         for package in packages.iter_mut().take(3) {

@@ -528,7 +528,10 @@ fn interrupted_in_a_scan() {
             scene.edit_manifest(|manifest| {
                 let rules = vec![r#""many/""#; times].join(", ");
                 let rules = format!(r#"{{"classmap": [{rules}]}}"#);
-                manifest.set("autoload", Json::parse(&rules, "rules").expect("JSON"));
+                manifest.set(
+                    "autoload",
+                    allegro_registry::parse_json(&rules, "rules").expect("JSON"),
+                );
             });
             let _ = scene.bucket("autoload").map(fs::remove_dir_all);
             let call = scene.call(Side::Allegro, &["dump-autoload"]).engine(engine);

@@ -318,7 +318,7 @@ fn certificates_are_trusted_as_configured() {
         call.env("SSL_CERT_FILE", &ca)
     });
     let options = format!(r#"{{"ssl": {{"cafile": "{}"}}}}"#, ca.display());
-    let options = Json::parse(&options, "options").expect("JSON");
+    let options = allegro_registry::parse_json(&options, "options").expect("JSON");
     fetched_natively("of a repository", &scene, &|scene, call| {
         transport_options(scene, &options);
         call
@@ -387,7 +387,7 @@ fn what_is_not_supported_is_said_and_left_to_composer() {
         ),
         (&plain, r#"{"symlink": false}"#, "symlink is not supported"),
     ] {
-        let options = Json::parse(options, "options").expect("JSON");
+        let options = allegro_registry::parse_json(options, "options").expect("JSON");
         let (composer, _) = left_to_composer(reason, scene, reason, &|scene, call| {
             transport_options(scene, &options);
             call

@@ -41,7 +41,7 @@ fn notes(scene: &Scene) -> Vec<Json> {
     let _ = fs::remove_file(path);
     let mut notes: Vec<Json> = text
         .lines()
-        .map(|line| Json::parse(line, "spy.log").expect("JSON"))
+        .map(|line| allegro_registry::parse_json(line, "spy.log").expect("JSON"))
         .collect();
     let is = |note: &Json, start: &str, end: &str| {
         let event = note.str_at("event").unwrap_or_default();

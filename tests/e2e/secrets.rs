@@ -47,7 +47,7 @@ fn no_secret_is_shown_or_kept() {
         r#"{{"http": {{"header": ["X-Key: s3cr3t-header"]}}, "ssl": {{"local_cert": "{dir}/cert.pem",
         "local_pk": "{dir}/locked.pem", "passphrase": "s3cr3t-phrase"}}}}"#
     );
-    let options = Json::parse(&options, "options").expect("JSON");
+    let options = allegro_registry::parse_json(&options, "options").expect("JSON");
     let basic = r#"{"http-basic": {"HOST": {"username": "me", "password": "s3cr3t-basic"}}}"#;
     let bearer = r#"{"bearer": {"HOST": "s3cr3t-bearer"}}"#;
     let failing = |code| {

@@ -279,7 +279,7 @@ fn only_what_lies_below_vendor_is_shared() {
     let run = scene
         .run(Side::Allegro, &["allegro:doctor", "--json"])
         .expect(0);
-    let facts = Json::parse(&run.stdout, "the doctor's JSON").expect("JSON");
+    let facts = allegro_registry::parse_json(&run.stdout, "the doctor's JSON").expect("JSON");
     let groups = facts.get("own_files").expect("own files").to_file_text();
     let groups: Value = serde_json::from_str(&groups).expect("JSON");
     let of = |reason: &str| -> Vec<String> {

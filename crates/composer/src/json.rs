@@ -1,323 +1,448 @@
-//! JSON as PHP reads it.
-//!
-//! Composer reads JSON by `json_decode($text, true)`. What it refuses must not be accepted here, and what it reads must
-//! be read alike. `serde_json` alone is no measure: it looks into nothing that it skips, so that a lone surrogate or a
-//! thousand brackets pass in a value that nobody asks for.
+//! JSON as PHP sees it: objects keep their order, `{}` and `[]` stay apart, and text is encoded as Composer writes its
+//! files (`JsonFile::encode`) or as it hashes a manifest (`Locker::getContentHash`).
 
-use std::sync::Arc;
+mod grammar;
 
-/// How many arrays and objects may lie in each other. `json_decode`'s own limit is 512, of which the innermost values
-/// take one.
-const DEEPEST: usize = 511;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 
-/// No finite number is written with so many characters and without an exponent.
-const LONGEST_FINITE: usize = 300;
+use memchr::memchr2;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A text that `json_decode` accepts, and in which no number is infinite to PHP.
-///
-/// Two things are refused that PHP accepts. `TRUE`, `False` and the like are words to PHP, but not to `serde_json`. A
-/// number such as `1e999` is infinite to PHP, which can't write it again: Composer fails where it would put such a
-/// document into its cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhpJson(Arc<String>);
+pub use grammar::PhpJson;
 
-impl PhpJson {
-    /// Checks a text; the error says what is wrong with it.
-    pub fn of(text: String) -> Result<Self, &'static str> {
-        check(text.as_bytes())?;
-        Ok(Self(Arc::new(text)))
+/// A JSON value whose objects remember the order of their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A string.
+    Str(String),
+    /// `[…]`
+    Array(Vec<Json>),
+    /// `{…}`, in the order of the text.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Parses a text.
+    pub fn parse(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(&without_negative_zeros(text))
     }
 
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// Returns an empty object.
+    pub fn object() -> Self {
+        Self::Object(Vec::new())
     }
 
-    /// Returns the text, to be kept. It is copied only if somebody else has it too.
-    pub fn into_string(self) -> String {
-        Arc::unwrap_or_clone(self.0)
+    /// Returns a string.
+    pub fn str(text: impl Into<String>) -> Self {
+        Self::Str(text.into())
     }
 
-    /// Returns the document with one member more, a text, if it is an object that has members.
-    #[must_use]
-    pub fn with_member(self, key: &str, value: &str) -> Self {
-        match self.0.trim_end().strip_suffix('}') {
-            Some(body) if !body.trim_end().ends_with('{') => {
-                let [key, value] = [key, value].map(serde_json::Value::from);
-                Self(Arc::new(format!("{body},{key}:{value}}}")))
+    /// Returns a list of strings.
+    pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Self {
+        Self::Array(items.into_iter().map(Self::str).collect())
+    }
+
+    /// Returns the value under `key`, if this is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.entries()
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// Returns the value under `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match self {
+            Self::Object(entries) => entries
+                .iter_mut()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// Sets `key`, in its old place if there was one. Anything that is not an object becomes one first, which is
+    /// what PHP does to an empty list.
+    pub fn set(&mut self, key: &str, value: Self) {
+        if let Some(old) = self.get_mut(key) {
+            *old = value;
+            return;
+        }
+        match self {
+            Self::Object(entries) => entries.push((key.to_owned(), value)),
+            _ => *self = Self::Object(vec![(key.to_owned(), value)]),
+        }
+    }
+
+    /// Returns the object under `key`, made when absent.
+    pub fn child(&mut self, key: &str) -> &mut Self {
+        if !matches!(self.get(key), Some(Self::Object(_))) {
+            self.set(key, Self::object());
+        }
+        self.get_mut(key)
+            .unwrap_or_else(|| unreachable!("set just above"))
+    }
+
+    /// Removes `key` and returns what it held.
+    pub fn remove(&mut self, key: &str) -> Option<Self> {
+        match self {
+            Self::Object(entries) => {
+                let at = entries.iter().position(|(name, _)| name == key)?;
+                Some(entries.remove(at).1)
             }
-            _ => self,
+            _ => None,
+        }
+    }
+
+    /// Returns the text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the text under `key`.
+    pub fn str_at(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Self::as_str)
+    }
+
+    /// Returns the elements of a list; nothing for any other value.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::Array(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Returns the elements of the list under `key`.
+    pub fn items_at(&self, key: &str) -> &[Self] {
+        self.get(key).map_or(&[], Self::items)
+    }
+
+    /// Returns the entries of an object; nothing for any other value.
+    pub fn entries(&self) -> &[(String, Self)] {
+        match self {
+            Self::Object(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Returns the entries of the object under `key`.
+    pub fn entries_at(&self, key: &str) -> &[(String, Self)] {
+        self.get(key).map_or(&[], Self::entries)
+    }
+
+    /// Returns a string, or a list of strings, as a list.
+    pub fn one_or_many(&self) -> Vec<&str> {
+        match self {
+            Self::Str(text) => vec![text],
+            Self::Array(items) => items.iter().filter_map(Self::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the text of a file that Composer writes: four spaces, slashes and unicode as they are, a newline at the end.
+    pub fn to_file_text(&self) -> String {
+        let mut out = String::new();
+        self.write_pretty(&mut out, 0);
+        out.push('\n');
+        out
+    }
+
+    /// Returns one line without spaces, slashes and unicode as they are.
+    pub fn to_line(&self) -> String {
+        let mut out = String::new();
+        self.write_compact(&mut out, Escape::Little, false);
+        out
+    }
+
+    /// Returns `json_encode` of the value after a trip through PHP arrays, with PHP's default flags.
+    pub fn to_php_default(&self) -> String {
+        let mut out = String::new();
+        self.write_compact(&mut out, Escape::All, true);
+        out
+    }
+
+    fn write_pretty(&self, out: &mut String, depth: usize) {
+        let indent = |out: &mut String, depth: usize| {
+            out.push('\n');
+            out.extend(std::iter::repeat_n("    ", depth));
+        };
+        match self {
+            Self::Array(items) if !items.is_empty() => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    indent(out, depth + 1);
+                    item.write_pretty(out, depth + 1);
+                }
+                indent(out, depth);
+                out.push(']');
+            }
+            Self::Object(entries) if !entries.is_empty() => {
+                out.push('{');
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    indent(out, depth + 1);
+                    write_string(out, key, Escape::Little);
+                    out.push_str(": ");
+                    value.write_pretty(out, depth + 1);
+                }
+                indent(out, depth);
+                out.push('}');
+            }
+            _ => self.write_compact(out, Escape::Little, false),
+        }
+    }
+
+    fn write_compact(&self, out: &mut String, escape: Escape, as_php_array: bool) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Int(value) => {
+                let _ = write!(out, "{value}");
+            }
+            Self::Float(value) => write_float(out, *value),
+            Self::Str(text) => write_string(out, text, escape),
+            Self::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    item.write_compact(out, escape, as_php_array);
+                }
+                out.push(']');
+            }
+            Self::Object(entries) => {
+                let list = as_php_array
+                    && entries
+                        .iter()
+                        .enumerate()
+                        .all(|(index, (key, _))| *key == index.to_string());
+                out.push(if list { '[' } else { '{' });
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    if !list {
+                        write_string(out, key, escape);
+                        out.push(':');
+                    }
+                    value.write_compact(out, escape, as_php_array);
+                }
+                out.push(if list { ']' } else { '}' });
+            }
         }
     }
 }
 
-/// Walks through a text that is UTF-8 by the grammar of PHP's scanner and parser (`ext/json`, PHP 7.0 to 8.5).
-fn check(text: &[u8]) -> Result<(), &'static str> {
-    let mut scanner = Scanner { text, at: 0 };
-    let mut open: Vec<u8> = Vec::new();
-    loop {
-        match scanner.token() {
-            Some(bracket @ (b'{' | b'[')) => {
-                open.push(bracket);
-                if open.len() > DEEPEST {
-                    return Err("it is nested too deeply");
-                }
-                scanner.at += 1;
-                if scanner.token() == Some(closing(bracket)) {
-                    scanner.at += 1;
-                    open.pop();
-                } else {
-                    if bracket == b'{' {
-                        scanner.key()?;
-                    }
-                    continue;
+/// How much a string is escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    /// Only what JSON and JavaScript need.
+    Little,
+    /// Slashes and everything outside ASCII too: PHP's default.
+    All,
+}
+
+fn write_string(out: &mut String, text: &str, escape: Escape) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '/' if escape == Escape::All => out.push_str("\\/"),
+            // PHP escapes the two line separators even when told to leave unicode alone.
+            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ if escape == Escape::All && !character.is_ascii() => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
-            Some(b'"') => scanner.string()?,
-            Some(b'-' | b'0'..=b'9') => scanner.number()?,
-            _ => scanner.word()?,
+            _ => out.push(character),
         }
-        // A value has ended, and with it perhaps what it is in.
-        loop {
-            match (open.last(), scanner.token()) {
-                (None, None) => return Ok(()),
-                (Some(bracket), Some(b',')) => {
-                    scanner.at += 1;
-                    if *bracket == b'{' {
-                        scanner.key()?;
-                    }
+    }
+    out.push('"');
+}
+
+/// Writes `0` for each `-0` of a document, because PHP reads the number -0 as the integer 0, and -0.0 as a negative
+/// float.
+fn without_negative_zeros(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut kept = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(found) = memchr2(b'"', b'-', &bytes[at..]) {
+        at += found;
+        if bytes[at] == b'"' {
+            at += 1;
+            // To the end of the string.
+            while let Some(end) = memchr2(b'"', b'\\', &bytes[at..]) {
+                at += end + 1;
+                if bytes[at - 1] == b'"' {
                     break;
                 }
-                (Some(bracket), Some(byte)) if byte == closing(*bracket) => {
-                    scanner.at += 1;
-                    open.pop();
-                }
-                _ => return Err(SYNTAX),
+                at = (at + 1).min(bytes.len());
             }
+            continue;
         }
+        let is_float = |byte: &u8| matches!(byte, b'.' | b'e' | b'E' | b'0'..=b'9');
+        let is_exponent = at > 0 && matches!(bytes[at - 1], b'e' | b'E');
+        if !is_exponent
+            && bytes.get(at + 1) == Some(&b'0')
+            && !bytes.get(at + 2).is_some_and(is_float)
+        {
+            kept.push(&text[from..at]);
+            from = at + 1;
+        }
+        at += 1;
     }
+    if kept.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    kept.push(&text[from..]);
+    Cow::Owned(kept.concat())
 }
 
-const SYNTAX: &str = "it is not JSON";
-
-fn closing(bracket: u8) -> u8 {
-    if bracket == b'{' { b'}' } else { b']' }
+/// Writes a number as PHP does with `serialize_precision` -1: the shortest digits that mean it, in exponential notation
+/// from 1.0e+17 on and below 0.0001 (`smart_str_append_double`, PHP 8.2).
+fn write_float(out: &mut String, value: f64) {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..17).contains(&exponent) {
+        let _ = write!(out, "{value}");
+        return;
+    }
+    out.push_str(digits);
+    if !digits.contains('.') {
+        out.push_str(".0");
+    }
+    let _ = write!(out, "e{exponent:+}");
 }
 
-struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
-}
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Values;
 
-impl Scanner<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
+        impl<'de> Visitor<'de> for Values {
+            type Value = Json;
 
-    /// Steps over whitespace and returns what comes next.
-    fn token(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
-        self.peek()
-    }
-
-    fn word(&mut self) -> Result<(), &'static str> {
-        let rest = &self.text[self.at..];
-        let words: [&[u8]; 3] = [b"true", b"false", b"null"];
-        let word = words.iter().find(|word| rest.starts_with(word));
-        self.at += word.ok_or(SYNTAX)?.len();
-        Ok(())
-    }
-
-    /// Steps over the name of a member and its colon.
-    fn key(&mut self) -> Result<(), &'static str> {
-        if self.token() != Some(b'"') {
-            return Err(SYNTAX);
-        }
-        self.string()?;
-        if self.token() != Some(b':') {
-            return Err(SYNTAX);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<(), &'static str> {
-        self.at += 1;
-        loop {
-            let rest = &self.text[self.at..];
-            let plain = rest.iter().position(|byte| SPECIAL[*byte as usize]);
-            self.at += plain.ok_or(SYNTAX)?;
-            match self.text[self.at] {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                b'\\' => self.escape()?,
-                _ => return Err("a text has a control character in it"),
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any JSON value")
             }
-        }
-    }
 
-    fn escape(&mut self) -> Result<(), &'static str> {
-        let what = self.text.get(self.at + 1);
-        self.at += 2;
-        match what {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
-            Some(b'u') => match self.unit()? {
-                0xd800..=0xdbff => {
-                    if !self.text[self.at..].starts_with(b"\\u") {
-                        return Err(SURROGATE);
+            fn visit_unit<E>(self) -> std::result::Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> std::result::Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> std::result::Result<Json, E> {
+                Ok(Json::Int(value))
+            }
+
+            #[allow(clippy::cast_precision_loss)] // what PHP does with a number beyond its integers
+            fn visit_u64<E>(self, value: u64) -> std::result::Result<Json, E> {
+                Ok(i64::try_from(value).map_or(Json::Float(value as f64), Json::Int))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> std::result::Result<Json, E> {
+                Ok(Json::Float(value))
+            }
+
+            fn visit_str<E>(self, value: &str) -> std::result::Result<Json, E> {
+                Ok(Json::str(value))
+            }
+
+            fn visit_string<E>(self, value: String) -> std::result::Result<Json, E> {
+                Ok(Json::Str(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut items: A,
+            ) -> std::result::Result<Json, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Json::Array(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Json, A::Error> {
+                let mut entries: Vec<(String, Json)> = Vec::new();
+                let mut places: HashMap<String, usize> = HashMap::new();
+                while let Some((key, value)) = map.next_entry::<String, Json>()? {
+                    // PHP keeps the place of the first key and the value of the last.
+                    if let Some(&place) = places.get(&key) {
+                        entries[place].1 = value;
+                        continue;
                     }
-                    self.at += 2;
-                    match self.unit()? {
-                        0xdc00..=0xdfff => Ok(()),
-                        _ => Err(SURROGATE),
-                    }
+                    places.insert(key.clone(), entries.len());
+                    entries.push((key, value));
                 }
-                0xdc00..=0xdfff => Err(SURROGATE),
-                _ => Ok(()),
-            },
-            _ => Err(SYNTAX),
+                Ok(Json::Object(entries))
+            }
         }
-    }
 
-    /// Reads the four digits of a UTF-16 unit.
-    fn unit(&mut self) -> Result<u32, &'static str> {
-        let digits = self.text.get(self.at..self.at + 4).ok_or(SYNTAX)?;
-        self.at += 4;
-        digits.iter().try_fold(0, |unit, digit| {
-            let digit = char::from(*digit).to_digit(16).ok_or(SYNTAX)?;
-            Ok(unit << 4 | digit)
-        })
-    }
-
-    fn digits(&mut self) -> usize {
-        let from = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        self.at - from
-    }
-
-    fn number(&mut self) -> Result<(), &'static str> {
-        let from = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        let leading = self.peek();
-        let whole = self.digits();
-        if whole == 0 || whole > 1 && leading == Some(b'0') {
-            return Err(SYNTAX);
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            if self.digits() == 0 {
-                return Err(SYNTAX);
-            }
-        }
-        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
-        if has_exponent {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            if self.digits() == 0 {
-                return Err(SYNTAX);
-            }
-        }
-        let number = &self.text[from..self.at];
-        if has_exponent || number.len() > LONGEST_FINITE {
-            let number = std::str::from_utf8(number).ok();
-            let number = number.and_then(|number| number.parse::<f64>().ok());
-            if !number.is_some_and(f64::is_finite) {
-                return Err("a number is out of range");
-            }
-        }
-        Ok(())
+        deserializer.deserialize_any(Values)
     }
 }
-
-const SURROGATE: &str = "a text has half of a surrogate pair in it";
-
-/// The bytes of a text that stand for more than themselves.
-const SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        special[byte] = true;
-        byte += 1;
-    }
-    special[b'"' as usize] = true;
-    special[b'\\' as usize] = true;
-    special
-};
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::Json;
 
     #[test]
-    fn a_member_is_added_to_an_object_alone() {
-        let with = |text: &str| {
-            let json = PhpJson::of(text.to_owned()).expect("JSON");
-            json.with_member("k", "a\"b").into_string()
-        };
-        assert_eq!(with("{\"a\": 1 } \n"), r#"{"a": 1 ,"k":"a\"b"}"#);
-        assert_eq!(with("{ }"), "{ }");
-        assert_eq!(with("[1]"), "[1]");
+    fn order_and_the_two_kinds_of_empty_survive() {
+        let text = "{\n    \"z\": {},\n    \"a\": [],\n    \"m\": \"é/\\\"\"\n}\n";
+        assert_eq!(Json::parse(text).unwrap().to_file_text(), text);
     }
 
     #[test]
-    fn what_php_refuses_is_refused() {
-        let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        let accepted = [
-            "\u{20}\t\r\n-0 ",
-            r#"{"":{"\u0000a":[]},"a":1,"a":2}"#,
-            r#""\ud83d\ude00\uFFFF\/\u007f""#,
-            "\"\u{7f}\u{10ffff}\"",
-            "[1e308,1E+05,-0.0e-9,12345678901234567890]",
-            &deep(511),
-        ];
-        for text in accepted {
-            assert!(PhpJson::of(text.to_owned()).is_ok(), "{text}");
-        }
-        let refused = [
-            "",
-            "\u{feff}1",
-            "\u{b}1",
-            "\u{a0}1",
-            "1\0",
-            "1 1",
-            "[1,]",
-            "{\"a\":1,}",
-            "{1:1}",
-            "01",
-            "1.",
-            ".5",
-            "+1",
-            "1e",
-            "-",
-            "True",
-            "1e999",
-            "\"\t\"",
-            r#""\u12""#,
-            r#""\x41""#,
-            r#""\ud800""#,
-            r#""\udc00\ud800""#,
-            r#""\ud800\u0041""#,
-            "'a'",
-            "// \n1",
-            "\"",
-            "[",
-            "[}",
-            &deep(512),
-        ];
-        for text in refused {
-            assert!(PhpJson::of(text.to_owned()).is_err(), "{text}");
-        }
-        let long = "9".repeat(400);
-        assert!(PhpJson::of(long).is_err());
+    fn php_arrays_forget_what_an_object_was() {
+        let json =
+            Json::parse(r#"{"e":{},"l":{"0":"a","1":"b"},"s":"a/é","f":1.0,"d":1,"d":2}"#).unwrap();
+        assert_eq!(
+            json.to_php_default(),
+            r#"{"e":[],"l":["a","b"],"s":"a\/\u00e9","f":1,"d":2}"#
+        );
+    }
+
+    #[test]
+    fn set_keeps_the_place_and_turns_an_empty_list_into_an_object() {
+        let mut json = Json::parse(r#"{"a":1,"b":[]}"#).unwrap();
+        json.set("a", Json::Int(2));
+        json.child("b").set("c", Json::Null);
+        assert_eq!(json.to_line(), r#"{"a":2,"b":{"c":null}}"#);
     }
 }

@@ -251,7 +251,7 @@ impl World {
             .iter()
             .map(|name| format!("neighbours/{name}"))
             .collect();
-        let mut manifest = Json::parse(
+        let mut manifest = allegro_registry::parse_json(
             r#"{
                 "name": "acme/project",
                 "require": {},

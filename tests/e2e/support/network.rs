@@ -67,7 +67,8 @@ pub fn host(scene: &Scene) -> String {
 
 /// JSON from text in which `HOST` stands for the registry.
 pub fn json(scene: &Scene, text: &str) -> Json {
-    Json::parse(&text.replace("HOST", &host(scene)), "a test's JSON").expect("JSON")
+    allegro_registry::parse_json(&text.replace("HOST", &host(scene)), "a test's JSON")
+        .expect("JSON")
 }
 
 /// Writes the project's `auth.json`.
@@ -79,7 +80,7 @@ pub fn auth_json(scene: &Scene, text: &str) {
 /// Changes every package of the project's lock.
 pub fn edit_packages(scene: &Scene, mut edit: impl FnMut(&mut Json)) {
     let path = scene.project().join("composer.lock");
-    let mut lock = Json::read(&path).expect("the lock");
+    let mut lock = allegro_registry::read_json(&path).expect("the lock");
     for key in ["packages", "packages-dev"] {
         if let Some(Json::Array(packages)) = lock.get_mut(key) {
             packages.iter_mut().for_each(&mut edit);

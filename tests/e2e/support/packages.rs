@@ -7,7 +7,7 @@ pub fn entry(name: &str, version: &str, more: &str) -> Json {
     let mut entry = Json::object();
     entry.set("name", Json::str(name));
     entry.set("version", Json::str(version));
-    let more = Json::parse(more, "a package entry").expect("JSON");
+    let more = allegro_registry::parse_json(more, "a package entry").expect("JSON");
     if more.get("type").is_none() {
         entry.set("type", Json::str("library"));
     }

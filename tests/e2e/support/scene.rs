@@ -92,7 +92,7 @@ impl Scene {
             .extra_config
             .push(("autoloader-suffix".to_owned(), Json::str("E2e")));
         if options.required {
-            let manifest = Json::read(&home::package_dir().join("composer.json"))
+            let manifest = allegro_registry::read_json(&home::package_dir().join("composer.json"))
                 .expect("the package's composer.json");
             let entry = catalog
                 .add_tree(manifest, &home::package_dir(), &[])
@@ -227,12 +227,12 @@ impl Scene {
     /// Edits the project's manifest and corrects the lock's hash.
     pub fn edit_manifest(&self, edit: impl FnOnce(&mut Json)) {
         let path = self.project().join("composer.json");
-        let mut manifest = Json::read(&path).expect("the manifest");
+        let mut manifest = allegro_registry::read_json(&path).expect("the manifest");
         edit(&mut manifest);
         fs::write(&path, manifest.to_file_text()).expect("the manifest");
         let path = self.project().join("composer.lock");
         if path.exists() {
-            let mut lock = Json::read(&path).expect("the lock");
+            let mut lock = allegro_registry::read_json(&path).expect("the lock");
             lock.set(
                 "content-hash",
                 Json::str(allegro_registry::content_hash(&manifest)),

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use allegro_registry::{
-    Catalog, Error, Format, GenSpec, History, Json, LockOptions, OlderOptions, Profile, Project,
+    Catalog, Error, Format, GenSpec, History, LockOptions, OlderOptions, Profile, Project,
     ProjectOptions, Releases, Result, Shapes, TreeOptions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -314,7 +314,7 @@ impl ProjectArgs {
             ..ProjectOptions::default()
         };
         for pair in self.add_tree.chunks_exact(2) {
-            let entry = Json::read(&pair[0])?;
+            let entry = allegro_registry::read_json(&pair[0])?;
             options
                 .extra_packages
                 .push(catalog.add_tree(entry, &pair[1], &["vendor"])?);

@@ -14,7 +14,6 @@
 
 mod archive;
 mod catalog;
-mod content_hash;
 mod error;
 mod glob;
 mod history;
@@ -27,14 +26,14 @@ mod server;
 mod shape;
 mod spec;
 
+pub use allegro_composer::content_hash;
 pub use archive::{Content, Format, Mode, Stamp, Times, dos_time, dos_words, extra, ut};
 pub use catalog::{
     Archive, Catalog, GenSpec, LockOptions, OlderOptions, Package, Profile, Stats, TreeOptions,
 };
-pub use content_hash::content_hash;
 pub use error::{Error, Result};
 pub use history::{History, Released};
-pub use json::Json;
+pub use json::{Json, parse as parse_json, read as read_json};
 pub use project::{Project, ProjectOptions, dist_url};
 pub use releases::Releases;
 pub use render::{PluginKind, content as file_content, function_name};

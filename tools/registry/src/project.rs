@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Catalog, Package};
-use crate::content_hash::content_hash;
 use crate::error::{Error, Result};
 use crate::json::Json;
+use allegro_composer::content_hash;
 
 /// Where Composer posts what it has installed.
 pub(crate) const NOTIFY: &str = "/downloads/";
@@ -56,17 +56,17 @@ impl Project {
     /// Reads `composer.json` and `composer.lock` of a directory.
     pub fn read(dir: &Path) -> Result<Self> {
         Ok(Self {
-            manifest: Json::read(&dir.join("composer.json"))?,
-            lock: Json::read(&dir.join("composer.lock"))?,
+            manifest: crate::json::read(&dir.join("composer.json"))?,
+            lock: crate::json::read(&dir.join("composer.lock"))?,
         })
     }
 
     /// Reads a lock and the manifest beside it. If there is none, one that requires every locked package is made.
     pub fn read_lock(path: &Path) -> Result<Self> {
-        let lock = Json::read(path)?;
+        let lock = crate::json::read(path)?;
         let beside = path.with_file_name("composer.json");
         let manifest = if beside.exists() {
-            Json::read(&beside)?
+            crate::json::read(&beside)?
         } else {
             manifest_for(&lock)
         };
@@ -120,7 +120,7 @@ pub(crate) fn empty_lock() -> Json {
         "platform-dev": [],
         "plugin-api-version": "2.3.0"
     }"#;
-    Json::parse(text, "the empty lock").unwrap_or_else(|error| unreachable!("{error}"))
+    crate::json::parse(text, "the empty lock").unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 /// Writes `state` into `dir` for a server at `base_url` that serves `catalog`.

@@ -50,7 +50,7 @@ impl Shapes {
         for (index, line) in BufReader::new(GzDecoder::new(file)).lines().enumerate() {
             let line = line.map_err(Error::io(path))?;
             let what = format!("{} line {}", path.display(), index + 1);
-            let json = Json::parse(&line, &what)?;
+            let json = crate::json::parse(&line, &what)?;
             let name = json
                 .str_at("name")
                 .ok_or_else(|| Error::format(&what, "has no name"))?

@@ -436,7 +436,7 @@ fn project(spec: &GenSpec, packages: &[(bool, Package)]) -> Project {
     lock.child("platform").set("php", Json::str(">=8.1"));
     lock.set(
         "content-hash",
-        Json::str(crate::content_hash::content_hash(&manifest)),
+        Json::str(allegro_composer::content_hash(&manifest)),
     );
     Project { manifest, lock }
 }

@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use sha1::{Digest, Sha1};
 
 use crate::archive::{Content, Format};
-use crate::content_hash::hex;
 use crate::error::{Error, Result};
 use crate::render;
 use crate::spec::{PackageSpec, Role};
+use allegro_base::hex::hex;
 
 /// Archives from this size on stay on disk when there is a cache directory.
 const LARGE: usize = 16 << 20;

@@ -97,7 +97,7 @@ fn search(
             .iter()
             .any(|pattern| glob::matches(pattern, &relative));
     if wanted && manifest.is_file() {
-        found.push((dir.to_owned(), Json::read(&manifest)?));
+        found.push((dir.to_owned(), crate::json::read(&manifest)?));
     }
     for entry in sorted(dir)? {
         let path = dir.join(&entry);
@@ -312,7 +312,7 @@ fn project(packages: &mut [Package]) -> Project {
     lock.set("prefer-stable", Json::Bool(true));
     lock.set(
         "content-hash",
-        Json::str(crate::content_hash::content_hash(&manifest)),
+        Json::str(allegro_composer::content_hash(&manifest)),
     );
     Project { manifest, lock }
 }

@@ -109,7 +109,9 @@ fn everything() -> (Catalog, tempfile::TempDir) {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(at("tool"), mode).unwrap();
     let mut catalog = Catalog::new();
-    let entry = Json::parse(r#"{"name":"acme/all-things","version":"1.0.0"}"#, "test").unwrap();
+    let entry =
+        allegro_registry::parse_json(r#"{"name":"acme/all-things","version":"1.0.0"}"#, "test")
+            .unwrap();
     let entry = catalog.add_tree(entry, dir.path(), &["dropped"]).unwrap();
     assert_eq!(entry.get("dist").unwrap().str_at("type"), Some("zip"));
     (catalog, dir)

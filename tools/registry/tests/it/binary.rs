@@ -31,7 +31,7 @@ fn start(dir: &Path, arguments: &[&str]) -> (Child, Json) {
         assert!(Instant::now() < deadline, "not ready");
         std::thread::sleep(Duration::from_millis(20));
     }
-    (child, Json::read(&ready).unwrap())
+    (child, allegro_registry::read_json(&ready).unwrap())
 }
 
 fn ends(child: &mut Child) -> bool {
@@ -82,7 +82,7 @@ fn serve_writes_a_project_and_serves_it_until_told_to_stop() {
     assert_eq!(ready.get("pid"), Some(&Json::Int(i64::from(child.id()))));
     let base = ready.str_at("base_url").unwrap();
     for place in [&project, &older] {
-        let lock = Json::read(&Path::new(place).join("composer.lock")).unwrap();
+        let lock = allegro_registry::read_json(&Path::new(place).join("composer.lock")).unwrap();
         for entry in lock.items_at("packages") {
             let url = entry.get("dist").unwrap().str_at("url").unwrap();
             assert!(url.starts_with(base));
@@ -99,7 +99,11 @@ fn serve_writes_a_project_and_serves_it_until_told_to_stop() {
     assert!(ends(&mut child));
     let lines = std::fs::read_to_string(&log).unwrap();
     assert!(lines.lines().count() > 20 && !lines.contains("s3cret"));
-    assert!(lines.lines().all(|line| Json::parse(line, "line").is_ok()));
+    assert!(
+        lines
+            .lines()
+            .all(|line| allegro_registry::parse_json(line, "line").is_ok())
+    );
 }
 
 #[test]
@@ -128,7 +132,8 @@ fn project_archive_and_stats_agree_with_the_library() {
     };
     let catalog = Catalog::generated(&Profile::Small.spec());
     let stats = catalog.stats().unwrap();
-    let said = Json::parse(&run(&["stats", "--profile", "small"]), "stats").unwrap();
+    let said =
+        allegro_registry::parse_json(&run(&["stats", "--profile", "small"]), "stats").unwrap();
     assert_eq!(
         said.get("files"),
         Some(&Json::Int(i64::try_from(stats.files).unwrap()))

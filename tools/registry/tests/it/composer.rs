@@ -69,7 +69,7 @@ fn a_generated_project_installs_and_autoloads() {
         .unwrap()
         .posted
         .clone();
-    let report = Json::parse(&report.unwrap(), "report").unwrap();
+    let report = allegro_registry::parse_json(&report.unwrap(), "report").unwrap();
     assert_eq!(report.items_at("downloads").len(), 12);
 }
 
@@ -79,14 +79,15 @@ fn files_autoload_and_programs_work_in_place() {
         skip!("no composer");
     }
     let mut catalog = Catalog::new();
-    let lock = Json::parse(
+    let lock = allegro_registry::parse_json(
         r#"{"packages":[{"name":"acme/tool","version":"1.0.0","dist":{"type":"zip","url":"x","reference":"abc","shasum":""},
         "bin":["bin/tool"],"type":"library","autoload":{"files":["lib/boot.php"],"psr-0":{"Acme_":"old/"},"classmap":["map/"]}}],
         "packages-dev":[]}"#,
         "test",
     )
     .unwrap();
-    let manifest = Json::parse(r#"{"require":{"acme/tool":"*"}}"#, "test").unwrap();
+    let manifest =
+        allegro_registry::parse_json(r#"{"require":{"acme/tool":"*"}}"#, "test").unwrap();
     let project = Project { manifest, lock };
     for package in Catalog::from_lock(&project, &LockOptions::default())
         .unwrap()
@@ -112,7 +113,7 @@ fn a_plugin_is_loaded_and_activated() {
     if !has("composer") {
         skip!("no composer");
     }
-    let lock = Json::parse(
+    let lock = allegro_registry::parse_json(
         r#"{"packages":[{"name":"acme/plugin","version":"1.0.0","dist":{"type":"zip","url":"x","reference":"abc","shasum":""},
         "require":{"composer-plugin-api":"^2.0"},"type":"composer-plugin","extra":{"class":["Acme\\Plugin\\First","Acme\\Plugin\\Deep\\Second"]},
         "autoload":{"psr-4":{"Acme\\Plugin\\":"src"}}},
@@ -121,7 +122,7 @@ fn a_plugin_is_loaded_and_activated() {
         "test",
     )
     .unwrap();
-    let manifest = Json::parse(
+    let manifest = allegro_registry::parse_json(
         r#"{"require":{"acme/plugin":"*","acme/installer":"*"},"config":{"allow-plugins":true}}"#,
         "test",
     )
@@ -195,7 +196,7 @@ fn over_tls_with_shasums_and_sources() {
         ..ProjectOptions::default()
     };
     let site = Site::new(&server, &options);
-    let lock = Json::read(&site.dir().join("composer.lock")).unwrap();
+    let lock = allegro_registry::read_json(&site.dir().join("composer.lock")).unwrap();
     assert!(lock.items_at("packages")[0].get("source").is_some());
     let shasum = lock.items_at("packages")[0]
         .get("dist")
@@ -298,7 +299,7 @@ fn extra_packages_are_part_of_the_project() {
         skip!("no composer");
     }
     let mut catalog = Catalog::generated(&Profile::Small.spec());
-    let entry = Json::parse(
+    let entry = allegro_registry::parse_json(
         r#"{"name":"acme/added","version":"2.0.0","type":"library"}"#,
         "test",
     )
@@ -336,7 +337,7 @@ fn scripts_go_and_the_hash_follows_the_repositories() {
     catalog
         .write_project_state(&project, dir.path(), "http://127.0.0.1:9", &options)
         .unwrap();
-    let read = |name: &str| Json::read(&dir.path().join(name)).unwrap();
+    let read = |name: &str| allegro_registry::read_json(&dir.path().join(name)).unwrap();
     let manifest = read("composer.json");
     assert!(manifest.get("scripts").is_none());
     assert_eq!(

@@ -29,7 +29,7 @@ fn metadata_names_dists_that_can_be_downloaded() {
             .text()
             .await
             .unwrap();
-        let root = Json::parse(&root, "root").unwrap();
+        let root = allegro_registry::parse_json(&root, "root").unwrap();
         assert_eq!(root.items_at("available-packages").len(), 12);
         for name in root.items_at("available-packages") {
             let name = name.as_str().unwrap();
@@ -38,7 +38,7 @@ fn metadata_names_dists_that_can_be_downloaded() {
                 .text()
                 .await
                 .unwrap();
-            let page = Json::parse(&page, "page").unwrap();
+            let page = allegro_registry::parse_json(&page, "page").unwrap();
             let versions = page.get("packages").unwrap().items_at(name).to_vec();
             let dist = versions[0].get("dist").unwrap();
             let bytes = get(dist.str_at("url").unwrap().to_owned())
@@ -280,7 +280,7 @@ fn the_log_file_has_a_line_for_each_request() {
     });
     server.stop();
     let text = std::fs::read_to_string(&file).unwrap();
-    let line = Json::parse(text.trim_end(), "line").unwrap();
+    let line = allegro_registry::parse_json(text.trim_end(), "line").unwrap();
     assert_eq!(line.get("status"), Some(&Json::Int(200)));
     assert_eq!(line.str_at("auth"), Some("bearer"));
     assert!(matches!(line.get("bytes"), Some(Json::Int(bytes)) if *bytes > 1000));

@@ -54,7 +54,10 @@ fn locks_are_written_as_composer_writes_them() {
     for name in LOCKS {
         let path = shared.join("locks").join(name).join("composer.lock");
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(Json::read(&path).unwrap().to_file_text() == text, "{name}");
+        assert!(
+            allegro_registry::read_json(&path).unwrap().to_file_text() == text,
+            "{name}"
+        );
     }
 }
 

@@ -1,10 +1,11 @@
-//! The `content-hash` of a lock: what ties it to its `composer.json`.
+//! The `content-hash` of a lock, which ties it to its `composer.json`.
 
+use allegro_base::hex::hex;
 use md5::{Digest, Md5};
 
 use crate::json::Json;
 
-/// The keys of a manifest that decide what a resolver would choose.
+/// The keys of a manifest that decide the choice of versions (`Locker::getContentHash`, composer 2.5.5).
 const RELEVANT: [&str; 11] = [
     "conflict",
     "extra",
@@ -19,7 +20,7 @@ const RELEVANT: [&str; 11] = [
     "version",
 ];
 
-/// Composer's `Locker::getContentHash`.
+/// Returns the content-hash of a manifest, as `Locker::getContentHash` does.
 pub fn content_hash(manifest: &Json) -> String {
     let mut relevant: Vec<(String, Json)> = RELEVANT
         .iter()
@@ -35,15 +36,4 @@ pub fn content_hash(manifest: &Json) -> String {
     }
     relevant.sort_by(|left, right| left.0.cmp(&right.0));
     hex(&Md5::digest(Json::Object(relevant).to_php_default()))
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
