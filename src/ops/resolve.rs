@@ -19,7 +19,7 @@ use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
 use allegro_fetch::{Fetcher, Queue};
-use allegro_resolver::verdict::{self, Outcome};
+use allegro_resolver::Outcome;
 use allegro_resolver::{Answer, Place, Stop};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
@@ -91,7 +91,7 @@ pub fn resolve<H: Host, R>(
                 progress::step();
                 cancel.load(Ordering::Relaxed)
             };
-            let mut outcome = verdict::solve(&request.problem, &mut files, &is_cancelled);
+            let mut outcome = allegro_resolver::solve(&request.problem, &mut files, &is_cancelled);
             let answer = match &mut outcome {
                 Ok(Outcome::Solved(answer, terms)) => {
                     solved(answer, terms, &files, settings.threads)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::Outcome;
 use super::outline::{Outline, Unclear};
 use super::request::Problem;
-use super::verdict::{self, Outcome};
 use super::versions::Versions;
 use super::{Answer, Provider, Stop};
 use allegro_composer::json::PhpJson;
@@ -71,7 +71,7 @@ fn solve(
     files: &mut dyn Provider,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Answer, Stop> {
-    match verdict::solve(problem, files, is_cancelled)? {
+    match super::solve(problem, files, is_cancelled)? {
         Outcome::Solved(answer, _) => Ok(answer),
         Outcome::Unsolvable(_) => Err(Stop::Unsolvable),
     }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::request::{Content, Problem, is_platform};
+use super::super::solve::Kept;
 use super::conflict::Unmet;
-use super::{Kept, changes, words};
+use super::{changes, words};
 use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 

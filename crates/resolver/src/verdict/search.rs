@@ -2,11 +2,13 @@
 
 use indexmap::IndexSet;
 
+use super::super::attempt::attempt;
 use super::super::request::{Problem, Reach, is_platform};
-use super::super::{Answer, Stop, attempt};
+use super::super::solve::Kept;
+use super::super::{Answer, Stop};
+use super::Change;
 use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
-use super::{Change, Kept};
 use allegro_semver::constraint::Terms;
 
 /// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
@@ -24,7 +26,7 @@ const MOST_PAIRS: usize = 6;
 const MOST_CHANGES: usize = 5;
 
 /// Tries changes of one problem.
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     pub problem: &'a Problem,
     pub terms: Terms,
     pub kept: Kept<'a>,

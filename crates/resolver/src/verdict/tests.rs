@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::tests::{Files, never, problem};
-use super::super::{Chosen, Stop};
+use super::super::{Chosen, Outcome, Stop, solve};
 use super::search::MOST_TRIES;
 use super::*;
+use allegro_semver::constraint::Terms;
 use allegro_semver::version::stability;
 
 #[expect(
