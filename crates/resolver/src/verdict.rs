@@ -14,8 +14,6 @@ mod words;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::metadata::Metadata;
 use super::outline::Outline;
 use super::request::Problem;
@@ -37,7 +35,7 @@ pub enum Outcome {
 }
 
 /// Why requirements can't be met, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Requirements of the project that can't be had together, by name.
     pub requires: Vec<String>,
@@ -54,7 +52,7 @@ pub struct Verdict {
 }
 
 /// What somebody says that stands against a solution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The package; `None`: the project.
     pub by: Option<String>,
@@ -75,8 +73,7 @@ pub struct Claim {
 }
 
 /// A change that helps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// This requirement in composer.json.
     Require {
