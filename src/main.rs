@@ -3,7 +3,8 @@
 use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
 
-use allegro::settings::{Overrides, Settings};
+use allegro::protocol::settings::Overrides;
+use allegro::settings::Settings;
 use allegro_base::error::Result;
 use allegro_store::Store;
 

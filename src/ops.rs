@@ -3,7 +3,9 @@
 mod attend;
 mod autoload;
 mod constraints;
+mod convert;
 mod diagnose;
+mod http;
 mod info;
 mod metadata;
 mod outlines;

@@ -5,24 +5,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::protocol::settings::Overrides;
 use allegro_base::env;
 use allegro_base::error::{Error, Result};
 use allegro_base::limits::{self, Share};
 use allegro_store::link::Strategy;
-
-/// What a caller may set in a request; everything is optional.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Overrides {
-    /// The store's root.
-    pub store: Option<PathBuf>,
-    /// How files get into a project.
-    pub link_strategy: Option<String>,
-    /// Parallel downloads.
-    pub workers: Option<usize>,
-}
 
 /// Settings with every question answered.
 #[derive(Debug, Clone)]

@@ -14,15 +14,16 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use allegro::ops::prepare;
-use allegro::settings::Overrides;
-use allegro::wire::{
-    HttpOptions, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+use allegro::protocol::dist::Dist;
+use allegro::protocol::http::HttpOptions;
+use allegro::protocol::prepare::{
+    Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
 };
+use allegro::protocol::settings::Overrides;
+use allegro::protocol::store::Method;
 use allegro_base::report::Silent;
-use allegro_composer::Dist;
 use allegro_registry::{Catalog, GenSpec, Rng};
 use allegro_store::Store;
-use allegro_store::link::Method;
 use sha2::{Digest as _, Sha256};
 
 const ROUNDS: u64 = 100;

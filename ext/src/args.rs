@@ -1,4 +1,4 @@
-//! PHP values → JSON values. The wire types do the checking.
+//! PHP values → JSON values. The types of the protocol do the checking.
 
 use allegro_base::error::{Error, Result};
 use ext_php_rs::types::{ZendHashTable, Zval};

@@ -1,6 +1,6 @@
 //! What PHP sees: one function per stage.
 
-use allegro::helper::dispatch;
+use allegro::dispatch::dispatch;
 use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use serde_json::Value;

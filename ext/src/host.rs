@@ -3,9 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
-use allegro::helper::Caller;
+use allegro::dispatch::Caller;
+use allegro::protocol::event::Event;
 use allegro_base::error::{Error, Result};
-use allegro_base::report::{Event, Host};
 use ext_php_rs::types::{ZendCallable, Zval};
 use ext_php_rs::zend::{CatchError, ExecutorGlobals, bailout, try_catch};
 use serde::Serialize;
@@ -41,8 +41,10 @@ impl<'a> PhpHost<'a> {
     }
 }
 
-impl Host for PhpHost<'_> {
-    fn events(&mut self, events: Vec<Event>) {
+impl Caller for PhpHost<'_> {
+    type Answer = Zval;
+
+    fn events(&mut self, events: &[Event]) {
         let Some(callback) = &self.callback else {
             return;
         };
@@ -50,7 +52,7 @@ impl Host for PhpHost<'_> {
         if self.stopped || signal_pending() {
             return;
         }
-        if let Ok(list) = to_zval(&events) {
+        if let Ok(list) = to_zval(events) {
             // The long jump must not skip the frames that wait for our threads.
             let outcome = try_catch(AssertUnwindSafe(|| callback.try_call(vec![&list])));
             self.fatal = matches!(outcome, Err(CatchError::Bailout));
@@ -59,18 +61,14 @@ impl Host for PhpHost<'_> {
     }
 
     fn alive(&mut self) {
-        self.events(Vec::new());
+        self.events(&[]);
     }
 
     fn interrupted(&mut self) -> bool {
         self.stopped || signal_pending()
     }
-}
 
-impl Caller for PhpHost<'_> {
-    type Answer = Zval;
-
-    fn answer_with(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<Zval> {
+    fn answer(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<Zval> {
         let mut answer = to_zval(answer)?;
         if let (Some(table), false) = (answer.array_mut(), texts.is_empty()) {
             let failed = |_| Error::Internal("texts of an answer".to_owned());

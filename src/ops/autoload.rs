@@ -1,5 +1,7 @@
 //! The class map for Composer's dump, and whether a dump would change anything at all.
 
+mod convert;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::attend::attend;
-use crate::settings::{Overrides, Settings};
-use crate::wire::{
-    DumpedAnswer, DumpedRequest, KnownFile, ScanAnswer, ScanRequest, UnchangedAnswer,
-    UnchangedRequest, UnsureFile,
+use crate::protocol::dumped::{DumpedAnswer, DumpedRequest};
+use crate::protocol::scan::{
+    KnownFile, PlacedPackage, Rejected, ScanAnswer, ScanRequest, UnsureFile,
 };
+use crate::protocol::settings::Overrides;
+use crate::protocol::unchanged::{UnchangedAnswer, UnchangedRequest};
+use crate::settings::Settings;
 use allegro_archive::Zone;
 use allegro_base::error::{Error, Result};
 use allegro_base::hex::{hex, unhex};
@@ -20,12 +24,13 @@ use allegro_base::identity::{Clock, Identity};
 use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
-use allegro_vendor::classmap::dump::{Dump, Output, Places};
+use allegro_composer::Dist;
+use allegro_vendor::classmap::dump::{Dump, Input, Output, Places};
 use allegro_vendor::classmap::lists::{Lists, Placed};
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
 use allegro_vendor::classmap::trace::{self, Verdict};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
-use allegro_vendor::classmap::{Dialect, Records};
+use allegro_vendor::classmap::{Dialect, Records, Rule};
 
 /// More files than this for PHP to read one by one: its own generator is the better road.
 const UNSURE: usize = 2_000;
@@ -74,8 +79,14 @@ impl Memory for Known<'_> {
 ///
 /// # Errors
 /// Only settings and requests that make no sense, and [`Error::Interrupted`]; what can't be done natively is part of the answer.
-pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
+pub fn scan(request: ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
     let settings = Settings::resolve(&Overrides::default())?;
+    let input = Input {
+        cwd: request.cwd,
+        dialect: request.dialect.into(),
+        traits: request.traits.into(),
+        rules: request.rules.into_iter().map(Rule::from).collect(),
+    };
     stoppable(host, |cancel| {
         let places = Places::of(&settings.store, &request.vendor_dir);
         let clock = Clock::start(&request.vendor_dir);
@@ -84,11 +95,11 @@ pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
         let bytes = places.read(&places.classes);
         let answer = with_pool(settings.threads, |pool| {
             pool.install(|| {
-                let records = Records::decode(&places.classes, &bytes, request.dialect);
-                let placed = placed(request);
+                let records = Records::decode(&places.classes, &bytes, input.dialect);
+                let placed = placed(&request.placed);
                 let lists = match &places.store {
                     Some(store) if !placed.is_empty() => {
-                        Lists::of(store, request.dialect, &zone, &placed)
+                        Lists::of(store, input.dialect, &zone, &placed)
                     }
                     _ => Lists::default(),
                 };
@@ -97,7 +108,7 @@ pub fn scan(request: &ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
                     lists: &lists,
                     by_php,
                 };
-                look(request, &known, &places, &clock, cancel)
+                look(&input, &known, &places, &clock, cancel)
             })
         })?;
         Ok(
@@ -125,14 +136,14 @@ fn stoppable<T: Send>(
 }
 
 fn look(
-    request: &ScanRequest,
+    input: &Input,
     known: &Known<'_>,
     places: &Places,
     clock: &Clock,
     cancel: &AtomicBool,
 ) -> Result<ScanAnswer, Declined> {
-    let survey = survey(&request.rules, &request.cwd, request.dialect, known, cancel)?;
-    let read = remember(places, request.dialect, clock, known, &survey);
+    let survey = survey(&input.rules, &input.cwd, input.dialect, known, cancel)?;
+    let read = remember(places, input.dialect, clock, known, &survey);
     let unsure: Vec<UnsureFile> = survey.unsure().map(|found| ask(found, clock)).collect();
     if unsure.len() > UNSURE {
         return Err(Declined("too many files that only PHP can read"));
@@ -140,15 +151,19 @@ fn look(
     if !unsure.is_empty() {
         return Ok(ScanAnswer::Unsure { files: unsure });
     }
-    let scan = survey.decide(&request.rules, request.traits)?;
+    let scan = survey.decide(&input.rules, input.traits)?;
     let digest = scan.digest();
     keep_trace(places, clock, known, &survey, digest);
-    note(places, request, digest);
+    note(places, input, digest);
     Ok(ScanAnswer::Scanned {
         digest: hex(&digest),
         covered: survey.files.len(),
         read,
-        scan,
+        files: scan.files,
+        names: scan.names,
+        at: scan.at,
+        ambiguous: scan.ambiguous,
+        rejected: scan.rejected.into_iter().map(Rejected::from).collect(),
     })
 }
 
@@ -170,28 +185,27 @@ fn known(files: &[KnownFile]) -> Result<HashMap<&str, ByPhp>> {
             let token = unhex(&file.token)
                 .and_then(|bytes| postcard::from_bytes(&bytes).ok())
                 .ok_or_else(|| Error::Input(format!("a token that isn't ours: {}", file.token)))?;
-            let classes: Vec<Vec<u8>> = file.classes.iter().map(|name| from_wire(name)).collect();
+            let classes: Vec<Vec<u8>> = file.classes.iter().map(|name| class_name(name)).collect();
             let classes = join(&classes);
             Ok((file.path.as_str(), ByPhp { token, classes }))
         })
         .collect()
 }
 
-/// A class name as it crosses the boundary, see [`allegro_vendor::classmap::Scan::names`].
-fn from_wire(name: &str) -> Vec<u8> {
+/// Returns the bytes of a class name that is written as in [`ScanAnswer::Scanned`].
+fn class_name(name: &str) -> Vec<u8> {
     name.strip_prefix('\0')
         .and_then(unhex)
         .unwrap_or_else(|| name.as_bytes().to_vec())
 }
 
-fn placed(request: &ScanRequest) -> Vec<Placed> {
-    request
-        .placed
+fn placed(packages: &[PlacedPackage]) -> Vec<Placed> {
+    packages
         .iter()
         .filter_map(|package| {
             Some(Placed {
                 directory: real_path(&package.path).ok()?,
-                key: package.dist.key(),
+                key: Dist::from(&package.dist).key(),
                 by_zip_archive: package.plain_modes,
                 from: Moment::from_nanos(package.made.0),
                 until: Moment::from_nanos(package.made.1),
@@ -282,14 +296,11 @@ fn keep_trace(
 }
 
 /// Notes what the dump in progress is made from.
-fn note(places: &Places, request: &ScanRequest, digest: [u8; 32]) {
+fn note(places: &Places, input: &Input, digest: [u8; 32]) {
     let dump = Dump {
         fingerprint: String::new(),
         said: String::new(),
-        cwd: request.cwd.clone(),
-        dialect: request.dialect,
-        traits: request.traits,
-        rules: request.rules.clone(),
+        input: input.clone(),
         digest,
         classes: 0,
         outputs: Vec::new(),
@@ -336,30 +347,21 @@ fn compare(
         Verdict::Changed => return Ok(UnchangedAnswer::default()),
         Verdict::Unknown => {}
     }
-    let again = ScanRequest {
-        vendor_dir: request.vendor_dir.clone(),
-        cwd: dump.cwd,
-        dialect: dump.dialect,
-        traits: dump.traits,
-        rules: dump.rules,
-        known: Vec::new(),
-        placed: Vec::new(),
-        timezone: None,
-    };
+    let input = dump.input;
     let clock = Clock::start(&request.vendor_dir);
     let bytes = places.read(&places.classes);
     let digest = with_pool(settings.threads, |pool| {
         pool.install(|| {
-            let records = Records::decode(&places.classes, &bytes, again.dialect);
+            let records = Records::decode(&places.classes, &bytes, input.dialect);
             let lists = Lists::default();
             let known = Known {
                 records: &records,
                 lists: &lists,
                 by_php: HashMap::new(),
             };
-            let survey = survey(&again.rules, &again.cwd, again.dialect, &known, cancel).ok()?;
-            remember(&places, again.dialect, &clock, &known, &survey);
-            let digest = survey.decide(&again.rules, again.traits).ok()?.digest();
+            let survey = survey(&input.rules, &input.cwd, input.dialect, &known, cancel).ok()?;
+            remember(&places, input.dialect, &clock, &known, &survey);
+            let digest = survey.decide(&input.rules, input.traits).ok()?.digest();
             keep_trace(&places, &clock, &known, &survey, digest);
             Some(digest)
         })

@@ -14,7 +14,7 @@ use allegro_resolver::versions::links;
 use allegro_semver::constraint::{Constraint, ConstraintId, Terms};
 
 /// What is written in the links of packages, each once, and how `VersionParser::parseConstraints()` reads it, in the
-/// form of [`ResolveAnswer::Solved`](crate::wire::ResolveAnswer::Solved). What isn't understood is left out: Composer
+/// form of [`ResolveAnswer::Solved`](crate::protocol::resolve::ResolveAnswer::Solved). What isn't understood is left out: Composer
 /// reads it itself.
 pub fn parsed(terms: &mut Terms, packages: &[String], pool: &ThreadPool) -> Vec<(String, Value)> {
     let texts: Vec<Vec<Cow<'_, str>>> = pool.install(|| {

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::settings::{Overrides, Settings};
-use crate::wire::{DiagnoseAnswer, DiagnoseRequest, PROTOCOL, Place, Sharing};
+use crate::protocol::VERSION;
+use crate::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest, Place};
+use crate::protocol::settings::Overrides;
+use crate::protocol::store::{Sharing, Usage};
+use crate::settings::Settings;
 use allegro_base::error::{Result, at};
 use allegro_base::fs::{beside, remove_all};
 use allegro_store::link::{Method, Refusal, probe};
@@ -19,7 +22,7 @@ pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
     let project = existing(&request.vendor_dir);
     let mut answer = DiagnoseAnswer {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol: PROTOCOL,
+        protocol: VERSION,
         layout: LAYOUT,
         strategy: settings.strategy.to_string(),
         workers: settings.workers,
@@ -33,8 +36,8 @@ pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
     };
     match try_out(&settings, &project) {
         Ok((store, method, refusal)) => {
-            answer.usage = Some(store.usage());
-            answer.method = Some(method);
+            answer.usage = Some(store.usage().into());
+            answer.method = Some(method.into());
             answer.sharing = refusal.map(Sharing::from);
         }
         Err(error) => {
@@ -45,6 +48,27 @@ pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
         }
     }
     Ok(answer)
+}
+
+impl From<allegro_store::Usage> for Usage {
+    fn from(usage: allegro_store::Usage) -> Self {
+        Self {
+            manifests: usage.manifests,
+            blobs: usage.blobs,
+            bytes: usage.bytes,
+            quarantined: usage.quarantined,
+            quarantined_bytes: usage.quarantined_bytes,
+        }
+    }
+}
+
+impl From<Refusal> for Sharing {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.reason().to_owned(),
+            advice: refusal.advice().to_owned(),
+        }
+    }
 }
 
 fn try_out(settings: &Settings, project: &Path) -> Result<(Store, Method, Option<Refusal>)> {

@@ -1,14 +1,16 @@
 //! What this native part is and where it works.
 
-use crate::settings::{Overrides, Settings};
-use crate::wire::{InfoAnswer, PROTOCOL};
+use crate::protocol::VERSION;
+use crate::protocol::info::InfoAnswer;
+use crate::protocol::settings::Overrides;
+use crate::settings::Settings;
 use allegro_base::env;
 
 /// Never fails: settings that can't be resolved are left out.
 pub fn info() -> InfoAnswer {
     InfoAnswer {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol: PROTOCOL,
+        protocol: VERSION,
         store: Settings::resolve(&Overrides::default())
             .ok()
             .map(|settings| settings.store),

@@ -17,7 +17,7 @@ use crossbeam_channel::Sender;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::wire::ResolveRequest;
+use crate::protocol::resolve::ResolveSource;
 use allegro_base::error::Error;
 use allegro_base::report::Event;
 use allegro_fetch::{Document, DocumentRequest, Documents, Errand, Proxies, Queue, Request};
@@ -30,6 +30,13 @@ use source::{Read, Sheet, Source};
 
 /// So many files are told of together: what is shown changes a few times a second at most.
 const TOLD_AT_ONCE: usize = 16;
+
+/// The repositories of a request, and the proxies on the way to them.
+pub(super) struct Repositories {
+    /// `None` for a repository without metadata files.
+    pub sources: Vec<Option<ResolveSource>>,
+    pub proxies: Proxies,
+}
 
 /// Metadata files. They arrive on threads of their own while the first of them are made use of.
 pub(super) struct Files<'env> {
@@ -62,7 +69,7 @@ impl<'env> Files<'env> {
     /// Begins to do what will be in the queue. It ends with the value that is returned.
     pub fn new<'scope>(
         scope: &'scope Scope<'scope, 'env>,
-        request: &'env ResolveRequest,
+        repositories: Repositories,
         store: Option<&Store>,
         documents: &'env Documents<'env>,
         queue: &'env Queue<Asking>,
@@ -86,15 +93,15 @@ impl<'env> Files<'env> {
             .name("allegro-files".to_owned())
             .spawn_scoped(scope, arrive)
             .map_err(|error| Stop::Unclear(Error::no_thread(&error).to_string()))?;
-        let sources = request.sources.iter();
+        let sources = repositories.sources.into_iter();
         Ok(Self {
             cancel,
             over,
             queue,
             events,
-            proxies: request.http.proxies.clone(),
+            proxies: repositories.proxies,
             sources: sources
-                .map(|about| Some(Arc::new(Source::of(about.as_ref()?, store))))
+                .map(|about| Some(Arc::new(Source::of(about?, store))))
                 .collect(),
             board,
             budget: Arc::default(),
@@ -215,7 +222,7 @@ impl Provider for Files<'_> {
     }
 
     fn is_at_hand(&mut self, repository: usize, file: &str) -> Result<bool, Stop> {
-        let can_be_kept = self.source(repository)?.about.cache_writable;
+        let can_be_kept = self.source(repository)?.cache_writable;
         let Some(at) = self.places.get(&(repository, file.to_owned())) else {
             return Ok(false);
         };
@@ -276,16 +283,13 @@ impl Errand for Asking {
                 self.board.copy(self.at, copy);
             }
         }
-        let about = &self.source.about;
-        let headers = about.headers.iter().filter_map(|line| line.split_once(':'));
+        let source = &self.source;
         DocumentRequest {
             request: Request {
-                url: about.url.replace("%package%", &self.file),
-                headers: headers
-                    .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-                    .collect(),
+                url: source.url.replace("%package%", &self.file),
+                headers: source.headers.clone(),
                 proxies: self.proxies.clone(),
-                tls: about.tls.clone(),
+                tls: source.tls.clone(),
                 ..Request::default()
             },
             since: self

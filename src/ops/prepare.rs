@@ -4,6 +4,7 @@ mod damages;
 mod download;
 mod hand_over;
 mod notices;
+mod outcome;
 mod road;
 mod staging;
 
@@ -21,19 +22,20 @@ use rustix::fs::Mode;
 use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
+use crate::protocol::prepare::{
+    Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+};
 use crate::settings::Settings;
-use crate::wire::{Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest};
 use allegro_archive::{Unpacking, Zone};
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
 use allegro_base::identity::Moment;
 use allegro_base::pool::with_pool;
 use allegro_base::report::{Event, Host, Unheard};
-use allegro_composer::ManifestKey;
+use allegro_composer::{Dist, ManifestKey};
 use allegro_store::link::{Linker, Method, TreeError, TreeOptions, link_tree};
 use allegro_store::{Manifest, PATIENCE, Store, ingest};
 use damages::Damages;
-pub(super) use download::fetch_options;
 use hand_over::{not_through_links, read_only};
 use notices::{CROWDED, decline_all, gather, of_copies};
 use road::{Road, plan};
@@ -218,7 +220,7 @@ impl Run<'_> {
 
     /// `None`: the package's blobs or manifest are not sound and there is no archive either.
     fn take_from_store(&self, package: &PackageRequest) -> Option<Outcome> {
-        let manifest = match self.store.read_manifest(&package.dist.key()) {
+        let manifest = match self.store.read_manifest(&Dist::from(&package.dist).key()) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return self.take_from_archive(package),
             Err(error) => return Some(error.into()),
@@ -274,14 +276,14 @@ impl Run<'_> {
             ingest(
                 self.store,
                 archive,
-                &package.dist,
+                Dist::from(&package.dist),
                 (&package.name, &package.version),
                 self.unpacking(package),
                 &self.cancel,
             )
         };
         let ingested = ingest()?;
-        let key: ManifestKey = package.dist.key();
+        let key: ManifestKey = Dist::from(&package.dist).key();
         self.store.write_manifest(&key, &ingested.manifest)?;
         let linked = match self.link(package, &ingested.manifest) {
             // Another process took a blob of ours for torn, and has renewed it or is about to.
@@ -392,7 +394,10 @@ impl Run<'_> {
                     Some(path) if !is_below(path, vendor_dir) => path,
                     _ => vendor_dir,
                 };
-                roots.entry(root).or_default().push(package.dist.key());
+                roots
+                    .entry(root)
+                    .or_default()
+                    .push(Dist::from(&package.dist).key());
             }
         }
         for (root, keys) in roots {
@@ -420,7 +425,7 @@ impl Run<'_> {
         }
         PrepareAnswer {
             packages,
-            method,
+            method: method.map(Into::into),
             notices,
             made: (self.started.as_nanos(), Moment::now().as_nanos()),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::attend::attend;
-use crate::wire::{RemoveAnswer, RemoveRequest};
+use crate::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro_base::fs::remove_all;
 use allegro_base::pool::with_pool;
 use allegro_base::progress;

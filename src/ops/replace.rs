@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{Gid, Mode, Uid, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr};
 use rustix::io::Errno;
 
-use crate::wire::{ReplaceAnswer, ReplaceRequest};
+use crate::protocol::replace::{ReplaceAnswer, ReplaceRequest};
 
 /// Puts the new file in the place of the old one, if everything but its content can stay as it is.
 pub fn replace(request: &ReplaceRequest) -> ReplaceAnswer {

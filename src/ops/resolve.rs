@@ -1,5 +1,8 @@
 //! Which versions an update would lock: metadata from repositories and Composer's cache, then the solver.
 
+mod problem;
+mod verdict;
+
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,18 +12,20 @@ use rayon::ThreadPool;
 
 use super::attend::attend_to_result;
 use super::constraints;
-use super::metadata::Files;
-use super::prepare::fetch_options;
+use super::http::fetch_options;
+use super::metadata::{Files, Repositories};
+use crate::protocol::resolve::{ChosenPackage, ResolveAnswer, ResolveRequest};
+use crate::protocol::warm_up::WarmUpRequest;
 use crate::settings::Settings;
-use crate::wire::{ChosenPackage, ResolveAnswer, ResolveRequest, WarmUpRequest};
 use allegro_base::error::{Error, Result};
 use allegro_base::memory;
 use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
 use allegro_fetch::{Fetcher, Queue};
-use allegro_resolver::Outcome;
+use allegro_resolver::request::Problem;
 use allegro_resolver::{Answer, Place, Stop};
+use allegro_resolver::{Outcome, solve};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
 use allegro_store::Store;
@@ -62,11 +67,12 @@ pub fn warm_up(request: &WarmUpRequest) {
 /// # Errors
 /// Those of `answered`; its own only for an interruption and for what makes no sense: whatever isn't certain is in the answer.
 pub fn resolve<H: Host, R>(
-    request: &ResolveRequest,
+    request: ResolveRequest,
     host: &mut H,
     answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
 ) -> Result<R> {
     let settings = Settings::resolve(&request.settings)?;
+    let problem = Problem::from(request.problem);
     let fetcher = Fetcher::new(fetch_options(&settings, &request.http))
         .map_err(|error| Error::Input(error.to_string()))?;
     let cancel = AtomicBool::new(false);
@@ -78,27 +84,31 @@ pub fn resolve<H: Host, R>(
     // Without a store nothing is known of earlier runs.
     let store = Store::open_at_once(&settings.store).ok();
     let queue = Queue::default();
+    let repositories = Repositories {
+        sources: request.sources,
+        proxies: request.http.proxies.into(),
+    };
     let work = |events, result: Sender<_>| {
         thread::scope(|scope| {
             let store = store.as_ref();
             let ends = (&cancel, &over);
-            let mut files =
-                match Files::new(scope, request, store, &documents, &queue, ends, events) {
-                    Ok(files) => files,
-                    Err(stop) => return drop(result.send(Err(stop))),
-                };
+            let files = Files::new(scope, repositories, store, &documents, &queue, ends, events);
+            let mut files = match files {
+                Ok(files) => files,
+                Err(stop) => return drop(result.send(Err(stop))),
+            };
             let is_cancelled = || {
                 progress::step();
                 cancel.load(Ordering::Relaxed)
             };
-            let mut outcome = allegro_resolver::solve(&request.problem, &mut files, &is_cancelled);
+            let mut outcome = solve(&problem, &mut files, &is_cancelled);
             let answer = match &mut outcome {
                 Ok(Outcome::Solved(answer, terms)) => {
                     solved(answer, terms, &files, settings.threads)
                 }
                 Ok(Outcome::Unsolvable(verdict)) => Ok((
                     ResolveAnswer::Unsolvable {
-                        verdict: verdict.take(),
+                        verdict: verdict.take().map(Into::into),
                     },
                     Vec::new(),
                 )),

@@ -4,8 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The class of an error; it decides what the plugin does with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Not a failure: Composer's own code shall take this package.
     Declined,

@@ -1,10 +1,7 @@
 //! What happens during a run, as data: the same events feed a terminal, PHP and the helper's JSON lines.
 
-use serde::{Deserialize, Serialize};
-
 /// One thing that happened. Ids are the caller's package ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A package is ready in staging, or has failed.
     Settled {

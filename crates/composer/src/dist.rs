@@ -8,22 +8,20 @@ use sha2::{Digest as _, Sha256};
 use allegro_base::redact::strip;
 
 /// The place of a package's archive, in Composer's words.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dist {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Dist<'a> {
     /// Name of the package, lower case. Composer's own cache keeps packages apart by it.
-    pub name: String,
+    pub name: &'a str,
     /// `zip` or `tar`; other types stay with Composer.
-    #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: &'a str,
     /// The URL as Composer would ask for it, credentials included; see [`Self::public_url`].
-    pub url: String,
+    pub url: &'a str,
     /// Commit or other name of the exact state.
-    pub reference: Option<String>,
+    pub reference: Option<&'a str>,
     /// Composer's SHA-1 of the archive; often absent.
-    pub shasum: Option<String>,
+    pub shasum: Option<&'a str>,
     /// A plugin's own cache key (`PreFileDownloadEvent::setCustomCacheKey`), part of the identity if set.
-    #[serde(default)]
-    pub custom_cache_key: Option<String>,
+    pub custom_cache_key: Option<&'a str>,
 }
 
 /// Names a manifest: a digest over the dist's identity.
@@ -33,22 +31,22 @@ pub struct Dist {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ManifestKey([u8; 32]);
 
-impl Dist {
+impl Dist<'_> {
     /// Returns the URL without user information, query and fragment, to be shown or stored.
     pub fn public_url(&self) -> String {
-        strip(&self.url)
+        strip(self.url)
     }
 
     /// Returns the key of this dist's manifest.
     pub fn key(&self) -> ManifestKey {
         let mut digest = Sha256::new();
         for part in [
-            self.name.as_str(),
-            self.kind.as_str(),
-            self.url.as_str(),
-            self.reference.as_deref().unwrap_or_default(),
-            self.shasum.as_deref().unwrap_or_default(),
-            self.custom_cache_key.as_deref().unwrap_or_default(),
+            self.name,
+            self.kind,
+            self.url,
+            self.reference.unwrap_or_default(),
+            self.shasum.unwrap_or_default(),
+            self.custom_cache_key.unwrap_or_default(),
         ] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part.as_bytes());
@@ -57,7 +55,7 @@ impl Dist {
     }
 }
 
-impl fmt::Debug for Dist {
+impl fmt::Debug for Dist<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Dist")
@@ -81,13 +79,13 @@ impl fmt::Debug for ManifestKey {
 }
 
 #[cfg(any(test, feature = "testing"))]
-impl Dist {
+impl<'a> Dist<'a> {
     /// Returns a zip of the package `a/b` at a URL.
-    pub fn at(url: &str) -> Self {
+    pub fn at(url: &'a str) -> Self {
         Self {
-            name: "a/b".into(),
-            kind: "zip".into(),
-            url: url.into(),
+            name: "a/b",
+            kind: "zip",
+            url,
             reference: None,
             shasum: None,
             custom_cache_key: None,
@@ -99,9 +97,9 @@ impl Dist {
 mod tests {
     use super::*;
 
-    fn dist() -> Dist {
+    fn dist() -> Dist<'static> {
         Dist {
-            reference: Some("0123".into()),
+            reference: Some("0123"),
             ..Dist::at("https://example.org/a/b/zipball/1")
         }
     }
@@ -111,19 +109,19 @@ mod tests {
         let base = dist().key();
         for other in [
             Dist {
-                name: "a/c".into(),
+                name: "a/c",
                 ..dist()
             },
             Dist {
-                kind: "tar".into(),
+                kind: "tar",
                 ..dist()
             },
             Dist {
-                url: "https://example.org/a/b/zipball/2".into(),
+                url: "https://example.org/a/b/zipball/2",
                 ..dist()
             },
             Dist {
-                reference: Some("4567".into()),
+                reference: Some("4567"),
                 ..dist()
             },
             Dist {
@@ -131,17 +129,17 @@ mod tests {
                 ..dist()
             },
             Dist {
-                shasum: Some("ab".into()),
+                shasum: Some("ab"),
                 ..dist()
             },
             Dist {
-                custom_cache_key: Some("k".into()),
+                custom_cache_key: Some("k"),
                 ..dist()
             },
             // The parts are kept apart: text moved from one to the next is another identity.
             Dist {
                 reference: None,
-                shasum: Some("0123".into()),
+                shasum: Some("0123"),
                 ..dist()
             },
         ] {

@@ -4,13 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
 
 use allegro_base::redact::redact;
 
 /// The proxies of a run. Asked anew for each redirect, since another host may need another way.
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default)]
 pub struct Proxies {
     /// For http URLs: a proxy URL (http, https, socks4, socks4a, socks5, socks5h), perhaps with
     /// credentials.

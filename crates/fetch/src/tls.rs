@@ -12,11 +12,9 @@ use std::sync::{Arc, OnceLock};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use serde::{Deserialize, Serialize};
 
 /// Certificates of a request that differ from those of all others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// PEM bundle of the CA certificates to trust.
     pub ca_file: Option<PathBuf>,
@@ -27,8 +25,7 @@ pub struct Tls {
 }
 
 /// A client's certificate and its key. Never shown.
-#[derive(Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientCertificate {
     /// The certificate and what leads from it to its authority, PEM.
     pub chain: String,

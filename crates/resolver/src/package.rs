@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+#[cfg(test)]
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smallvec::{SmallVec, smallvec};
@@ -194,9 +195,9 @@ impl Packages {
     }
 }
 
-/// A constraint as the plugin writes it: Composer's object, spelled out.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(untagged)]
+/// A constraint as Composer gives it: its object, spelled out.
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Deserialize, Serialize), serde(untagged))]
 pub enum GivenConstraint {
     /// `["==", "1.0.0.0"]`
     Single(String, String),
@@ -233,12 +234,12 @@ impl GivenConstraint {
     }
 }
 
-/// A link as the plugin writes it: target, constraint, whether written as `self.version`.
+/// A link as Composer gives it: target, constraint, whether written as `self.version`.
 pub type GivenLink = (String, GivenConstraint, bool);
 
 /// A package that Composer has loaded itself.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a question of its own"
@@ -249,31 +250,22 @@ pub struct GivenPackage {
     /// Normalized version.
     pub version: String,
     /// The package's place in its list that this one is an alias of.
-    #[serde(default)]
     pub alias_of: Option<usize>,
     /// The alias comes from a requirement of the project.
-    #[serde(default)]
     pub root_alias: bool,
     /// `require`
-    #[serde(default)]
     pub requires: Vec<GivenLink>,
     /// `conflict`
-    #[serde(default)]
     pub conflicts: Vec<GivenLink>,
     /// `replace`
-    #[serde(default)]
     pub replaces: Vec<GivenLink>,
     /// `provide`
-    #[serde(default)]
     pub provides: Vec<GivenLink>,
     /// A path repository's, linked: never taken from a lock.
-    #[serde(default)]
     pub linked_path: bool,
     /// The project, or part of the platform: taken whatever its stability.
-    #[serde(default)]
     pub always: bool,
     /// Of a type that is left out.
-    #[serde(default)]
     pub ignored: bool,
 }
 

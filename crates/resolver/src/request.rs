@@ -1,34 +1,45 @@
-//! What is to be solved, as the plugin asks it: the fields of Composer's `Request`, `PoolBuilder` and `DefaultPolicy`.
+//! What is to be solved: the fields of Composer's `Request`, `PoolBuilder` and `DefaultPolicy`. Tests write it as JSON.
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+use serde::Deserialize;
 
 use super::package::{GivenConstraint, GivenPackage};
 use allegro_semver::version::Dialect;
 
 /// A repository, in the order in which Composer asks them.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Deserialize), serde(default))]
 pub struct Repository {
     /// What is in it.
-    #[serde(flatten)]
+    #[cfg_attr(test, serde(flatten))]
     pub content: Content,
     /// Only these names, a regular expression.
-    #[serde(default)]
     pub only: Option<String>,
     /// Not these names, a regular expression.
-    #[serde(default)]
     pub exclude: Option<String>,
     /// A name that is found here isn't looked for in those that follow.
-    #[serde(default = "yes")]
     pub canonical: bool,
 }
 
-fn yes() -> bool {
-    true
+impl Default for Repository {
+    /// Returns a repository without packages. Composer takes repositories to be canonical too.
+    fn default() -> Self {
+        Self {
+            content: Content::Fixed,
+            only: None,
+            exclude: None,
+            canonical: true,
+        }
+    }
 }
 
 /// What a repository has.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    test,
+    derive(Deserialize),
+    serde(tag = "kind", rename_all = "snake_case")
+)]
 pub enum Content {
     /// Nothing that can be loaded: its packages are fixed or locked.
     Fixed,
@@ -40,17 +51,15 @@ pub enum Content {
     /// Metadata files, one or two a package.
     Metadata {
         /// Names that it has; `None`: it has to be asked.
-        #[serde(default)]
         available: Option<Vec<String>>,
         /// Patterns of names that it has, as regular expressions.
-        #[serde(default)]
         available_patterns: Option<Vec<String>>,
     },
 }
 
 /// Which requirements on the platform don't count.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
 pub struct PlatformFilter {
     /// None of them counts.
     pub all: bool,
@@ -61,8 +70,8 @@ pub struct PlatformFilter {
 }
 
 /// How far a partial update reaches.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(Deserialize), serde(rename_all = "snake_case"))]
 pub enum Reach {
     /// The packages that are listed.
     #[default]
@@ -74,87 +83,100 @@ pub enum Reach {
 }
 
 /// What is to be solved.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a question of its own"
 )]
 pub struct Problem {
     /// The language of versions and constraints.
-    #[serde(default)]
+    #[cfg_attr(test, serde(skip))]
     pub dialect: Dialect,
     /// Requirements of the project, in their order.
     pub requires: Vec<(String, GivenConstraint)>,
     /// The same without `require-dev`, if there is a difference.
-    #[serde(default)]
     pub requires_without_dev: Option<Vec<(String, GivenConstraint)>>,
     /// Packages that are there whatever happens: the project and the platform.
     pub fixed: Vec<GivenPackage>,
     /// Packages of the lock.
-    #[serde(default)]
     pub locked: Vec<GivenPackage>,
     /// A partial update: what is to be updated (`*` stands for anything). Empty: everything.
-    #[serde(default)]
     pub allow: Vec<String>,
     /// How far a partial update reaches.
-    #[serde(default)]
     pub reach: Reach,
     /// Repositories in their order.
     pub repositories: Vec<Repository>,
     /// Stabilities that are taken of all packages.
     pub stabilities: Vec<u8>,
     /// Least stability of single packages, by name.
-    #[serde(default)]
     pub stability_flags: Vec<(String, u8)>,
     /// Aliases that the project's requirements make: name, version, alias (both normalized).
-    #[serde(default)]
     pub root_aliases: Vec<(String, String, String)>,
     /// Constraints for this run alone, by name.
-    #[serde(default)]
     pub temporary: Vec<(String, GivenConstraint)>,
     /// Requirements on the platform that don't count.
-    #[serde(default)]
     pub platform: PlatformFilter,
     /// `prefer-stable`
-    #[serde(default)]
     pub prefer_stable: bool,
     /// `prefer-lowest`
-    #[serde(default)]
     pub prefer_lowest: bool,
     /// `COMPOSER_PREFER_DEV_OVER_PRERELEASE`
-    #[serde(default)]
     pub prefer_dev_over_prerelease: bool,
     /// Versions that are taken where they can be (`--minimal-changes`), by name.
-    #[serde(default)]
     pub preferred: Vec<(String, String)>,
     /// Package types that are left out.
-    #[serde(default)]
     pub ignored_types: Vec<String>,
     /// Only these package types.
-    #[serde(default)]
     pub allowed_types: Option<Vec<String>>,
     /// Names that Composer loads at a time.
-    #[serde(default)]
     pub batch: Option<usize>,
     /// Temporary constraints count for all names of a package (newer Composers).
-    #[serde(default)]
     pub temporary_for_all_names: bool,
     /// What an updated package replaces is loaded if something requires it, whether the update replaces it or not
     /// (since Composer 2.6).
-    #[serde(default)]
     pub replaced_if_required: bool,
     /// A path repository's package that is updated because it may have changed gets the alias that the project gives it
     /// (Composer 2.2.22, and since 2.6.3).
-    #[serde(default)]
     pub aliases_of_unlocked_paths: bool,
     /// Composer's pool optimizer is on.
-    #[serde(default = "yes")]
     pub optimize: bool,
     /// The project's requirements as they are written, by name: for a verdict if they can't be met. Empty: none is
     /// wanted.
-    #[serde(default)]
     pub written: Vec<(String, String)>,
+}
+
+impl Default for Problem {
+    /// Returns a problem without requirements, as a Composer without settings has it.
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::default(),
+            requires: Vec::new(),
+            requires_without_dev: None,
+            fixed: Vec::new(),
+            locked: Vec::new(),
+            allow: Vec::new(),
+            reach: Reach::default(),
+            repositories: Vec::new(),
+            stabilities: Vec::new(),
+            stability_flags: Vec::new(),
+            root_aliases: Vec::new(),
+            temporary: Vec::new(),
+            platform: PlatformFilter::default(),
+            prefer_stable: false,
+            prefer_lowest: false,
+            prefer_dev_over_prerelease: false,
+            preferred: Vec::new(),
+            ignored_types: Vec::new(),
+            allowed_types: None,
+            batch: None,
+            temporary_for_all_names: false,
+            replaced_if_required: false,
+            aliases_of_unlocked_paths: false,
+            optimize: true,
+            written: Vec::new(),
+        }
+    }
 }
 
 /// A pattern of names as `BasePackage::packageNameToRegexp()` reads it: `*` stands for anything, case doesn't count.

@@ -11,15 +11,13 @@ pub(super) mod search;
 mod tests;
 mod words;
 
-use serde::{Deserialize, Serialize};
-
 pub use conflict::What;
 use conflict::{Conflict, Statement};
 pub use lack::Lack;
 use search::Search;
 
 /// Why requirements can't be met, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Requirements of the project that can't be had together, by name.
     pub requires: Vec<String>,
@@ -36,7 +34,7 @@ pub struct Verdict {
 }
 
 /// What somebody says that stands against a solution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The package; `None`: the project.
     pub by: Option<String>,
@@ -57,8 +55,7 @@ pub struct Claim {
 }
 
 /// A change that helps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// This requirement in composer.json.
     Require {

@@ -37,12 +37,12 @@ pub struct Ingested {
 pub fn ingest(
     store: &Store,
     archive_path: &Path,
-    dist: &Dist,
+    dist: Dist<'_>,
     (name, version): (&str, &str),
     unpacking: Unpacking<'_>,
     cancel: &AtomicBool,
 ) -> Result<Ingested> {
-    let kind = match dist.kind.as_str() {
+    let kind = match dist.kind {
         "zip" => ArchiveKind::Zip,
         "tar" => ArchiveKind::Tar,
         other => {
@@ -129,7 +129,7 @@ pub fn ingest(
             name: name.to_owned(),
             version: version.to_owned(),
             url: dist.public_url(),
-            reference: dist.reference.clone(),
+            reference: dist.reference.map(str::to_owned),
             archive_bytes,
             root_mode: archive.root_mode(),
             root_time: archive.root_time(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::layout::QUARANTINE;
 use super::{BlobState, Bucket, Store, indexed};
@@ -16,7 +16,7 @@ use allegro_base::pool::with_pool;
 use allegro_base::sealed;
 
 /// What the store holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Packages.
     pub manifests: u64,

@@ -142,7 +142,7 @@ mod tests {
     /// A file that says that there is this version.
     fn sheet(version: &str) -> Sheet {
         let about = serde_json::json!({ "url": "http://localhost/" });
-        let source = Source::of(&serde_json::from_value(about).expect("a source"), None);
+        let source = Source::of(serde_json::from_value(about).expect("a source"), None);
         let body = format!(r#"{{"packages":{{"a/a":[{{"version":"{version}"}}]}}}}"#);
         source
             .received("a/a", body.into(), None)

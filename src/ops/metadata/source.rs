@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 
+use super::super::http::headers;
 use super::super::outlines::{Known, Outlines};
-use crate::wire::ResolveSource;
+use crate::protocol::resolve::ResolveSource;
 use allegro_base::fs::place_atomically;
 use allegro_base::identity::{Clock, Identity};
 use allegro_composer::json::PhpJson;
+use allegro_fetch::Tls;
 use allegro_resolver::outline::Outline;
 use allegro_resolver::versions::Versions;
 use allegro_resolver::{Place, Stop};
@@ -82,7 +84,15 @@ pub type Read = Result<Option<Sheet>, Stop>;
 
 /// A repository.
 pub struct Source {
-    pub about: ResolveSource,
+    /// URL of a file; `%package%` stands for its name.
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    /// Certificates in place of those that all requests share.
+    pub tls: Option<Tls>,
+    /// The repository's directory in Composer's cache; `None` if that cache is off.
+    cache_dir: Option<PathBuf>,
+    /// Whether Composer's cache may be written.
+    pub cache_writable: bool,
     /// What earlier runs read of its files in Composer's cache.
     outlines: Outlines,
     /// The repository's directory in Composer's cache: a file in it is found in half the time.
@@ -91,7 +101,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn of(about: &ResolveSource, store: Option<&Store>) -> Self {
+    pub fn of(about: ResolveSource, store: Option<&Store>) -> Self {
         let cache_dir = about.cache_dir.as_deref();
         let outlines = cache_dir.zip(store);
         Self {
@@ -102,13 +112,17 @@ impl Source {
                 open(dir, flags, Mode::empty()).ok()
             }),
             clock: cache_dir.map(Clock::start),
-            about: about.clone(),
+            url: about.url,
+            headers: headers(&about.headers),
+            tls: about.tls.map(Into::into),
+            cache_writable: about.cache_writable,
+            cache_dir: about.cache_dir,
         }
     }
 
     /// The repository's directory in Composer's cache.
     pub fn cache_dir(&self) -> Option<&Path> {
-        self.about.cache_dir.as_deref()
+        self.cache_dir.as_deref()
     }
 
     /// Where Composer keeps a file.
@@ -174,7 +188,7 @@ impl Source {
         // What isn't understood isn't kept either: Composer, which asks for it once more, may have something to say of it
         // that it doesn't say of a copy.
         let outline = outline(file, json.clone())?;
-        let path = self.cache_path(file).filter(|_| self.about.cache_writable);
+        let path = self.cache_path(file).filter(|_| self.cache_writable);
         let identity = path.and_then(|path| {
             let _ = path.parent().map(fs::create_dir_all);
             let file = place_atomically(&path, json.as_str().as_bytes()).ok()?;
@@ -331,7 +345,7 @@ mod tests {
             "cache_writable": true,
         });
         let about: ResolveSource = serde_json::from_value(about).expect("a source");
-        let source = Source::of(&about, None);
+        let source = Source::of(about.clone(), None);
         let body = r#"{"packages":{"a/a":[{"version":"1.0","description":"one"}]}}"#;
         let sheet = source
             .received("a/a", body.into(), Some("then".to_owned()))
@@ -356,7 +370,7 @@ mod tests {
         assert!(matches!(whole(), Err(Stop::Unclear(_))));
         // Without a cache the text is kept.
         let source = Source::of(
-            &ResolveSource {
+            ResolveSource {
                 cache_dir: None,
                 ..about
             },

@@ -1,11 +1,11 @@
 //! Reports files of the store that were changed in place or torn.
 
-use allegro_composer::ManifestKey;
+use allegro_composer::{Dist, ManifestKey};
 use allegro_store::Store;
 use parking_lot::Mutex;
 
 use super::notices::first_names;
-use crate::wire::PackageRequest;
+use crate::protocol::prepare::PackageRequest;
 
 /// A file of the store that was changed in place or torn.
 struct Damage {
@@ -24,7 +24,7 @@ impl Damages {
     pub fn note(&self, package: &PackageRequest, paths: Vec<String>) {
         self.0.lock().extend(paths.into_iter().map(|path| Damage {
             file: format!("{path} of {} ({})", package.name, package.version),
-            key: package.dist.key(),
+            key: Dist::from(&package.dist).key(),
         }));
     }
 

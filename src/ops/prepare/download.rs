@@ -7,25 +7,12 @@ use std::time::Duration;
 
 use allegro_base::error::{Error, Result};
 use allegro_base::report::Event;
-use allegro_fetch::{FetchError, FetchEvent, FetchOptions, Fetched, Fetcher};
+use allegro_fetch::{FetchError, FetchEvent, Fetched, Fetcher};
 use crossbeam_channel::Sender;
 
 use super::Run;
-use crate::settings::Settings;
-use crate::wire::{HttpOptions, Origin, Outcome, PackageRequest};
-
-/// Returns how the HTTP requests of a project are made.
-pub fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOptions {
-    FetchOptions {
-        workers: settings.workers,
-        user_agent: http.user_agent.clone(),
-        ca_file: http.ca_file.clone(),
-        ca_dir: http.ca_dir.clone(),
-        secure_http: http.secure_http,
-        idle_timeout: settings.idle_timeout,
-        ..FetchOptions::default()
-    }
-}
+use crate::ops::http::{fetch_options, headers};
+use crate::protocol::prepare::{Origin, Outcome, PackageRequest};
 
 impl Run<'_> {
     /// Downloads what can be, and hands each archive to the pool as it arrives.
@@ -45,13 +32,9 @@ impl Run<'_> {
             requests.push(allegro_fetch::Request {
                 id: package.id,
                 url: info.url.clone(),
-                headers: info
-                    .headers
-                    .iter()
-                    .filter_map(|line| header(line))
-                    .collect(),
-                proxies: self.request.http.proxies.clone(),
-                tls: info.tls.clone(),
+                headers: headers(&info.headers),
+                proxies: self.request.http.proxies.clone().into(),
+                tls: info.tls.clone().map(Into::into),
                 sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
                 dest: self.download_path(package),
                 size_hint: None,
@@ -160,10 +143,4 @@ fn declined(error: &FetchError) -> Outcome {
         reason: error.to_string(),
         loud: false,
     }
-}
-
-/// `Name: value`, as Composer keeps headers.
-fn header(line: &str) -> Option<(String, String)> {
-    let (name, value) = line.split_once(':')?;
-    Some((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -9,7 +9,7 @@ use allegro_base::error::{Error, Result};
 use allegro_store::{ItemKind, Manifest, refused};
 
 use super::notices::READ_ONLY;
-use crate::wire::{Outcome, PackageRequest};
+use crate::protocol::prepare::{Outcome, PackageRequest};
 
 /// Returns the outcome of a package that can't be added to the store.
 pub fn read_only() -> Outcome {

@@ -6,7 +6,10 @@ use allegro_base::error::Error;
 use allegro_store::Store;
 use allegro_store::link::Refusal;
 
-use crate::wire::{Outcome, PackageAnswer, PrepareAnswer, PrepareRequest, STORE_IS_FULL};
+use crate::protocol::prepare::{Outcome, PackageAnswer, PrepareAnswer, PrepareRequest};
+
+/// Why a package is declined that finds no room in the store.
+pub const STORE_IS_FULL: &str = "the store is full";
 
 /// Why a package is declined that can't be added to the store.
 pub const READ_ONLY: &str = "the store can't be written";

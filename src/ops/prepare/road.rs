@@ -1,6 +1,7 @@
 //! Decides which road each package takes, before anything is written.
 
-use crate::wire::PackageRequest;
+use crate::protocol::prepare::PackageRequest;
+use allegro_composer::Dist;
 use allegro_store::Store;
 
 /// Where a package's content is nearby.
@@ -32,7 +33,7 @@ pub fn plan<'a>(
             .filter(|_| package.use_store)
             .and_then(|path| path.metadata().ok());
         let manifest = (package.use_store && !(package.want_archive && archive.is_none()))
-            .then(|| store.manifest_path(&package.dist.key()))
+            .then(|| store.manifest_path(&Dist::from(&package.dist).key()))
             .and_then(|path| path.metadata().ok());
         if let Some(manifest) = manifest {
             // Bins and private packages are copied where the file system has no reflinks.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use allegro_base::error::{Result, at};
 use allegro_base::fs::{owner_is_alive, remove_all};
 
-use crate::wire::PackageRequest;
+use crate::protocol::prepare::PackageRequest;
 
 /// What staging directories are called: this, then [`allegro_base::fs::unique`].
 const PREFIX: &str = ".allegro-";

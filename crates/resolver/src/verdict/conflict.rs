@@ -20,8 +20,7 @@ use groups::Blame;
 const MOST_STATEMENTS: usize = 3;
 
 /// What a package says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// `require`
     Requires,

@@ -1,7 +1,5 @@
 //! What there is instead of what is wanted.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::request::{Content, Problem, is_platform};
 use super::super::solve::Kept;
 use super::conflict::Unmet;
@@ -10,8 +8,7 @@ use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 
 /// Why nothing meets a requirement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// No repository has the name.
     Name,

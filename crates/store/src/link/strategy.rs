@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use allegro_base::error::{Error, Result};
 
 /// The user's wish.
@@ -49,8 +47,7 @@ impl fmt::Display for Strategy {
 }
 
 /// The way that a file really took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
     /// A new inode that shares its blocks with the blob.
     Reflink,
@@ -71,8 +68,7 @@ impl fmt::Display for Method {
 }
 
 /// Why files that could share an inode with the store don't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// The store lies on another file system.
     OtherFileSystem,

@@ -22,6 +22,19 @@ pub struct Dump {
     pub fingerprint: String,
     /// What the dump printed.
     pub said: String,
+    /// What the class map was made from.
+    pub input: Input,
+    /// Digest of the class map.
+    pub digest: [u8; 32],
+    /// Number of classes, as the dump tells it.
+    pub classes: u64,
+    /// Generated files; `None` for one that there must not be.
+    pub outputs: Vec<(PathBuf, Option<Output>)>,
+}
+
+/// The input of a class map, apart from files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
     /// Composer's working directory.
     pub cwd: String,
     /// The PHP that reads the files.
@@ -30,12 +43,6 @@ pub struct Dump {
     pub traits: Traits,
     /// The rules of the class map.
     pub rules: Vec<Rule>,
-    /// Digest of the class map.
-    pub digest: [u8; 32],
-    /// Number of classes, as the dump tells it.
-    pub classes: u64,
-    /// Generated files; `None` for one that there must not be.
-    pub outputs: Vec<(PathBuf, Option<Output>)>,
 }
 
 /// A generated file as the dump left it.

@@ -22,37 +22,30 @@ use allegro_base::progress;
 
 /// What a rule's directory stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Every class counts.
     Classmap,
     /// Classes whose path follows from their name, underscores standing for directories too.
-    #[serde(rename = "psr-0")]
     Psr0,
     /// Classes whose path follows from their name less the namespace.
-    #[serde(rename = "psr-4")]
     Psr4,
 }
 
 /// One call of `scanPaths`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// A directory or file, absolute or below the working directory.
     pub path: String,
     /// What it stands for.
     pub kind: Kind,
     /// The namespace of PSR rules.
-    #[serde(default)]
     pub namespace: String,
     /// Composer's expression for what is left out.
-    #[serde(default)]
     pub excluded: Option<String>,
 }
 
 /// How the running class-map-generator decides what counts; it differs between versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Traits {
     /// A class outside the namespace of its PSR-4 rule doesn't count, even if the length fits.
     pub psr4_prefix: bool,
@@ -73,7 +66,7 @@ pub struct Read<'a> {
 }
 
 /// A file of a PSR rule of whose classes none counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The rule's index.
     pub rule: usize,
@@ -84,7 +77,7 @@ pub struct Rejected {
 }
 
 /// The class map.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// Paths that the numbers in `at` and `ambiguous` point to.
     pub files: Vec<Arc<str>>,

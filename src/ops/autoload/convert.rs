@@ -1,0 +1,49 @@
+//! The protocol's rules and class map as those of the class-map reader. Values move, so that a large class map is not
+//! copied.
+
+use crate::protocol::scan::{Dialect, Rejected, Rule, RuleKind, Traits};
+use allegro_vendor::classmap::{self, scan};
+
+impl From<Dialect> for classmap::Dialect {
+    fn from(dialect: Dialect) -> Self {
+        Self {
+            php: dialect.php,
+            short_open_tag: dialect.short_open_tag,
+            backslash_guards: dialect.backslash_guards,
+        }
+    }
+}
+
+impl From<Traits> for classmap::Traits {
+    fn from(traits: Traits) -> Self {
+        Self {
+            psr4_prefix: traits.psr4_prefix,
+            psr0_prefix: traits.psr0_prefix,
+        }
+    }
+}
+
+impl From<Rule> for classmap::Rule {
+    fn from(rule: Rule) -> Self {
+        Self {
+            path: rule.path,
+            kind: match rule.kind {
+                RuleKind::Classmap => scan::Kind::Classmap,
+                RuleKind::Psr0 => scan::Kind::Psr0,
+                RuleKind::Psr4 => scan::Kind::Psr4,
+            },
+            namespace: rule.namespace,
+            excluded: rule.excluded,
+        }
+    }
+}
+
+impl From<scan::Rejected> for Rejected {
+    fn from(rejected: scan::Rejected) -> Self {
+        Self {
+            rule: rejected.rule,
+            path: rejected.path,
+            classes: rejected.classes,
+        }
+    }
+}
