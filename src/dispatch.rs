@@ -15,6 +15,7 @@ use allegro_base::memory::sparing;
 use allegro_base::report::{self, Host};
 
 pub use crate::ops::info;
+pub use crate::settings::Environment;
 
 /// A request that has not been decoded yet.
 pub trait Request {
@@ -65,11 +66,16 @@ pub trait Caller {
 ///
 /// # Errors
 /// The operation doesn't exist, the request makes no sense, or the operation failed as a whole.
-pub fn dispatch<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
+pub fn dispatch<C: Caller>(
+    op: &str,
+    request: impl Request,
+    environment: &Environment,
+    caller: &mut C,
+) -> Result<C::Answer> {
     if let Some(needed) = memory_for(op) {
         limits::check(needed + ballast::SIZE as u64)?;
     }
-    sparing(|| ballast::holding(|| run(op, request, caller)))
+    sparing(|| ballast::holding(|| run(op, request, environment, caller)))
 }
 
 /// Returns the bytes that an operation may need for a large project; `None` for operations that need next to nothing.
@@ -82,37 +88,45 @@ fn memory_for(op: &str) -> Option<u64> {
     }
 }
 
-fn run<C: Caller>(op: &str, request: impl Request, caller: &mut C) -> Result<C::Answer> {
+fn run<C: Caller>(
+    op: &str,
+    request: impl Request,
+    environment: &Environment,
+    caller: &mut C,
+) -> Result<C::Answer> {
     let mut host = Listener(caller);
     match op {
-        "info" => host.answer(&ops::info()),
+        "info" => host.answer(&ops::info(environment)),
         "warm_up" => {
             ops::warm_up(&read(request)?);
             host.answer(&WarmUpAnswer {})
         }
         "diagnose" => {
-            let answer = ops::diagnose(&read(request)?)?;
+            let answer = ops::diagnose(&read(request)?, environment)?;
             host.answer(&answer)
         }
         "prepare" => {
-            let answer = ops::prepare(&read(request)?, &mut host)?;
+            let answer = ops::prepare(&read(request)?, environment, &mut host)?;
             host.answer(&answer)
         }
         "scan" => {
-            let answer = ops::scan(read(request)?, &mut host)?;
+            let answer = ops::scan(read(request)?, environment, &mut host)?;
             host.answer(&answer)
         }
         "unchanged" => {
-            let answer = ops::unchanged(&read(request)?, &mut host)?;
+            let answer = ops::unchanged(&read(request)?, environment, &mut host)?;
             host.answer(&answer)
         }
         "dumped" => {
-            let answer = ops::dumped(&read(request)?, &mut host)?;
+            let answer = ops::dumped(&read(request)?, environment, &mut host)?;
             host.answer(&answer)
         }
-        "resolve" => ops::resolve(read(request)?, &mut host, |host, answer, texts| {
-            host.0.answer(answer, texts)
-        }),
+        "resolve" => ops::resolve(
+            read(request)?,
+            environment,
+            &mut host,
+            |host, answer, texts| host.0.answer(answer, texts),
+        ),
         "remove" => {
             let answer = ops::remove(&read(request)?, &mut host);
             host.answer(&answer)

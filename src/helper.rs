@@ -18,6 +18,7 @@ use crate::dispatch::{Caller, dispatch};
 use crate::parting;
 use crate::protocol::error::ErrorAnswer;
 use crate::protocol::event::Event;
+use crate::settings::Environment;
 use allegro_base::error::{Error, Result};
 
 /// A line of the helper's input.
@@ -61,6 +62,7 @@ fn is_zero(number: &usize) -> bool {
 pub fn serve(
     input: &mut impl BufRead,
     output: &mut impl Write,
+    environment: &Environment,
     is_over: &dyn Fn() -> bool,
 ) -> std::io::Result<()> {
     let mut line = String::new();
@@ -81,7 +83,7 @@ pub fn serve(
         let served = match serde_json::from_str::<Call>(&line) {
             Ok(call) => {
                 lines.id = call.id;
-                dispatch(&call.op, call.request, &mut lines)
+                dispatch(&call.op, call.request, environment, &mut lines)
             }
             Err(error) => Err(Error::Input(format!("not a request: {error}"))),
         };
@@ -182,7 +184,13 @@ mod tests {
 
     fn answers(input: &str) -> Vec<Value> {
         let mut output = Vec::new();
-        serve(&mut input.as_bytes(), &mut output, &|| false).expect("served");
+        serve(
+            &mut input.as_bytes(),
+            &mut output,
+            &Environment::PROCESS,
+            &|| false,
+        )
+        .expect("served");
         String::from_utf8(output)
             .expect("text")
             .lines()

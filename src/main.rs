@@ -4,7 +4,7 @@ use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
 
 use allegro::protocol::settings::Overrides;
-use allegro::settings::Settings;
+use allegro::settings::{Environment, Settings};
 use allegro_base::error::Result;
 use allegro_store::Store;
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         ["store", "prune", "--dry-run"] => prune(true),
         ["store", "verify"] => verify(),
         ["version" | "--version" | "-V"] => {
-            let info = allegro::ops::info();
+            let info = allegro::ops::info(&Environment::PROCESS);
             say(&format!(
                 "allegro {} (protocol {})",
                 info.version, info.protocol
@@ -100,7 +100,10 @@ impl From<std::io::Error> for Failure {
 }
 
 fn settings() -> Result<Settings, Failure> {
-    Ok(Settings::resolve(&Overrides::default())?)
+    Ok(Settings::resolve(
+        &Overrides::default(),
+        &Environment::PROCESS,
+    )?)
 }
 
 fn store() -> Result<Store, Failure> {
@@ -152,7 +155,12 @@ fn helper() -> Result<(), Failure> {
     // Standard output's own buffer would be emptied for each kilobyte.
     let mut output = BufWriter::with_capacity(1 << 16, stdout());
     let mut input = BufReader::with_capacity(1 << 16, stdin());
-    allegro::helper::serve(&mut input, &mut output, &allegro::parting::is_over)?;
+    allegro::helper::serve(
+        &mut input,
+        &mut output,
+        &Environment::PROCESS,
+        &allegro::parting::is_over,
+    )?;
     Ok(())
 }
 

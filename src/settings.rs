@@ -1,9 +1,13 @@
 //! The resolved settings and the one place that layers them: request > environment > default.
 
+mod environment;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use environment::Environment;
 
 use crate::protocol::settings::Overrides;
 use allegro_base::env;
@@ -26,6 +30,10 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Each blob is read before a file is made from it.
     pub verify: bool,
+    /// Whether unzip, started from this process, would surely write names in UTF-8.
+    pub utf8_locale: bool,
+    /// Where the C library looks for time zones.
+    pub zone_directory: PathBuf,
 }
 
 /// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
@@ -45,29 +53,29 @@ const THREAD: Share = Share {
 
 impl Settings {
     /// Layers `overrides` over the environment over the defaults.
-    pub fn resolve(overrides: &Overrides) -> Result<Self> {
+    pub fn resolve(overrides: &Overrides, environment: &Environment) -> Result<Self> {
         let store = match overrides
             .store
             .clone()
-            .or_else(|| path_from_env(env::STORE).map(expanded))
+            .or_else(|| Some(expanded(environment.path(env::STORE)?, environment)))
         {
             Some(path) if path.is_absolute() => path,
-            Some(path) => std::env::current_dir()
+            Some(path) => (environment.current_dir)()
                 .map_err(|error| Error::Input(format!("no current directory: {error}")))?
                 .join(path),
-            None => default_store()?,
+            None => default_store(environment)?,
         };
         let strategy = match overrides
             .link_strategy
             .clone()
-            .or_else(|| text_from_env(env::LINK_STRATEGY))
+            .or_else(|| environment.text(env::LINK_STRATEGY))
         {
             Some(word) => word.parse()?,
             None => Strategy::Auto,
         };
         let workers = match overrides.workers {
             Some(workers) => workers,
-            None => match text_from_env(env::WORKERS) {
+            None => match environment.text(env::WORKERS) {
                 Some(text) => text.trim().parse().map_err(|_| {
                     Error::Input(format!(
                         "{} must be a number from 1 to 32, not \"{text}\"",
@@ -83,7 +91,7 @@ impl Settings {
                 env::WORKERS
             )));
         }
-        let idle_timeout = match text_from_env(env::IDLE_TIMEOUT_MS) {
+        let idle_timeout = match environment.text(env::IDLE_TIMEOUT_MS) {
             Some(text) => Duration::from_millis(text.trim().parse().map_err(|_| {
                 Error::Input(format!(
                     "{} must be a number of milliseconds, not \"{text}\"",
@@ -92,7 +100,7 @@ impl Settings {
             })?),
             None => Duration::from_secs(30),
         };
-        let verify = match text_from_env(env::VERIFY).as_deref() {
+        let verify = match environment.text(env::VERIFY).as_deref() {
             None => false,
             Some("always") => true,
             Some(other) => {
@@ -110,24 +118,19 @@ impl Settings {
             threads: limits::share(threads, &THREAD),
             idle_timeout,
             verify,
+            utf8_locale: environment.has_utf8_locale(),
+            zone_directory: environment
+                .path("TZDIR")
+                .unwrap_or_else(|| PathBuf::from("/usr/share/zoneinfo")),
         })
     }
 }
 
-fn text_from_env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn path_from_env(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
-}
-
 /// Expands what Composer expands in its own path variables (`Platform::expandPath`, composer 2.5.5): `~/` is the home
 /// directory, and a variable at the beginning, `$NAME` or `%NAME%`, is its value, nothing if it isn't set.
-fn expanded(path: PathBuf) -> PathBuf {
-    expand(&path, |name| std::env::var_os(name), home_directory).unwrap_or(path)
+fn expanded(path: PathBuf, environment: &Environment) -> PathBuf {
+    let home = || (environment.home_dir)().map(PathBuf::into_os_string);
+    expand(&path, environment.variable, home).unwrap_or(path)
 }
 
 fn expand(
@@ -158,17 +161,15 @@ fn expand(
     Some(value.into())
 }
 
-/// The home directory as Composer has it: `HOME`, or what the user database says.
-fn home_directory() -> Option<OsString> {
-    std::env::home_dir().map(PathBuf::into_os_string)
-}
-
 /// `$XDG_CACHE_HOME/allegro`, `~/.cache/allegro`, or `~/Library/Caches/allegro` on macOS.
-fn default_store() -> Result<PathBuf> {
-    if let Some(cache) = path_from_env("XDG_CACHE_HOME").filter(|path| path.is_absolute()) {
+fn default_store(environment: &Environment) -> Result<PathBuf> {
+    if let Some(cache) = environment
+        .path("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+    {
         return Ok(cache.join("allegro"));
     }
-    let home = path_from_env("HOME").ok_or_else(|| {
+    let home = environment.path("HOME").ok_or_else(|| {
         Error::Input(format!(
             "neither HOME nor XDG_CACHE_HOME is set: say where the store shall be with {}",
             env::STORE
@@ -187,11 +188,14 @@ mod tests {
 
     #[test]
     fn an_override_beats_the_default() {
-        let settings = Settings::resolve(&Overrides {
-            store: Some("/somewhere/store".into()),
-            link_strategy: Some("copy".into()),
-            workers: Some(3),
-        })
+        let settings = Settings::resolve(
+            &Overrides {
+                store: Some("/somewhere/store".into()),
+                link_strategy: Some("copy".into()),
+                workers: Some(3),
+            },
+            &Environment::PROCESS,
+        )
         .expect("valid overrides");
         assert_eq!(settings.store, PathBuf::from("/somewhere/store"));
         assert_eq!(settings.strategy, Strategy::Copy);
@@ -247,7 +251,7 @@ mod tests {
                 ..Overrides::default()
             },
         ] {
-            let error = Settings::resolve(&overrides).expect_err("refused");
+            let error = Settings::resolve(&overrides, &Environment::PROCESS).expect_err("refused");
             assert_eq!(error.code(), "input");
             assert!(error.to_string().contains("ALLEGRO_"), "{error}");
         }

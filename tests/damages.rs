@@ -21,6 +21,7 @@ use allegro::protocol::prepare::{
 };
 use allegro::protocol::settings::Overrides;
 use allegro::protocol::store::Method;
+use allegro::settings::Environment;
 use allegro_base::report::Silent;
 use allegro_registry::{Catalog, GenSpec, Rng};
 use allegro_store::Store;
@@ -219,7 +220,9 @@ impl World {
             http: HttpOptions::default(),
             packages: self.packages.clone(),
         };
-        let answer = in_time(move || prepare(&request, &mut Silent).expect("an answer"));
+        let answer = in_time(move || {
+            prepare(&request, &Environment::PROCESS, &mut Silent).expect("an answer")
+        });
         (project, answer)
     }
 

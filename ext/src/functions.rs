@@ -1,6 +1,6 @@
 //! What PHP sees: one function per stage.
 
-use allegro::dispatch::dispatch;
+use allegro::dispatch::{Environment, dispatch};
 use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use serde_json::Value;
@@ -20,7 +20,14 @@ pub fn version() -> &'static str {
 #[php_function]
 #[php(name = "Allegro\\info")]
 pub fn info() -> PhpResult<Zval> {
-    boundary(|| dispatch("info", Value::Null, &mut PhpHost::new(None)))
+    boundary(|| {
+        dispatch(
+            "info",
+            Value::Null,
+            &Environment::PROCESS,
+            &mut PhpHost::new(None),
+        )
+    })
 }
 
 /// Makes packages ready in staging; see `PrepareRequest` and `PrepareAnswer` of the core for the shapes.
@@ -87,14 +94,21 @@ fn call_with_events(
     on_events: Option<ZendCallable>,
 ) -> PhpResult<Zval> {
     let mut host = PhpHost::new(on_events);
-    let result = boundary(|| dispatch(op, to_json(request)?, &mut host));
+    let result = boundary(|| dispatch(op, to_json(request)?, &Environment::PROCESS, &mut host));
     host.finish();
     result
 }
 
 /// An operation without events.
 fn call(op: &str, request: &ZendHashTable) -> PhpResult<Zval> {
-    boundary(|| dispatch(op, to_json(request)?, &mut PhpHost::new(None)))
+    boundary(|| {
+        dispatch(
+            op,
+            to_json(request)?,
+            &Environment::PROCESS,
+            &mut PhpHost::new(None),
+        )
+    })
 }
 
 /// Adds the functions to the module.

@@ -26,7 +26,7 @@ static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allo
 /// # Safety
 /// Called by the engine only, with a valid module.
 unsafe extern "C" fn info(_module: *mut ModuleEntry) {
-    let info = allegro::dispatch::info();
+    let info = allegro::dispatch::info(&allegro::dispatch::Environment::PROCESS);
     let store = info.store.map_or_else(
         || "unknown: HOME is not set".to_owned(),
         |path| path.display().to_string(),

@@ -15,7 +15,7 @@ use crate::protocol::scan::{
 };
 use crate::protocol::settings::Overrides;
 use crate::protocol::unchanged::{UnchangedAnswer, UnchangedRequest};
-use crate::settings::Settings;
+use crate::settings::{Environment, Settings};
 use allegro_archive::Zone;
 use allegro_base::error::{Error, Result};
 use allegro_base::hex::{hex, unhex};
@@ -79,8 +79,12 @@ impl Memory for Known<'_> {
 ///
 /// # Errors
 /// Only settings and requests that make no sense, and [`Error::Interrupted`]; what can't be done natively is part of the answer.
-pub fn scan(request: ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
-    let settings = Settings::resolve(&Overrides::default())?;
+pub fn scan(
+    request: ScanRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<ScanAnswer> {
+    let settings = Settings::resolve(&Overrides::default(), environment)?;
     let input = Input {
         cwd: request.cwd,
         dialect: request.dialect.into(),
@@ -91,7 +95,7 @@ pub fn scan(request: ScanRequest, host: &mut dyn Host) -> Result<ScanAnswer> {
         let places = Places::of(&settings.store, &request.vendor_dir);
         let clock = Clock::start(&request.vendor_dir);
         let by_php = known(&request.known)?;
-        let zone = Zone::of(request.timezone.as_deref());
+        let zone = Zone::of(request.timezone.as_deref(), &settings.zone_directory);
         let bytes = places.read(&places.classes);
         let answer = with_pool(settings.threads, |pool| {
             pool.install(|| {
@@ -312,8 +316,12 @@ fn note(places: &Places, input: &Input, digest: [u8; 32]) {
 ///
 /// # Errors
 /// Only settings that make no sense, and [`Error::Interrupted`].
-pub fn unchanged(request: &UnchangedRequest, host: &mut dyn Host) -> Result<UnchangedAnswer> {
-    let settings = Settings::resolve(&Overrides::default())?;
+pub fn unchanged(
+    request: &UnchangedRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<UnchangedAnswer> {
+    let settings = Settings::resolve(&Overrides::default(), environment)?;
     stoppable(host, |cancel| compare(request, &settings, cancel))
 }
 
@@ -378,8 +386,12 @@ fn compare(
 ///
 /// # Errors
 /// Only settings that make no sense, and [`Error::Interrupted`].
-pub fn dumped(request: &DumpedRequest, host: &mut dyn Host) -> Result<DumpedAnswer> {
-    let settings = Settings::resolve(&Overrides::default())?;
+pub fn dumped(
+    request: &DumpedRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<DumpedAnswer> {
+    let settings = Settings::resolve(&Overrides::default(), environment)?;
     stoppable(host, |cancel| {
         note_outputs(request, &settings, cancel).map(|noted| DumpedAnswer { noted })
     })

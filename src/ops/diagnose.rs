@@ -7,7 +7,7 @@ use crate::protocol::VERSION;
 use crate::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest, Place};
 use crate::protocol::settings::Overrides;
 use crate::protocol::store::{Sharing, Usage};
-use crate::settings::Settings;
+use crate::settings::{Environment, Settings};
 use allegro_base::error::{Result, at};
 use allegro_base::fs::{beside, remove_all};
 use allegro_store::link::{Method, Refusal, probe};
@@ -17,8 +17,8 @@ use allegro_store::{LAYOUT, Store};
 ///
 /// # Errors
 /// Only settings that make no sense; a store that can't be used is part of the answer.
-pub fn diagnose(request: &DiagnoseRequest) -> Result<DiagnoseAnswer> {
-    let settings = Settings::resolve(&Overrides::default())?;
+pub fn diagnose(request: &DiagnoseRequest, environment: &Environment) -> Result<DiagnoseAnswer> {
+    let settings = Settings::resolve(&Overrides::default(), environment)?;
     let project = existing(&request.vendor_dir);
     let mut answer = DiagnoseAnswer {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -132,7 +132,7 @@ mod tests {
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let settings = Settings {
             store: store.root().to_owned(),
-            ..Settings::resolve(&Overrides::default()).expect("settings")
+            ..Settings::resolve(&Overrides::default(), &Environment::PROCESS).expect("settings")
         };
         let project = dir.path().join("project");
         fs::create_dir(&project).expect("a project");

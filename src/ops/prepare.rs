@@ -25,7 +25,7 @@ use super::attend::attend;
 use crate::protocol::prepare::{
     Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
 };
-use crate::settings::Settings;
+use crate::settings::{Environment, Settings};
 use allegro_archive::{Unpacking, Zone};
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
@@ -51,8 +51,12 @@ const RETIREMENT: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Only for what concerns the whole request; a package's own trouble is in its [`Outcome`].
-pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareAnswer> {
-    let settings = Settings::resolve(&request.settings)?;
+pub fn prepare(
+    request: &PrepareRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<PrepareAnswer> {
+    let settings = Settings::resolve(&request.settings, environment)?;
     // In the extension it is that already.
     rustix::process::umask(Mode::from_raw_mode(request.umask));
     let store = match open_store(&settings, host) {
@@ -74,7 +78,7 @@ pub fn prepare(request: &PrepareRequest, host: &mut dyn Host) -> Result<PrepareA
     let run = Run {
         started: Moment::now(),
         linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
-        zone: Zone::of(request.timezone.as_deref()),
+        zone: Zone::of(request.timezone.as_deref(), &settings.zone_directory),
         damages: Damages::default(),
         staging,
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
@@ -305,14 +309,8 @@ impl Run<'_> {
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
         let unpacking = self.unpacking(package);
-        hand_over::check(
-            package,
-            manifest,
-            self.staging.path(),
-            unpacking.after_unzip,
-            unpacking.by_zip_archive,
-        )
-        .map_err(TreeError::Failed)?;
+        hand_over::check(package, manifest, self.staging.path(), &unpacking)
+            .map_err(TreeError::Failed)?;
         let stage = self.staging.of(package);
         let options = TreeOptions {
             unpacking,
@@ -359,6 +357,7 @@ impl Run<'_> {
             zone: &self.zone,
             by_zip_archive: package.plain_modes || after_unzip,
             after_unzip,
+            utf8_locale: self.settings.utf8_locale,
         }
     }
 

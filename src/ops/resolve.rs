@@ -16,7 +16,7 @@ use super::http::fetch_options;
 use super::metadata::{Files, Repositories};
 use crate::protocol::resolve::{ChosenPackage, ResolveAnswer, ResolveRequest};
 use crate::protocol::warm_up::WarmUpRequest;
-use crate::settings::Settings;
+use crate::settings::{Environment, Settings};
 use allegro_base::error::{Error, Result};
 use allegro_base::memory;
 use allegro_base::pool::with_pool;
@@ -68,10 +68,11 @@ pub fn warm_up(request: &WarmUpRequest) {
 /// Those of `answered`; its own only for an interruption and for what makes no sense: whatever isn't certain is in the answer.
 pub fn resolve<H: Host, R>(
     request: ResolveRequest,
+    environment: &Environment,
     host: &mut H,
     answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
 ) -> Result<R> {
-    let settings = Settings::resolve(&request.settings)?;
+    let settings = Settings::resolve(&request.settings, environment)?;
     let problem = Problem::from(request.problem);
     let fetcher = Fetcher::new(fetch_options(&settings, &request.http))
         .map_err(|error| Error::Input(error.to_string()))?;

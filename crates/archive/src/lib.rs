@@ -80,26 +80,10 @@ impl Default for Limits {
             max_ratio: 1000,
             ratio_from: 1 << 30,
             stream_above: 16 << 20,
-            utf8_locale: utf8_locale(),
+            utf8_locale: false,
             by_unzip: true,
         }
     }
-}
-
-/// Whether unzip, started from this process, would surely write names in UTF-8.
-pub fn utf8_locale() -> bool {
-    names_utf8(|name| std::env::var(name).ok())
-}
-
-/// Whether the locale variables name one that is certainly installed and codes text as UTF-8.
-///
-/// Only `C.UTF-8` qualifies: any other may be missing, and unzip then falls back to `C`.
-fn names_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
-    ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(var)
-        .find(|value| !value.is_empty())
-        .is_some_and(|value| matches!(value.as_str(), "C.UTF-8" | "C.utf8"))
 }
 
 impl Limits {

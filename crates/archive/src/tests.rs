@@ -5,7 +5,7 @@
 )]
 
 use super::testing::{OnDisk, Zip, ZipItem, file, read_tar, read_zip, tar};
-use super::{Archive, ArchiveError, ArchiveKind, Entry, FileSink, Limits, Mode, names_utf8};
+use super::{Archive, ArchiveError, ArchiveKind, Entry, FileSink, Limits, Mode};
 
 #[test]
 fn top_folder_and_its_mode() {
@@ -74,20 +74,4 @@ fn messages_name_entry_and_reason() {
         error.to_string(),
         "archive is left to composer: ../x\\n: the name has '..' in it"
     );
-}
-
-#[test]
-fn locale_is_taken_from_the_first_variable_that_is_set() {
-    let with = |set: &'static [(&str, &str)]| {
-        names_utf8(|name| set.iter().find(|s| s.0 == name).map(|s| s.1.to_owned()))
-    };
-    assert!(!with(&[]));
-    assert!(with(&[("LANG", "C.UTF-8")]));
-    assert!(with(&[
-        ("LC_ALL", ""),
-        ("LC_CTYPE", "C.utf8"),
-        ("LANG", "C")
-    ]));
-    assert!(!with(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]));
-    assert!(!with(&[("LANG", "xx_XX.UTF-8")]));
 }

@@ -13,6 +13,8 @@ pub struct Unpacking<'a> {
     pub by_zip_archive: bool,
     /// It would do so after unzip has failed, on a file system that lets no modes be set: the directories are unzip's.
     pub after_unzip: bool,
+    /// Unzip would surely write names in UTF-8.
+    pub utf8_locale: bool,
 }
 
 impl Unpacking<'_> {

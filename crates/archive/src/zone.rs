@@ -1,6 +1,6 @@
 //! The modification times that unzip and PHP's ZipArchive give to files: entries' times in a time zone.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time as Clock};
@@ -30,15 +30,16 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// The zone that a child process with this `TZ` variable has (tzset(3)); `None`: the variable is not set.
-    pub fn of(variable: Option<&str>) -> Self {
+    /// Returns the zone that a child process with this `TZ` variable has (tzset(3)); `None`: the variable is not set.
+    /// `directory` has the data of named zones.
+    pub fn of(variable: Option<&str>, directory: &Path) -> Self {
         let zone = match variable.map(|name| name.strip_prefix(':').unwrap_or(name)) {
             None => match std::fs::read("/etc/localtime") {
                 Ok(bytes) => TimeZone::tzif("localtime", &bytes).ok(),
                 Err(_) => Some(TimeZone::UTC),
             },
             Some("") => Some(TimeZone::UTC),
-            Some(name) => named(name),
+            Some(name) => named(name, directory),
         };
         let standard = zone.as_ref().and_then(standard_offset);
         Self { zone, standard }
@@ -123,10 +124,7 @@ fn odd() -> ArchiveError {
 }
 
 /// A zone by its name, its file or its rule, in the C library's order.
-fn named(name: &str) -> Option<TimeZone> {
-    let directory = std::env::var_os("TZDIR")
-        .filter(|value| !value.is_empty())
-        .map_or_else(|| PathBuf::from("/usr/share/zoneinfo"), PathBuf::from);
+fn named(name: &str, directory: &Path) -> Option<TimeZone> {
     match std::fs::read(directory.join(name)) {
         Ok(bytes) => TimeZone::tzif(name, &bytes).ok(),
         Err(_) => TimeZone::posix(name).ok(),
@@ -166,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_extended_timestamp_counts_for_unzip_alone() {
-        let zone = Zone::of(Some(BERLIN));
+        let zone = Zone::of(Some(BERLIN), Path::new("/usr/share/zoneinfo"));
         let time = Time::Stamp {
             unix: Some(1_600_000_000),
             dos: dos([2015, 6, 1, 12, 0, 10]),
@@ -191,7 +189,7 @@ mod tests {
             ("", [1_433_160_010, 1_421_323_200]),
             ("UTC0", [1_433_160_010, 1_421_323_200]),
         ] {
-            let zone = Zone::of(Some(name));
+            let zone = Zone::of(Some(name), Path::new("/usr/share/zoneinfo"));
             for (time, expected) in [summer, winter].into_iter().zip(expected) {
                 let expected = Some(FileTime::At(expected));
                 assert_eq!(zone.with_unzip(time).ok(), expected, "{name}");
@@ -202,7 +200,7 @@ mod tests {
 
     #[test]
     fn times_that_are_not_certain_are_declined() {
-        let zone = Zone::of(Some(BERLIN));
+        let zone = Zone::of(Some(BERLIN), Path::new("/usr/share/zoneinfo"));
         for date in [
             [2021, 3, 28, 2, 30, 0],
             [2021, 10, 31, 2, 30, 0],
@@ -218,7 +216,7 @@ mod tests {
             zone.with_unzip(time).expect_err("declined");
             zone.with_zip_archive(time).expect_err("declined");
         }
-        let nowhere = Zone::of(Some("No/Such place"));
+        let nowhere = Zone::of(Some("No/Such place"), Path::new("/usr/share/zoneinfo"));
         nowhere
             .with_unzip(local([2015, 6, 1, 12, 0, 10]))
             .expect_err("declined");

@@ -54,6 +54,7 @@ pub fn ingest(
     let explain = |error| explain(error, name, version);
     let limits = Limits {
         by_unzip: !unpacking.by_zip_archive || unpacking.after_unzip,
+        utf8_locale: unpacking.utf8_locale,
         ..Limits::default()
     };
     let mut archive = Archive::open(archive_path, kind, &limits).map_err(&explain)?;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use allegro_archive::utf8_locale;
+use allegro_archive::Unpacking;
 use allegro_base::error::{Error, Result};
 use allegro_store::{ItemKind, Manifest, refused};
 
@@ -21,9 +21,6 @@ pub fn read_only() -> Outcome {
 
 /// Checks a package before it is linked.
 ///
-/// `is_after_unzip` says that unzip fails there, because the file system lets no modes be set, and that Composer then
-/// unpacks with ZipArchive what unzip has begun. `by_zip_archive` says that Composer unpacks with ZipArchive.
-///
 /// # Errors
 /// [`Error::Declined`] if Composer's result would be another one than ours; [`Error::Integrity`] if Composer would
 /// write outside of the package.
@@ -31,20 +28,19 @@ pub fn check(
     package: &PackageRequest,
     manifest: &Manifest,
     staging: &Path,
-    is_after_unzip: bool,
-    by_zip_archive: bool,
+    unpacking: &Unpacking<'_>,
 ) -> Result<()> {
-    if is_after_unzip && manifest.has_listed_directories() && takes_links(staging) {
+    if unpacking.after_unzip && manifest.has_listed_directories() && takes_links(staging) {
         not_through_links(package, manifest, "lets no modes be set")?;
     }
     let mut items = manifest.items.iter();
-    if by_zip_archive && items.any(|item| matches!(item.kind, ItemKind::Symlink { .. })) {
+    if unpacking.by_zip_archive && items.any(|item| matches!(item.kind, ItemKind::Symlink { .. })) {
         return Err(Error::Declined {
             reason: "it has symbolic links, which PHP's ZipArchive unpacks as files; install unzip"
                 .to_owned(),
         });
     }
-    if !utf8_locale()
+    if !unpacking.utf8_locale
         && package.dist.kind == "zip"
         && manifest.items.iter().any(|item| !item.path.is_ascii())
     {

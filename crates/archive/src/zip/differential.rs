@@ -93,12 +93,13 @@ fn walk(root: &Path, dir: &Path, began: std::time::SystemTime, tree: &mut Tree) 
 /// What our entries say, under a umask and in a zone; `None`: their times are left to Composer.
 fn ours(entries: &[(Entry, Vec<u8>)], umask: u32, zone: &str) -> Option<Tree> {
     let mut tree = Tree::new();
-    let zone = Zone::of(Some(zone));
+    let zone = Zone::of(Some(zone), std::path::Path::new("/usr/share/zoneinfo"));
     let unpacking = Unpacking {
         umask,
         zone: &zone,
         by_zip_archive: false,
         after_unzip: false,
+        utf8_locale: false,
     };
     for (entry, content) in entries {
         let (kind, mode, content, time) = match &entry.kind {

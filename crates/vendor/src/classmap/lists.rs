@@ -161,6 +161,7 @@ impl<'s> Lists<'s> {
                     zone,
                     by_zip_archive: package.by_zip_archive,
                     after_unzip: false,
+                    utf8_locale: false,
                 };
                 Content::read(store, dialect, &package.key, unpacking)
             })
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_one_project_has_read_another_need_not() {
-        let zone = Zone::of(Some(""));
+        let zone = Zone::of(Some(""), Path::new("/"));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (first, file) = placed(&store, &dir.path().join("one/vendor/a/b"));
@@ -341,7 +342,7 @@ mod tests {
 
     #[test]
     fn only_packages_whose_files_are_met_are_read() {
-        let zone = Zone::of(Some(""));
+        let zone = Zone::of(Some(""), Path::new("/"));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let vendor = dir.path().join("vendor");
@@ -361,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_touched_since_is_not_the_one_that_was_linked() {
-        let zone = Zone::of(Some(""));
+        let zone = Zone::of(Some(""), Path::new("/"));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (placed, file) = placed(&store, &dir.path().join("vendor/a/b"));
@@ -393,7 +394,7 @@ mod tests {
     /// The change time of a hard link is that of all projects that have one.
     #[test]
     fn another_projects_link_changes_nothing() {
-        let zone = Zone::of(Some(""));
+        let zone = Zone::of(Some(""), Path::new("/"));
         let dir = tempfile::tempdir().expect("temporary directory");
         let store = Store::open(&dir.path().join("store")).expect("a store");
         let (placed, file) = placed(&store, &dir.path().join("vendor/a/b"));

@@ -1,0 +1,79 @@
+//! The surroundings of the process, which a face hands to the library.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+
+/// Where variables and directories are looked up. The library itself asks nothing else for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment {
+    /// Returns the value of a variable.
+    pub variable: fn(&OsStr) -> Option<OsString>,
+    /// Returns the working directory.
+    pub current_dir: fn() -> io::Result<PathBuf>,
+    /// Returns the home directory as Composer has it: `HOME`, or the entry of the user database.
+    pub home_dir: fn() -> Option<PathBuf>,
+}
+
+impl Environment {
+    /// The surroundings of this process.
+    pub const PROCESS: Self = Self {
+        variable: |name| std::env::var_os(name),
+        current_dir: std::env::current_dir,
+        home_dir: std::env::home_dir,
+    };
+
+    /// Returns the value of a variable that is set and not empty.
+    pub fn value(&self, name: &str) -> Option<OsString> {
+        (self.variable)(OsStr::new(name)).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the value of a variable that is set, not empty, and text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.value(name)?.into_string().ok()
+    }
+
+    /// Returns the path in a variable that is set and not empty.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.value(name).map(PathBuf::from)
+    }
+
+    /// Returns whether the locale variables name a locale that is certainly installed and codes text as UTF-8.
+    ///
+    /// Only `C.UTF-8` qualifies: any other may be missing, and unzip then falls back to `C`.
+    pub fn has_utf8_locale(&self) -> bool {
+        ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| self.value(name))
+            .is_some_and(|value| value == "C.UTF-8" || value == "C.utf8")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_c_utf8_is_certain() {
+        let with = |variable| Environment {
+            variable,
+            ..Environment::PROCESS
+        };
+        assert!(with(|name| (name == "LANG").then(|| "C.UTF-8".into())).has_utf8_locale());
+        assert!(with(|name| (name == "LC_ALL").then(|| "C.utf8".into())).has_utf8_locale());
+        assert!(!with(|name| (name == "LANG").then(|| "de_DE.UTF-8".into())).has_utf8_locale());
+        assert!(!with(|_| None).has_utf8_locale());
+        // An empty one is as good as none, and the first counts.
+        let mixed = with(|name| match name.to_str()? {
+            "LC_ALL" => Some("".into()),
+            "LC_CTYPE" => Some("C.UTF-8".into()),
+            _ => Some("C".into()),
+        });
+        assert!(mixed.has_utf8_locale());
+        let plain = with(|name| match name.to_str()? {
+            "LC_ALL" => Some("C".into()),
+            _ => Some("C.UTF-8".into()),
+        });
+        assert!(!plain.has_utf8_locale());
+    }
+}
