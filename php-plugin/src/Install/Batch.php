@@ -40,8 +40,8 @@ final class Batch
     /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
     private array $wanted = [];
 
-    /** @var list<Work> file work asked for in this round */
-    private array $work = [];
+    /** @var list<Job> jobs asked for in this round */
+    private array $jobs = [];
 
     private bool $armed = false;
 
@@ -176,34 +176,32 @@ final class Batch
     }
 
     /**
-     * Does file work when Composer waits, in the order in which Composer would be done with it: that is the order of the
-     * installed packages.
+     * Does a job when Composer waits.
+     *
+     * Jobs are done in the order in which Composer would be done with them, because that is the
+     * order of the installed packages.
      */
-    public function later(Work $work): PromiseInterface
+    public function later(Job $job): PromiseInterface
     {
-        $promise = new Promise(function (callable $resolve, callable $reject) use ($work): void {
-            $work->resolve = $resolve;
-            $work->reject = $reject;
-            $this->work[] = $work;
-        });
+        $this->jobs[] = $job;
         try {
             $this->arm();
         } catch (\Throwable $e) {
             // Whoever is told does the work at once.
-            array_pop($this->work);
+            array_pop($this->jobs);
 
             throw $e;
         }
 
-        return $promise;
+        return $job->promise();
     }
 
     /**
-     * Whether file work of this round is still to be done.
+     * Tells whether jobs of this round are still to be done.
      */
-    public function hasWork(): bool
+    public function hasJobs(): bool
     {
-        return $this->work !== [];
+        return $this->jobs !== [];
     }
 
     private function arm(): void
@@ -240,21 +238,16 @@ final class Batch
         if ($wanted !== []) {
             Guard::run(fn () => $this->prepare($wanted), fn () => $this->declineAll($wanted));
         }
-        $this->begin();
-        $this->work = Guard::attempt(fn (): array => Processes::inOrder($this->work, $this->mostProcesses())) ?? $this->work;
-        while ($this->work !== []) {
-            $work = array_shift($this->work);
-            if ($work->isAbandoned()) {
-                // As Composer's extractions, which fail when their archives are gone: it says so for each package.
-                ($work->reject)(new \RuntimeException('Failed to extract '.$work->ticket->package->getName().' as the installation was aborted by another package operation.'));
-                continue;
+        foreach ($this->jobs as $index => $job) {
+            if (!$job->begin()) {
+                unset($this->jobs[$index]);
             }
-            try {
-                Guard::attempt(fn () => $this->writes?->prime());
-                ($work->resolve)(($work->do)());
-            } catch (\Throwable $e) {
-                ($work->reject)($e);
-            }
+        }
+        $this->jobs = array_values($this->jobs);
+        $this->jobs = Guard::attempt(fn (): array => Processes::inOrder($this->jobs, $this->mostProcesses())) ?? $this->jobs;
+        while ($this->jobs !== []) {
+            $job = array_shift($this->jobs);
+            $job->run(fn () => Guard::attempt(fn () => $this->writes?->prime()));
         }
         Guard::restore(
             fn () => $this->separateStrays(),
@@ -289,25 +282,6 @@ final class Batch
                 $this->decline($ticket, $resolve, null);
             }
         }
-    }
-
-    /**
-     * Does what comes first; where that fails, the rest of it isn't begun.
-     */
-    private function begin(): void
-    {
-        foreach ($this->work as $index => $work) {
-            if ($work->first === null || $work->isAbandoned()) {
-                continue;
-            }
-            try {
-                ($work->first)();
-            } catch (\Throwable $e) {
-                unset($this->work[$index]);
-                ($work->reject)($e);
-            }
-        }
-        $this->work = array_values($this->work);
     }
 
     /**

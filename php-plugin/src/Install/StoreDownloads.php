@@ -342,7 +342,7 @@ trait StoreDownloads
                 }
             );
 
-            return $this->batch->later(new Work($remove, 1, null, null, $path, $package->getBinaries() !== []));
+            return $this->batch->later(new Job($remove, processes: 1, removed: $path, hasPrograms: $package->getBinaries() !== []));
         }, function () use ($package, $path, $output, &$isSaid): PromiseInterface {
             return parent::remove($package, $path, $output && !$isSaid);
         });
@@ -474,7 +474,12 @@ trait StoreDownloads
         };
         $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
 
-        return $this->batch->later(new Work(static fn (): ?PromiseInterface => Guard::run($place, $byComposer), $processes, $ticket, $first));
+        return $this->batch->later(new Job(
+            static fn (): ?PromiseInterface => Guard::run($place, $byComposer),
+            processes: $processes,
+            ticket: $ticket,
+            first: $first,
+        ));
     }
 
     /**
