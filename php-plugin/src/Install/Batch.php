@@ -24,7 +24,6 @@ use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PostFileDownloadEvent;
 use Composer\Util\Filesystem;
 use Composer\Util\ProcessExecutor;
-use React\Promise\Promise;
 use React\Promise\PromiseInterface;
 
 /**
@@ -37,7 +36,7 @@ use React\Promise\PromiseInterface;
  */
 final class Batch
 {
-    /** @var list<array{Ticket, callable, callable}> downloads asked for in this round */
+    /** @var list<Ticket> packages asked for in this round */
     private array $wanted = [];
 
     /** @var list<Job> jobs asked for in this round */
@@ -153,7 +152,7 @@ final class Batch
     }
 
     /**
-     * Asks for a package in staging. The promise is settled with the archive's name, as Composer's own is.
+     * Asks for a package in staging.
      */
     public function want(Ticket $ticket): PromiseInterface
     {
@@ -166,13 +165,10 @@ final class Batch
             $engine === null || $engine->warmUp();
         }
 
-        $promise = new Promise(function (callable $resolve, callable $reject) use ($ticket): void {
-            $this->wanted[] = [$ticket, $resolve, $reject];
-        });
-        // Not within the promise, which would take for a failed download what goes wrong here.
+        $this->wanted[] = $ticket;
         $this->arm();
 
-        return $promise;
+        return $ticket->promise();
     }
 
     /**
@@ -233,10 +229,10 @@ final class Batch
 
     private function fire(): void
     {
-        $wanted = array_values(array_filter($this->wanted, static fn (array $one): bool => $one[0]->state === Ticket::WAITING));
+        $wanted = array_values(array_filter($this->wanted, static fn (Ticket $ticket): bool => $ticket->state() === TicketState::Waiting));
         $this->wanted = [];
         if ($wanted !== []) {
-            Guard::run(fn () => $this->prepare($wanted), fn () => $this->declineAll($wanted));
+            Guard::run(fn () => $this->prepare($wanted), fn () => $this->settleAll($wanted));
         }
         foreach ($this->jobs as $index => $job) {
             if (!$job->begin()) {
@@ -265,21 +261,20 @@ final class Batch
     }
 
     /**
-     * Hands over to Composer whatever is still open of a round in which something of ours has failed.
+     * Settles whatever is still open of a round in which something of ours has failed.
      *
-     * @param list<array{Ticket, callable, callable}> $wanted
+     * @param list<Ticket> $tickets
      */
-    private function declineAll(array $wanted): void
+    public function settleAll(array $tickets): void
     {
-        foreach ($wanted as [$ticket, $resolve]) {
-            if ($ticket->isSettled) {
+        foreach ($tickets as $ticket) {
+            if ($ticket->isSettled()) {
                 continue;
             }
-            if ($ticket->state === Ticket::READY) {
-                $ticket->isSettled = true;
-                $resolve($ticket->fileName);
+            if ($ticket->state() === TicketState::Ready) {
+                $ticket->resolve();
             } else {
-                $this->decline($ticket, $resolve, null);
+                $this->decline($ticket, null);
             }
         }
     }
@@ -295,40 +290,42 @@ final class Batch
     }
 
     /**
-     * @param list<array{Ticket, callable, callable}> $wanted
+     * Settles the download of each package.
+     *
+     * @param list<Ticket> $tickets
      */
-    private function prepare(array $wanted): void
+    private function prepare(array $tickets): void
     {
         $engine = $this->engines->find();
         if ($engine === null) {
-            foreach ($wanted as [$ticket, $resolve, $reject]) {
-                $this->decline($ticket, $resolve, null);
+            foreach ($tickets as $ticket) {
+                $this->decline($ticket, null);
             }
 
             return;
         }
         $started = microtime(true);
-        /** @var array<int, array{Ticket, callable, callable}> $open */
+        /** @var array<int, Ticket> $open */
         $open = [];
-        $packages = [];
+        $requests = [];
         $listened = $this->hasListeners(PluginEvents::POST_FILE_DOWNLOAD);
-        foreach ($wanted as $one) {
+        foreach ($tickets as $ticket) {
             $id = $this->nextId++;
-            $open[$id] = $one;
-            $packages[$id] = $this->describe($id, $one[0], $listened && !$one[0]->isShown);
+            $open[$id] = $ticket;
+            $requests[$id] = $this->describe($id, $ticket, $listened && !$ticket->isArchiveSeen());
         }
-        $this->report->begin(array_column($packages, 'name', 'id'));
+        $this->report->begin(array_column($requests, 'name', 'id'));
         try {
-            // First round: what is nearby. What is missing is announced, as Composer does, and then downloaded.
-            $open = $this->round($engine, $packages, $open);
+            // First what is nearby. What is missing is announced, as Composer does, and then downloaded.
+            $open = $this->request($engine, $requests, $open);
             if ($open !== []) {
                 $this->warnWithoutNetwork($open);
-                $fetchable = $this->withFetchInfo(array_intersect_key($packages, $open), $open);
-                foreach ($fetchable as $id => $package) {
+                $downloads = $this->withDownloads(array_intersect_key($requests, $open), $open);
+                foreach ($downloads as $id => $request) {
                     // Also where an archive was shown that turned out to be damaged: this will be another one.
-                    $fetchable[$id]['want_archive'] = $listened;
+                    $downloads[$id]['want_archive'] = $listened;
                 }
-                $open = $this->round($engine, $fetchable, $open);
+                $open = $this->request($engine, $downloads, $open);
             }
         } catch (EngineException $e) {
             $this->engines->giveUp($e->getMessage());
@@ -336,28 +333,29 @@ final class Batch
             if (!Guard::passes($e)) {
                 throw $e;
             }
-            foreach ($open as [$ticket, $resolve, $reject]) {
-                $ticket->isSettled = true;
-                $reject($e);
+            foreach ($open as $ticket) {
+                $ticket->reject($e);
             }
             $open = [];
         } finally {
             $this->report->end(microtime(true) - $started);
         }
-        foreach ($open as [$ticket, $resolve, $reject]) {
-            $this->decline($ticket, $resolve, null);
+        foreach ($open as $ticket) {
+            $this->decline($ticket, null);
         }
     }
 
     /**
-     * @param array<int, array<string, mixed>>                 $packages
-     * @param array<int, array{Ticket, callable, callable}>    $open
+     * Has the native part make packages ready, and settles those that it answers for.
      *
-     * @return array<int, array{Ticket, callable, callable}> those that were missing
+     * @param array<int, array<string, mixed>> $requests
+     * @param array<int, Ticket>               $open
+     *
+     * @return array<int, Ticket> those that must be downloaded first
      */
-    private function round(Engine $engine, array $packages, array $open): array
+    private function request(Engine $engine, array $requests, array $open): array
     {
-        if ($packages === []) {
+        if ($requests === []) {
             return $open;
         }
         $request = [
@@ -367,10 +365,10 @@ final class Batch
             'timezone' => Environment::timezone(),
             'is_quiet' => !$this->report->listens(),
             'http' => $this->sources->httpOptions(),
-            'packages' => array_values($packages),
+            'packages' => array_values($requests),
         ];
-        $answer = InterruptedException::outlive(function () use ($engine, $request, $packages): array {
-            $this->report->remaining(array_keys($packages));
+        $answer = InterruptedException::outlive(function () use ($engine, $request, $requests): array {
+            $this->report->remaining(array_keys($requests));
 
             return $engine->prepare(
                 $request,
@@ -380,7 +378,7 @@ final class Batch
             );
         });
         $outcomes = is_array($answer['packages'] ?? null) ? array_column($answer['packages'], 'outcome', 'id') : [];
-        if (array_diff_key($outcomes, $packages) !== [] || array_diff_key($packages, $outcomes) !== []) {
+        if (array_diff_key($outcomes, $requests) !== [] || array_diff_key($requests, $outcomes) !== []) {
             throw new EngineException('the native part gave an answer that this plugin does not understand, update both to the same version');
         }
         $this->report->method($answer['method'] ?? null);
@@ -390,29 +388,26 @@ final class Batch
         $missing = [];
         foreach ($answer['packages'] as $package) {
             $id = $package['id'];
-            [$ticket, $resolve, $reject] = $one = $open[$id];
-            $ticket->dist = $packages[$id]['dist'];
-            $ticket->made = $answer['made'] ?? null;
-            if ($package['outcome'] === 'missing' && !isset($packages[$id]['fetch'])) {
-                $missing[$id] = $one;
+            if ($package['outcome'] === 'missing' && !isset($requests[$id]['fetch'])) {
+                $missing[$id] = $open[$id];
                 continue;
             }
-            $this->settle($package, $ticket, $resolve, $reject);
+            $this->settle($open[$id], $package, $requests[$id], $answer['made'] ?? null);
         }
 
         return $missing;
     }
 
     /**
-     * @param array<string, mixed> $answer
+     * @param array<string, mixed>  $answer  the core's `PackageAnswer`
+     * @param array<string, mixed>  $request
+     * @param array{int, int}|null  $made
      */
-    private function settle(array $answer, Ticket $ticket, callable $resolve, callable $reject): void
+    private function settle(Ticket $ticket, array $answer, array $request, ?array $made): void
     {
         switch ($answer['outcome']) {
             case 'ready':
-                $ticket->stage = $answer['stage'];
-                $ticket->hasFiles = ($answer['files'] ?? 0) > 0;
-                $ticket->state = Ticket::READY;
+                $ticket->stage(new Staged($answer['stage'], ($answer['files'] ?? 0) > 0, !$request['private'], $request['dist'], $made));
                 ++$this->ready;
                 $this->report->ready($answer['from'], $answer['downloaded']);
                 if ($answer['from'] === 'download') {
@@ -421,59 +416,65 @@ final class Batch
                 } elseif ($answer['from'] === 'archive') {
                     $this->report->veryVerbose('  - Loading '.$ticket->label().' from cache');
                 }
-                try {
-                    $this->dispatchDownloaded($ticket, $answer['archive'] ?? null);
-                } catch (DeclinedException $e) {
-                    $this->discard($ticket);
-                    $this->decline($ticket, $resolve, $e->getMessage());
-
-                    return;
-                } catch (\Throwable $e) {
-                    if (!Guard::passes($e)) {
-                        throw $e;
-                    }
-                    $ticket->isSettled = true;
-                    $reject($e);
-
-                    return;
-                }
-                $ticket->isSettled = true;
-                $resolve($ticket->fileName);
+                $this->show($ticket, (string) ($answer['archive'] ?? ''));
 
                 return;
             case 'failed':
-                $ticket->isSettled = true;
-                $ticket->state = Ticket::DECLINED;
+                $ticket->decline();
                 $message = $answer['message'];
                 if (is_string($answer['hint'] ?? null)) {
                     $message .= "\n".ucfirst($answer['hint']).'.';
                 }
-                $reject(new RefusedException('Allegro: '.$message));
+                $ticket->reject(new RefusedException('Allegro: '.$message));
 
                 return;
             default:
                 if (!empty($answer['loud'])) {
                     $this->report->notice('Composer installs '.$ticket->package->getName().' by itself: '.$answer['reason']);
                 }
-                $this->decline($ticket, $resolve, $answer['reason'] ?? null);
+                $this->decline($ticket, $answer['reason'] ?? null);
         }
     }
 
     /**
-     * Hands a package to Composer's own downloader.
+     * Settles the download of a package that is ready, after listeners have seen its archive.
+     *
+     * @param string $archive the archive for them; empty if nobody wants to see it
      */
-    private function decline(Ticket $ticket, callable $resolve, ?string $reason): void
+    private function show(Ticket $ticket, string $archive): void
     {
-        $ticket->state = Ticket::DECLINED;
-        $ticket->isSettled = true;
+        try {
+            if ($archive !== '' && !$this->showListeners($ticket, $archive)) {
+                // What is staged is not what shall be installed.
+                $this->discard($ticket);
+                $this->listenerChanged($ticket->package);
+            }
+        } catch (DeclinedException $e) {
+            $this->discard($ticket);
+            $this->decline($ticket, $e->getMessage());
+
+            return;
+        } catch (\Throwable $e) {
+            if (!Guard::passes($e)) {
+                throw $e;
+            }
+            $ticket->reject($e);
+
+            return;
+        }
+        $ticket->resolve();
+    }
+
+    /**
+     * Hands a package over to Composer's own downloader.
+     */
+    private function decline(Ticket $ticket, ?string $reason): void
+    {
+        $ticket->decline();
         if ($reason !== null) {
             Guard::attempt(fn () => $this->report->declined($ticket->package->getName(), $reason));
         }
-        try {
-            $resolve(($ticket->fallBack)($ticket->isSaid));
-        } catch (\Throwable $e) {
-            $resolve(\React\Promise\reject($e));
-        }
+        $ticket->handOver();
     }
 
     /**
@@ -482,7 +483,7 @@ final class Batch
     private function describe(int $id, Ticket $ticket, bool $wantArchive): array
     {
         $package = $ticket->package;
-        $ticket->isShared = $this->mayShare($package, $ticket->target);
+        $isShared = $this->mayShare($package, $ticket->target);
         $this->programs->add($package, $ticket->target);
         $key = $ticket->customKey;
         $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
@@ -511,7 +512,7 @@ final class Batch
             'archive_writable' => $ticket->archiveWritable,
             'use_store' => $useStore,
             'want_archive' => $wantArchive,
-            'private' => !$ticket->isShared,
+            'private' => !$isShared,
             'bins' => array_values($package->getBinaries()),
             'plain_modes' => $ticket->hasPlainModes(),
         ];
@@ -543,14 +544,14 @@ final class Batch
     }
 
     /**
-     * Without network: says at once what can't be had.
+     * Warns at once about packages that can't be had without network.
      *
-     * @param array<int, array{Ticket, callable, callable}> $open
+     * @param array<int, Ticket> $open
      */
     private function warnWithoutNetwork(array $open): void
     {
         if ($this->sources->networkIsOff()) {
-            $names = array_map(static fn (array $one): string => $one[0]->package->getName().' ('.$one[0]->package->getFullPrettyVersion().')', $open);
+            $names = array_map(static fn (Ticket $ticket): string => $ticket->package->getName().' ('.$ticket->package->getFullPrettyVersion().')', $open);
             sort($names);
             $this->report->notice(sprintf(
                 '%d package%s neither in the store nor in Composer\'s cache, and the network is disabled: %s',
@@ -562,46 +563,50 @@ final class Batch
     }
 
     /**
-     * Announces each download, as Composer does: a warning about a URL follows the line of its package.
+     * Adds to requests how to download the packages, and announces each download.
      *
-     * @param array<int, array<string, mixed>>              $packages
-     * @param array<int, array{Ticket, callable, callable}> $open
+     * As with Composer, a warning about a URL follows the line of its package. Packages that Composer
+     * must download are handed over to it.
      *
-     * @return array<int, array<string, mixed>> without those that Composer must download
+     * @param array<int, array<string, mixed>> $requests
+     * @param array<int, Ticket>               $open     loses what is handed over
+     *
+     * @return array<int, array<string, mixed>>
      */
-    private function withFetchInfo(array $packages, array &$open): array
+    private function withDownloads(array $requests, array &$open): array
     {
         $declined = [];
-        foreach ($packages as $id => $package) {
-            $ticket = $open[$id][0];
+        foreach ($requests as $id => $request) {
+            $ticket = $open[$id];
             try {
                 $this->sources->check($ticket->package, $ticket->url);
                 $this->report->write('  - Downloading '.$ticket->label());
-                $ticket->isSaid = true;
-                $packages[$id]['fetch'] = $this->sources->fetchInfo($ticket->package, $ticket->url);
+                $ticket->markSaid();
+                $requests[$id]['fetch'] = $this->sources->fetchInfo($ticket->package, $ticket->url);
             } catch (DeclinedException $e) {
                 $declined[$id] = $e->getMessage();
-                unset($packages[$id]);
+                unset($requests[$id]);
             }
         }
         foreach ($declined as $id => $reason) {
-            [$ticket, $resolve] = $open[$id];
+            $ticket = $open[$id];
             unset($open[$id]);
-            $this->decline($ticket, $resolve, $reason);
+            $this->decline($ticket, $reason);
         }
 
-        return $packages;
+        return $requests;
     }
 
     /**
-     * Lets POST_FILE_DOWNLOAD listeners see the archive where Composer would have put it.
+     * Lets listeners of POST_FILE_DOWNLOAD see an archive where Composer would have put it.
+     *
+     * @return bool whether they left the archive as it was
+     *
+     * @throws DeclinedException
      */
-    private function dispatchDownloaded(Ticket $ticket, ?string $archive): void
+    private function showListeners(Ticket $ticket, string $archive): bool
     {
         $dispatcher = $this->composer->getEventDispatcher();
-        if ($archive === null || $archive === '') {
-            return;
-        }
         // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
         if (!@copy($archive, $ticket->fileName)) {
             throw new DeclinedException('its archive can not be put where listeners look for it');
@@ -614,13 +619,10 @@ final class Batch
             'package',
             $ticket->package
         );
-        $ticket->isArchiveSeen = true;
+        $ticket->markArchiveSeen();
         Guard::out(static fn () => $dispatcher->dispatch($event->getName(), $event));
-        if (!self::sameContent($archive, $ticket->fileName)) {
-            // What is staged is not what shall be installed.
-            $this->discard($ticket);
-            $this->listenerChanged($ticket->package);
-        }
+
+        return self::sameContent($archive, $ticket->fileName);
     }
 
     /**
@@ -628,10 +630,10 @@ final class Batch
      */
     private function discard(Ticket $ticket): void
     {
-        $ticket->state = Ticket::DECLINED;
-        if ($ticket->stage !== null) {
-            $this->trash[$ticket->stage] = 'files of '.$ticket->package->getName();
-            $ticket->stage = null;
+        $isStaged = $ticket->isStaged();
+        $ticket->decline();
+        if ($isStaged) {
+            $this->trash[$ticket->staged()->directory] = 'files of '.$ticket->package->getName();
             --$this->ready;
         }
     }
@@ -642,7 +644,7 @@ final class Batch
     public function withdraw(Ticket $ticket): void
     {
         $this->discard($ticket);
-        $this->placed = array_values(array_filter($this->placed, static fn (array $placed): bool => $placed['path'] !== $ticket->path));
+        $this->placed = array_values(array_filter($this->placed, static fn (array $placed): bool => $placed['path'] !== $ticket->path()));
     }
 
     /**
@@ -832,13 +834,15 @@ final class Batch
      */
     public function placed(Ticket $ticket): void
     {
-        unset($this->unmade[(string) $ticket->path]);
-        if ($ticket->dist !== null && $ticket->made !== null && $ticket->path !== null) {
+        $staged = $ticket->staged();
+        $path = (string) $ticket->path();
+        unset($this->unmade[$path]);
+        if ($staged->made !== null) {
             $this->placed[] = [
-                'path' => $ticket->path,
-                'dist' => $ticket->dist,
+                'path' => $path,
+                'dist' => $staged->dist,
                 'plain_modes' => $ticket->hasPlainModes(),
-                'made' => $ticket->made,
+                'made' => $staged->made,
             ];
         }
         --$this->ready;

@@ -85,6 +85,6 @@ final class Job
 
     private function isAbandoned(): bool
     {
-        return $this->ticket?->state === Ticket::ABANDONED;
+        return $this->ticket?->state() === TicketState::Abandoned;
     }
 }

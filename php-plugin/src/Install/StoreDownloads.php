@@ -67,29 +67,26 @@ trait StoreDownloads
     public function download(PackageInterface $package, $path, ?PackageInterface $prevPackage = null, $output = true): PromiseInterface
     {
         $byComposer = fn (): PromiseInterface => parent::download($package, $path, $prevPackage, $output);
-        /** @var array{string, string|null}|null $announced */
+        /** @var PreFileDownloadEvent|null $announced */
         $announced = null;
-        $announce = function (string $url) use ($package, &$announced): array {
+        $announce = function (string $url) use ($package, &$announced): PreFileDownloadEvent {
             return $announced = $this->announceDownload($package, $url);
         };
 
         return Guard::run(
-            fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, $byComposer, $announce),
+            fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, static fn (): PromiseInterface => Guard::out($byComposer), $announce),
             function () use ($package, $byComposer, &$announced): PromiseInterface {
-                $ticket = $this->tickets[$package] ?? null;
-                if ($ticket !== null) {
-                    $ticket->state = Ticket::DECLINED;
-                    unset($this->tickets[$package]);
-                }
+                ($this->tickets[$package] ?? null)?->decline();
+                unset($this->tickets[$package]);
 
-                return $announced === null ? $byComposer() : $this->withoutAnnouncing($announced[0], $announced[1], false, $byComposer);
+                return $announced === null ? $byComposer() : $this->withoutAnnouncing($announced, false, $byComposer);
             }
         );
     }
 
     /**
-     * @param \Closure(): PromiseInterface                   $byComposer
-     * @param \Closure(string): array{string, string|null} $announce    dispatches PRE_FILE_DOWNLOAD
+     * @param \Closure(): PromiseInterface             $byComposer
+     * @param \Closure(string): PreFileDownloadEvent $announce   dispatches PRE_FILE_DOWNLOAD for a URL
      */
     private function downloadNatively(
         PackageInterface $package,
@@ -98,48 +95,57 @@ trait StoreDownloads
         \Closure $byComposer,
         \Closure $announce
     ): PromiseInterface {
-        $fallBack = static fn (): PromiseInterface => Guard::out($byComposer);
-        // A plugin of the batch before is active by now; its listeners look at what is recorded.
-        if ($this->batch !== null) {
-            $this->batch->flushRepository();
-        }
+        // A plugin of the round before is active by now; its listeners look at what is recorded.
+        $this->batch?->flushRepository();
         unset($this->tickets[$package], $this->done[$package]);
         // Without output: getLocalChanges() wants a fresh copy beside the installed one.
         if ($this->retired || !$output || $this->batch === null || !$this->batch->available()) {
-            return $fallBack();
+            return $byComposer();
         }
         $urls = $package->getDistUrls();
         if (!isset($urls[0]) || !preg_match('{^https?://}i', $urls[0])) {
-            return $fallBack();
+            return $byComposer();
         }
         $unpacker = $this->unpacker();
         if (!in_array($unpacker, ['unzip', 'ZipArchive', 'PharData'], true)) {
             // 7-Zip looks at modes and links in its own way, which changes from version to version.
             $this->batch->report()->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
 
-            return $fallBack();
+            return $byComposer();
         }
 
         $fileName = $this->getFileName($package, $path);
         $this->ensureDirectories($package, $path, $fileName);
 
-        [$url, $customKey] = $announce($this->processUrl($package, $urls[0]));
-        $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
-            return Guard::run(fn (): PromiseInterface => $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack), $fallBack);
-        };
+        $announced = $announce($this->processUrl($package, $urls[0]));
+        $fallBack = fn (bool $isSaid): PromiseInterface => Guard::run(
+            fn (): PromiseInterface => $this->withoutAnnouncing($announced, $isSaid, $byComposer),
+            $byComposer
+        );
+        $url = $announced->getProcessedUrl();
+        $customKey = $announced->getCustomCacheKey();
         $archive = null;
-        $writable = false;
+        $isWritable = false;
         if ($this->cache !== null && $this->cache->isEnabled()) {
             // As in Composer's FileDownloader: the key is the whole URL, under the package's name.
             $key = $package->getName().'/'.sha1($customKey ?? $url).'.'.$package->getDistType();
             $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
-            $writable = !$this->cache->isReadOnly();
+            $isWritable = !$this->cache->isReadOnly();
         }
+        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $isWritable, $fileName, $unpacker, $fallBack);
         if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
-            return $this->showCached($package, $path, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+            return $this->showCached($ticket, $archive);
         }
-        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
-        $this->tickets[$package] = $ticket;
+
+        return $this->request($ticket);
+    }
+
+    /**
+     * Has the package downloaded in the next round.
+     */
+    private function request(Ticket $ticket): PromiseInterface
+    {
+        $this->tickets[$ticket->package] = $ticket;
 
         return $this->batch->want($ticket);
     }
@@ -174,7 +180,7 @@ trait StoreDownloads
     }
 
     /**
-     * As in Composer's FileDownloader.
+     * Tells whether Composer's FileDownloader would take an archive from the cache.
      */
     private function isCached(PackageInterface $package, string $archive): bool
     {
@@ -184,49 +190,39 @@ trait StoreDownloads
     }
 
     /**
-     * Somebody listens for downloaded files, and the archive is in Composer's cache. Then Composer puts it in place
-     * and calls the listeners within download(), before it turns to the next package; and so do we, with its code.
+     * Shows a cached archive to listeners of POST_FILE_DOWNLOAD, and has the package downloaded then.
      *
-     * @param \Closure(): PromiseInterface $fallBack
+     * Composer puts such an archive in place and calls the listeners within download(), before it
+     * turns to the next package. So do we, with its code.
      */
-    private function showCached(
-        PackageInterface $package,
-        string $path,
-        string $archive,
-        string $fileName,
-        \Closure $fallBack,
-        string $url,
-        ?string $customKey,
-        bool $writable
-    ): PromiseInterface {
-        $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
-        $want = function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable, $inPlace): PromiseInterface {
-            if (!Batch::sameContent($archive, $fileName)) {
-                $this->batch->listenerChanged($package);
+    private function showCached(Ticket $ticket, string $archive): PromiseInterface
+    {
+        $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($ticket->fileName);
+        $request = function () use ($ticket, $archive, $inPlace): PromiseInterface {
+            if (!Batch::sameContent($archive, $ticket->fileName)) {
+                $this->batch->listenerChanged($ticket->package);
 
                 return $inPlace();
             }
-            $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
-            $ticket->isShown = $ticket->isArchiveSeen = true;
-            $this->tickets[$package] = $ticket;
 
-            return $this->batch->want($ticket);
+            return $this->request($ticket->afterListeners());
         };
 
-        return $fallBack()->then(fn (): PromiseInterface => Guard::run($want, function () use ($package, $inPlace): PromiseInterface {
-            unset($this->tickets[$package]);
+        return $ticket->downloadByComposer(false)->then(fn (): PromiseInterface => Guard::run($request, function () use ($ticket, $inPlace): PromiseInterface {
+            unset($this->tickets[$ticket->package]);
 
             return $inPlace();
         }));
     }
 
     /**
-     * Composer's own download of a package whose listeners have had their say already.
+     * Begins Composer's own download of a package whose listeners have had their say already.
      *
-     * @param bool                        $isSaid   whether the user was told of the download too
+     * @param PreFileDownloadEvent         $announced what they have said
+     * @param bool                         $isSaid    whether the user was told of the download too
      * @param \Closure(): PromiseInterface $download
      */
-    private function withoutAnnouncing(string $url, ?string $customKey, bool $isSaid, \Closure $download): PromiseInterface
+    private function withoutAnnouncing(PreFileDownloadEvent $announced, bool $isSaid, \Closure $download): PromiseInterface
     {
         $io = $this->io;
         $dispatcher = $this->eventDispatcher;
@@ -235,7 +231,7 @@ trait StoreDownloads
             $this->io = new SaidOnce($io);
         }
         if ($dispatcher !== null) {
-            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $announced->getProcessedUrl(), $announced->getCustomCacheKey());
         }
         try {
             return $download();
@@ -246,17 +242,19 @@ trait StoreDownloads
     }
 
     /**
-     * @return array{string, string|null} URL and custom cache key after the listeners
+     * Dispatches PRE_FILE_DOWNLOAD.
+     *
+     * @return PreFileDownloadEvent the URL and the cache key that the listeners left
      */
-    private function announceDownload(PackageInterface $package, string $url): array
+    private function announceDownload(PackageInterface $package, string $url): PreFileDownloadEvent
     {
-        if ($this->eventDispatcher === null) {
-            return [$url, null];
-        }
         $event = new PreFileDownloadEvent(PluginEvents::PRE_FILE_DOWNLOAD, $this->httpDownloader, $url, 'package', $package);
-        Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
+        if ($this->eventDispatcher !== null) {
+            Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
+        }
 
-        return [$event->getProcessedUrl(), $event->getCustomCacheKey()];
+        // A copy, because a listener may keep the event.
+        return clone $event;
     }
 
     /**
@@ -264,10 +262,10 @@ trait StoreDownloads
      */
     public function install(PackageInterface $package, $path, $output = true): PromiseInterface
     {
-        if (!$this->isReady($package)) {
+        $ticket = $this->readyTicket($package);
+        if ($ticket === null) {
             return parent::install($package, $path, $output);
         }
-        $ticket = $this->tickets[$package];
         if ($output) {
             $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
         }
@@ -285,10 +283,10 @@ trait StoreDownloads
      */
     public function update(PackageInterface $initial, PackageInterface $target, $path): PromiseInterface
     {
-        if (!$this->isReady($target)) {
+        $ticket = $this->readyTicket($target);
+        if ($ticket === null) {
             return parent::update($initial, $target, $path);
         }
-        $ticket = $this->tickets[$target];
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
 
         return Guard::run(function () use ($ticket, $target, $path): PromiseInterface {
@@ -298,10 +296,8 @@ trait StoreDownloads
             // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
             // packages may share a directory.
             return $this->placeLater($ticket, $path, $processes, fn () => Guard::run(
-                fn () => $ticket->state === Ticket::READY ? $this->clear($target, $path) : null,
-                static function () use ($ticket): void {
-                    $ticket->isGivenUp = true;
-                }
+                fn () => $ticket->state() === TicketState::Ready ? $this->clear($target, $path) : null,
+                static fn () => $ticket->giveUp()
             ));
         }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
     }
@@ -353,21 +349,25 @@ trait StoreDownloads
      */
     public function cleanup($type, PackageInterface $package, $path, ?PackageInterface $prevPackage = null): PromiseInterface
     {
+        $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
+
         return Guard::run(
-            fn (): PromiseInterface => $this->cleanupNatively((string) $type, $package, (string) $path, $prevPackage),
-            function () use ($type, $package, $path, $prevPackage): PromiseInterface {
+            fn (): PromiseInterface => $this->cleanupNatively($package, (string) $path, static fn (): PromiseInterface => Guard::out($byComposer)),
+            function () use ($package, $byComposer): PromiseInterface {
                 unset($this->tickets[$package]);
 
-                return parent::cleanup($type, $package, $path, $prevPackage);
+                return $byComposer();
             }
         );
     }
 
-    private function cleanupNatively(string $type, PackageInterface $package, string $path, ?PackageInterface $prevPackage): PromiseInterface
+    /**
+     * @param \Closure(): PromiseInterface $byComposer
+     */
+    private function cleanupNatively(PackageInterface $package, string $path, \Closure $byComposer): PromiseInterface
     {
-        $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
         $ticket = $this->tickets[$package] ?? null;
-        if ($ticket !== null && $ticket->state === Ticket::PLACED) {
+        if ($ticket?->state() === TicketState::Placed) {
             unset($this->tickets[$package]);
             $this->done[$package] = true;
             if (file_exists($ticket->fileName)) {
@@ -375,28 +375,26 @@ trait StoreDownloads
             }
             // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where the
             // package went somewhere else, also because an installer was added after the download.
-            $mayBeEmpty = $path !== $ticket->path
+            $mayBeEmpty = $path !== $ticket->path()
                 || !str_starts_with($path, $this->vendorDir().'/')
-                || (!$ticket->hasFiles && $this->isEmpty($path));
+                || (!$ticket->staged()->hasFiles && $this->isEmpty($path));
 
-            return $mayBeEmpty ? Guard::out($byComposer) : \React\Promise\resolve(null);
+            return $mayBeEmpty ? $byComposer() : \React\Promise\resolve(null);
         }
-        $declined = $ticket !== null && $ticket->state === Ticket::DECLINED;
-        if (isset($this->done[$package]) || ($ticket !== null && !$declined)) {
+        $isUnderWay = $ticket !== null && $ticket->state() !== TicketState::Declined;
+        if ($isUnderWay || isset($this->done[$package])) {
             // Called again, or before the package was placed: the run is being aborted.
             unset($this->tickets[$package]);
-            if ($this->batch !== null) {
-                $this->batch->flushRepository();
-                if ($ticket !== null && !$declined) {
-                    // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
-                    $ticket->state = Ticket::ABANDONED;
-                    $this->batch->sweep();
-                }
+            $this->batch?->flushRepository();
+            if ($isUnderWay) {
+                // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
+                $ticket->abandon();
+                $this->batch?->sweep();
             }
         }
         $this->done[$package] = true;
 
-        return Guard::out($byComposer);
+        return $byComposer();
     }
 
     /**
@@ -407,23 +405,29 @@ trait StoreDownloads
     public function extract(PackageInterface $package, $file, $path): PromiseInterface
     {
         $ticket = $this->extracting;
-        if ($ticket === null || $ticket->package !== $package || $ticket->stage === null) {
+        if ($ticket === null || $ticket->package !== $package) {
             return parent::extract($package, $file, $path);
         }
 
         return Guard::run(static function () use ($ticket, $path): PromiseInterface {
             // One directory at the top: the parent takes its content, whatever that is.
-            if (!@rename($ticket->stage, $path.'/content')) {
-                throw new RefusedException('Allegro: '.$ticket->stage.' can not be moved to '.$path);
+            $stage = $ticket->staged()->directory;
+            if (!@rename($stage, $path.'/content')) {
+                throw new RefusedException('Allegro: '.$stage.' can not be moved to '.$path);
             }
 
             return \React\Promise\resolve(null);
         }, static fn (): never => throw new Abandoned());
     }
 
-    private function isReady(PackageInterface $package): bool
+    /**
+     * Returns the ticket of a package that is ready in the staging directory; null for Composer's packages.
+     */
+    private function readyTicket(PackageInterface $package): ?Ticket
     {
-        return isset($this->tickets[$package]) && $this->tickets[$package]->state === Ticket::READY;
+        $ticket = $this->tickets[$package] ?? null;
+
+        return $ticket?->state() === TicketState::Ready ? $ticket : null;
     }
 
     /**
@@ -464,13 +468,11 @@ trait StoreDownloads
      */
     private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
     {
-        $place = function () use ($ticket, $path): ?PromiseInterface {
-            if ($ticket->state !== Ticket::READY) {
-                // Composer is at it already.
-                return null;
-            }
-
-            return $ticket->isGivenUp ? $this->installByComposer($ticket, $path) : $this->place($ticket, $path);
+        $place = fn (): ?PromiseInterface => match ($ticket->state()) {
+            TicketState::Ready => $this->place($ticket, $path),
+            TicketState::GivenUp => $this->installByComposer($ticket, $path),
+            // Composer is at it already.
+            default => null,
         };
         $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
 
@@ -491,8 +493,8 @@ trait StoreDownloads
         Guard::restore(fn () => $this->batch->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
 
         // Listeners of downloads have seen the archive where Composer looks for it.
-        $isThere = $ticket->isArchiveSeen && is_file($ticket->fileName);
-        $download = $isThere ? \React\Promise\resolve($ticket->fileName) : ($ticket->fallBack)(true);
+        $isThere = $ticket->isArchiveSeen() && is_file($ticket->fileName);
+        $download = $isThere ? \React\Promise\resolve($ticket->fileName) : $ticket->downloadByComposer(true);
 
         return $download->then(function () use ($ticket, $package, $path): PromiseInterface {
             // Composer empties the directory. What other packages have in it comes back afterwards.
@@ -511,10 +513,9 @@ trait StoreDownloads
      */
     private function takeOut(Ticket $ticket, string $path): ?string
     {
-        foreach ($ticket->merged as $file) {
+        foreach ($ticket->takeMerged() as $file) {
             $this->filesystem->remove($file);
         }
-        $ticket->merged = [];
         if (!$this->batch->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
             return null;
         }
@@ -529,10 +530,9 @@ trait StoreDownloads
      */
     private function place(Ticket $ticket, string $path): ?PromiseInterface
     {
-        $stage = (string) $ticket->stage;
-        $ticket->path = $path;
+        $stage = $ticket->staged()->directory;
         // An installer that came after the download may have chosen another place.
-        if ($ticket->isShared && !$this->batch->mayShare($ticket->package, $path)) {
+        if ($ticket->staged()->isShared && !$this->batch->mayShare($ticket->package, $path)) {
             OwnInode::giveAll($stage);
         }
         // A directory may be renamed over an empty one.
@@ -544,7 +544,6 @@ trait StoreDownloads
         }
         $this->removeCleanupPath($ticket->package, $path);
         if ($placed) {
-            $ticket->stage = null;
             $this->placed($ticket, $path);
 
             return null;
@@ -570,7 +569,7 @@ trait StoreDownloads
 
     private function placed(Ticket $ticket, string $path): void
     {
-        $ticket->state = Ticket::PLACED;
+        $ticket->place($path);
         $this->batch->placed($ticket);
         $this->batch->programs()->separate($ticket->package, $path);
     }
@@ -587,7 +586,7 @@ trait StoreDownloads
         foreach (array_diff(scandir($from) ?: [], $leftOut) as $name) {
             if (!is_dir($to.'/'.$name)) {
                 $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
-                $ticket === null || $ticket->merged[] = $to.'/'.$name;
+                $ticket?->addMerged($to.'/'.$name);
             } elseif (is_dir($from.'/'.$name)) {
                 $this->merge($package, $from.'/'.$name, $to.'/'.$name, $ticket);
             } else {
