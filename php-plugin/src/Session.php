@@ -251,7 +251,7 @@ final class Session
 
             return;
         }
-        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placedPackages());
+        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placed->all());
         $this->undo[] = fn () => $this->composer->setAutoloadGenerator($current);
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;

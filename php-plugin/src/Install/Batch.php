@@ -15,13 +15,9 @@ use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Downloader\FileDownloader;
-use Composer\EventDispatcher\Event;
-use Composer\Installer\LibraryInstaller;
-use Composer\Installer\PluginInstaller;
 use Composer\IO\IOInterface;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
-use Composer\Plugin\PostFileDownloadEvent;
 use Composer\Util\Filesystem;
 use Composer\Util\ProcessExecutor;
 use React\Promise\PromiseInterface;
@@ -36,6 +32,14 @@ use React\Promise\PromiseInterface;
  */
 final class Batch
 {
+    public readonly Listeners $listeners;
+
+    public readonly PackageDirectories $directories;
+
+    public readonly Staging $staging;
+
+    public readonly PlacedPackages $placed;
+
     /** @var list<Ticket> packages asked for in this round */
     private array $wanted = [];
 
@@ -44,33 +48,7 @@ final class Batch
 
     private bool $armed = false;
 
-    /** Whether nobody is called while packages are on their way; null until it is asked in a round. */
-    private ?bool $unobserved = null;
-
-    /** How many plugins there were when that was asked. */
-    private int $pluginsThen = 0;
-
-    /** @var array<string, true> directories of packages that are still to be made */
-    private array $unmade = [];
-
-    /** @var array<string, true> directories that were spoken of in this round */
-    private array $seen = [];
-
-    private ?string $staging = null;
-
     private int $nextId = 0;
-
-    /** Packages that are ready in staging and not placed yet. */
-    private int $ready = 0;
-
-    /** @var array<string, string> directories moved out of the way, and where each of them was */
-    private array $trash = [];
-
-    /** The user was told of something that can't be removed from the staging directory. */
-    private bool $isTold = false;
-
-    /** @var list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}> */
-    private array $placed = [];
 
     private ?\Closure $beforeFirst = null;
 
@@ -93,7 +71,12 @@ final class Batch
             $process = new ProcessExecutor();
         }
         $this->process = $process;
+        $filesystem = new Filesystem($process);
         $this->programs = new Programs($composer);
+        $this->listeners = new Listeners($composer, $report);
+        $this->directories = new PackageDirectories($this, $composer, $filesystem);
+        $this->staging = new Staging($composer, $engines, $report, $filesystem);
+        $this->placed = new PlacedPackages();
         // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
         register_shutdown_function(fn () => Guard::restore(fn () => $this->flushRepository(), fn () => $this->sweep()));
     }
@@ -210,21 +193,12 @@ final class Batch
         $this->composer->getInstallationManager()->setOutputProgress(false);
         $fire = function (): void {
             $this->armed = false;
-            $this->forget();
+            $this->directories->endRound();
             $this->fire();
-            $this->forget();
+            $this->directories->endRound();
         };
         Wake::when($this->composer->getLoop(), $this->process, $fire);
         $this->armed = true;
-    }
-
-    /**
-     * What is known of the round that ends: plugins come and go in between.
-     */
-    private function forget(): void
-    {
-        $this->unobserved = null;
-        $this->seen = [];
     }
 
     private function fire(): void
@@ -247,8 +221,8 @@ final class Batch
         }
         Guard::restore(
             fn () => $this->separateStrays(),
-            fn () => $this->emptyTrash(),
-            fn () => $this->tidy()
+            fn () => $this->staging->emptyTrash(),
+            fn () => $this->staging->tidy()
         );
     }
 
@@ -308,7 +282,7 @@ final class Batch
         /** @var array<int, Ticket> $open */
         $open = [];
         $requests = [];
-        $listened = $this->hasListeners(PluginEvents::POST_FILE_DOWNLOAD);
+        $listened = $this->listeners->any(PluginEvents::POST_FILE_DOWNLOAD);
         foreach ($tickets as $ticket) {
             $id = $this->nextId++;
             $open[$id] = $ticket;
@@ -359,8 +333,8 @@ final class Batch
             return $open;
         }
         $request = [
-            'vendor_dir' => $this->vendorDir(),
-            'staging' => $this->staging(),
+            'vendor_dir' => $this->staging->vendorDir(),
+            'staging' => $this->staging->directory(),
             'umask' => umask(),
             'timezone' => Environment::timezone(),
             'is_quiet' => !$this->report->listens(),
@@ -408,7 +382,7 @@ final class Batch
         switch ($answer['outcome']) {
             case 'ready':
                 $ticket->stage(new Staged($answer['stage'], ($answer['files'] ?? 0) > 0, !$request['private'], $request['dist'], $made));
-                ++$this->ready;
+                $this->staging->hold($ticket);
                 $this->report->ready($answer['from'], $answer['downloaded']);
                 if ($answer['from'] === 'download') {
                     // Composer reports sizes to the repository that asks for it.
@@ -444,13 +418,13 @@ final class Batch
     private function show(Ticket $ticket, string $archive): void
     {
         try {
-            if ($archive !== '' && !$this->showListeners($ticket, $archive)) {
+            if ($archive !== '' && !$this->listeners->show($ticket, $archive)) {
                 // What is staged is not what shall be installed.
-                $this->discard($ticket);
-                $this->listenerChanged($ticket->package);
+                $this->staging->discard($ticket);
+                $this->listeners->reportChange($ticket->package);
             }
         } catch (DeclinedException $e) {
-            $this->discard($ticket);
+            $this->staging->discard($ticket);
             $this->decline($ticket, $e->getMessage());
 
             return;
@@ -598,326 +572,12 @@ final class Batch
     }
 
     /**
-     * Lets listeners of POST_FILE_DOWNLOAD see an archive where Composer would have put it.
-     *
-     * @return bool whether they left the archive as it was
-     *
-     * @throws DeclinedException
-     */
-    private function showListeners(Ticket $ticket, string $archive): bool
-    {
-        $dispatcher = $this->composer->getEventDispatcher();
-        // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
-        if (!@copy($archive, $ticket->fileName)) {
-            throw new DeclinedException('its archive can not be put where listeners look for it');
-        }
-        $event = new PostFileDownloadEvent(
-            PluginEvents::POST_FILE_DOWNLOAD,
-            $ticket->fileName,
-            $ticket->package->getDistSha1Checksum(),
-            $ticket->url,
-            'package',
-            $ticket->package
-        );
-        $ticket->markArchiveSeen();
-        Guard::out(static fn () => $dispatcher->dispatch($event->getName(), $event));
-
-        return self::sameContent($archive, $ticket->fileName);
-    }
-
-    /**
-     * Throws away what is staged of a package: Composer unpacks it.
-     */
-    private function discard(Ticket $ticket): void
-    {
-        $isStaged = $ticket->isStaged();
-        $ticket->decline();
-        if ($isStaged) {
-            $this->trash[$ticket->staged()->directory] = 'files of '.$ticket->package->getName();
-            --$this->ready;
-        }
-    }
-
-    /**
-     * Forgets a package that Composer is going to install after all.
-     */
-    public function withdraw(Ticket $ticket): void
-    {
-        $this->discard($ticket);
-        $this->placed = array_values(array_filter($this->placed, static fn (array $placed): bool => $placed['path'] !== $ticket->path()));
-    }
-
-    /**
-     * A listener of POST_FILE_DOWNLOAD left another archive than it found: Composer unpacks that.
-     */
-    public function listenerChanged(PackageInterface $package): void
-    {
-        $this->report->declined($package->getName(), 'a listener changed the archive');
-    }
-
-    /**
-     * By content, because a listener may keep size and time.
-     */
-    public static function sameContent(string $one, string $other): bool
-    {
-        clearstatcache(true, $other);
-
-        return is_file($other)
-            && filesize($one) === filesize($other)
-            && hash_file('sha256', $one) === hash_file('sha256', $other);
-    }
-
-    /**
-     * Whether anybody listens to one of the events.
-     */
-    public function hasListeners(string ...$events): bool
-    {
-        $dispatcher = $this->composer->getEventDispatcher();
-        foreach ($events as $event) {
-            if ($dispatcher->hasEventListeners(new Event($event))) {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /**
-     * Puts off making an empty directory for a package, if nobody is called who could look for it before the package is
-     * in it: there are no listeners, and the installer is Composer's own.
-     *
-     * @return bool whether it is put off; a listener that comes later finds it, see {@see makeDirectories()}
-     */
-    public function putOffDirectory(PackageInterface $package, string $path): bool
-    {
-        if (!$this->isUnobserved()) {
-            return false;
-        }
-        $installer = $this->composer->getInstallationManager()->getInstaller($package->getType());
-        if (!in_array(get_class($installer), [LibraryInstaller::class, PluginInstaller::class], true)) {
-            return false;
-        }
-        $this->unmade[$path] = true;
-
-        return true;
-    }
-
-    private function isUnobserved(): bool
-    {
-        if ($this->deferWrites() === null) {
-            // Nobody would tell us that a listener has come.
-            return false;
-        }
-        $plugins = count($this->composer->getPluginManager()->getPlugins());
-        if ($this->unobserved === null || $this->pluginsThen !== $plugins) {
-            $this->pluginsThen = $plugins;
-            $this->unobserved = !$this->hasListeners(
-                PluginEvents::PRE_FILE_DOWNLOAD,
-                PluginEvents::POST_FILE_DOWNLOAD,
-                ...DeferredWrites::PACKAGE_EVENTS
-            );
-        }
-
-        return $this->unobserved;
-    }
-
-    /**
-     * Makes the directories that were put off: a plugin of this run has come, and is about to be called.
-     */
-    public function makeDirectories(): void
-    {
-        $filesystem = new Filesystem($this->process);
-        foreach (array_keys($this->unmade) as $path) {
-            $filesystem->ensureDirectoryExists($path);
-        }
-        $this->unmade = [];
-    }
-
-    /**
-     * Whether a directory is spoken of for the first time in this round.
-     */
-    public function isFirst(string $dir): bool
-    {
-        $isFirst = !isset($this->seen[$dir]);
-        $this->seen[$dir] = true;
-
-        return $isFirst;
-    }
-
-    /**
-     * Moves whatever is at a path out of the way, to be removed at the end of the round.
-     *
-     * @return bool false if it can't be moved (a mount point, another file system)
-     */
-    public function moveAside(string $path): bool
-    {
-        if (!file_exists($path) && !is_link($path)) {
-            return true;
-        }
-        $trash = $this->staging().'/trash-'.$this->nextId++;
-        if (!@rename($path, $trash)) {
-            return false;
-        }
-        $this->trash[$trash] = $path;
-
-        return true;
-    }
-
-    /**
-     * Brings back what was moved out of the way, unless something else is there by now.
-     */
-    public function bringBack(string $path): void
-    {
-        $trash = array_search($path, $this->trash, true);
-        if (is_string($trash) && !file_exists($path) && !is_link($path) && @rename($trash, $path)) {
-            unset($this->trash[$trash]);
-        }
-    }
-
-    private function emptyTrash(): void
-    {
-        if ($this->trash === []) {
-            return;
-        }
-        $trash = $this->trash;
-        $this->trash = [];
-        $failures = [];
-        foreach ($this->remove(array_keys($trash)) as $failure) {
-            $was = array_filter($trash, static fn (string $path): bool => str_starts_with($failure, $path.' '), ARRAY_FILTER_USE_KEY);
-            $failures[] = $failure.($was === [] ? '' : ' (it was '.implode($was).')');
-        }
-        $this->isTold = $this->isTold || $failures !== [];
-        $failures === [] || $this->report->notice(Few::names($failures));
-        $this->tidy();
-    }
-
-    /**
-     * @param list<string> $paths
-     *
-     * @return list<string> what could not be removed, a sentence each that begins with the path
-     */
-    private function remove(array $paths): array
-    {
-        $engine = $this->engines->find();
-        if ($engine !== null) {
-            try {
-                return $engine->remove($paths);
-            } catch (EngineException $e) {
-                $this->engines->giveUp($e->getMessage());
-            }
-        }
-        $filesystem = new Filesystem($this->process);
-        $failures = [];
-        foreach ($paths as $path) {
-            try {
-                $filesystem->removeDirectory($path);
-            } catch (\RuntimeException $e) {
-                $failures[] = $path.' can\'t be removed: '.$e->getMessage();
-            }
-        }
-
-        return $failures;
-    }
-
-    /**
-     * Packages whose directories came from staging in this run.
-     *
-     * @return list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}>
-     */
-    public function placedPackages(): array
-    {
-        return $this->placed;
-    }
-
-    /**
-     * A package left staging.
-     */
-    public function placed(Ticket $ticket): void
-    {
-        $staged = $ticket->staged();
-        $path = (string) $ticket->path();
-        unset($this->unmade[$path]);
-        if ($staged->made !== null) {
-            $this->placed[] = [
-                'path' => $path,
-                'dist' => $staged->dist,
-                'plain_modes' => $ticket->hasPlainModes(),
-                'made' => $staged->made,
-            ];
-        }
-        --$this->ready;
-        $this->tidy();
-    }
-
-    /**
-     * Tells whether a package of this run was placed at a path, or below it.
-     */
-    public function isTaken(string $path): bool
-    {
-        foreach ($this->placed as $placed) {
-            if (str_starts_with($placed['path'].'/', rtrim($path, '/').'/')) {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /**
-     * Removes the staging directory as soon as nothing is in it, so that an empty vendor is seen as empty.
-     */
-    private function tidy(): void
-    {
-        if ($this->ready === 0 && $this->staging !== null && @rmdir($this->staging)) {
-            $this->staging = null;
-        }
-    }
-
-    private function vendorDir(): string
-    {
-        $dir = $this->composer->getConfig()->get('vendor-dir');
-
-        return realpath($dir) ?: $dir;
-    }
-
-    /**
-     * A directory of this process on vendor's file system. Its name tells its owner (see `unique` in the core),
-     * so that a later run can sweep what a killed one left.
-     */
-    private function staging(): string
-    {
-        if ($this->staging === null) {
-            $parent = $this->vendorDir().'/composer';
-            $staging = sprintf('%s/.allegro-%x-%s', $parent, getmypid(), bin2hex(random_bytes(4)));
-            // Known before it is there: a signal that arrives meanwhile has its handler called before the next line.
-            $this->staging = $staging;
-            if (!is_dir($staging) && !@mkdir($staging, 0777, true) && !is_dir($staging)) {
-                $this->staging = null;
-
-                throw new RefusedException('Allegro: '.$staging.' can not be created; check the permissions of '.$parent);
-            }
-        }
-
-        return $this->staging;
-    }
-
-    /**
-     * Removes the staging directory with what is in it: the run is over or is being aborted.
+     * Ends what is under way and removes the staging directory: the run is over or is being aborted.
      */
     public function sweep(): void
     {
         $this->report->abort();
-        $this->unmade = [];
-        if ($this->staging === null) {
-            return;
-        }
-        // Also while it is empty: a helper that was asked to fill it is ended by this first. Forgotten when it is gone:
-        // a signal in the meantime does this once more.
-        $failures = $this->remove([$this->staging]);
-        // What can't be removed from it has been told by its name.
-        $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
-        $this->isTold = false;
-        $this->staging = null;
-        $this->ready = 0;
+        $this->directories->forgetAll();
+        $this->staging->sweep();
     }
 }

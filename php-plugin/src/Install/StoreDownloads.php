@@ -115,7 +115,7 @@ trait StoreDownloads
         }
 
         $fileName = $this->getFileName($package, $path);
-        $this->ensureDirectories($package, $path, $fileName);
+        $this->batch->directories->ensure($package, $path, $fileName);
 
         $announced = $announce($this->processUrl($package, $urls[0]));
         $fallBack = fn (bool $isSaid): PromiseInterface => Guard::run(
@@ -133,7 +133,7 @@ trait StoreDownloads
             $isWritable = !$this->cache->isReadOnly();
         }
         $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $isWritable, $fileName, $unpacker, $fallBack);
-        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
+        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->listeners->any(PluginEvents::POST_FILE_DOWNLOAD)) {
             return $this->showCached($ticket, $archive);
         }
 
@@ -148,35 +148,6 @@ trait StoreDownloads
         $this->tickets[$ticket->package] = $ticket;
 
         return $this->batch->want($ticket);
-    }
-
-    /**
-     * The directories that Composer's FileDownloader makes before it downloads. A package's own is left out where
-     * nobody can miss it: making it, and replacing it later, takes longer than moving the package in.
-     */
-    private function ensureDirectories(PackageInterface $package, string $path, string $fileName): void
-    {
-        if ($this->exists($path) || !$this->batch->putOffDirectory($package, $path)) {
-            $this->makeDirectory($path);
-            $this->makeDirectory(dirname($fileName));
-
-            return;
-        }
-        foreach ([dirname($path), dirname($fileName)] as $dir) {
-            if ($this->batch->isFirst($dir)) {
-                $this->makeDirectory($dir);
-            }
-        }
-    }
-
-    private function makeDirectory(string $path): void
-    {
-        Guard::out(fn () => $this->filesystem->ensureDirectoryExists($path));
-    }
-
-    private function exists(string $path): bool
-    {
-        return is_link($path) || file_exists($path);
     }
 
     /**
@@ -199,8 +170,8 @@ trait StoreDownloads
     {
         $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($ticket->fileName);
         $request = function () use ($ticket, $archive, $inPlace): PromiseInterface {
-            if (!Batch::sameContent($archive, $ticket->fileName)) {
-                $this->batch->listenerChanged($ticket->package);
+            if (!Listeners::isUnchanged($archive, $ticket->fileName)) {
+                $this->batch->listeners->reportChange($ticket->package);
 
                 return $inPlace();
             }
@@ -328,11 +299,11 @@ trait StoreDownloads
             $isSaid = true;
 
             $remove = fn (): ?PromiseInterface => Guard::run(
-                fn (): ?PromiseInterface => $this->batch->moveAside($path)
+                fn (): ?PromiseInterface => $this->batch->staging->moveAside($path)
                     ? null
                     : Guard::out(fn (): PromiseInterface => parent::remove($package, $path, false)),
                 function () use ($package, $path): PromiseInterface {
-                    Guard::restore(fn () => $this->batch->bringBack($path));
+                    Guard::restore(fn () => $this->batch->staging->bringBack($path));
 
                     return parent::remove($package, $path, false);
                 }
@@ -446,7 +417,7 @@ trait StoreDownloads
      */
     private function clear(PackageInterface $package, string $path): void
     {
-        if (!$this->exists($path) && $this->batch->putOffDirectory($package, $path)) {
+        if (!Paths::exists($path) && $this->batch->directories->putOff($package, $path)) {
             $this->addCleanupPath($package, $path);
 
             return;
@@ -456,7 +427,7 @@ trait StoreDownloads
         }
         if (is_link($path)) {
             $this->filesystem->unlink(rtrim($path, '/'));
-        } elseif (is_dir($path) && !$this->isEmpty($path) && !$this->batch->moveAside($path)) {
+        } elseif (is_dir($path) && !$this->isEmpty($path) && !$this->batch->staging->moveAside($path)) {
             $this->filesystem->emptyDirectory($path);
         }
         $this->filesystem->ensureDirectoryExists($path);
@@ -490,7 +461,7 @@ trait StoreDownloads
     private function installByComposer(Ticket $ticket, string $path): PromiseInterface
     {
         $package = $ticket->package;
-        Guard::restore(fn () => $this->batch->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
+        Guard::restore(fn () => $this->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
 
         // Listeners of downloads have seen the archive where Composer looks for it.
         $isThere = $ticket->isArchiveSeen() && is_file($ticket->fileName);
@@ -509,6 +480,15 @@ trait StoreDownloads
     }
 
     /**
+     * Forgets a package that Composer is going to install after all.
+     */
+    private function withdraw(Ticket $ticket): void
+    {
+        $this->batch->staging->discard($ticket);
+        $this->batch->placed->remove($ticket);
+    }
+
+    /**
      * Takes out what other packages of this run have in a directory; null if that is nothing.
      */
     private function takeOut(Ticket $ticket, string $path): ?string
@@ -516,7 +496,7 @@ trait StoreDownloads
         foreach ($ticket->takeMerged() as $file) {
             $this->filesystem->remove($file);
         }
-        if (!$this->batch->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
+        if (!$this->batch->placed->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
             return null;
         }
         $others = $path.'.'.bin2hex(random_bytes(4));
@@ -570,7 +550,9 @@ trait StoreDownloads
     private function placed(Ticket $ticket, string $path): void
     {
         $ticket->place($path);
-        $this->batch->placed($ticket);
+        $this->batch->directories->forget($path);
+        $this->batch->placed->add($ticket);
+        $this->batch->staging->release($ticket);
         $this->batch->programs()->separate($ticket->package, $path);
     }
 
