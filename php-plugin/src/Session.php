@@ -172,7 +172,6 @@ final class Session
         if ($this->batch === null) {
             $sharing = new Install\Sharing($this->composer, new Privacy($this->composer));
             $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, $sharing, $this->sources);
-            $this->batch->beforeFirst(static fn () => Classes::loadAll());
         }
 
         return $this->batch;
@@ -333,7 +332,7 @@ final class Session
             return;
         }
         Classes::loadAll();
-        $this->batch === null || $this->batch->programs()->expect($operations);
+        $this->batch === null || $this->batch->programs->expect($operations);
     }
 
     /**
@@ -358,7 +357,7 @@ final class Session
     {
         Guard::forget($this->watch);
         // First of all: what was put off is written, whatever becomes of the rest.
-        $this->batch === null || $this->batch->flushRepository();
+        $this->batch === null || $this->batch->flushWrites();
         $manager = $this->composer->getDownloadManager();
         foreach ($this->replaced as $type => $downloader) {
             $current = $manager->getDownloader($type);

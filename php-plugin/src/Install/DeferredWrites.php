@@ -226,7 +226,7 @@ final class DeferredWrites
         }
         $perOperation = ($trace[1]['class'] ?? '') === InstallationManager::class
             && str_contains($trace[1]['function'] ?? '', '{closure');
-        $defer = $perOperation && ($this->batch->hasJobs() || !$this->batch->listeners->any(...self::PACKAGE_EVENTS));
+        $defer = $perOperation && ($this->batch->round->hasJobs() || !$this->batch->listeners->any(...self::PACKAGE_EVENTS));
         if ($perOperation && !$defer) {
             $this->batch->directories->makeAll();
         }

@@ -96,10 +96,10 @@ trait StoreDownloads
         \Closure $announce
     ): PromiseInterface {
         // A plugin of the round before is active by now; its listeners look at what is recorded.
-        $this->batch?->flushRepository();
+        $this->batch?->flushWrites();
         unset($this->tickets[$package], $this->done[$package]);
         // Without output: getLocalChanges() wants a fresh copy beside the installed one.
-        if ($this->retired || !$output || $this->batch === null || !$this->batch->available()) {
+        if ($this->retired || !$output || $this->batch === null || !$this->batch->isAvailable()) {
             return $byComposer();
         }
         $urls = $package->getDistUrls();
@@ -109,7 +109,7 @@ trait StoreDownloads
         $unpacker = $this->unpacker();
         if (!in_array($unpacker, ['unzip', 'ZipArchive', 'PharData'], true)) {
             // 7-Zip looks at modes and links in its own way, which changes from version to version.
-            $this->batch->report()->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
+            $this->batch->report->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
 
             return $byComposer();
         }
@@ -147,7 +147,7 @@ trait StoreDownloads
     {
         $this->tickets[$ticket->package] = $ticket;
 
-        return $this->batch->want($ticket);
+        return $this->batch->round->download($ticket);
     }
 
     /**
@@ -290,7 +290,7 @@ trait StoreDownloads
         $isSaid = false;
 
         return Guard::run(function () use ($package, $path, $output, &$isSaid): PromiseInterface {
-            if ($this->retired || $this->batch === null || !$this->batch->available() || is_link($path) || !is_dir($path)) {
+            if ($this->retired || $this->batch === null || !$this->batch->isAvailable() || is_link($path) || !is_dir($path)) {
                 return Guard::out(fn (): PromiseInterface => parent::remove($package, $path, $output));
             }
             if ($output) {
@@ -309,7 +309,7 @@ trait StoreDownloads
                 }
             );
 
-            return $this->batch->later(new Job($remove, processes: 1, removed: $path, hasPrograms: $package->getBinaries() !== []));
+            return $this->batch->round->add(new Job($remove, processes: 1, removed: $path, hasPrograms: $package->getBinaries() !== []));
         }, function () use ($package, $path, $output, &$isSaid): PromiseInterface {
             return parent::remove($package, $path, $output && !$isSaid);
         });
@@ -356,7 +356,7 @@ trait StoreDownloads
         if ($isUnderWay || isset($this->done[$package])) {
             // Called again, or before the package was placed: the run is being aborted.
             unset($this->tickets[$package]);
-            $this->batch?->flushRepository();
+            $this->batch?->flushWrites();
             if ($isUnderWay) {
                 // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
                 $ticket->abandon();
@@ -407,7 +407,7 @@ trait StoreDownloads
     private function beforePlugin(PackageInterface $package): void
     {
         if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
-            $this->batch->flushRepository();
+            $this->batch->flushWrites();
         }
     }
 
@@ -447,7 +447,7 @@ trait StoreDownloads
         };
         $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
 
-        return $this->batch->later(new Job(
+        return $this->batch->round->add(new Job(
             static fn (): ?PromiseInterface => Guard::run($place, $byComposer),
             processes: $processes,
             ticket: $ticket,
@@ -512,7 +512,7 @@ trait StoreDownloads
     {
         $stage = $ticket->staged()->directory;
         // An installer that came after the download may have chosen another place.
-        if ($ticket->staged()->isShared && !$this->batch->mayShare($ticket->package, $path)) {
+        if ($ticket->staged()->isShared && !$this->batch->sharing->mayShare($ticket->package, $path, $this->batch->report)) {
             OwnInode::giveAll($stage);
         }
         // A directory may be renamed over an empty one.
@@ -553,7 +553,7 @@ trait StoreDownloads
         $this->batch->directories->forget($path);
         $this->batch->placed->add($ticket);
         $this->batch->staging->release($ticket);
-        $this->batch->programs()->separate($ticket->package, $path);
+        $this->batch->programs->separate($ticket->package, $path);
     }
 
     /**
