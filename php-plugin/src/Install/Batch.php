@@ -21,7 +21,7 @@ use Composer\Util\ProcessExecutor;
  * 4. {@see Preparation} has the native part make the packages ready in the {@see Staging} directory.
  * 5. {@see StoreDownloads} takes the calls of install(), update() and remove() and makes a {@see Job} of each.
  * 6. {@see Round} collects jobs until Composer waits, and does them in Composer's order.
- * 7. {@see StoreDownloads} moves a package to its install path; {@see PlacedPackages} remembers it.
+ * 7. {@see Placement} moves a package to its install path; {@see PlacedPackages} remembers it.
  * 8. {@see DeferredWrites} has Composer record what is installed once, instead of after each package.
  */
 final class Batch

@@ -13,19 +13,21 @@ use Composer\DependencyResolver\Operation\UpdateOperation;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PreFileDownloadEvent;
-use Composer\Util\Platform;
 use React\Promise\PromiseInterface;
 
 /**
- * What our zip and tar downloaders have in common: packages come out of staging by a rename; whatever that
- * can't do is done by the parent class, which is Composer's own downloader.
+ * Overrides the methods of Composer's zip and tar downloaders: packages come from the store.
  *
- * Parameters are untyped because Composer 2.2 has them so.
+ * Whatever that can't do is done by the parent class, which is Composer's own downloader. Parameters
+ * are untyped because Composer 2.2 has them so.
  */
 trait StoreDownloads
 {
     /** @var Batch|null */
     private $batch;
+
+    /** @var Placement|null there as soon as the batch is */
+    private $placement;
 
     /** @var \WeakMap<PackageInterface, Ticket> */
     private $tickets;
@@ -33,29 +35,37 @@ trait StoreDownloads
     /** @var \WeakMap<PackageInterface, true> packages whose operation is over */
     private $done;
 
-    /** @var Ticket|null the package that the parent's code is to find "extracted" */
-    private $extracting;
-
-    /** @var bool */
+    /** @var bool whether new packages are left to Composer */
     private $retired = false;
 
-    /** @var string|null the resolved vendor directory, once it exists */
-    private $vendorDir;
-
     /**
-     * What Composer itself would unpack this type of archives with.
+     * Returns the program or class that Composer would unpack this type of archives with.
      */
     abstract private function unpacker(): string;
 
+    /**
+     * Takes part in the installations of a batch.
+     */
     public function useBatch(Batch $batch): void
     {
         $this->batch = $batch;
+        $this->placement = new Placement(
+            $batch,
+            $this->config,
+            $this->filesystem,
+            install: fn (PackageInterface $package, string $path): PromiseInterface => parent::install($package, $path, false),
+            addCleanupPath: fn (PackageInterface $package, string $path) => $this->addCleanupPath($package, $path),
+            removeCleanupPath: fn (PackageInterface $package, string $path) => $this->removeCleanupPath($package, $path),
+        );
         $this->retired = false;
         // Kept when the plugin is updated in a run: packages that are on their way stay ours.
         $this->tickets ??= new \WeakMap();
         $this->done ??= new \WeakMap();
     }
 
+    /**
+     * Leaves new packages to Composer. Those that are on their way stay ours.
+     */
     public function retire(): void
     {
         $this->retired = true;
@@ -241,12 +251,10 @@ trait StoreDownloads
             $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
         }
 
-        return Guard::run(function () use ($ticket, $package, $path): PromiseInterface {
-            $this->beforePlugin($package);
-            $this->clear($package, $path);
-
-            return $this->placeLater($ticket, $path, $this->processes($ticket));
-        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
+        return Guard::run(
+            fn (): PromiseInterface => $this->placement->install($ticket, $path),
+            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+        );
     }
 
     /**
@@ -260,26 +268,10 @@ trait StoreDownloads
         }
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
 
-        return Guard::run(function () use ($ticket, $target, $path): PromiseInterface {
-            $this->beforePlugin($target);
-            $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
-
-            // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
-            // packages may share a directory.
-            return $this->placeLater($ticket, $path, $processes, fn () => Guard::run(
-                fn () => $ticket->state() === TicketState::Ready ? $this->clear($target, $path) : null,
-                static fn () => $ticket->giveUp()
-            ));
-        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
-    }
-
-    /**
-     * How many processes it takes Composer to install a package: one that unpacks it, unless PHP does so, and one that
-     * removes the temporary directory.
-     */
-    private function processes(Ticket $ticket): int
-    {
-        return $ticket->unpacker === 'unzip' ? 2 : 1;
+        return Guard::run(
+            fn (): PromiseInterface => $this->placement->update($ticket, $path),
+            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+        );
     }
 
     /**
@@ -298,12 +290,13 @@ trait StoreDownloads
             }
             $isSaid = true;
 
+            $staging = $this->batch->staging;
             $remove = fn (): ?PromiseInterface => Guard::run(
-                fn (): ?PromiseInterface => $this->batch->staging->moveAside($path)
+                fn (): ?PromiseInterface => $staging->moveAside($path)
                     ? null
                     : Guard::out(fn (): PromiseInterface => parent::remove($package, $path, false)),
-                function () use ($package, $path): PromiseInterface {
-                    Guard::restore(fn () => $this->batch->staging->bringBack($path));
+                function () use ($package, $path, $staging): PromiseInterface {
+                    Guard::restore(static fn () => $staging->bringBack($path));
 
                     return parent::remove($package, $path, false);
                 }
@@ -344,13 +337,8 @@ trait StoreDownloads
             if (file_exists($ticket->fileName)) {
                 $this->filesystem->unlink($ticket->fileName);
             }
-            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where the
-            // package went somewhere else, also because an installer was added after the download.
-            $mayBeEmpty = $path !== $ticket->path()
-                || !str_starts_with($path, $this->vendorDir().'/')
-                || (!$ticket->staged()->hasFiles && $this->isEmpty($path));
 
-            return $mayBeEmpty ? $byComposer() : \React\Promise\resolve(null);
+            return $this->placement->mayLeaveEmpty($ticket, $path) ? $byComposer() : \React\Promise\resolve(null);
         }
         $isUnderWay = $ticket !== null && $ticket->state() !== TicketState::Declined;
         if ($isUnderWay || isset($this->done[$package])) {
@@ -375,17 +363,12 @@ trait StoreDownloads
      */
     public function extract(PackageInterface $package, $file, $path): PromiseInterface
     {
-        $ticket = $this->extracting;
-        if ($ticket === null || $ticket->package !== $package) {
+        if ($this->placement?->isExtracting($package) !== true) {
             return parent::extract($package, $file, $path);
         }
 
-        return Guard::run(static function () use ($ticket, $path): PromiseInterface {
-            // One directory at the top: the parent takes its content, whatever that is.
-            $stage = $ticket->staged()->directory;
-            if (!@rename($stage, $path.'/content')) {
-                throw new RefusedException('Allegro: '.$stage.' can not be moved to '.$path);
-            }
+        return Guard::run(function () use ($path): PromiseInterface {
+            $this->placement->extract($path);
 
             return \React\Promise\resolve(null);
         }, static fn (): never => throw new Abandoned());
@@ -399,227 +382,5 @@ trait StoreDownloads
         $ticket = $this->tickets[$package] ?? null;
 
         return $ticket?->state() === TicketState::Ready ? $ticket : null;
-    }
-
-    /**
-     * A plugin is activated inside its own operation and may look at what is recorded by then.
-     */
-    private function beforePlugin(PackageInterface $package): void
-    {
-        if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
-            $this->batch->flushWrites();
-        }
-    }
-
-    /**
-     * Empties a package's directory, at the moment at which Composer does: whatever is in it later was put there by
-     * another package of the round. Until the package is in it, it goes if the run is aborted.
-     */
-    private function clear(PackageInterface $package, string $path): void
-    {
-        if (!Paths::exists($path) && $this->batch->directories->putOff($package, $path)) {
-            $this->addCleanupPath($package, $path);
-
-            return;
-        }
-        if (!$this->isReplaceable($path)) {
-            return;
-        }
-        if (is_link($path)) {
-            $this->filesystem->unlink(rtrim($path, '/'));
-        } elseif (is_dir($path) && !$this->isEmpty($path) && !$this->batch->staging->moveAside($path)) {
-            $this->filesystem->emptyDirectory($path);
-        }
-        $this->filesystem->ensureDirectoryExists($path);
-        $this->addCleanupPath($package, $path);
-    }
-
-    /**
-     * @param (\Closure(): void)|null $first what is done before any package of the round is placed
-     */
-    private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
-    {
-        $place = fn (): ?PromiseInterface => match ($ticket->state()) {
-            TicketState::Ready => $this->place($ticket, $path),
-            TicketState::GivenUp => $this->installByComposer($ticket, $path),
-            // Composer is at it already.
-            default => null,
-        };
-        $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
-
-        return $this->batch->round->add(new Job(
-            static fn (): ?PromiseInterface => Guard::run($place, $byComposer),
-            processes: $processes,
-            ticket: $ticket,
-            first: $first,
-        ));
-    }
-
-    /**
-     * Has Composer download and install a package with which something of ours has failed.
-     */
-    private function installByComposer(Ticket $ticket, string $path): PromiseInterface
-    {
-        $package = $ticket->package;
-        Guard::restore(fn () => $this->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
-
-        // Listeners of downloads have seen the archive where Composer looks for it.
-        $isThere = $ticket->isArchiveSeen() && is_file($ticket->fileName);
-        $download = $isThere ? \React\Promise\resolve($ticket->fileName) : $ticket->downloadByComposer(true);
-
-        return $download->then(function () use ($ticket, $package, $path): PromiseInterface {
-            // Composer empties the directory. What other packages have in it comes back afterwards.
-            $others = $this->takeOut($ticket, $path);
-            $promise = parent::install($package, $path, false);
-
-            return $others === null ? $promise : $promise->then(function () use ($others, $package, $path): void {
-                $this->merge($package, $others, $path);
-                $this->filesystem->removeDirectory($others);
-            });
-        });
-    }
-
-    /**
-     * Forgets a package that Composer is going to install after all.
-     */
-    private function withdraw(Ticket $ticket): void
-    {
-        $this->batch->staging->discard($ticket);
-        $this->batch->placed->remove($ticket);
-    }
-
-    /**
-     * Takes out what other packages of this run have in a directory; null if that is nothing.
-     */
-    private function takeOut(Ticket $ticket, string $path): ?string
-    {
-        foreach ($ticket->takeMerged() as $file) {
-            $this->filesystem->remove($file);
-        }
-        if (!$this->batch->placed->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
-            return null;
-        }
-        $others = $path.'.'.bin2hex(random_bytes(4));
-        $this->filesystem->rename($path, $others);
-
-        return $others;
-    }
-
-    /**
-     * Makes a staged package visible at its path.
-     */
-    private function place(Ticket $ticket, string $path): ?PromiseInterface
-    {
-        $stage = $ticket->staged()->directory;
-        // An installer that came after the download may have chosen another place.
-        if ($ticket->staged()->isShared && !$this->batch->sharing->mayShare($ticket->package, $path, $this->batch->report)) {
-            OwnInode::giveAll($stage);
-        }
-        // A directory may be renamed over an empty one.
-        $placed = $this->isReplaceable($path) && @rename($stage, $path);
-        if (!$placed && !is_link($path) && is_dir($path) && $this->isReplaceable($path) && !$this->isEmpty($path)) {
-            $this->merge($ticket->package, $stage, $path, $ticket);
-            $this->filesystem->removeDirectory($stage);
-            $placed = true;
-        }
-        $this->removeCleanupPath($ticket->package, $path);
-        if ($placed) {
-            $this->placed($ticket, $path);
-
-            return null;
-        }
-        // Another file system, the current directory: Composer's own code knows how to copy.
-        $this->extracting = $ticket;
-        try {
-            $promise = Guard::out(fn (): PromiseInterface => parent::install($ticket->package, $path, false));
-        } catch (Abandoned $e) {
-            return $this->installByComposer($ticket, $path);
-        } finally {
-            $this->extracting = null;
-        }
-
-        return $promise->then(
-            fn (): ?PromiseInterface => Guard::run(
-                fn () => $this->placed($ticket, $path),
-                fn (): PromiseInterface => $this->installByComposer($ticket, $path)
-            ),
-            fn (\Throwable $e): PromiseInterface => $e instanceof Abandoned ? $this->installByComposer($ticket, $path) : throw $e
-        );
-    }
-
-    private function placed(Ticket $ticket, string $path): void
-    {
-        $ticket->place($path);
-        $this->batch->directories->forget($path);
-        $this->batch->placed->add($ticket);
-        $this->batch->staging->release($ticket);
-        $this->batch->programs->separate($ticket->package, $path);
-    }
-
-    /**
-     * Moves a package's files into a directory that another package of the round is in, by Composer's rules.
-     *
-     * @param Ticket|null $ticket remembers what was moved
-     */
-    private function merge(PackageInterface $package, string $from, string $to, ?Ticket $ticket = null): void
-    {
-        // Since 2.11 Composer leaves nothing out here.
-        $leftOut = defined(Platform::class.'::METADATA_NAME_REGEX') ? ['.', '..'] : ['.', '..', '.DS_Store'];
-        foreach (array_diff(scandir($from) ?: [], $leftOut) as $name) {
-            if (!is_dir($to.'/'.$name)) {
-                $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
-                $ticket?->addMerged($to.'/'.$name);
-            } elseif (is_dir($from.'/'.$name)) {
-                $this->merge($package, $from.'/'.$name, $to.'/'.$name, $ticket);
-            } else {
-                throw Guard::asTheirs(new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.'));
-            }
-        }
-    }
-
-    /**
-     * Whether what is at the path may go: not the current directory, nor one that vendor is in.
-     */
-    private function isReplaceable(string $path): bool
-    {
-        if (is_link($path)) {
-            return true;
-        }
-        $real = realpath($path);
-
-        return $real === false || ($real !== getcwd() && !str_starts_with($this->vendorDir().'/', $real.'/'));
-    }
-
-    private function vendorDir(): string
-    {
-        if ($this->vendorDir === null) {
-            $dir = $this->config->get('vendor-dir');
-            $real = realpath($dir);
-            if ($real === false) {
-                return $dir;
-            }
-            $this->vendorDir = $real;
-        }
-
-        return $this->vendorDir;
-    }
-
-    private function isEmpty(string $path): bool
-    {
-        $handle = @opendir($path);
-        if ($handle === false) {
-            return false;
-        }
-        try {
-            while (($name = readdir($handle)) !== false) {
-                if ($name !== '.' && $name !== '..') {
-                    return false;
-                }
-            }
-        } finally {
-            closedir($handle);
-        }
-
-        return true;
     }
 }
