@@ -7,14 +7,18 @@ namespace Allegro\Plugin;
 use Composer\ClassMapGenerator\ClassMap;
 
 /**
- * Loads the plugin's classes before a package changes, so that an update of the plugin mixes no versions.
+ * Loads the plugin's classes before a package changes, so that an update of the plugin mixes no
+ * versions.
  *
- * Which classes there are is read from the directory that this one came from. That is done once in a
- * process, because the directory may hold another version afterwards.
+ * The list of classes is read from the directory that this class came from. That is done once in a
+ * process, because the directory may hold another version of the plugin afterwards.
  */
 final class Classes
 {
-    /** Directories of classes that are needed while packages change. `Command` and `Resolve` look after themselves. */
+    /**
+     * Directories of classes that are needed while packages change. Commands load by themselves
+     * what they need then, and a resolution is over by then.
+     */
     private const DIRECTORIES = ['', 'Autoload/', 'Install/', 'Io/', 'Native/'];
 
     private static bool $isLoaded = false;
@@ -28,7 +32,8 @@ final class Classes
             return;
         }
         self::$isLoaded = true;
-        // Composer before 2.4 has no class maps of this kind, and a class can't be loaded without its parent.
+        // A class can't be loaded without its parent, and Composer before 2.4 has no class maps of
+        // this kind.
         $without = class_exists(ClassMap::class) ? [] : [Autoload\RememberedClassMap::class];
         foreach (self::DIRECTORIES as $directory) {
             foreach (@scandir(__DIR__.'/'.$directory) ?: [] as $file) {

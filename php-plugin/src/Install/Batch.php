@@ -13,16 +13,19 @@ use Composer\Util\Filesystem;
 use Composer\Util\ProcessExecutor;
 
 /**
- * The parts that install packages in one Composer instance, in the order in which a package meets them.
+ * The parts that install packages in one Composer instance.
  *
+ * A package meets them in this order:
  * 1. {@see StoreDownloads} takes Composer's call of download() and makes a {@see Ticket}.
  * 2. {@see PackageDirectories} makes the directories that Composer makes before it downloads.
  * 3. {@see Round} collects tickets until Composer waits.
- * 4. {@see Preparation} has the native part make the packages ready in the {@see Staging} directory.
- * 5. {@see StoreDownloads} takes the calls of install(), update() and remove() and makes a {@see Job} of each.
+ * 4. {@see Preparation} has the native part make packages ready in the {@see Staging} directory.
+ * 5. {@see StoreDownloads} takes the calls of install(), update() and remove(), and makes a
+ *    {@see Job} of each.
  * 6. {@see Round} collects jobs until Composer waits, and does them in Composer's order.
- * 7. {@see Placement} moves a package to its install path; {@see PlacedPackages} remembers it.
- * 8. {@see DeferredWrites} has Composer record what is installed once, instead of after each package.
+ * 7. {@see Placement} moves a package to its install path, and {@see PlacedPackages} remembers it.
+ * 8. {@see DeferredWrites} has Composer record the installed packages once, instead of after each
+ *    of them.
  */
 final class Batch
 {
@@ -59,7 +62,7 @@ final class Batch
         $requests = new PackageRequests($sharing, $this->programs, $sources, $report);
         $preparation = new Preparation($engines, $report, $sources, $this->listeners, $this->staging, $requests);
         $this->round = new Round($this, $composer, $process, $preparation);
-        // Ctrl-C in the middle: Composer's handler cleans up each operation, then ends the process at once.
+        // At Ctrl-C Composer's handler cleans up each operation, and then ends the process at once.
         register_shutdown_function(fn () => Guard::restore(fn () => $this->flushWrites(), fn () => $this->sweep()));
     }
 
@@ -105,7 +108,8 @@ final class Batch
     }
 
     /**
-     * Ends what is under way and removes the staging directory: the run is over or is being aborted.
+     * Removes the staging directory and forgets what is under way, at the end of a run or when it
+     * is aborted.
      */
     public function sweep(): void
     {

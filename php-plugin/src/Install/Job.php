@@ -17,12 +17,12 @@ final class Job
     private readonly Deferred $deferred;
 
     /**
-     * @param \Closure(): (PromiseInterface|null) $work        is waited for, if it gives a promise
-     * @param int                                 $processes   how many processes Composer would need, one after the other
-     * @param Ticket|null                         $ticket      the package that is placed; nothing is done if it is abandoned
-     * @param (\Closure(): void)|null             $first       what is done before the work of any job of the round
-     * @param string|null                         $removed     the directory that is removed, if that is all
-     * @param bool                                $hasPrograms whether the package declares programs
+     * @param \Closure(): (PromiseInterface|null) $work a promise that it returns is waited for
+     * @param int                     $processes   the processes that Composer would need, in a row
+     * @param Ticket|null             $ticket      the package; nothing is done if it is abandoned
+     * @param (\Closure(): void)|null $first       is done before the work of any job of the round
+     * @param string|null             $removed     the directory that is removed, if that is all
+     * @param bool                    $hasPrograms whether the package declares programs
      */
     public function __construct(
         private readonly \Closure $work,
@@ -69,7 +69,7 @@ final class Job
     public function run(\Closure $before): void
     {
         if ($this->ticket !== null && $this->isAbandoned()) {
-            // Composer's extractions fail when their archives are gone; it says this for each package.
+            // Composer says this for each package, because its archive is gone.
             $name = $this->ticket->package->getName();
             $this->deferred->reject(new \RuntimeException('Failed to extract '.$name.' as the installation was aborted by another package operation.'));
 

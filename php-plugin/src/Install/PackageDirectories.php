@@ -15,8 +15,8 @@ use Composer\Util\Filesystem;
 /**
  * The empty directories that Composer makes for packages before it downloads and installs them.
  *
- * A package's own directory is put off where nobody can miss it, because making it, and replacing it
- * later, takes longer than moving the package in.
+ * A package's own directory is put off where nobody can miss it, because making and replacing it
+ * takes longer than moving the package in.
  */
 final class PackageDirectories
 {
@@ -26,10 +26,10 @@ final class PackageDirectories
     /** @var array<string, true> directories that were made in this round */
     private array $made = [];
 
-    /** Whether nobody is called while packages are on their way; null until it is asked in a round. */
+    /** Whether no listener is called before packages are placed; null until a round asks. */
     private ?bool $isUnobserved = null;
 
-    /** How many plugins there were when that was asked. */
+    /** The number of plugins when `$isUnobserved` was found out. */
     private int $plugins = 0;
 
     public function __construct(
@@ -62,10 +62,12 @@ final class PackageDirectories
     }
 
     /**
-     * Puts off making an empty directory for a package, if nobody is called who could look for it
-     * before the package is in it: there are no listeners, and the installer is Composer's own.
+     * Puts off making an empty directory for a package, if nobody could look for it before the
+     * package is in it: there are no listeners, and the installer is Composer's own.
      *
-     * @return bool whether it is put off; a listener that comes later finds it, see {@see makeAll()}
+     * A listener that comes later finds the directory, because {@see makeAll()} makes it.
+     *
+     * @return bool whether it is put off
      */
     public function putOff(PackageInterface $package, string $path): bool
     {
@@ -82,7 +84,8 @@ final class PackageDirectories
     }
 
     /**
-     * Makes the directories that were put off: a plugin of this run has come, and is about to be called.
+     * Makes the directories that were put off, because a listener that has come in this run is
+     * about to be called.
      */
     public function makeAll(): void
     {
@@ -93,7 +96,7 @@ final class PackageDirectories
     }
 
     /**
-     * Forgets a directory that was put off: its package is in it.
+     * Forgets a directory that was put off, because its package is in it.
      */
     public function forget(string $path): void
     {
@@ -101,7 +104,7 @@ final class PackageDirectories
     }
 
     /**
-     * Forgets all directories that were put off: the run is over or is being aborted.
+     * Forgets all directories that were put off, at the end of a run or when it is aborted.
      */
     public function forgetAll(): void
     {

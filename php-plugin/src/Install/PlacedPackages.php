@@ -9,7 +9,7 @@ namespace Allegro\Plugin\Install;
  */
 final class PlacedPackages
 {
-    /** @var list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}> */
+    /** @var list<array<string, mixed>> as {@see all()} returns them */
     private array $packages = [];
 
     public function add(Ticket $ticket): void
@@ -37,7 +37,7 @@ final class PlacedPackages
     /**
      * Returns all packages, as the core's `PlacedPackage` has them.
      *
-     * @return list<array{path: string, dist: array<string, mixed>, plain_modes: bool, made: array{int, int}}>
+     * @return list<array<string, mixed>> with `path`, `dist`, `plain_modes` and `made`
      */
     public function all(): array
     {

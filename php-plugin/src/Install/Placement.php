@@ -25,9 +25,12 @@ final class Placement
     private readonly InstallPaths $paths;
 
     /**
-     * @param \Closure(PackageInterface, string): PromiseInterface $install           Composer's own install(), without a word
-     * @param \Closure(PackageInterface, string): void             $addCleanupPath    has Composer remove a directory if the run is aborted
-     * @param \Closure(PackageInterface, string): void             $removeCleanupPath takes that back
+     * @param \Closure(PackageInterface, string): PromiseInterface $install
+     *        Composer's own install(), without output
+     * @param \Closure(PackageInterface, string): void $addCleanupPath
+     *        has Composer remove a directory if the run is aborted
+     * @param \Closure(PackageInterface, string): void $removeCleanupPath
+     *        takes that back
      */
     public function __construct(
         private readonly Batch $batch,
@@ -118,8 +121,8 @@ final class Placement
     /**
      * Tells whether Composer's clean-up may find an empty directory that it removes.
      *
-     * That is the directory of a package that turned out to hold nothing, or vendor itself where the
-     * package went somewhere else, also because an installer was added after the download.
+     * That is the directory of a package that turned out to hold nothing, or vendor itself where
+     * the package went somewhere else, also because an installer was added after the download.
      */
     public function mayLeaveEmpty(Ticket $ticket, string $path): bool
     {
@@ -129,8 +132,8 @@ final class Placement
     }
 
     /**
-     * Writes what was deferred before a plugin comes, which is activated inside its own operation and
-     * may look at what is recorded by then.
+     * Writes the installed packages before a plugin is installed. A plugin is activated inside its
+     * own operation, and may look at what is recorded by then.
      */
     private function flushBeforePlugin(PackageInterface $package): void
     {
@@ -140,8 +143,8 @@ final class Placement
     }
 
     /**
-     * Returns how many processes it takes Composer to install a package: one that unpacks it, unless
-     * PHP does so, and one that removes the temporary directory.
+     * Returns how many processes it takes Composer to install a package: one that unpacks it,
+     * unless PHP does so, and one that removes the temporary directory.
      */
     private function processes(Ticket $ticket): int
     {
@@ -149,9 +152,10 @@ final class Placement
     }
 
     /**
-     * Empties a package's directory, at the moment at which Composer does: whatever is in it later
-     * was put there by another package of the round. Until the package is in it, it goes if the run
-     * is aborted.
+     * Empties a package's directory at the moment at which Composer does. Whatever is in it later
+     * was put there by another package of the round.
+     *
+     * Composer removes the directory if the run is aborted before the package is in it.
      */
     private function clear(PackageInterface $package, string $path): void
     {
@@ -256,7 +260,7 @@ final class Placement
     /**
      * Takes out what other packages of this run have in a directory.
      *
-     * @return string|null where it is until Composer has installed the package; null if there is nothing
+     * @return string|null where that is meanwhile; null if there is nothing
      */
     private function takeOut(Ticket $ticket, string $path): ?string
     {
@@ -273,7 +277,8 @@ final class Placement
     }
 
     /**
-     * Moves a package's files into a directory that another package of the round is in, by Composer's rules.
+     * Moves a package's files into a directory that another package of the round is in, by the
+     * rules of Composer's `ArchiveDownloader`.
      *
      * @param Ticket|null $ticket remembers what was moved
      */

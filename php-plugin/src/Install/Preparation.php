@@ -16,8 +16,10 @@ use Composer\Downloader\FileDownloader;
 use Composer\Plugin\PluginEvents;
 
 /**
- * Has the native part make the packages of a round ready in the staging directory, and settles their
- * downloads. What the native part can't do is handed over to Composer's own downloader.
+ * Has the native part make the packages of a round ready in the staging directory, and settles
+ * their downloads.
+ *
+ * Packages that the native part can't make ready are handed over to Composer's own downloader.
  */
 final class Preparation
 {
@@ -60,13 +62,14 @@ final class Preparation
         }
         $this->report->begin(array_column($requests, 'name', 'id'));
         try {
-            // First what is nearby. What is missing is announced, as Composer does, and then downloaded.
+            // The store and Composer's cache come first. What they lack is announced, as Composer does,
+            // and then downloaded.
             $open = $this->request($engine, $requests, $open);
             if ($open !== []) {
                 $this->warnWithoutNetwork($open);
                 $downloads = $this->withDownloads(array_intersect_key($requests, $open), $open);
                 foreach ($downloads as $id => $request) {
-                    // Also where an archive was shown that turned out to be damaged: this will be another one.
+                    // Listeners see this archive even if they were shown another, which was damaged.
                     $downloads[$id]['want_archive'] = $listened;
                 }
                 $open = $this->request($engine, $downloads, $open);
@@ -262,8 +265,8 @@ final class Preparation
     /**
      * Adds to requests how to download the packages, and announces each download.
      *
-     * As with Composer, a warning about a URL follows the line of its package. Packages that Composer
-     * must download are handed over to it.
+     * As with Composer, a warning about a URL follows the line of its package. Packages that
+     * Composer must download are handed over to it.
      *
      * @param array<int, array<string, mixed>> $requests
      * @param array<int, Ticket>               $open     loses what is handed over

@@ -16,9 +16,10 @@ use React\Promise\PromiseInterface;
  * Collects what Composer asks for between two waits, and does it all at once when Composer waits.
  *
  * Composer calls download() for every operation and then spins its loop until all promises are
- * settled; install() and its siblings likewise. The loop looks at HTTP transfers and child processes,
- * and the first look wakes us, see {@see Wake}. By then every call of the round has been made, and
- * every event before it has been seen, exactly as with Composer's own parallel work.
+ * settled. It does the same with install(), update() and remove(). The loop looks at HTTP transfers
+ * and child processes, and the first look wakes us, see {@see Wake}. By then every call of the
+ * round has been made, and every event before it has been seen, as with Composer's own parallel
+ * work.
  */
 final class Round
 {
@@ -66,7 +67,7 @@ final class Round
         try {
             $this->arm();
         } catch (\Throwable $e) {
-            // Whoever is told does the work at once.
+            // The caller does the work at once.
             array_pop($this->jobs);
 
             throw $e;
@@ -89,7 +90,7 @@ final class Round
             return;
         }
         $this->batch->deferWrites();
-        // Composer's bar would count our one process; it would stand in the middle of what we say.
+        // Composer's bar would stand in the middle of our lines.
         $this->composer->getInstallationManager()->setOutputProgress(false);
         $fire = function (): void {
             $this->isArmed = false;

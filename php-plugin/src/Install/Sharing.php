@@ -29,7 +29,7 @@ final class Sharing
     }
 
     /**
-     * Decides whether the files of a package may be shared at a path, and reports why if they may not.
+     * Decides whether the files of a package may be shared at a path, and reports why not.
      */
     public function mayShare(PackageInterface $package, string $path, Report $report): bool
     {

@@ -12,9 +12,9 @@ final class Staged
     /**
      * @param string               $directory the complete package directory, until it is moved away
      * @param bool                 $hasFiles  whether the package holds any file
-     * @param bool                 $isShared  whether its files may be hard links to those of the store
-     * @param array<string, mixed> $dist      the dist, as the native part was told
-     * @param array{int, int}|null $made      when the files were made; null if the native part doesn't say
+     * @param bool                 $isShared  whether its files may be hard links into the store
+     * @param array<string, mixed> $dist      the dist, as in the request
+     * @param array{int, int}|null $made      the time of the files; null if it isn't known
      */
     public function __construct(
         public readonly string $directory,

@@ -12,9 +12,10 @@ use Composer\Composer;
 use Composer\Util\Filesystem;
 
 /**
- * The staging directory: packages on their way in, and directories that are moved out of the way.
+ * The staging directory of a run: it holds packages that are ready and not placed yet, and
+ * directories that were moved out of the way.
  *
- * It is made when it is first needed, and removed as soon as nothing is in it, so that an empty
+ * It is made when it is first needed. It is removed as soon as nothing is in it, so that an empty
  * vendor directory is seen as empty.
  */
 final class Staging
@@ -51,10 +52,10 @@ final class Staging
     }
 
     /**
-     * Returns the staging directory of this process, on vendor's file system, and makes it if necessary.
+     * Returns the staging directory, and makes it on vendor's file system if necessary.
      *
-     * Its name tells its owner (see `unique` in the core), so that a later run can remove what a
-     * killed one left.
+     * Its name holds the id of this process (see `unique` in the core), so that a later run can
+     * remove the directory of a killed one.
      *
      * @throws RefusedException
      */
@@ -63,7 +64,7 @@ final class Staging
         if ($this->directory === null) {
             $parent = $this->vendorDir().'/composer';
             $directory = sprintf('%s/.allegro-%x-%s', $parent, getmypid(), bin2hex(random_bytes(4)));
-            // Known before it is there: the handler of a signal may run before the next line does.
+            // Set before it is there, because a signal's handler may run before the next line does.
             $this->directory = $directory;
             if (!is_dir($directory) && !@mkdir($directory, 0777, true) && !is_dir($directory)) {
                 $this->directory = null;
@@ -167,17 +168,17 @@ final class Staging
     }
 
     /**
-     * Removes the directory with what is in it: the run is over or is being aborted.
+     * Removes the directory with what is in it, at the end of a run or when it is aborted.
      */
     public function sweep(): void
     {
         if ($this->directory === null) {
             return;
         }
-        // Also while it is empty, because this ends a helper that was asked to fill it. It is
-        // forgotten when it is gone, because a signal in the meantime does this once more.
+        // Also while it is empty, because this ends a helper that was asked to fill it. The name is
+        // forgotten afterwards, because a signal in the meantime does this once more.
         $failures = $this->remove([$this->directory]);
-        // What can't be removed from it has been told by its name.
+        // The user was told by name of what can't be removed from it.
         $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
         $this->isTold = false;
         $this->directory = null;
@@ -187,7 +188,7 @@ final class Staging
     /**
      * @param list<string> $paths
      *
-     * @return list<string> what could not be removed, a sentence each that begins with the path
+     * @return list<string> a sentence that begins with the path, for each one that is left
      */
     private function remove(array $paths): array
     {

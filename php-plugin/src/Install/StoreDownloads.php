@@ -16,10 +16,11 @@ use Composer\Plugin\PreFileDownloadEvent;
 use React\Promise\PromiseInterface;
 
 /**
- * Overrides the methods of Composer's zip and tar downloaders: packages come from the store.
+ * Overrides the methods of Composer's zip and tar downloaders, so that packages come
+ * from the store.
  *
- * Whatever that can't do is done by the parent class, which is Composer's own downloader. Parameters
- * are untyped because Composer 2.2 has them so.
+ * The parent class, which is Composer's own downloader, does whatever the store can't do.
+ * Parameters are untyped because Composer 2.2 has them so.
  */
 trait StoreDownloads
 {
@@ -171,10 +172,11 @@ trait StoreDownloads
     }
 
     /**
-     * Shows a cached archive to listeners of POST_FILE_DOWNLOAD, and has the package downloaded then.
+     * Shows a cached archive to listeners of POST_FILE_DOWNLOAD, and then has the package
+     * downloaded.
      *
-     * Composer puts such an archive in place and calls the listeners within download(), before it
-     * turns to the next package. So do we, with its code.
+     * Composer puts a cached archive in place and calls the listeners within download(), before it
+     * turns to the next package. This does the same, with Composer's code.
      */
     private function showCached(Ticket $ticket, string $archive): PromiseInterface
     {
@@ -346,7 +348,7 @@ trait StoreDownloads
             unset($this->tickets[$package]);
             $this->batch?->flushWrites();
             if ($isUnderWay) {
-                // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
+                // Composer waits for its processes before it ends: nothing may be begun then.
                 $ticket->abandon();
                 $this->batch?->sweep();
             }
@@ -375,7 +377,7 @@ trait StoreDownloads
     }
 
     /**
-     * Returns the ticket of a package that is ready in the staging directory; null for Composer's packages.
+     * Returns the ticket of a package that is ready; null if Composer installs the package.
      */
     private function readyTicket(PackageInterface $package): ?Ticket
     {

@@ -9,9 +9,10 @@ use React\Promise\Deferred;
 use React\Promise\PromiseInterface;
 
 /**
- * One package between Composer's calls of download() and cleanup(), with the promise of its download.
+ * One package between Composer's calls of download() and cleanup().
  *
- * Each method that begins with "X → Y" in its comment is a transition of {@see TicketState}.
+ * It holds the promise of the download. A method whose comment begins with "X → Y" is a transition
+ * of {@see TicketState}.
  */
 final class Ticket
 {
@@ -33,13 +34,13 @@ final class Ticket
 
     /**
      * @param string      $target        the absolute path that download() was told
-     * @param string      $url           the URL that PRE_FILE_DOWNLOAD left
-     * @param string|null $customKey     a listener's own cache key
-     * @param string|null $archive       where Composer's cache has the archive; null without a cache
-     * @param string      $fileName      where Composer would put the archive
+     * @param string      $url           the URL that listeners of PRE_FILE_DOWNLOAD left
+     * @param string|null $customKey     the cache key that such a listener has chosen
+     * @param string|null $archive       the path in Composer's cache; null without a cache
+     * @param string      $fileName      the path at which Composer would put the archive
      * @param string      $unpacker      the program or class that Composer would unpack with
-     * @param \Closure(bool): PromiseInterface $fallBack  Composer's own download, see {@see downloadByComposer()}
-     * @param bool        $isArchiveSeen whether POST_FILE_DOWNLOAD was dispatched for `$fileName`
+     * @param \Closure(bool): PromiseInterface $fallBack is called by {@see downloadByComposer()}
+     * @param bool        $isArchiveSeen whether POST_FILE_DOWNLOAD was dispatched for the archive
      */
     public function __construct(
         public readonly PackageInterface $package,
@@ -57,7 +58,8 @@ final class Ticket
     }
 
     /**
-     * Returns the ticket of a package whose archive Composer has put in place and shown to listeners.
+     * Returns a ticket for the time after Composer has shown the archive to listeners. Composer's
+     * own download has nothing to do then.
      */
     public function afterListeners(): self
     {
@@ -149,7 +151,8 @@ final class Ticket
     }
 
     /**
-     * Returns the promise of the download. It is settled with the archive's name, as Composer's own is.
+     * Returns the promise of the download, which is settled with the file name, as Composer's own
+     * is.
      */
     public function promise(): PromiseInterface
     {
@@ -211,7 +214,7 @@ final class Ticket
     }
 
     /**
-     * Tells whether POST_FILE_DOWNLOAD was dispatched, by whomever, with the archive at the file name.
+     * Tells whether POST_FILE_DOWNLOAD was dispatched, by us or by Composer.
      */
     public function isArchiveSeen(): bool
     {
@@ -219,7 +222,7 @@ final class Ticket
     }
 
     /**
-     * Remembers that POST_FILE_DOWNLOAD is dispatched.
+     * Remembers that POST_FILE_DOWNLOAD is dispatched for the archive.
      */
     public function markArchiveSeen(): void
     {

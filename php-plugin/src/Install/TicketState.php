@@ -15,7 +15,7 @@ enum TicketState
     /** The package is complete in the staging directory. */
     case Ready;
 
-    /** Something of ours has failed; Composer installs the package when it is the package's turn. */
+    /** Something of ours has failed, and Composer installs the package when its turn comes. */
     case GivenUp;
 
     /** Composer downloads and installs the package by its own code. */
