@@ -4,19 +4,12 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin;
 
-use Allegro\Plugin\Install\AnnouncedDownload;
 use Allegro\Plugin\Install\AtomicFilesystem;
-use Allegro\Plugin\Install\AtomicJsonFile;
 use Allegro\Plugin\Install\Batch;
-use Allegro\Plugin\Install\DeferredJsonFile;
-use Allegro\Plugin\Install\DeferredWrites;
 use Allegro\Plugin\Install\IndexedLocker;
-use Allegro\Plugin\Install\LockFile;
-use Allegro\Plugin\Install\LockLoader;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Install\TarDownloader;
-use Allegro\Plugin\Install\Wake;
 use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Engine;
@@ -24,7 +17,6 @@ use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Resolve\Resolution;
 use Composer\Cache;
-use Composer\ClassMapGenerator\ClassMap;
 use Composer\Composer;
 use Composer\Downloader\DownloaderInterface;
 use Composer\Installer;
@@ -40,66 +32,6 @@ use Symfony\Component\Console\Input\InputInterface;
  */
 final class Session
 {
-    /** Classes that are needed late in a run; loaded before a package changes, so that an update of the plugin mixes no versions. */
-    private const CLASSES = [
-        Autoload\AutoloadGenerator::class,
-        Autoload\ClassMapMaker::class,
-        Autoload\ClassMapRecorder::class,
-        Autoload\Dump::class,
-        Autoload\DumpFilesystem::class,
-        Autoload\DumpMethod::class,
-        Autoload\RememberedClassMap::class,
-        Autoload\Unchanged::class,
-        Io\Overheard::class,
-        AnnouncedDownload::class,
-        AtomicFilesystem::class,
-        AtomicJsonFile::class,
-        Batch::class,
-        DeferredJsonFile::class,
-        DeferredWrites::class,
-        IndexedLocker::class,
-        LockFile::class,
-        LockLoader::class,
-        Internals::class,
-        Abandoned::class,
-        Deliberate::class,
-        Guard::class,
-        EngineFinder::class,
-        Install\Certificates::class,
-        Install\DeclinedException::class,
-        Install\NamePatterns::class,
-        Install\OwnInode::class,
-        Install\Paths::class,
-        Install\Processes::class,
-        Install\Programs::class,
-        Install\Proxies::class,
-        Install\Ticket::class,
-        Install\UnwritableException::class,
-        Install\Work::class,
-        Engine::class,
-        Native\EngineException::class,
-        Native\Environment::class,
-        Native\ExtensionEngine::class,
-        Native\Functions::class,
-        Native\HelperEngine::class,
-        InterruptedException::class,
-        Install\RefusedException::class,
-        Privacy::class,
-        Install\Sharing::class,
-        Report::class,
-        Io\Few::class,
-        Io\Interruption::class,
-        Io\PassingIO::class,
-        Io\Progress::class,
-        Io\Retold::class,
-        Io\SaidOnce::class,
-        Io\Terminal::class,
-        Sources::class,
-        TarDownloader::class,
-        Wake::class,
-        ZipDownloader::class,
-    ];
-
     /** Commands that say so before they change a package. */
     private const LAZY = ['install', 'dump-autoload'];
 
@@ -240,7 +172,6 @@ final class Session
         if ($this->batch === null) {
             $sharing = new Install\Sharing($this->composer, new Privacy($this->composer));
             $this->batch = new Batch($this->composer, $this->io, $this->engines, $this->report, $sharing, $this->sources);
-            $this->batch->beforeFirst(static fn () => self::loadAll());
         }
 
         return $this->batch;
@@ -319,7 +250,7 @@ final class Session
 
             return;
         }
-        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placedPackages());
+        $generator = $ours::inPlaceOf($current, $this->composer, $this->io, $engine, fn (): array => $this->batch()->placed->all());
         $this->undo[] = fn () => $this->composer->setAutoloadGenerator($current);
         $this->composer->setAutoloadGenerator($generator);
         $this->generator = $generator;
@@ -356,18 +287,6 @@ final class Session
     }
 
     /**
-     * Loads every class of ours. Not at once: a command that changes no package needs a few of them only.
-     */
-    public static function loadAll(): void
-    {
-        // Composer before 2.4 has no class maps of this kind, and a class can't be loaded without its parent.
-        $late = class_exists(ClassMap::class) ? [] : [Autoload\RememberedClassMap::class];
-        foreach (array_diff(self::CLASSES, $late) as $class) {
-            class_exists($class) || interface_exists($class);
-        }
-    }
-
-    /**
      * `resolve` begins, which goes on as an update. That changes packages at most in the end, and says so before.
      */
     public function beginResolve(): void
@@ -382,7 +301,7 @@ final class Session
     {
         // The others change packages without asking us for them first, or do too little to count.
         if (!$this->isResolving && !in_array($name, self::LAZY, true)) {
-            self::loadAll();
+            Classes::loadAll();
         }
         if (in_array($name, self::NATIVE, true)) {
             $engine = $this->engines->find();
@@ -412,8 +331,8 @@ final class Session
         if ($operations === []) {
             return;
         }
-        self::loadAll();
-        $this->batch === null || $this->batch->programs()->expect($operations);
+        Classes::loadAll();
+        $this->batch === null || $this->batch->programs->expect($operations);
     }
 
     /**
@@ -438,7 +357,7 @@ final class Session
     {
         Guard::forget($this->watch);
         // First of all: what was put off is written, whatever becomes of the rest.
-        $this->batch === null || $this->batch->flushRepository();
+        $this->batch === null || $this->batch->flushWrites();
         $manager = $this->composer->getDownloadManager();
         foreach ($this->replaced as $type => $downloader) {
             $current = $manager->getDownloader($type);

@@ -226,9 +226,9 @@ final class DeferredWrites
         }
         $perOperation = ($trace[1]['class'] ?? '') === InstallationManager::class
             && str_contains($trace[1]['function'] ?? '', '{closure');
-        $defer = $perOperation && ($this->batch->hasWork() || !$this->batch->hasListeners(...self::PACKAGE_EVENTS));
+        $defer = $perOperation && ($this->batch->round->hasJobs() || !$this->batch->listeners->any(...self::PACKAGE_EVENTS));
         if ($perOperation && !$defer) {
-            $this->batch->makeDirectories();
+            $this->batch->directories->makeAll();
         }
         $this->set('dumpVersions', !$defer);
         if ($defer) {

@@ -22,6 +22,14 @@ final class Paths
     }
 
     /**
+     * Tells whether anything is at a path, also a link that leads nowhere.
+     */
+    public static function exists(string $path): bool
+    {
+        return is_link($path) || file_exists($path);
+    }
+
+    /**
      * Returns where a path leads: links in the part that exists are followed, the rest is taken as it is written.
      */
     public static function resolve(string $path): string

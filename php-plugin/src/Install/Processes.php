@@ -19,20 +19,20 @@ final class Processes
     private const ENTRIES = 100;
 
     /**
-     * @param list<Work> $work in the order of the calls
+     * @param list<Job> $jobs in the order of the calls
      * @param int        $most how many processes Composer has at a time
      *
-     * @return list<Work>
+     * @return list<Job>
      */
-    public static function inOrder(array $work, int $most): array
+    public static function inOrder(array $jobs, int $most): array
     {
-        $sizes = $most > 1 ? self::sizes($work) : [];
+        $sizes = $most > 1 ? self::sizes($jobs) : [];
         $done = $running = [];
         // The time that it takes to start a process is one.
         $now = 0;
-        for ($next = 0; $next < count($work) || $running !== [];) {
-            for (; $next < count($work) && count($running) < max(1, $most); ++$next) {
-                $running[] = [$work[$next], $work[$next]->processes, ++$now + 1 + intdiv($sizes[$next] ?? 0, self::ENTRIES)];
+        for ($next = 0; $next < count($jobs) || $running !== [];) {
+            for (; $next < count($jobs) && count($running) < max(1, $most); ++$next) {
+                $running[] = [$jobs[$next], $jobs[$next]->processes, ++$now + 1 + intdiv($sizes[$next] ?? 0, self::ENTRIES)];
             }
             $now = max($now, min(array_column($running, 2)));
             $unfinished = $started = [];
@@ -54,18 +54,18 @@ final class Processes
     /**
      * How much there is to remove, where that counts.
      *
-     * @param list<Work> $work
+     * @param list<Job> $jobs
      *
      * @return array<int, int>
      */
-    private static function sizes(array $work): array
+    private static function sizes(array $jobs): array
     {
-        $removals = array_filter($work, static fn (Work $one): bool => $one->removed !== null);
-        $programs = array_filter($removals, static fn (Work $one): bool => $one->hasPrograms);
+        $removals = array_filter($jobs, static fn (Job $one): bool => $one->removed !== null);
+        $programs = array_filter($removals, static fn (Job $one): bool => $one->hasPrograms);
 
         return $programs === [] || count($programs) === count($removals)
             ? []
-            : array_map(static fn (Work $one): int => self::size((string) $one->removed), $removals);
+            : array_map(static fn (Job $one): int => self::size((string) $one->removed), $removals);
     }
 
     private static function size(string $dir): int

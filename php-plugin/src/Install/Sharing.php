@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Io\Report;
 use Composer\Composer;
 use Composer\Installer\ProjectInstaller;
 use Composer\Package\PackageInterface;
@@ -25,6 +26,19 @@ final class Sharing
 
     public function __construct(private readonly Composer $composer, private readonly Privacy $privacy)
     {
+    }
+
+    /**
+     * Decides whether the files of a package may be shared at a path, and reports why not.
+     */
+    public function mayShare(PackageInterface $package, string $path, Report $report): bool
+    {
+        $objection = $this->objection($package, $path);
+        if ($objection !== null) {
+            $report->veryVerbose('  - Allegro: '.$package->getName().' gets files of its own: it is '.$objection);
+        }
+
+        return $objection === null;
     }
 
     /**

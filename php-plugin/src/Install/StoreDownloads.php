@@ -13,13 +13,13 @@ use Composer\DependencyResolver\Operation\UpdateOperation;
 use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PreFileDownloadEvent;
-use Composer\Util\Platform;
 use React\Promise\PromiseInterface;
 
 /**
- * What our zip and tar downloaders have in common: packages come out of staging by a rename; whatever that
- * can't do is done by the parent class, which is Composer's own downloader.
+ * Overrides the methods of Composer's zip and tar downloaders, so that packages come
+ * from the store.
  *
+ * The parent class, which is Composer's own downloader, does whatever the store can't do.
  * Parameters are untyped because Composer 2.2 has them so.
  */
 trait StoreDownloads
@@ -27,35 +27,46 @@ trait StoreDownloads
     /** @var Batch|null */
     private $batch;
 
+    /** @var Placement|null there as soon as the batch is */
+    private $placement;
+
     /** @var \WeakMap<PackageInterface, Ticket> */
     private $tickets;
 
     /** @var \WeakMap<PackageInterface, true> packages whose operation is over */
     private $done;
 
-    /** @var Ticket|null the package that the parent's code is to find "extracted" */
-    private $extracting;
-
-    /** @var bool */
+    /** @var bool whether new packages are left to Composer */
     private $retired = false;
 
-    /** @var string|null the resolved vendor directory, once it exists */
-    private $vendorDir;
-
     /**
-     * What Composer itself would unpack this type of archives with.
+     * Returns the program or class that Composer would unpack this type of archives with.
      */
     abstract private function unpacker(): string;
 
+    /**
+     * Takes part in the installations of a batch.
+     */
     public function useBatch(Batch $batch): void
     {
         $this->batch = $batch;
+        $this->placement = new Placement(
+            $batch,
+            $this->config,
+            $this->filesystem,
+            install: fn (PackageInterface $package, string $path): PromiseInterface => parent::install($package, $path, false),
+            addCleanupPath: fn (PackageInterface $package, string $path) => $this->addCleanupPath($package, $path),
+            removeCleanupPath: fn (PackageInterface $package, string $path) => $this->removeCleanupPath($package, $path),
+        );
         $this->retired = false;
         // Kept when the plugin is updated in a run: packages that are on their way stay ours.
         $this->tickets ??= new \WeakMap();
         $this->done ??= new \WeakMap();
     }
 
+    /**
+     * Leaves new packages to Composer. Those that are on their way stay ours.
+     */
     public function retire(): void
     {
         $this->retired = true;
@@ -67,29 +78,26 @@ trait StoreDownloads
     public function download(PackageInterface $package, $path, ?PackageInterface $prevPackage = null, $output = true): PromiseInterface
     {
         $byComposer = fn (): PromiseInterface => parent::download($package, $path, $prevPackage, $output);
-        /** @var array{string, string|null}|null $announced */
+        /** @var PreFileDownloadEvent|null $announced */
         $announced = null;
-        $announce = function (string $url) use ($package, &$announced): array {
+        $announce = function (string $url) use ($package, &$announced): PreFileDownloadEvent {
             return $announced = $this->announceDownload($package, $url);
         };
 
         return Guard::run(
-            fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, $byComposer, $announce),
+            fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, static fn (): PromiseInterface => Guard::out($byComposer), $announce),
             function () use ($package, $byComposer, &$announced): PromiseInterface {
-                $ticket = $this->tickets[$package] ?? null;
-                if ($ticket !== null) {
-                    $ticket->state = Ticket::DECLINED;
-                    unset($this->tickets[$package]);
-                }
+                ($this->tickets[$package] ?? null)?->decline();
+                unset($this->tickets[$package]);
 
-                return $announced === null ? $byComposer() : $this->withoutAnnouncing($announced[0], $announced[1], false, $byComposer);
+                return $announced === null ? $byComposer() : $this->withoutAnnouncing($announced, false, $byComposer);
             }
         );
     }
 
     /**
-     * @param \Closure(): PromiseInterface                   $byComposer
-     * @param \Closure(string): array{string, string|null} $announce    dispatches PRE_FILE_DOWNLOAD
+     * @param \Closure(): PromiseInterface             $byComposer
+     * @param \Closure(string): PreFileDownloadEvent $announce   dispatches PRE_FILE_DOWNLOAD for a URL
      */
     private function downloadNatively(
         PackageInterface $package,
@@ -98,83 +106,63 @@ trait StoreDownloads
         \Closure $byComposer,
         \Closure $announce
     ): PromiseInterface {
-        $fallBack = static fn (): PromiseInterface => Guard::out($byComposer);
-        // A plugin of the batch before is active by now; its listeners look at what is recorded.
-        if ($this->batch !== null) {
-            $this->batch->flushRepository();
-        }
+        // A plugin of the round before is active by now; its listeners look at what is recorded.
+        $this->batch?->flushWrites();
         unset($this->tickets[$package], $this->done[$package]);
         // Without output: getLocalChanges() wants a fresh copy beside the installed one.
-        if ($this->retired || !$output || $this->batch === null || !$this->batch->available()) {
-            return $fallBack();
+        if ($this->retired || !$output || $this->batch === null || !$this->batch->isAvailable()) {
+            return $byComposer();
         }
         $urls = $package->getDistUrls();
         if (!isset($urls[0]) || !preg_match('{^https?://}i', $urls[0])) {
-            return $fallBack();
+            return $byComposer();
         }
         $unpacker = $this->unpacker();
         if (!in_array($unpacker, ['unzip', 'ZipArchive', 'PharData'], true)) {
             // 7-Zip looks at modes and links in its own way, which changes from version to version.
-            $this->batch->report()->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
+            $this->batch->report->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
 
-            return $fallBack();
+            return $byComposer();
         }
 
         $fileName = $this->getFileName($package, $path);
-        $this->ensureDirectories($package, $path, $fileName);
+        $this->batch->directories->ensure($package, $path, $fileName);
 
-        [$url, $customKey] = $announce($this->processUrl($package, $urls[0]));
-        $fallBack = function (bool $isSaid = false) use ($fallBack, $url, $customKey): PromiseInterface {
-            return Guard::run(fn (): PromiseInterface => $this->withoutAnnouncing($url, $customKey, $isSaid, $fallBack), $fallBack);
-        };
+        $announced = $announce($this->processUrl($package, $urls[0]));
+        $fallBack = fn (bool $isSaid): PromiseInterface => Guard::run(
+            fn (): PromiseInterface => $this->withoutAnnouncing($announced, $isSaid, $byComposer),
+            $byComposer
+        );
+        $url = $announced->getProcessedUrl();
+        $customKey = $announced->getCustomCacheKey();
         $archive = null;
-        $writable = false;
+        $isWritable = false;
         if ($this->cache !== null && $this->cache->isEnabled()) {
             // As in Composer's FileDownloader: the key is the whole URL, under the package's name.
             $key = $package->getName().'/'.sha1($customKey ?? $url).'.'.$package->getDistType();
             $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
-            $writable = !$this->cache->isReadOnly();
+            $isWritable = !$this->cache->isReadOnly();
         }
-        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->hasListeners(PluginEvents::POST_FILE_DOWNLOAD)) {
-            return $this->showCached($package, $path, $archive, $fileName, $fallBack, $url, $customKey, $writable);
+        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $isWritable, $fileName, $unpacker, $fallBack);
+        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->listeners->any(PluginEvents::POST_FILE_DOWNLOAD)) {
+            return $this->showCached($ticket, $archive);
         }
-        $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $unpacker, $fallBack);
-        $this->tickets[$package] = $ticket;
 
-        return $this->batch->want($ticket);
+        return $this->request($ticket);
     }
 
     /**
-     * The directories that Composer's FileDownloader makes before it downloads. A package's own is left out where
-     * nobody can miss it: making it, and replacing it later, takes longer than moving the package in.
+     * Has the package downloaded in the next round.
      */
-    private function ensureDirectories(PackageInterface $package, string $path, string $fileName): void
+    private function request(Ticket $ticket): PromiseInterface
     {
-        if ($this->exists($path) || !$this->batch->putOffDirectory($package, $path)) {
-            $this->makeDirectory($path);
-            $this->makeDirectory(dirname($fileName));
+        $this->tickets[$ticket->package] = $ticket;
 
-            return;
-        }
-        foreach ([dirname($path), dirname($fileName)] as $dir) {
-            if ($this->batch->isFirst($dir)) {
-                $this->makeDirectory($dir);
-            }
-        }
-    }
-
-    private function makeDirectory(string $path): void
-    {
-        Guard::out(fn () => $this->filesystem->ensureDirectoryExists($path));
-    }
-
-    private function exists(string $path): bool
-    {
-        return is_link($path) || file_exists($path);
+        return $this->batch->round->download($ticket);
     }
 
     /**
-     * As in Composer's FileDownloader.
+     * Tells whether Composer's FileDownloader would take an archive from the cache.
      */
     private function isCached(PackageInterface $package, string $archive): bool
     {
@@ -184,49 +172,40 @@ trait StoreDownloads
     }
 
     /**
-     * Somebody listens for downloaded files, and the archive is in Composer's cache. Then Composer puts it in place
-     * and calls the listeners within download(), before it turns to the next package; and so do we, with its code.
+     * Shows a cached archive to listeners of POST_FILE_DOWNLOAD, and then has the package
+     * downloaded.
      *
-     * @param \Closure(): PromiseInterface $fallBack
+     * Composer puts a cached archive in place and calls the listeners within download(), before it
+     * turns to the next package. This does the same, with Composer's code.
      */
-    private function showCached(
-        PackageInterface $package,
-        string $path,
-        string $archive,
-        string $fileName,
-        \Closure $fallBack,
-        string $url,
-        ?string $customKey,
-        bool $writable
-    ): PromiseInterface {
-        $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($fileName);
-        $want = function () use ($package, $path, $archive, $fileName, $url, $customKey, $writable, $inPlace): PromiseInterface {
-            if (!Batch::sameContent($archive, $fileName)) {
-                $this->batch->listenerChanged($package);
+    private function showCached(Ticket $ticket, string $archive): PromiseInterface
+    {
+        $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($ticket->fileName);
+        $request = function () use ($ticket, $archive, $inPlace): PromiseInterface {
+            if (!Listeners::isUnchanged($archive, $ticket->fileName)) {
+                $this->batch->listeners->reportChange($ticket->package);
 
                 return $inPlace();
             }
-            $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $writable, $fileName, $this->unpacker(), $inPlace);
-            $ticket->isShown = $ticket->isArchiveSeen = true;
-            $this->tickets[$package] = $ticket;
 
-            return $this->batch->want($ticket);
+            return $this->request($ticket->afterListeners());
         };
 
-        return $fallBack()->then(fn (): PromiseInterface => Guard::run($want, function () use ($package, $inPlace): PromiseInterface {
-            unset($this->tickets[$package]);
+        return $ticket->downloadByComposer(false)->then(fn (): PromiseInterface => Guard::run($request, function () use ($ticket, $inPlace): PromiseInterface {
+            unset($this->tickets[$ticket->package]);
 
             return $inPlace();
         }));
     }
 
     /**
-     * Composer's own download of a package whose listeners have had their say already.
+     * Begins Composer's own download of a package whose listeners have had their say already.
      *
-     * @param bool                        $isSaid   whether the user was told of the download too
+     * @param PreFileDownloadEvent         $announced what they have said
+     * @param bool                         $isSaid    whether the user was told of the download too
      * @param \Closure(): PromiseInterface $download
      */
-    private function withoutAnnouncing(string $url, ?string $customKey, bool $isSaid, \Closure $download): PromiseInterface
+    private function withoutAnnouncing(PreFileDownloadEvent $announced, bool $isSaid, \Closure $download): PromiseInterface
     {
         $io = $this->io;
         $dispatcher = $this->eventDispatcher;
@@ -235,7 +214,7 @@ trait StoreDownloads
             $this->io = new SaidOnce($io);
         }
         if ($dispatcher !== null) {
-            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $url, $customKey);
+            $this->eventDispatcher = new AnnouncedDownload($dispatcher, $announced->getProcessedUrl(), $announced->getCustomCacheKey());
         }
         try {
             return $download();
@@ -246,17 +225,19 @@ trait StoreDownloads
     }
 
     /**
-     * @return array{string, string|null} URL and custom cache key after the listeners
+     * Dispatches PRE_FILE_DOWNLOAD.
+     *
+     * @return PreFileDownloadEvent the URL and the cache key that the listeners left
      */
-    private function announceDownload(PackageInterface $package, string $url): array
+    private function announceDownload(PackageInterface $package, string $url): PreFileDownloadEvent
     {
-        if ($this->eventDispatcher === null) {
-            return [$url, null];
-        }
         $event = new PreFileDownloadEvent(PluginEvents::PRE_FILE_DOWNLOAD, $this->httpDownloader, $url, 'package', $package);
-        Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
+        if ($this->eventDispatcher !== null) {
+            Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
+        }
 
-        return [$event->getProcessedUrl(), $event->getCustomCacheKey()];
+        // A copy, because a listener may keep the event.
+        return clone $event;
     }
 
     /**
@@ -264,20 +245,18 @@ trait StoreDownloads
      */
     public function install(PackageInterface $package, $path, $output = true): PromiseInterface
     {
-        if (!$this->isReady($package)) {
+        $ticket = $this->readyTicket($package);
+        if ($ticket === null) {
             return parent::install($package, $path, $output);
         }
-        $ticket = $this->tickets[$package];
         if ($output) {
             $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
         }
 
-        return Guard::run(function () use ($ticket, $package, $path): PromiseInterface {
-            $this->beforePlugin($package);
-            $this->clear($package, $path);
-
-            return $this->placeLater($ticket, $path, $this->processes($ticket));
-        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
+        return Guard::run(
+            fn (): PromiseInterface => $this->placement->install($ticket, $path),
+            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+        );
     }
 
     /**
@@ -285,34 +264,16 @@ trait StoreDownloads
      */
     public function update(PackageInterface $initial, PackageInterface $target, $path): PromiseInterface
     {
-        if (!$this->isReady($target)) {
+        $ticket = $this->readyTicket($target);
+        if ($ticket === null) {
             return parent::update($initial, $target, $path);
         }
-        $ticket = $this->tickets[$target];
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
 
-        return Guard::run(function () use ($ticket, $target, $path): PromiseInterface {
-            $this->beforePlugin($target);
-            $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
-
-            // As with Composer's parallel removals, what is to be updated goes before anything of the round comes:
-            // packages may share a directory.
-            return $this->placeLater($ticket, $path, $processes, fn () => Guard::run(
-                fn () => $ticket->state === Ticket::READY ? $this->clear($target, $path) : null,
-                static function () use ($ticket): void {
-                    $ticket->isGivenUp = true;
-                }
-            ));
-        }, fn (): PromiseInterface => $this->installByComposer($ticket, $path));
-    }
-
-    /**
-     * How many processes it takes Composer to install a package: one that unpacks it, unless PHP does so, and one that
-     * removes the temporary directory.
-     */
-    private function processes(Ticket $ticket): int
-    {
-        return $ticket->unpacker === 'unzip' ? 2 : 1;
+        return Guard::run(
+            fn (): PromiseInterface => $this->placement->update($ticket, $path),
+            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+        );
     }
 
     /**
@@ -323,7 +284,7 @@ trait StoreDownloads
         $isSaid = false;
 
         return Guard::run(function () use ($package, $path, $output, &$isSaid): PromiseInterface {
-            if ($this->retired || $this->batch === null || !$this->batch->available() || is_link($path) || !is_dir($path)) {
+            if ($this->retired || $this->batch === null || !$this->batch->isAvailable() || is_link($path) || !is_dir($path)) {
                 return Guard::out(fn (): PromiseInterface => parent::remove($package, $path, $output));
             }
             if ($output) {
@@ -331,18 +292,19 @@ trait StoreDownloads
             }
             $isSaid = true;
 
+            $staging = $this->batch->staging;
             $remove = fn (): ?PromiseInterface => Guard::run(
-                fn (): ?PromiseInterface => $this->batch->moveAside($path)
+                fn (): ?PromiseInterface => $staging->moveAside($path)
                     ? null
                     : Guard::out(fn (): PromiseInterface => parent::remove($package, $path, false)),
-                function () use ($package, $path): PromiseInterface {
-                    Guard::restore(fn () => $this->batch->bringBack($path));
+                function () use ($package, $path, $staging): PromiseInterface {
+                    Guard::restore(static fn () => $staging->bringBack($path));
 
                     return parent::remove($package, $path, false);
                 }
             );
 
-            return $this->batch->later(new Work($remove, 1, null, null, $path, $package->getBinaries() !== []));
+            return $this->batch->round->add(new Job($remove, processes: 1, removed: $path, hasPrograms: $package->getBinaries() !== []));
         }, function () use ($package, $path, $output, &$isSaid): PromiseInterface {
             return parent::remove($package, $path, $output && !$isSaid);
         });
@@ -353,50 +315,47 @@ trait StoreDownloads
      */
     public function cleanup($type, PackageInterface $package, $path, ?PackageInterface $prevPackage = null): PromiseInterface
     {
+        $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
+
         return Guard::run(
-            fn (): PromiseInterface => $this->cleanupNatively((string) $type, $package, (string) $path, $prevPackage),
-            function () use ($type, $package, $path, $prevPackage): PromiseInterface {
+            fn (): PromiseInterface => $this->cleanupNatively($package, (string) $path, static fn (): PromiseInterface => Guard::out($byComposer)),
+            function () use ($package, $byComposer): PromiseInterface {
                 unset($this->tickets[$package]);
 
-                return parent::cleanup($type, $package, $path, $prevPackage);
+                return $byComposer();
             }
         );
     }
 
-    private function cleanupNatively(string $type, PackageInterface $package, string $path, ?PackageInterface $prevPackage): PromiseInterface
+    /**
+     * @param \Closure(): PromiseInterface $byComposer
+     */
+    private function cleanupNatively(PackageInterface $package, string $path, \Closure $byComposer): PromiseInterface
     {
-        $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
         $ticket = $this->tickets[$package] ?? null;
-        if ($ticket !== null && $ticket->state === Ticket::PLACED) {
+        if ($ticket?->state() === TicketState::Placed) {
             unset($this->tickets[$package]);
             $this->done[$package] = true;
             if (file_exists($ticket->fileName)) {
                 $this->filesystem->unlink($ticket->fileName);
             }
-            // Composer removes what turned out to hold nothing: the package's directory, or vendor itself where the
-            // package went somewhere else, also because an installer was added after the download.
-            $mayBeEmpty = $path !== $ticket->path
-                || !str_starts_with($path, $this->vendorDir().'/')
-                || (!$ticket->hasFiles && $this->isEmpty($path));
 
-            return $mayBeEmpty ? Guard::out($byComposer) : \React\Promise\resolve(null);
+            return $this->placement->mayLeaveEmpty($ticket, $path) ? $byComposer() : \React\Promise\resolve(null);
         }
-        $declined = $ticket !== null && $ticket->state === Ticket::DECLINED;
-        if (isset($this->done[$package]) || ($ticket !== null && !$declined)) {
+        $isUnderWay = $ticket !== null && $ticket->state() !== TicketState::Declined;
+        if ($isUnderWay || isset($this->done[$package])) {
             // Called again, or before the package was placed: the run is being aborted.
             unset($this->tickets[$package]);
-            if ($this->batch !== null) {
-                $this->batch->flushRepository();
-                if ($ticket !== null && !$declined) {
-                    // Composer waits for what runs beside it before it ends: nothing may be begun for us then.
-                    $ticket->state = Ticket::ABANDONED;
-                    $this->batch->sweep();
-                }
+            $this->batch?->flushWrites();
+            if ($isUnderWay) {
+                // Composer waits for its processes before it ends: nothing may be begun then.
+                $ticket->abandon();
+                $this->batch?->sweep();
             }
         }
         $this->done[$package] = true;
 
-        return Guard::out($byComposer);
+        return $byComposer();
     }
 
     /**
@@ -406,234 +365,24 @@ trait StoreDownloads
      */
     public function extract(PackageInterface $package, $file, $path): PromiseInterface
     {
-        $ticket = $this->extracting;
-        if ($ticket === null || $ticket->package !== $package || $ticket->stage === null) {
+        if ($this->placement?->isExtracting($package) !== true) {
             return parent::extract($package, $file, $path);
         }
 
-        return Guard::run(static function () use ($ticket, $path): PromiseInterface {
-            // One directory at the top: the parent takes its content, whatever that is.
-            if (!@rename($ticket->stage, $path.'/content')) {
-                throw new RefusedException('Allegro: '.$ticket->stage.' can not be moved to '.$path);
-            }
+        return Guard::run(function () use ($path): PromiseInterface {
+            $this->placement->extract($path);
 
             return \React\Promise\resolve(null);
         }, static fn (): never => throw new Abandoned());
     }
 
-    private function isReady(PackageInterface $package): bool
-    {
-        return isset($this->tickets[$package]) && $this->tickets[$package]->state === Ticket::READY;
-    }
-
     /**
-     * A plugin is activated inside its own operation and may look at what is recorded by then.
+     * Returns the ticket of a package that is ready; null if Composer installs the package.
      */
-    private function beforePlugin(PackageInterface $package): void
+    private function readyTicket(PackageInterface $package): ?Ticket
     {
-        if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
-            $this->batch->flushRepository();
-        }
-    }
+        $ticket = $this->tickets[$package] ?? null;
 
-    /**
-     * Empties a package's directory, at the moment at which Composer does: whatever is in it later was put there by
-     * another package of the round. Until the package is in it, it goes if the run is aborted.
-     */
-    private function clear(PackageInterface $package, string $path): void
-    {
-        if (!$this->exists($path) && $this->batch->putOffDirectory($package, $path)) {
-            $this->addCleanupPath($package, $path);
-
-            return;
-        }
-        if (!$this->isReplaceable($path)) {
-            return;
-        }
-        if (is_link($path)) {
-            $this->filesystem->unlink(rtrim($path, '/'));
-        } elseif (is_dir($path) && !$this->isEmpty($path) && !$this->batch->moveAside($path)) {
-            $this->filesystem->emptyDirectory($path);
-        }
-        $this->filesystem->ensureDirectoryExists($path);
-        $this->addCleanupPath($package, $path);
-    }
-
-    /**
-     * @param (\Closure(): void)|null $first what is done before any package of the round is placed
-     */
-    private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
-    {
-        $place = function () use ($ticket, $path): ?PromiseInterface {
-            if ($ticket->state !== Ticket::READY) {
-                // Composer is at it already.
-                return null;
-            }
-
-            return $ticket->isGivenUp ? $this->installByComposer($ticket, $path) : $this->place($ticket, $path);
-        };
-        $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
-
-        return $this->batch->later(new Work(static fn (): ?PromiseInterface => Guard::run($place, $byComposer), $processes, $ticket, $first));
-    }
-
-    /**
-     * Has Composer download and install a package with which something of ours has failed.
-     */
-    private function installByComposer(Ticket $ticket, string $path): PromiseInterface
-    {
-        $package = $ticket->package;
-        Guard::restore(fn () => $this->batch->withdraw($ticket), fn () => $this->removeCleanupPath($package, $path));
-
-        // Listeners of downloads have seen the archive where Composer looks for it.
-        $isThere = $ticket->isArchiveSeen && is_file($ticket->fileName);
-        $download = $isThere ? \React\Promise\resolve($ticket->fileName) : ($ticket->fallBack)(true);
-
-        return $download->then(function () use ($ticket, $package, $path): PromiseInterface {
-            // Composer empties the directory. What other packages have in it comes back afterwards.
-            $others = $this->takeOut($ticket, $path);
-            $promise = parent::install($package, $path, false);
-
-            return $others === null ? $promise : $promise->then(function () use ($others, $package, $path): void {
-                $this->merge($package, $others, $path);
-                $this->filesystem->removeDirectory($others);
-            });
-        });
-    }
-
-    /**
-     * Takes out what other packages of this run have in a directory; null if that is nothing.
-     */
-    private function takeOut(Ticket $ticket, string $path): ?string
-    {
-        foreach ($ticket->merged as $file) {
-            $this->filesystem->remove($file);
-        }
-        $ticket->merged = [];
-        if (!$this->batch->isTaken($path) || !is_dir($path) || $this->isEmpty($path)) {
-            return null;
-        }
-        $others = $path.'.'.bin2hex(random_bytes(4));
-        $this->filesystem->rename($path, $others);
-
-        return $others;
-    }
-
-    /**
-     * Makes a staged package visible at its path.
-     */
-    private function place(Ticket $ticket, string $path): ?PromiseInterface
-    {
-        $stage = (string) $ticket->stage;
-        $ticket->path = $path;
-        // An installer that came after the download may have chosen another place.
-        if ($ticket->isShared && !$this->batch->mayShare($ticket->package, $path)) {
-            OwnInode::giveAll($stage);
-        }
-        // A directory may be renamed over an empty one.
-        $placed = $this->isReplaceable($path) && @rename($stage, $path);
-        if (!$placed && !is_link($path) && is_dir($path) && $this->isReplaceable($path) && !$this->isEmpty($path)) {
-            $this->merge($ticket->package, $stage, $path, $ticket);
-            $this->filesystem->removeDirectory($stage);
-            $placed = true;
-        }
-        $this->removeCleanupPath($ticket->package, $path);
-        if ($placed) {
-            $ticket->stage = null;
-            $this->placed($ticket, $path);
-
-            return null;
-        }
-        // Another file system, the current directory: Composer's own code knows how to copy.
-        $this->extracting = $ticket;
-        try {
-            $promise = Guard::out(fn (): PromiseInterface => parent::install($ticket->package, $path, false));
-        } catch (Abandoned $e) {
-            return $this->installByComposer($ticket, $path);
-        } finally {
-            $this->extracting = null;
-        }
-
-        return $promise->then(
-            fn (): ?PromiseInterface => Guard::run(
-                fn () => $this->placed($ticket, $path),
-                fn (): PromiseInterface => $this->installByComposer($ticket, $path)
-            ),
-            fn (\Throwable $e): PromiseInterface => $e instanceof Abandoned ? $this->installByComposer($ticket, $path) : throw $e
-        );
-    }
-
-    private function placed(Ticket $ticket, string $path): void
-    {
-        $ticket->state = Ticket::PLACED;
-        $this->batch->placed($ticket);
-        $this->batch->programs()->separate($ticket->package, $path);
-    }
-
-    /**
-     * Moves a package's files into a directory that another package of the round is in, by Composer's rules.
-     *
-     * @param Ticket|null $ticket remembers what was moved
-     */
-    private function merge(PackageInterface $package, string $from, string $to, ?Ticket $ticket = null): void
-    {
-        // Since 2.11 Composer leaves nothing out here.
-        $leftOut = defined(Platform::class.'::METADATA_NAME_REGEX') ? ['.', '..'] : ['.', '..', '.DS_Store'];
-        foreach (array_diff(scandir($from) ?: [], $leftOut) as $name) {
-            if (!is_dir($to.'/'.$name)) {
-                $this->filesystem->rename($from.'/'.$name, $to.'/'.$name);
-                $ticket === null || $ticket->merged[] = $to.'/'.$name;
-            } elseif (is_dir($from.'/'.$name)) {
-                $this->merge($package, $from.'/'.$name, $to.'/'.$name, $ticket);
-            } else {
-                throw Guard::asTheirs(new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.'));
-            }
-        }
-    }
-
-    /**
-     * Whether what is at the path may go: not the current directory, nor one that vendor is in.
-     */
-    private function isReplaceable(string $path): bool
-    {
-        if (is_link($path)) {
-            return true;
-        }
-        $real = realpath($path);
-
-        return $real === false || ($real !== getcwd() && !str_starts_with($this->vendorDir().'/', $real.'/'));
-    }
-
-    private function vendorDir(): string
-    {
-        if ($this->vendorDir === null) {
-            $dir = $this->config->get('vendor-dir');
-            $real = realpath($dir);
-            if ($real === false) {
-                return $dir;
-            }
-            $this->vendorDir = $real;
-        }
-
-        return $this->vendorDir;
-    }
-
-    private function isEmpty(string $path): bool
-    {
-        $handle = @opendir($path);
-        if ($handle === false) {
-            return false;
-        }
-        try {
-            while (($name = readdir($handle)) !== false) {
-                if ($name !== '.' && $name !== '..') {
-                    return false;
-                }
-            }
-        } finally {
-            closedir($handle);
-        }
-
-        return true;
+        return $ticket?->state() === TicketState::Ready ? $ticket : null;
     }
 }

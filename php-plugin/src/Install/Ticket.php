@@ -5,67 +5,42 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Composer\Package\PackageInterface;
+use React\Promise\Deferred;
+use React\Promise\PromiseInterface;
 
 /**
- * One package on its way from download() to install().
+ * One package between Composer's calls of download() and cleanup().
+ *
+ * It holds the promise of the download. A method whose comment begins with "X → Y" is a transition
+ * of {@see TicketState}.
  */
 final class Ticket
 {
-    public const WAITING = 'waiting';
-    public const READY = 'ready';
-    public const DECLINED = 'declined';
-    public const PLACED = 'placed';
-    /** The run was aborted before the package was in its place. */
-    public const ABANDONED = 'abandoned';
+    private TicketState $state = TicketState::Waiting;
 
-    /** @var self::* */
-    public string $state = self::WAITING;
+    private readonly Deferred $download;
 
-    /** The complete package directory, once it is ready. */
-    public ?string $stage = null;
+    private bool $isSettled = false;
 
-    /** Where the package was placed. */
-    public ?string $path = null;
+    private bool $isSaid = false;
 
-    /** @var array<string, mixed>|null its identity, as the core was told */
-    public ?array $dist = null;
+    /** What the native part has made of the package; there as soon as it is ready. */
+    private Staged $staged;
 
-    /** @var array{int, int}|null when the core made its files */
-    public ?array $made = null;
+    private ?string $path = null;
 
-    /** The staged files may be hard links to those of the store. */
-    public bool $isShared = false;
-
-    /** Whether it holds files. */
-    public bool $hasFiles = false;
-
-    /** The user was told that it is downloaded. */
-    public bool $isSaid = false;
-
-    /** The promise of its download is settled. */
-    public bool $isSettled = false;
-
-    /** POST_FILE_DOWNLOAD was dispatched, by whomever, and the archive is at the file name. */
-    public bool $isArchiveSeen = false;
-
-    /** @var list<string> what was moved into a directory that other packages are in, too */
-    public array $merged = [];
-
-    /** Something of ours failed with it: Composer installs it. */
-    public bool $isGivenUp = false;
-
-    /** POST_FILE_DOWNLOAD was dispatched for the archive, which is at the file name. */
-    public bool $isShown = false;
+    /** @var list<string> */
+    private array $merged = [];
 
     /**
-     * @param string               $target      where it is to be installed, as download() was told; absolute
-     * @param string               $url         as Composer would ask for it, after PRE_FILE_DOWNLOAD
-     * @param string|null          $customKey   a plugin's own cache key
-     * @param string|null          $archive     its place in Composer's cache
-     * @param string               $fileName    where Composer would put the archive
-     * @param string               $unpacker    what Composer would unpack it with
-     * @param \Closure(bool): \React\Promise\PromiseInterface $fallBack  Composer's own download of it; true: the
-     *                                                                   user was told already
+     * @param string      $target        the absolute path that download() was told
+     * @param string      $url           the URL that listeners of PRE_FILE_DOWNLOAD left
+     * @param string|null $customKey     the cache key that such a listener has chosen
+     * @param string|null $archive       the path in Composer's cache; null without a cache
+     * @param string      $fileName      the path at which Composer would put the archive
+     * @param string      $unpacker      the program or class that Composer would unpack with
+     * @param \Closure(bool): PromiseInterface $fallBack is called by {@see downloadByComposer()}
+     * @param bool        $isArchiveSeen whether POST_FILE_DOWNLOAD was dispatched for the archive
      */
     public function __construct(
         public readonly PackageInterface $package,
@@ -76,8 +51,203 @@ final class Ticket
         public readonly bool $archiveWritable,
         public readonly string $fileName,
         public readonly string $unpacker,
-        public readonly \Closure $fallBack,
+        private readonly \Closure $fallBack,
+        private bool $isArchiveSeen = false,
     ) {
+        $this->download = new Deferred();
+    }
+
+    /**
+     * Returns a ticket for the time after Composer has shown the archive to listeners. Composer's
+     * own download has nothing to do then.
+     */
+    public function afterListeners(): self
+    {
+        $fileName = $this->fileName;
+
+        return new self(
+            $this->package,
+            $this->target,
+            $this->url,
+            $this->customKey,
+            $this->archive,
+            $this->archiveWritable,
+            $fileName,
+            $this->unpacker,
+            static fn (): PromiseInterface => \React\Promise\resolve($fileName),
+            isArchiveSeen: true,
+        );
+    }
+
+    public function state(): TicketState
+    {
+        return $this->state;
+    }
+
+    /**
+     * Waiting → Ready: the package is complete in the staging directory.
+     */
+    public function stage(Staged $staged): void
+    {
+        $this->staged = $staged;
+        $this->state = TicketState::Ready;
+    }
+
+    /**
+     * Ready → GivenUp: something of ours has failed, but it isn't the package's turn yet.
+     */
+    public function giveUp(): void
+    {
+        $this->state = TicketState::GivenUp;
+    }
+
+    /**
+     * Ready → Placed: the package has left the staging directory for its install path.
+     */
+    public function place(string $path): void
+    {
+        $this->path = $path;
+        $this->state = TicketState::Placed;
+    }
+
+    /**
+     * Any state → Declined: Composer downloads and installs the package.
+     */
+    public function decline(): void
+    {
+        $this->state = TicketState::Declined;
+    }
+
+    /**
+     * Waiting, Ready or GivenUp → Abandoned: the run is being aborted.
+     */
+    public function abandon(): void
+    {
+        $this->state = TicketState::Abandoned;
+    }
+
+    /**
+     * Tells whether the package's directory is in the staging directory.
+     */
+    public function isStaged(): bool
+    {
+        return $this->state === TicketState::Ready || $this->state === TicketState::GivenUp;
+    }
+
+    /**
+     * Returns what the native part has made of the package, which must have been ready.
+     */
+    public function staged(): Staged
+    {
+        return $this->staged;
+    }
+
+    /**
+     * Returns the install path; null until the package is placed.
+     */
+    public function path(): ?string
+    {
+        return $this->path;
+    }
+
+    /**
+     * Returns the promise of the download, which is settled with the file name, as Composer's own
+     * is.
+     */
+    public function promise(): PromiseInterface
+    {
+        return $this->download->promise();
+    }
+
+    public function isSettled(): bool
+    {
+        return $this->isSettled;
+    }
+
+    /**
+     * Settles the promise: the package is downloaded.
+     */
+    public function resolve(): void
+    {
+        $this->isSettled = true;
+        $this->download->resolve($this->fileName);
+    }
+
+    /**
+     * Settles the promise: the package can't be downloaded.
+     */
+    public function reject(\Throwable $reason): void
+    {
+        $this->isSettled = true;
+        $this->download->reject($reason);
+    }
+
+    /**
+     * Settles the promise with Composer's own download.
+     */
+    public function handOver(): void
+    {
+        $this->isSettled = true;
+        try {
+            $this->download->resolve($this->downloadByComposer($this->isSaid));
+        } catch (\Throwable $e) {
+            $this->download->resolve(\React\Promise\reject($e));
+        }
+    }
+
+    /**
+     * Begins Composer's own download, without PRE_FILE_DOWNLOAD, which was dispatched already.
+     *
+     * @param bool $isSaid whether the user was told that the package is downloaded
+     */
+    public function downloadByComposer(bool $isSaid): PromiseInterface
+    {
+        return ($this->fallBack)($isSaid);
+    }
+
+    /**
+     * Remembers that the user was told that the package is downloaded.
+     */
+    public function markSaid(): void
+    {
+        $this->isSaid = true;
+    }
+
+    /**
+     * Tells whether POST_FILE_DOWNLOAD was dispatched, by us or by Composer.
+     */
+    public function isArchiveSeen(): bool
+    {
+        return $this->isArchiveSeen;
+    }
+
+    /**
+     * Remembers that POST_FILE_DOWNLOAD is dispatched for the archive.
+     */
+    public function markArchiveSeen(): void
+    {
+        $this->isArchiveSeen = true;
+    }
+
+    /**
+     * Remembers a path that was moved into a directory that other packages are in, too.
+     */
+    public function addMerged(string $path): void
+    {
+        $this->merged[] = $path;
+    }
+
+    /**
+     * Returns what {@see addMerged()} has remembered, and forgets it.
+     *
+     * @return list<string>
+     */
+    public function takeMerged(): array
+    {
+        $merged = $this->merged;
+        $this->merged = [];
+
+        return $merged;
     }
 
     /**
@@ -88,6 +258,9 @@ final class Ticket
         return $this->unpacker === 'ZipArchive';
     }
 
+    /**
+     * Returns the package's name and version, as Composer writes them.
+     */
     public function label(): string
     {
         return '<info>'.$this->package->getName().'</info> (<comment>'.$this->package->getFullPrettyVersion().'</comment>)';

@@ -130,7 +130,7 @@ final class DeferredWritesTest extends TestCase
     {
         $project = $this->project();
         $project->deferWrites();
-        $project->batch->flushRepository();
+        $project->batch->flushWrites();
         self::assertFileDoesNotExist($project->dir.'/vendor/composer/installed.json');
     }
 

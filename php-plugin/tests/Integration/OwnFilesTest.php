@@ -133,7 +133,7 @@ final class OwnFilesTest extends TestCase
         self::assertSame([$project->dir.'/vendor/acme/a', $project->dir.'/web/acme-b'], array_column($request['packages'], 'path'));
         self::assertSame([false, true], array_column($request['packages'], 'private'));
         self::assertSame([['run'], []], array_column($request['packages'], 'bins'));
-        [$placed] = $project->batch->placedPackages();
+        [$placed] = $project->batch->placed->all();
         self::assertSame(['path', 'dist', 'plain_modes', 'made'], array_keys($placed));
         self::assertSame('acme/a', $placed['dist']['name']);
         self::assertSame($request['packages'][0]['plain_modes'], $placed['plain_modes']);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Install\Batch;
+use Allegro\Plugin\Install\PackageRequests;
 use Allegro\Plugin\Tests\Support\Project;
 use Allegro\Plugin\Tests\Support\TestCase;
 
@@ -45,8 +45,8 @@ final class NamedContentTest extends TestCase
     {
         $package = Project::package('acme/a', $url);
         $package->setDistReference($reference);
-        self::assertSame($isNamed, Batch::isNamed($package, $url));
+        self::assertSame($isNamed, PackageRequests::isNamed($package, $url));
         $package->setDistSha1Checksum(self::SHA1);
-        self::assertTrue(Batch::isNamed($package, $url), 'the checksum says it in any case');
+        self::assertTrue(PackageRequests::isNamed($package, $url), 'the checksum says it in any case');
     }
 }

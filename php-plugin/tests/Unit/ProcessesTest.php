@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
+use Allegro\Plugin\Install\Job;
 use Allegro\Plugin\Install\Processes;
-use Allegro\Plugin\Install\Work;
 use Allegro\Plugin\Tests\Support\TestCase;
 
 final class ProcessesTest extends TestCase
@@ -31,38 +31,38 @@ final class ProcessesTest extends TestCase
      *
      * @dataProvider queues
      */
-    public function testWorkIsOverAsItsProcessesEnd(array $processes, int $most, array $expected): void
+    public function testJobsAreOverAsTheirProcessesEnd(array $processes, int $most, array $expected): void
     {
-        $work = array_map(static fn (int $count): Work => new Work(static fn () => null, $count), $processes);
-        self::assertSame($expected, $this->places($work, Processes::inOrder($work, $most)));
+        $jobs = array_map(static fn (int $count): Job => new Job(static fn () => null, $count), $processes);
+        self::assertSame($expected, $this->places($jobs, Processes::inOrder($jobs, $most)));
     }
 
     public function testWhatIsLargeIsRemovedLastIfThatCounts(): void
     {
-        $work = [];
+        $jobs = [];
         foreach ([1, 500, 2, 1] as $at => $files) {
             mkdir($this->dir.'/'.$at);
             for ($file = 0; $file < $files; ++$file) {
                 touch($this->dir.'/'.$at.'/'.$file);
             }
-            $work[] = new Work(static fn () => null, 1, null, null, $this->dir.'/'.$at, $at === 1);
+            $jobs[] = new Job(static fn () => null, processes: 1, removed: $this->dir.'/'.$at, hasPrograms: $at === 1);
         }
-        $work[] = new Work(static fn () => null, 1, null, null, $this->dir.'/none');
-        self::assertSame([0, 2, 3, 4, 1], $this->places($work, Processes::inOrder($work, 10)));
-        self::assertSame([0, 1, 2, 3, 4], $this->places($work, Processes::inOrder($work, 1)));
+        $jobs[] = new Job(static fn () => null, processes: 1, removed: $this->dir.'/none');
+        self::assertSame([0, 2, 3, 4, 1], $this->places($jobs, Processes::inOrder($jobs, 10)));
+        self::assertSame([0, 1, 2, 3, 4], $this->places($jobs, Processes::inOrder($jobs, 1)));
         // Where none or all have programs, the order makes no difference, and nothing is counted.
-        unset($work[1]);
-        self::assertSame([0, 1, 2, 3], $this->places(array_values($work), Processes::inOrder(array_values($work), 10)));
+        unset($jobs[1]);
+        self::assertSame([0, 1, 2, 3], $this->places(array_values($jobs), Processes::inOrder(array_values($jobs), 10)));
     }
 
     /**
-     * @param list<Work> $work
-     * @param list<Work> $order
+     * @param list<Job> $jobs
+     * @param list<Job> $order
      *
      * @return list<int>
      */
-    private function places(array $work, array $order): array
+    private function places(array $jobs, array $order): array
     {
-        return array_map(static fn (Work $one): int => (int) array_search($one, $work, true), $order);
+        return array_map(static fn (Job $one): int => (int) array_search($one, $jobs, true), $order);
     }
 }

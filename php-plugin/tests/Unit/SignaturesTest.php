@@ -99,17 +99,6 @@ final class SignaturesTest extends TestCase
         }
     }
 
-    /**
-     * When the plugin is updated in a run, what was not loaded before would come from the new version.
-     */
-    public function testAllThatIsNeededLateIsLoadedEarly(): void
-    {
-        $list = (new \ReflectionClassConstant(\Allegro\Plugin\Session::class, 'CLASSES'))->getValue();
-        $late = array_filter(self::classes(), static fn (string $class): bool => preg_match('{^Allegro\\\\Plugin\\\\(Install|Io|Native)\\\\}', $class) === 1 && !trait_exists($class));
-        self::assertGreaterThan(15, count($late));
-        self::assertSame([], array_values(array_diff($late, $list)));
-    }
-
     public function testEveryFileIsValidPhpAndDeclaresItsClass(): void
     {
         foreach (self::files() as $file) {

@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+/**
+ * The packages of this run whose directories came from the staging directory.
+ */
+final class PlacedPackages
+{
+    /** @var list<array<string, mixed>> as {@see all()} returns them */
+    private array $packages = [];
+
+    public function add(Ticket $ticket): void
+    {
+        $staged = $ticket->staged();
+        $path = $ticket->path();
+        if ($staged->made !== null && $path !== null) {
+            $this->packages[] = [
+                'path' => $path,
+                'dist' => $staged->dist,
+                'plain_modes' => $ticket->hasPlainModes(),
+                'made' => $staged->made,
+            ];
+        }
+    }
+
+    /**
+     * Forgets a package that Composer is going to install after all.
+     */
+    public function remove(Ticket $ticket): void
+    {
+        $this->packages = array_values(array_filter($this->packages, static fn (array $package): bool => $package['path'] !== $ticket->path()));
+    }
+
+    /**
+     * Returns all packages, as the core's `PlacedPackage` has them.
+     *
+     * @return list<array<string, mixed>> with `path`, `dist`, `plain_modes` and `made`
+     */
+    public function all(): array
+    {
+        return $this->packages;
+    }
+
+    /**
+     * Tells whether a package was placed at a path, or below it.
+     */
+    public function isTaken(string $path): bool
+    {
+        foreach ($this->packages as $package) {
+            if (str_starts_with($package['path'].'/', rtrim($path, '/').'/')) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,27 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+/**
+ * What the native part has made of a package in the staging directory.
+ */
+final class Staged
+{
+    /**
+     * @param string               $directory the complete package directory, until it is moved away
+     * @param bool                 $hasFiles  whether the package holds any file
+     * @param bool                 $isShared  whether its files may be hard links into the store
+     * @param array<string, mixed> $dist      the dist, as in the request
+     * @param array{int, int}|null $made      the time of the files; null if it isn't known
+     */
+    public function __construct(
+        public readonly string $directory,
+        public readonly bool $hasFiles,
+        public readonly bool $isShared,
+        public readonly array $dist,
+        public readonly ?array $made,
+    ) {
+    }
+}

@@ -1,0 +1,29 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Allegro\Plugin\Install;
+
+/**
+ * The state of a package between Composer's calls of download() and cleanup().
+ */
+enum TicketState
+{
+    /** The native part has not answered for the package yet. */
+    case Waiting;
+
+    /** The package is complete in the staging directory. */
+    case Ready;
+
+    /** Something of ours has failed, and Composer installs the package when its turn comes. */
+    case GivenUp;
+
+    /** Composer downloads and installs the package by its own code. */
+    case Declined;
+
+    /** The package is at its install path. */
+    case Placed;
+
+    /** The run was aborted before the package was at its install path. */
+    case Abandoned;
+}
