@@ -370,16 +370,17 @@ fn the_directory_of_programs() {
                     (args.join(" "), scene.outcome(&call))
                 })
             };
-            let (plain, ours) = (play(Side::Serial), play(Side::Allegro));
+            // Composer removes in processes side by side. On a busy machine one that has little to do may end after one
+            // that has much.
+            let plain = (0..5)
+                .map(|_| play(Side::Serial))
+                .find(|plain| plain[1].1.tree.nodes.contains_key(dir) == stays)
+                .unwrap_or_else(|| panic!("{what}, {dir}: Composer does otherwise"));
+            let ours = play(Side::Allegro);
             for ((step, plain), (_, ours)) in plain.iter().zip(&ours) {
                 assert_eq!(plain.run.exit, 0, "{what}: {}", plain.run.stderr);
                 same_tree(&format!("{what}, {dir}, {step}"), plain, ours);
             }
-            assert_eq!(
-                plain[1].1.tree.nodes.contains_key(dir),
-                stays,
-                "{what}, {dir}"
-            );
         }
     }
 }
