@@ -1,19 +1,19 @@
 //! A metadata file taken apart: where in its text each version says what. Knows nothing of other files, so that many are
 //! taken apart at once.
 
+mod reader;
+
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::outline::Unclear;
-use allegro_base::tables::HashSet;
 use allegro_composer::json::PhpJson;
+use reader::{Parts, Whole};
 
 /// Each version says what differs from the one before: the format of composer/metadata-minifier.
 const MINIFIED: &str = "composer/2.0";
@@ -292,201 +292,6 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
             }
         }
         deserializer.deserialize_map(Object(PhantomData))
-    }
-}
-
-/// What was found so far.
-struct Parts<'a> {
-    start: usize,
-    name: &'a str,
-    is_known: bool,
-    is_minified: bool,
-    said: Vec<Said>,
-    ends: Vec<u32>,
-}
-
-impl Parts<'_> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the text is shorter than 4 GiB"
-    )]
-    fn place(&self, part: &str) -> Place {
-        let from = part.as_ptr() as usize - self.start;
-        let end = NonZeroU32::new((from + part.len()) as u32);
-        Place(from as u32, end.expect("a brace stands before it"))
-    }
-
-    /// PHP takes the last of several values of one key.
-    fn forget(&mut self) {
-        self.is_known = false;
-        self.said.clear();
-        self.ends.clear();
-    }
-}
-
-/// The whole document.
-struct Whole<'p, 'a>(&'p mut Parts<'a>);
-
-impl<'de> Visitor<'de> for Whole<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match &*key.0 {
-                "packages" => map.next_value_seed(Packages(self.0))?,
-                "minified" => {
-                    let mark = map.next_value::<&RawValue>()?.get();
-                    // Slashes may be escaped.
-                    self.0.is_minified =
-                        serde_json::from_str::<String>(mark).is_ok_and(|mark| mark == MINIFIED);
-                }
-                key if MESSAGES.contains(&key) => {
-                    return Err(M::Error::custom("it has a message for the user"));
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The value of `packages`: an object by name, or an empty list.
-struct Packages<'p, 'a>(&'p mut Parts<'a>);
-
-impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.forget();
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Packages<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("packages by name")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if key.0 == self.0.name {
-                map.next_value_seed(List(self.0))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The versions: a list, or an object whose keys don't count.
-struct List<'p, 'a>(&'p mut Parts<'a>);
-
-impl<'de> DeserializeSeed<'de> for List<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.0.forget();
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for List<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("versions")
-    }
-
-    /// `null`: as if it weren't there.
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<(), S::Error> {
-        self.0.is_known = true;
-        while list.next_element_seed(One(&mut *self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        self.0.is_known = true;
-        let mut keys = HashSet::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if !keys.insert(key.0) {
-                return Err(M::Error::custom("a version is there twice"));
-            }
-            map.next_value_seed(One(&mut *self.0))?;
-        }
-        Ok(())
-    }
-}
-
-/// One version.
-struct One<'p, 'a>(&'p mut Parts<'a>);
-
-impl<'de> DeserializeSeed<'de> for One<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for One<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a version")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        let parts = self.0;
-        let mut keys: HashSet<&str> = HashSet::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            // Kept as a place in the text, which has no place for what escapes stand for.
-            let Cow::Borrowed(key) = key.0 else {
-                return Err(M::Error::custom("a key of a version with escapes"));
-            };
-            // PHP has it in the place of the first, with the value of the last.
-            if !keys.insert(key) {
-                return Err(M::Error::custom("a version says something twice"));
-            }
-            let value = map.next_value::<&RawValue>()?;
-            let is_unset = is_unset(value.get());
-            // There is nothing before the first version that it could be without.
-            if is_unset && (parts.ends.is_empty() || key == "name") {
-                return Err(M::Error::custom(
-                    "a version unsets what it doesn't have, or its name",
-                ));
-            }
-            if !is_unset && !is_fit(key, value.get()) {
-                return Err(M::Error::custom(format!(
-                    "no package can have such a {key}"
-                )));
-            }
-            let said = Said {
-                key: parts.place(key),
-                value: parts.place(value.get()),
-            };
-            parts.said.push(said);
-        }
-        let end = u32::try_from(parts.said.len()).map_err(M::Error::custom)?;
-        parts.ends.push(end);
-        Ok(())
     }
 }
 

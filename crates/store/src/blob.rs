@@ -10,9 +10,11 @@
 //! last, so a torn one has no seal, and an edit through a hard link breaks it. The seal is looked at each
 //! time a file is made from the blob.
 
-use std::fmt::{self, Write as _};
+mod state;
+
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -20,34 +22,17 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, futimens, statat};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::Store;
-use super::layout::Shards;
+pub use state::{BlobState, Facts};
+
+use super::digest::{Digest, copy_hashed};
+use super::shards::Shards;
 use allegro_archive::FileTime;
 use allegro_base::error::{Result, in_store};
+use allegro_base::fs::rename_over;
 use allegro_base::fs::timestamps;
-use allegro_base::fs::{inode_clock, rename_over};
-use allegro_base::hex::{hex, push_hex, unhex};
-use allegro_base::progress;
-
-/// SHA-256 of a file's content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// Returns the digest of a content.
-    pub fn of(content: &[u8]) -> Self {
-        Self(Sha256::digest(content).into())
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex(&self.0))
-    }
-}
+use allegro_base::hex::{push_hex, unhex};
 
 /// The modification time of inodes whose file's time is not known before it is made: 2001-09-09.
 const SEAL_TIME: i64 = 1_000_000_000;
@@ -86,41 +71,6 @@ pub struct Blob {
     /// `None`: readable, and nothing else; which classes of users may read depends on who wrote it.
     mode: Option<u32>,
     seconds: i64,
-}
-
-/// What `stat` says of a sound blob beside its seal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// The owner.
-    pub user: u32,
-    /// The group.
-    pub group: u32,
-    /// How many names the inode has.
-    pub links: u64,
-    /// Change time in nanoseconds since 1970.
-    pub changed: i64,
-}
-
-impl Facts {
-    /// Whether the inode was changed moments ago.
-    fn is_recent(&self) -> bool {
-        const MOMENTS: u64 = 5_000_000_000;
-        inode_clock().abs_diff(self.changed) <= MOMENTS
-    }
-}
-
-/// What the cheap check says of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlobState {
-    /// The seal is whole.
-    Sealed(Facts),
-    /// There is nothing of that name.
-    Missing,
-    /// A regular file without a whole seal: torn by a crash, changed through a hard link, or copied by a
-    /// tool that keeps no times.
-    Unsealed(Facts),
-    /// Something else than a regular file.
-    Odd,
 }
 
 impl Blob {
@@ -523,24 +473,6 @@ fn is_shard_missing(error: &io::Error) -> bool {
 /// The time that writing a blob may take on a busy machine with a slow disk.
 fn writing_time(size: u64) -> Duration {
     Duration::from_millis(2_000 + size / 20_000)
-}
-
-/// Copies bytes and says whether they have this digest.
-pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write, digest: &Digest) -> io::Result<bool> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(<[u8; 32]>::from(hasher.finalize()) == digest.0),
-            Ok(count) => {
-                progress::step();
-                hasher.update(&buffer[..count]);
-                to.write_all(&buffer[..count])?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,24 +2,21 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{
-    Access, AtFlags, FileType, FlockOperation, Mode, OFlags, accessat, fchmod, flock, fstat,
-    fstatfs, futimens, statat,
-};
-use rustix::io::Errno;
+use rustix::fs::{Access, AtFlags, Mode, accessat, fchmod, fstat, fstatfs, futimens};
 
 use super::Bucket;
+use super::lock::{PATIENCE, Patience, lock};
+use super::shards::{Shards, create_bucket, open_bucket};
 use allegro_base::error::{Error, Result, in_store};
 use allegro_base::fs::timestamps;
 use allegro_base::fs::{
-    has_default_acl, inode_clock, make_directories, move_aside, move_odd_aside, owner_is_alive,
-    put, read_regular, remove_all, unique,
+    has_default_acl, inode_clock, make_directories, owner_is_alive, put, read_regular, remove_all,
+    unique,
 };
 
 /// The layout that this version reads and writes. A bucket whose format changes gets another number in
@@ -34,22 +31,10 @@ const FORMER_REST: Duration = Duration::from_hours(7 * 24);
 /// Quarantined blobs are kept so long for a look.
 const QUARANTINE_REST: Duration = Duration::from_hours(30 * 24);
 
-/// How long a run waits for a lock that another process holds.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
 /// See <https://bford.info/cachedir/>: backup tools skip directories marked so.
 const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
 # This directory holds the package store of Allegro. It may be deleted at any time\n\
 # when no install is running; the next install fills it again.\n";
-
-/// A directory of the store with 256 shards, and a handle that paths are relative to.
-#[derive(Debug)]
-pub(super) struct Shards {
-    pub(super) path: PathBuf,
-    pub(super) dir: OwnedFd,
-    /// Shards that were looked at: they are directories.
-    checked: [AtomicBool; 256],
-}
 
 /// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
 #[derive(Debug)]
@@ -74,9 +59,6 @@ pub struct Store {
     /// Holds the lock until dropped.
     lock: Option<File>,
 }
-
-/// Is asked again and again, with the time since the first time, whether to go on waiting for a lock.
-pub type Patience<'a> = &'a dyn Fn(Duration) -> bool;
 
 impl Store {
     /// Opens the store at `root` for a run, making it if it isn't there.
@@ -149,6 +131,10 @@ impl Store {
         put(root, tag, CACHEDIR_TAG).map_err(in_store("writing", &root.join(tag)))?;
         // Last: a store without this file is taken as not made yet.
         put(root, "layout", format!("{LAYOUT}\n").as_bytes()).map_err(in_store("writing", layout))
+    }
+
+    pub(super) fn lock(&self) -> Option<&File> {
+        self.lock.as_ref()
     }
 
     /// Returns the store's directory.
@@ -331,18 +317,6 @@ impl Store {
             .map(|bucket| self.root.join(bucket))
             .filter(|path| path.exists())
     }
-
-    /// Takes the lock for this process alone, without waiting. The shared lock is kept if that fails.
-    pub fn lock_exclusively(&self) -> bool {
-        self.lock.as_ref().is_some_and(|lock| {
-            let alone = flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok();
-            alone || {
-                // A conversion that fails may have given the shared lock up (flock(2)).
-                let _ = flock(lock, FlockOperation::LockShared);
-                false
-            }
-        })
-    }
 }
 
 /// The number in the file `layout`; `None` if there is none, or nothing that could be one.
@@ -393,283 +367,5 @@ fn is_writable(root: &Path) -> bool {
     accessat(rustix::fs::CWD, root.join("tmp"), access, AtFlags::EACCESS).is_ok()
 }
 
-fn create_bucket(root: &Path, bucket: Bucket) -> Result<()> {
-    for shard in 0..=255_u8 {
-        let place = format!("{}/{shard:02x}", bucket.name());
-        make_directories(root, &place).map_err(in_store("creating", &root.join(&place)))?;
-    }
-    Ok(())
-}
-
-fn open_bucket(root: &Path, bucket: Bucket) -> Result<Shards> {
-    let path = root.join(bucket.name());
-    let dir = match open_directory(&path) {
-        Err(error)
-            if matches!(
-                Errno::from_io_error(&error),
-                Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
-            ) =>
-        {
-            create_bucket(root, bucket)?;
-            open_directory(&path)
-        }
-        other => other,
-    }
-    .map_err(in_store("opening", &path))?;
-    Ok(Shards {
-        path,
-        dir,
-        checked: [const { AtomicBool::new(false) }; 256],
-    })
-}
-
-/// Opens and takes the lock; `None` where there is none to be had, but the store can be read.
-fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> {
-    let path = root.join("lock");
-    let Some(file) = open_lock(root, &path) else {
-        return Ok(None);
-    };
-    let began = Instant::now();
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Err(Errno::INTR) => {}
-            Err(Errno::WOULDBLOCK) => {
-                if !patience(began.elapsed()) {
-                    return Err(Error::Store {
-                        action: "waiting for the lock of another process on",
-                        path,
-                        source: io::ErrorKind::TimedOut.into(),
-                    });
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            // Also on file systems without locks: records are replaced by renames, which is enough without pruning.
-            Ok(()) | Err(_) => return Ok(Some(file)),
-        }
-    }
-}
-
-/// The lock file. Its mode follows that of the store's directory: who may use the one may lock the other.
-fn open_lock(root: &Path, path: &Path) -> Option<File> {
-    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let open = |flags| rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map(File::from);
-    for _ in 0..2 {
-        let opened = open(OFlags::RDWR | flags).or_else(|error| match error {
-            Errno::ACCESS | Errno::ROFS | Errno::PERM => open(OFlags::RDONLY | flags),
-            Errno::NOENT => {
-                let file = open(OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | flags)?;
-                let mode = rustix::fs::stat(root)?.st_mode & 0o666;
-                let _ = fchmod(&file, Mode::from_raw_mode(mode | 0o600));
-                Ok(file)
-            }
-            other => Err(other),
-        });
-        let is_file = |file: &File| {
-            fstat(file)
-                .is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
-        };
-        match opened {
-            Ok(file) if is_file(&file) => return Some(file),
-            // A directory, a pipe or a link; or another process was faster to make it.
-            Ok(_) | Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::EXIST) => {
-                if fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file()) {
-                    move_aside(path).ok()?;
-                }
-            }
-            Err(_) => return None,
-        }
-    }
-    None
-}
-
-/// Opens a directory as a handle that paths can be relative to; links are not followed.
-pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
-    open_directory_at(rustix::fs::CWD, path)
-}
-
-/// Opens a directory relative to another one; links are not followed.
-pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
-}
-
-impl Shards {
-    /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
-    pub(super) fn check_shard(&self, shard: u8) {
-        let checked = &self.checked[usize::from(shard)];
-        if checked.load(Ordering::Relaxed) {
-            return;
-        }
-        let name = format!("{shard:02x}");
-        match statat(&self.dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
-                checked.store(true, Ordering::Relaxed);
-            }
-            // Where it can't be moved, the store can't be written either.
-            Ok(_) => drop(move_odd_aside(&self.path.join(name))),
-            Err(_) => {}
-        }
-    }
-
-    /// Makes a shard that is missing.
-    pub(super) fn make_shard(&self, shard: u8) -> io::Result<()> {
-        make_directories(&self.path, &format!("{shard:02x}"))
-    }
-
-    pub(super) fn dir(&self) -> BorrowedFd<'_> {
-        self.dir.as_fd()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_new_store_is_tagged_and_opens_again() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let root = dir.path().join("deep/store");
-        drop(Store::open(&root).expect("made"));
-        let tag = fs::read_to_string(root.join("CACHEDIR.TAG")).expect("tag");
-        assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55"));
-        drop(Store::open(&root).expect("opened"));
-    }
-
-    #[test]
-    fn a_store_of_a_newer_layout_is_refused() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        drop(Store::open(dir.path()).expect("made"));
-        fs::write(dir.path().join("layout"), "2\n").expect("newer");
-        let error = Store::open(dir.path()).expect_err("refused");
-        assert_eq!(error.code(), "store.layout");
-        assert!(error.to_string().contains("update Allegro"), "{error}");
-    }
-
-    /// Puts something else where a file or a directory of the store belongs.
-    #[allow(clippy::type_complexity, reason = "a table of names and functions")]
-    fn oddities() -> [(&'static str, fn(&Path)); 5] {
-        [
-            ("empty file", |path| fs::write(path, "").expect("written")),
-            ("text", |path| fs::write(path, "what?").expect("written")),
-            ("directory", |path| {
-                fs::create_dir_all(path.join("inside")).expect("made");
-            }),
-            ("pipe", |path| {
-                rustix::fs::mknodat(
-                    rustix::fs::CWD,
-                    path,
-                    FileType::Fifo,
-                    Mode::from_raw_mode(0o600),
-                    0,
-                )
-                .expect("a pipe");
-            }),
-            ("link", |path| {
-                std::os::unix::fs::symlink("/dev/null", path).expect("a link");
-            }),
-        ]
-    }
-
-    #[test]
-    fn what_is_not_as_it_should_be_is_made_again() {
-        for name in [
-            "layout",
-            "lock",
-            "reflink",
-            "blobs-v2",
-            "contents-v2",
-            "manifests-v2/ab",
-            "blobs-v2/ab",
-        ] {
-            for (what, make) in oddities() {
-                let dir = tempfile::tempdir().expect("temporary directory");
-                drop(Store::open(dir.path()).expect("made"));
-                let path = dir.path().join(name);
-                remove_all(&path).expect("removed");
-                if what == "directory" && name.contains("v2") {
-                    continue;
-                }
-                make(&path);
-                let store = Store::open(dir.path())
-                    .unwrap_or_else(|error| panic!("{name}, {what}: {error}"));
-                assert!(store.is_writable(), "{name}, {what}");
-                drop(store);
-                assert_eq!(
-                    found_layout(&dir.path().join("layout")).expect("read"),
-                    Some(LAYOUT),
-                    "{name}, {what}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_store_half_made_is_finished() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        fs::create_dir_all(dir.path().join("blobs-v2/00")).expect("half");
-        drop(Store::open(dir.path()).expect("finished"));
-        assert!(dir.path().join("blobs-v2/ff").is_dir());
-    }
-
-    #[test]
-    fn the_sweep_takes_only_what_the_dead_left() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let store = Store::open(dir.path()).expect("made");
-        let mine = store.temporary();
-        fs::write(&mine, b"x").expect("mine");
-        let dead = dir.path().join("tmp/7ffffff0-00000000");
-        fs::create_dir(&dead).expect("dead");
-        store.sweep();
-        assert!(mine.exists());
-        assert!(!dead.exists());
-    }
-
-    #[test]
-    fn the_lock_is_for_those_who_may_use_the_store() {
-        for (mode, expected) in [(0o700, 0o600), (0o750, 0o640), (0o2775, 0o664)] {
-            let dir = tempfile::tempdir().expect("temporary directory");
-            let root = dir.path().join("store");
-            fs::create_dir(&root).expect("made");
-            fs::set_permissions(&root, fs::Permissions::from_mode(mode)).expect("chmod");
-            drop(Store::open(&root).expect("opened"));
-            let lock = fs::metadata(root.join("lock")).expect("the lock");
-            assert_eq!(lock.permissions().mode() & 0o777, expected, "{mode:o}");
-        }
-    }
-
-    #[test]
-    fn a_lock_that_somebody_holds_is_waited_for() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        drop(Store::open(dir.path()).expect("made"));
-        let holder = File::open(dir.path().join("lock")).expect("the lock");
-        flock(&holder, FlockOperation::LockExclusive).expect("locked");
-        let error = Store::open_at_once(dir.path()).expect_err("not waited for");
-        assert_eq!(error.code(), "filesystem.store");
-        let asked = std::cell::Cell::new(0);
-        let release = |_| {
-            asked.set(asked.get() + 1);
-            flock(&holder, FlockOperation::Unlock).expect("unlocked");
-            true
-        };
-        drop(Store::open_patiently(dir.path(), &release).expect("opened"));
-        assert_eq!(asked.get(), 1);
-    }
-
-    #[test]
-    fn former_buckets_go_once_nobody_uses_them() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let store = Store::open(dir.path()).expect("made");
-        fs::create_dir_all(dir.path().join("blobs-v1/ab")).expect("made");
-        fs::create_dir_all(dir.path().join("manifests-v1/ab")).expect("made");
-        fs::write(dir.path().join("blobs-v1/ab/cd"), "x").expect("a blob");
-        store.retire_former_buckets(Duration::from_secs(5));
-        assert!(dir.path().join("blobs-v1/ab/cd").exists(), "it is in use");
-        let old = fs::File::open(dir.path().join("manifests-v1/ab")).expect("a shard");
-        let then = std::time::SystemTime::now() - Duration::from_hours(24 * 30);
-        old.set_modified(then).expect("made old");
-        store.retire_former_buckets(Duration::from_secs(5));
-        assert!(!dir.path().join("blobs-v1").exists());
-        assert!(!dir.path().join("manifests-v1").exists());
-    }
-}
+mod tests;

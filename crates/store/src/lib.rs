@@ -14,24 +14,29 @@
 
 mod blob;
 mod bucket;
+mod digest;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
 mod indexed;
 mod ingest;
 mod layout;
 pub mod link;
+mod lock;
 mod manifest;
 mod prune;
 mod records;
 mod roots;
+mod shards;
 mod verify;
 
-pub use blob::{Blob, BlobState, Digest, Facts, FileSpec, copy_hashed};
+pub use blob::{Blob, BlobState, Facts, FileSpec};
 pub use bucket::{Bucket, Keep, Record, forget_unwritten};
+pub use digest::{Digest, copy_hashed};
 pub use indexed::{Indexed, Part, Parts, read_indexed, write_indexed};
 pub use ingest::{Ingested, ingest, refused};
-pub use layout::{LAYOUT, PATIENCE, Patience, Store};
-pub(crate) use layout::{open_directory, open_directory_at};
+pub use layout::{LAYOUT, Store};
+pub use lock::{PATIENCE, Patience};
 pub use manifest::{Item, ItemKind, Manifest};
 pub use prune::Pruned;
+pub(crate) use shards::{open_directory, open_directory_at};
 pub use verify::{Findings, Usage};
