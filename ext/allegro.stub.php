@@ -1,25 +1,133 @@
 <?php
 
 /**
- * The extension's API, for IDEs and static analysis. The shapes are those of src/wire.rs and src/report.rs.
+ * The extension's API, for IDEs and static analysis. `php-plugin/src/Native/Protocol.php` declares
+ * the same shapes, and the tests compare both.
  *
  * @phpstan-type Dist array{
+ *     name: string,
  *     type: string,
  *     url: string,
  *     reference: string|null,
  *     shasum: string|null,
  *     custom_cache_key?: string|null,
  * }
+ * @phpstan-type Overrides array{
+ *     store?: string|null,
+ *     link_strategy?: string|null,
+ *     workers?: int|null,
+ * }
+ * @phpstan-type Proxies array{
+ *     http?: string|null,
+ *     https?: string|null,
+ *     no_proxy?: string,
+ * }
+ * @phpstan-type HttpOptions array{
+ *     user_agent?: string,
+ *     ca_file?: string|null,
+ *     ca_dir?: string|null,
+ *     secure_http?: bool,
+ *     proxies?: Proxies,
+ * }
+ * @phpstan-type ClientCertificate array{
+ *     chain: string,
+ *     key: string,
+ * }
+ * @phpstan-type Tls array{
+ *     ca_file?: string|null,
+ *     ca_dir?: string|null,
+ *     certificate?: ClientCertificate|null,
+ * }
+ * @phpstan-type Method 'reflink'|'hardlink'|'copy'
+ * @phpstan-type ErrorKind 'declined'|'input'|'network'|'integrity'|'filesystem'|'interrupted'
+ *     |'internal'
+ * @phpstan-type ErrorAnswer array{
+ *     code: string,
+ *     hint: string|null,
+ *     kind: ErrorKind,
+ *     message: string,
+ * }
+ * @phpstan-type Event array{
+ *     event: 'settled',
+ *     id: int,
+ * }|array{
+ *     event: 'sized',
+ *     id: int,
+ *     bytes: int,
+ * }|array{
+ *     event: 'received',
+ *     id: int,
+ *     bytes: int,
+ * }|array{
+ *     event: 'retrying',
+ *     id: int,
+ *     reason: string,
+ *     wait_ms: int,
+ * }|array{
+ *     event: 'metadata',
+ *     done: int,
+ *     total: int,
+ * }|array{
+ *     event: 'notice',
+ *     message: string,
+ * }
+ * @phpstan-type InfoAnswer array{
+ *     version: string,
+ *     protocol: int,
+ *     store: string|null,
+ *     strategy: string,
+ * }
+ * @phpstan-type WarmUpRequest array{
+ *     requirements: int,
+ * }
+ * @phpstan-type WarmUpAnswer array{}
+ * @phpstan-type DiagnoseRequest array{
+ *     vendor_dir: string,
+ * }
+ * @phpstan-type Place array{
+ *     path: string,
+ *     file_system: string|null,
+ *     mount: string|null,
+ * }
+ * @phpstan-type DiagnoseAnswer array{
+ *     version: string,
+ *     protocol: int,
+ *     layout: int,
+ *     strategy: string,
+ *     workers: int,
+ *     threads: int,
+ *     store: Place,
+ *     vendor: Place,
+ *     usage: array{
+ *         manifests: int,
+ *         blobs: int,
+ *         bytes: int,
+ *         quarantined: int,
+ *         quarantined_bytes: int,
+ *     }|null,
+ *     method: Method|null,
+ *     sharing: array{
+ *         reason: string,
+ *         advice: string,
+ *     }|null,
+ *     problem: string|null,
+ * }
+ * @phpstan-type FetchInfo array{
+ *     url: string,
+ *     headers?: list<string>,
+ *     tls?: Tls|null,
+ * }
  * @phpstan-type PackageRequest array{
- *     id: int<0, max>,
+ *     id: int,
  *     name: string,
  *     version: string,
  *     dist: Dist,
+ *     path?: string|null,
  *     archive?: string|null,
  *     archive_writable?: bool,
  *     use_store?: bool,
  *     want_archive?: bool,
- *     fetch?: array{url: string, headers?: list<string>, proxy?: string|null}|null,
+ *     fetch?: FetchInfo|null,
  *     private?: bool,
  *     bins?: list<string>,
  *     plain_modes?: bool,
@@ -27,13 +135,11 @@
  * @phpstan-type PrepareRequest array{
  *     vendor_dir: string,
  *     staging: string,
- *     umask: int<0, max>,
- *     settings?: array{
- *         store?: string|null,
- *         link_strategy?: 'auto'|'reflink'|'hardlink'|'copy'|null,
- *         workers?: int<1, 32>|null,
- *     },
- *     http?: array{user_agent?: string, ca_file?: string|null, ca_dir?: string|null, secure_http?: bool},
+ *     umask: int,
+ *     timezone?: string|null,
+ *     is_quiet?: bool,
+ *     settings?: Overrides,
+ *     http?: HttpOptions,
  *     packages: list<PackageRequest>,
  * }
  * @phpstan-type PackageAnswer array{
@@ -55,79 +161,333 @@
  * }|array{
  *     id: int,
  *     outcome: 'failed',
- *     kind: 'declined'|'input'|'network'|'integrity'|'filesystem'|'interrupted'|'internal',
+ *     kind: ErrorKind,
  *     code: string,
  *     message: string,
  *     hint: string|null,
  * }
+ * @phpstan-type Made array{int, int}
  * @phpstan-type PrepareAnswer array{
  *     packages: list<PackageAnswer>,
- *     method: 'reflink'|'hardlink'|'copy'|null,
+ *     method: Method|null,
  *     notices: list<string>,
- *     made: array{int, int},
+ *     made: Made,
  * }
- * @phpstan-type Event array{event: 'settled', id: int}
- *     |array{event: 'received', id: int, bytes: int}
- *     |array{event: 'retrying', id: int, reason: string, wait_ms: int}
- *     |array{event: 'metadata', done: int, total: int}
- *     |array{event: 'notice', message: string}
+ * @phpstan-type RemoveRequest array{
+ *     paths: list<string>,
+ * }
+ * @phpstan-type RemoveAnswer array{
+ *     failures: list<string>,
+ * }
+ * @phpstan-type ReplaceRequest array{
+ *     temporary: string,
+ *     path: string,
+ * }
+ * @phpstan-type ReplaceAnswer array{
+ *     replaced: bool,
+ * }
+ * @phpstan-type ScanDialect array{
+ *     php: int,
+ *     short_open_tag: bool,
+ *     backslash_guards: bool,
+ * }
+ * @phpstan-type ScanTraits array{
+ *     psr4_prefix: bool,
+ *     psr0_prefix: bool,
+ * }
+ * @phpstan-type ScanRule array{
+ *     path: string,
+ *     kind: 'classmap'|'psr-0'|'psr-4',
+ *     namespace?: string,
+ *     excluded?: string|null,
+ * }
+ * @phpstan-type UnsureFile array{
+ *     path: string,
+ *     token: string,
+ * }
+ * @phpstan-type KnownFile array{
+ *     path: string,
+ *     token: string,
+ *     classes: list<string>,
+ * }
+ * @phpstan-type PlacedPackage array{
+ *     path: string,
+ *     dist: Dist,
+ *     made: Made,
+ *     plain_modes?: bool,
+ * }
+ * @phpstan-type ScanRequest array{
+ *     vendor_dir: string,
+ *     cwd: string,
+ *     dialect: ScanDialect,
+ *     traits: ScanTraits,
+ *     rules: list<ScanRule>,
+ *     known?: list<KnownFile>,
+ *     placed?: list<PlacedPackage>,
+ *     timezone?: string|null,
+ * }
+ * @phpstan-type Scanned array{
+ *     outcome: 'scanned',
+ *     files: list<string>,
+ *     names: list<string>,
+ *     at: list<int>,
+ *     ambiguous: list<array{string, int}>,
+ *     rejected: list<array{
+ *         rule: int,
+ *         path: string,
+ *         classes: list<string>,
+ *     }>,
+ *     digest: string,
+ *     covered: int,
+ *     read: int,
+ * }
+ * @phpstan-type ScanAnswer Scanned|array{
+ *     outcome: 'unsure',
+ *     files: list<UnsureFile>,
+ * }|array{
+ *     outcome: 'declined',
+ *     reason: string,
+ * }
+ * @phpstan-type UnchangedRequest array{
+ *     vendor_dir: string,
+ *     fingerprint: string,
+ * }
+ * @phpstan-type UnchangedAnswer array{
+ *     unchanged: bool,
+ *     said: string,
+ *     classes: int,
+ * }
+ * @phpstan-type DumpedRequest array{
+ *     vendor_dir: string,
+ *     fingerprint: string,
+ *     digest: string,
+ *     said: string,
+ *     classes: int,
+ *     outputs: list<array{string, string|null}>,
+ * }
+ * @phpstan-type DumpedAnswer array{
+ *     noted: bool,
+ * }
+ * @phpstan-type GivenConstraint array{string, string}|array{
+ *     and: list<mixed>,
+ * }|array{
+ *     or: list<mixed>,
+ * }|bool
+ * @phpstan-type NamedConstraint array{string, GivenConstraint}
+ * @phpstan-type GivenLink array{string, GivenConstraint, bool}
+ * @phpstan-type GivenPackage array{
+ *     name: string,
+ *     version: string,
+ *     alias_of?: int|null,
+ *     root_alias?: bool,
+ *     requires?: list<GivenLink>,
+ *     conflicts?: list<GivenLink>,
+ *     replaces?: list<GivenLink>,
+ *     provides?: list<GivenLink>,
+ *     linked_path?: bool,
+ *     always?: bool,
+ *     ignored?: bool,
+ * }
+ * @phpstan-type ResolveDialect array{
+ *     long_dates?: bool,
+ *     rc_is_a_modifier?: bool,
+ *     points_need_branches?: bool,
+ *     zero_is_least?: bool,
+ * }
+ * @phpstan-type PlatformFilter array{
+ *     all?: bool,
+ *     names?: string|null,
+ *     upper_bounds?: string|null,
+ * }
+ * @phpstan-type Repository array{
+ *     kind: 'fixed',
+ *     only?: string|null,
+ *     exclude?: string|null,
+ *     canonical?: bool,
+ * }|array{
+ *     kind: 'list',
+ *     packages: list<GivenPackage>,
+ *     only?: string|null,
+ *     exclude?: string|null,
+ *     canonical?: bool,
+ * }|array{
+ *     kind: 'metadata',
+ *     available?: list<string>|null,
+ *     available_patterns?: list<string>|null,
+ *     only?: string|null,
+ *     exclude?: string|null,
+ *     canonical?: bool,
+ * }
+ * @phpstan-type Problem array{
+ *     dialect?: ResolveDialect,
+ *     requires: list<NamedConstraint>,
+ *     requires_without_dev?: list<NamedConstraint>|null,
+ *     fixed: list<GivenPackage>,
+ *     locked?: list<GivenPackage>,
+ *     allow?: list<string>,
+ *     reach?: 'listed'|'dependencies'|'all_dependencies',
+ *     repositories: list<Repository>,
+ *     stabilities: list<int>,
+ *     stability_flags?: list<array{string, int}>,
+ *     root_aliases?: list<array{string, string, string}>,
+ *     temporary?: list<NamedConstraint>,
+ *     platform?: PlatformFilter,
+ *     prefer_stable?: bool,
+ *     prefer_lowest?: bool,
+ *     prefer_dev_over_prerelease?: bool,
+ *     preferred?: list<array{string, string}>,
+ *     ignored_types?: list<string>,
+ *     allowed_types?: list<string>|null,
+ *     batch?: int|null,
+ *     temporary_for_all_names?: bool,
+ *     replaced_if_required?: bool,
+ *     aliases_of_unlocked_paths?: bool,
+ *     optimize?: bool,
+ *     written?: list<array{string, string}>,
+ * }
+ * @phpstan-type ResolveSource array{
+ *     url: string,
+ *     headers?: list<string>,
+ *     tls?: Tls|null,
+ *     cache_dir?: string|null,
+ *     cache_writable?: bool,
+ * }
+ * @phpstan-type ResolveRequest array{
+ *     settings?: Overrides,
+ *     http?: HttpOptions,
+ *     sources: list<ResolveSource|null>,
+ *     problem: Problem,
+ * }
+ * @phpstan-type ChosenPackage array{
+ *     name: string,
+ *     version: string,
+ *     repository: int|null,
+ *     is_dev: bool|null,
+ * }
+ * @phpstan-type VerdictLack array{
+ *     kind: 'name',
+ * }|array{
+ *     kind: 'version',
+ *     oldest: string,
+ *     newest: string,
+ * }|array{
+ *     kind: 'stability',
+ *     version: string,
+ *     stability: string,
+ * }|array{
+ *     kind: 'offered',
+ *     by: string,
+ *     version: string,
+ *     constraint: string,
+ * }|array{
+ *     kind: 'platform',
+ *     has: string|null,
+ * }|array{
+ *     kind: 'locked',
+ *     version: string,
+ * }|array{
+ *     kind: 'elsewhere',
+ * }
+ * @phpstan-type VerdictClaim array{
+ *     by: string|null,
+ *     newest: string,
+ *     oldest: string,
+ *     what: 'requires'|'conflicts'|'replaces'|'provides'|'is',
+ *     target: string,
+ *     constraint: string,
+ *     via: string|null,
+ *     lack: VerdictLack|null,
+ * }
+ * @phpstan-type VerdictChange array{
+ *     kind: 'require',
+ *     name: string,
+ *     constraint: string,
+ * }|array{
+ *     kind: 'remove',
+ *     name: string,
+ * }|array{
+ *     kind: 'all_dependencies',
+ * }|array{
+ *     kind: 'everything',
+ * }|array{
+ *     kind: 'without_temporary',
+ * }
+ * @phpstan-type Verdict array{
+ *     requires: list<string>,
+ *     more: int,
+ *     lack: VerdictLack|null,
+ *     claims: list<VerdictClaim>,
+ *     change: list<VerdictChange>,
+ *     tried: int,
+ * }
+ * @phpstan-type Solved array{
+ *     outcome: 'solved',
+ *     packages: list<ChosenPackage>,
+ *     aliases: list<array{string, string}>,
+ *     found: list<list<string>>,
+ *     unasked: list<string>,
+ *     unlocked: list<string>,
+ *     kept: list<string>,
+ *     versions: int,
+ *     considered: int,
+ *     rules: int,
+ *     constraints: int,
+ *     texts?: list<string>,
+ * }
+ * @phpstan-type ResolveAnswer Solved|array{
+ *     outcome: 'unsolvable',
+ *     verdict: Verdict|null,
+ * }|array{
+ *     outcome: 'declined',
+ *     reason: string,
+ * }
  */
 
 namespace Allegro {
     /**
-     * The extension's version.
+     * Returns the extension's version.
      */
     function version(): string
     {
     }
 
     /**
-     * Version, protocol, store and link strategy; `store` is null where neither HOME nor a setting tells it.
+     * Returns version, protocol, store and link strategy.
      *
-     * @return array{version: string, protocol: int, store: string|null, strategy: string}
+     * @return InfoAnswer
      */
     function info(): mixed
     {
     }
 
     /**
-     * What an install into a vendor directory would use, found out by trying; nothing that it makes stays.
+     * Finds out by trying what an install into a vendor directory would use. Nothing that it creates
+     * stays.
      *
-     * @param array{vendor_dir: string} $request
+     * @param DiagnoseRequest $request
      *
-     * @return array{
-     *     version: string,
-     *     protocol: int,
-     *     layout: int,
-     *     strategy: string,
-     *     workers: int,
-     *     threads: int,
-     *     store: array{path: string, file_system: string|null, mount: string|null},
-     *     vendor: array{path: string, file_system: string|null, mount: string|null},
-     *     usage: array{manifests: int, blobs: int, bytes: int, quarantined: int}|null,
-     *     method: 'reflink'|'hardlink'|'copy'|null,
-     *     problem: string|null,
-     * }
+     * @return DiagnoseAnswer
      *
-     * @throws \Allegro\Exception\InputException a setting makes no sense
+     * @throws \Allegro\Exception\InputException the request or a setting makes no sense
      */
     function diagnose(array $request): mixed
     {
     }
 
     /**
-     * Makes packages ready in staging. Each gets its own outcome, in the order of the request; nothing outside
-     * of staging, the store and Composer's archive cache is touched.
+     * Makes packages ready in staging. Each gets its own outcome, in the order of the request.
+     * Nothing outside of staging, the store and Composer's archive cache is touched.
      *
-     * @param PrepareRequest                     $request
-     * @param (callable(list<Event>): mixed)|null $on_events called now and then, on PHP's own thread; what it
+     * @param PrepareRequest                      $request
+     * @param (callable(list<Event>): mixed)|null $on_events called on PHP's own thread; what it
      *                                                       throws ends the call
      *
      * @return PrepareAnswer
      *
      * @throws \Allegro\Exception\InputException       the request makes no sense
-     * @throws \Allegro\Exception\FilesystemException  staging can't be made
-     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run, staging is gone
+     * @throws \Allegro\Exception\FilesystemException  staging can't be created
+     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run,
+     *                                                 staging is gone
      * @throws \Allegro\Exception\InternalException    a bug
      */
     function prepare(array $request, ?callable $on_events = null): mixed
@@ -135,11 +495,11 @@ namespace Allegro {
     }
 
     /**
-     * Removes files, links and directories; what isn't there is fine.
+     * Removes files, links and directories. A path that does not exist is no failure.
      *
-     * @param array{paths: list<string>} $request
+     * @param RemoveRequest $request
      *
-     * @return array{failures: list<string>} what couldn't be removed, a sentence each
+     * @return RemoveAnswer
      *
      * @throws \Allegro\Exception\InputException the request makes no sense
      */
@@ -148,11 +508,12 @@ namespace Allegro {
     }
 
     /**
-     * Puts a file that was written beside another one in its place, with the owner, group, mode and ACL of the other one.
+     * Renames a new file over an old one, with the owner, group, mode and ACL of the old one. If these
+     * can't be kept, the new file stays where it is.
      *
-     * @param array{temporary: string, path: string} $request
+     * @param ReplaceRequest $request
      *
-     * @return array{replaced: bool} false if these can't be carried over; the new file is still there then
+     * @return ReplaceAnswer
      *
      * @throws \Allegro\Exception\InputException the request makes no sense
      */
@@ -161,53 +522,59 @@ namespace Allegro {
     }
 
     /**
-     * The class map of Composer's rules: `ScanRequest` and `ScanAnswer` of the core.
+     * Makes the class map for Composer's autoload rules.
      *
-     * @param array<string, mixed> $request
+     * @param ScanRequest $request
      *
-     * @throws Exception\AllegroException
+     * @return ScanAnswer
      *
-     * @return array<string, mixed>
+     * @throws \Allegro\Exception\InputException       the request makes no sense
+     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run
      */
     function scan(array $request): mixed
     {
     }
 
     /**
-     * Whether a dump would give what is there already: `UnchangedRequest` and `UnchangedAnswer` of the core.
+     * Tells whether a dump of the autoloader would generate the files that exist already.
      *
-     * @param array<string, mixed> $request
+     * @param UnchangedRequest $request
      *
-     * @throws Exception\AllegroException
+     * @return UnchangedAnswer
      *
-     * @return array<string, mixed>
+     * @throws \Allegro\Exception\InputException       the request makes no sense
+     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run
      */
     function unchanged(array $request): mixed
     {
     }
 
     /**
-     * A dump is done: `DumpedRequest` and `DumpedAnswer` of the core.
+     * Records a finished dump of the autoloader, so that the next one can be compared with it.
      *
-     * @param array<string, mixed> $request
+     * @param DumpedRequest $request
      *
-     * @throws Exception\AllegroException
+     * @return DumpedAnswer
      *
-     * @return array<string, mixed>
+     * @throws \Allegro\Exception\InputException       the request makes no sense
+     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run
      */
     function dumped(array $request): mixed
     {
     }
 
     /**
-     * Which versions an update would lock: `ResolveRequest` and `ResolveAnswer` of the core. A signal ends it early.
+     * Finds the versions that an update would lock.
      *
-     * @param array<string, mixed>                $request
-     * @param (callable(list<Event>): mixed)|null $on_events as for prepare()
+     * @param ResolveRequest                      $request
+     * @param (callable(list<Event>): mixed)|null $on_events called on PHP's own thread; what it
+     *                                                       throws ends the call
      *
-     * @throws Exception\AllegroException
+     * @return ResolveAnswer
      *
-     * @return array<string, mixed>
+     * @throws \Allegro\Exception\InputException       the request makes no sense
+     * @throws \Allegro\Exception\InterruptedException a signal arrived; its handler has run
+     * @throws \Allegro\Exception\InternalException    a bug
      */
     function resolve(array $request, ?callable $on_events = null): mixed
     {

@@ -1,4 +1,5 @@
-//! Runs operations by name: from a request of the protocol to its answer. The extension and the helper share it.
+//! Runs operations by name: from a request of the protocol to its answer. The extension and the
+//! helper share it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,8 +48,8 @@ pub trait Caller {
     /// Takes the events since the previous call.
     fn events(&mut self, events: &[Event]);
 
-    /// Takes note that work goes on without an event. Called every second in which work advances, never while it
-    /// hangs.
+    /// Takes note that work goes on without an event. Called every second in which work advances,
+    /// never while it hangs.
     fn alive(&mut self);
 
     /// Takes the same note while the caller's own code must not run.
@@ -57,8 +58,8 @@ pub trait Caller {
     /// Returns whether the operation should stop. Called at least every 50 ms.
     fn interrupted(&mut self) -> bool;
 
-    /// Takes the answer, and JSON texts that belong to it. The answer of a large project is too large to be built twice,
-    /// so the caller encodes it directly.
+    /// Takes the answer, and JSON texts that belong to it. The answer of a large project is too
+    /// large to be built twice, so the caller encodes it directly.
     fn answer(&mut self, answer: &impl Serialize, texts: &[String]) -> Result<Self::Answer>;
 }
 
@@ -78,7 +79,8 @@ pub fn dispatch<C: Caller>(
     sparing(|| ballast::holding(|| run(op, request, environment, caller)))
 }
 
-/// Returns the bytes that an operation may need for a large project; `None` for operations that need next to nothing.
+/// Returns the bytes that an operation may need for a large project; `None` for operations that
+/// need next to nothing.
 fn memory_for(op: &str) -> Option<u64> {
     match op {
         "prepare" => Some(96 << 20),
@@ -169,8 +171,8 @@ impl<C: Caller> Host for Listener<'_, C> {
     }
 }
 
-/// Decodes a request as [`dispatch`] does, without running the operation, and checks that it survives another round.
-/// Returns whether it is a request.
+/// Decodes a request as [`dispatch`] does, without running the operation, and checks that it
+/// survives another round. Returns whether it is a request.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(op: &str, request: impl Request) -> bool {
     use crate::protocol::{

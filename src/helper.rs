@@ -1,13 +1,16 @@
-//! The helper process: the protocol as JSON lines over standard input and output, for PHP without the extension.
+//! The helper process: the protocol as JSON lines over standard input and output, for PHP without
+//! the extension.
 //!
-//! A request is one line: `{"id": 1, "op": "prepare", "request": {…}}`. The helper answers with any number of
-//! `{"events": […], "id": 1}`, then with `{"id": 1, "answer": {…}}` or
-//! `{"error": {"code", "hint", "kind", "message"}, "id": 1}`. An empty list of events is a sign of life. JSON texts that
-//! belong to an answer follow it unchanged, one a line, and the answer states their number:
-//! `{"id": 1, "texts": 2, "answer": {…}}`.
+//! A request is one line: `{"id": 1, "op": "prepare", "request": {…}}`. The helper answers with
 //!
-//! When standard input ends, the helper cancels the running operation, removes its staging directory and ends. Where it
-//! can't notice that end, [`parting`] ends it.
+//! * any number of `{"events": […], "id": 1}`; an empty list is a sign of life,
+//! * then `{"id": 1, "answer": {…}}` or `{"error": {…}, "id": 1}`.
+//!
+//! JSON texts that belong to an answer follow it unchanged, one a line, and the answer states their
+//! number: `{"id": 1, "texts": 2, "answer": {…}}`.
+//!
+//! When standard input ends, the helper cancels the running operation, removes its staging
+//! directory and ends. Where it can't notice that end, [`parting`] ends it.
 
 use std::io::{BufRead, Write};
 
@@ -58,7 +61,8 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// Serves requests until `input` ends. `is_over` returns during an operation whether the caller is gone.
+/// Serves requests until `input` ends. `is_over` returns during an operation whether the caller is
+/// gone.
 pub fn serve(
     input: &mut impl BufRead,
     output: &mut impl Write,
@@ -156,7 +160,8 @@ fn write_line(output: &mut impl Write, value: &impl Serialize) -> std::io::Resul
     output.flush()
 }
 
-/// Writes JSON texts, one a line. JSON has line breaks between its tokens only, where a space means the same.
+/// Writes JSON texts, one a line. JSON has line breaks between its tokens only, where a space means
+/// the same.
 fn write_texts(output: &mut impl Write, texts: &[String]) -> std::io::Result<()> {
     for text in texts {
         if text.contains(['\n', '\r']) {
@@ -169,7 +174,8 @@ fn write_texts(output: &mut impl Write, texts: &[String]) -> std::io::Result<()>
     output.flush()
 }
 
-/// Reads a line as [`serve`] does, without running an operation, for the fuzz targets. Returns whether it is a request.
+/// Reads a line as [`serve`] does, without running an operation, for the fuzz targets. Returns
+/// whether it is a request.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(line: &str) -> bool {
     serde_json::from_str::<Call>(line)

@@ -1,7 +1,9 @@
-//! The messages of the protocol, compared with the documents in `tests/protocol/`. PHPUnit reads the same files.
+//! The messages of the protocol, compared with the documents in `tests/protocol/`. PHPUnit reads
+//! the same files.
 //!
-//! A file has `documents`, which are spelled out in full: a message that is decoded from one is encoded to the same
-//! bytes. For requests it may also have `short` documents: `sent` leaves fields out, `read` is the same spelled out.
+//! A file has `documents`, which are spelled out in full: a message that is decoded from one is
+//! encoded to the same bytes. For requests it may also have `short` documents: `sent` leaves fields
+//! out, `read` is the same spelled out.
 
 #![allow(clippy::expect_used, missing_docs)]
 

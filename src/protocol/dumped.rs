@@ -1,4 +1,5 @@
-//! Operation `dumped`: records a finished autoloader dump, so that the next one can be compared with it.
+//! Operation `dumped`: records a finished autoloader dump, so that the next one can be compared
+//! with it.
 
 use std::path::PathBuf;
 

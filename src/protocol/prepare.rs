@@ -17,16 +17,19 @@ use super::yes;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrepareRequest {
-    /// The project's vendor directory (absolute). It occurs in messages and tells file systems apart.
+    /// The project's vendor directory (absolute). It occurs in messages and tells file systems
+    /// apart.
     pub vendor_dir: PathBuf,
-    /// A directory below it, created if missing. The package with identifier `id` gets `<staging>/<id>`.
+    /// A directory below it, created if missing. The package with identifier `id` gets
+    /// `<staging>/<id>`.
     pub staging: PathBuf,
     /// Composer's umask.
     pub umask: u32,
     /// Composer's `TZ` variable, if it is set. Archives may contain local times.
     #[serde(default)]
     pub timezone: Option<String>,
-    /// Whether the caller wants no events but notices, and those only while nothing is being written.
+    /// Whether the caller wants no events but notices, and those only while nothing is being
+    /// written.
     #[serde(default)]
     pub is_quiet: bool,
     /// Settings that differ from the environment.
@@ -64,7 +67,8 @@ pub struct PackageRequest {
     /// Whether Composer's cache may be written.
     #[serde(default)]
     pub archive_writable: bool,
-    /// Whether the content of the store and of Composer's cache may be used; `--no-cache` forbids it.
+    /// Whether the content of the store and of Composer's cache may be used; `--no-cache` forbids
+    /// it.
     #[serde(default = "yes")]
     pub use_store: bool,
     /// Whether the archive itself is wanted too, because a plugin listens for downloaded files.
@@ -80,7 +84,8 @@ pub struct PackageRequest {
     /// Files that must not share inodes with the store.
     #[serde(default)]
     pub bins: Vec<String>,
-    /// Whether Composer would unpack the archive with `ZipArchive`, which knows neither modes nor links.
+    /// Whether Composer would unpack the archive with `ZipArchive`, which knows neither modes nor
+    /// links.
     #[serde(default)]
     pub plain_modes: bool,
 }
@@ -117,8 +122,8 @@ pub struct PrepareAnswer {
     pub method: Option<Method>,
     /// Sentences for the user.
     pub notices: Vec<String>,
-    /// First and last moment at which files of ready packages were made, in nanoseconds since 1970 by the clock that
-    /// stamps inodes.
+    /// First and last moment at which files of ready packages were made, in nanoseconds since 1970
+    /// by the clock that stamps inodes.
     pub made: (i64, i64),
 }
 
@@ -149,7 +154,8 @@ pub enum Outcome {
         /// Path of the archive, if the request wanted it.
         archive: Option<PathBuf>,
     },
-    /// Neither the store nor Composer's cache has the package, and the request has no way to download it.
+    /// Neither the store nor Composer's cache has the package, and the request has no way to
+    /// download it.
     Missing,
     /// Composer's own code takes over.
     Declined {

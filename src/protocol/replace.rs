@@ -1,4 +1,5 @@
-//! Operation `replace`: renames a new file over an old one and keeps the old one's owner, group, mode and ACL.
+//! Operation `replace`: renames a new file over an old one and keeps the old one's owner, group,
+//! mode and ACL.
 
 use std::path::PathBuf;
 

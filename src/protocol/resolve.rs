@@ -24,7 +24,8 @@ pub struct ResolveRequest {
     /// Options of all HTTP requests.
     #[serde(default)]
     pub http: HttpOptions,
-    /// Location of the metadata of each of the problem's repositories; `None` for a repository without metadata files.
+    /// Location of the metadata of each of the problem's repositories; `None` for a repository
+    /// without metadata files.
     pub sources: Vec<Option<ResolveSource>>,
     /// The problem to solve.
     pub problem: Problem,
@@ -71,7 +72,8 @@ pub enum ResolveAnswer {
         aliases: Vec<(String, String)>,
         /// For each repository the names that it was found to have.
         found: Vec<Vec<String>>,
-        /// Names among these that no chosen package requires, because another package stands for them.
+        /// Names among these that no chosen package requires, because another package stands for
+        /// them.
         unasked: Vec<String>,
         /// Names of the lock that a partial update reaches, in that order.
         unlocked: Vec<String>,
@@ -83,9 +85,9 @@ pub enum ResolveAnswer {
         considered: usize,
         /// Number of the solver's rules.
         rules: usize,
-        /// Number of texts that follow those of the packages. Each is a constraint in the links of these packages as it
-        /// is written, and its meaning: `["*"]`, `[operator, version]`, `["and", part, …]` or `["or", part, …]`. Any
-        /// constraint may be missing.
+        /// Number of texts that follow those of the packages. Each is a constraint in the links of
+        /// these packages as it is written, and its meaning: `["*"]`, `[operator, version]`,
+        /// `["and", part, …]` or `["or", part, …]`. Any constraint may be missing.
         constraints: usize,
     },
     /// The requirements can't be met; Composer explains it at length.
@@ -107,8 +109,9 @@ pub struct ChosenPackage {
     pub name: String,
     /// Normalized version.
     pub version: String,
-    /// Place of the repository whose metadata has the package. The repository's entry is the next of the texts that
-    /// follow the answer: it is sent as text, because the order of its keys must survive.
+    /// Place of the repository whose metadata has the package. The repository's entry is the next
+    /// of the texts that follow the answer: it is sent as text, because the order of its keys must
+    /// survive.
     pub repository: Option<usize>,
     /// Whether only `require-dev` needs the package; `None` if Composer must find out.
     pub is_dev: Option<bool>,

@@ -21,13 +21,15 @@ pub struct ScanRequest {
     pub traits: Traits,
     /// Autoload rules in Composer's order.
     pub rules: Vec<Rule>,
-    /// Files that PHP has read, because an earlier answer named them as [`Unsure`](ScanAnswer::Unsure).
+    /// Files that PHP has read, because an earlier answer named them as
+    /// [`Unsure`](ScanAnswer::Unsure).
     #[serde(default)]
     pub known: Vec<KnownFile>,
     /// Packages that were put in place in this run.
     #[serde(default)]
     pub placed: Vec<PlacedPackage>,
-    /// Composer's `TZ` variable, as in [`PrepareRequest`](super::prepare::PrepareRequest::timezone).
+    /// Composer's `TZ` variable, as in
+    /// [`PrepareRequest`](super::prepare::PrepareRequest::timezone).
     #[serde(default)]
     pub timezone: Option<String>,
 }
@@ -39,7 +41,8 @@ pub struct Dialect {
     pub php: u32,
     /// PHP's setting `short_open_tag`.
     pub short_open_tag: bool,
-    /// Whether a backslash before a keyword makes it part of a name (class-map-generator 1.3.4 and later).
+    /// Whether a backslash before a keyword makes it part of a name (class-map-generator 1.3.4 and
+    /// later).
     pub backslash_guards: bool,
 }
 
@@ -47,9 +50,11 @@ pub struct Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traits {
-    /// Whether a class outside the namespace of its PSR-4 rule is rejected, even if the length fits.
+    /// Whether a class outside the namespace of its PSR-4 rule is rejected, even if the length
+    /// fits.
     pub psr4_prefix: bool,
-    /// Whether a class outside the namespace of its PSR-0 rule is rejected, even if the length fits.
+    /// Whether a class outside the namespace of its PSR-0 rule is rejected, even if the length
+    /// fits.
     pub psr0_prefix: bool,
 }
 
@@ -118,8 +123,8 @@ pub enum ScanAnswer {
     Scanned {
         /// Paths; the numbers in `at` and `ambiguous` are places in this list.
         files: Vec<Arc<str>>,
-        /// Class names in the order in which they were found. A name that isn't UTF-8 is written as a NUL and its bytes
-        /// in hexadecimal, here and in the other lists.
+        /// Class names in the order in which they were found. A name that isn't UTF-8 is written as
+        /// a NUL and its bytes in hexadecimal, here and in the other lists.
         names: Vec<String>,
         /// The file of each name.
         at: Vec<u32>,

@@ -19,7 +19,8 @@ pub enum Method {
 pub struct Usage {
     /// Number of packages.
     pub manifests: u64,
-    /// Number of files: one per content where files can share blocks, else one per content, mode and time.
+    /// Number of files: one per content where files can share blocks, else one per content, mode
+    /// and time.
     pub blobs: u64,
     /// Number of bytes in all files.
     pub bytes: u64,

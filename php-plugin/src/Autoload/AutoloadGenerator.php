@@ -10,6 +10,7 @@ use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Internals;
 use Allegro\Plugin\Io\Overheard;
 use Allegro\Plugin\Native\Engine;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Autoload\AutoloadGenerator as ComposerGenerator;
 use Composer\Composer;
 use Composer\Config;
@@ -27,13 +28,15 @@ use Composer\Util\Filesystem;
  *
  * The dump itself is the running Composer's own method, see {@see DumpMethod}: events, order and text are its. Whatever
  * can't be done for sure in this way is done by that method as it is.
+ *
+ * @phpstan-import-type PlacedPackage from Protocol
  */
 final class AutoloadGenerator extends ComposerGenerator
 {
     /** The native part, as long as it is of use. */
     private ?Engine $engine = null;
 
-    /** @var \Closure(): list<array<string, mixed>> */
+    /** @var \Closure(): list<PlacedPackage> */
     private \Closure $placed;
 
     /** The dump in progress, until it is known whether it changes anything. */
@@ -55,7 +58,7 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * Takes the place of a generator, with everything that it has been told.
      *
-     * @param \Closure(): list<array<string, mixed>> $placed packages that were put in place in this run
+     * @param \Closure(): list<PlacedPackage> $placed packages that were put in place in this run
      */
     public static function inPlaceOf(ComposerGenerator $other, Composer $composer, IOInterface $io, Engine $engine, \Closure $placed): self
     {

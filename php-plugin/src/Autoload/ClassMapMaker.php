@@ -8,6 +8,7 @@ use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
+use Allegro\Plugin\Native\Protocol;
 use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\ClassMapGenerator\PhpFileParser;
 use Composer\IO\IOInterface;
@@ -16,16 +17,22 @@ use Composer\IO\IOInterface;
  * Has the core make a class map, and puts it into Composer's own objects.
  *
  * What differs between versions of class-map-generator is found out by asking the running one, not by its number.
+ *
+ * @phpstan-import-type PlacedPackage from Protocol
+ * @phpstan-import-type ScanDialect from Protocol
+ * @phpstan-import-type ScanRule from Protocol
+ * @phpstan-import-type ScanTraits from Protocol
+ * @phpstan-import-type Scanned from Protocol
  */
 final class ClassMapMaker
 {
     /** Files that only PHP can read are read in so many rounds at most: they may change meanwhile. */
     private const ROUNDS = 3;
 
-    /** @var array<string, mixed>|null */
+    /** @var ScanDialect|null */
     private ?array $dialect = null;
 
-    /** @var array<string, bool>|null */
+    /** @var ScanTraits|null */
     private ?array $traits = null;
 
     /** What {@see vendorDir()} has found. */
@@ -35,7 +42,7 @@ final class ClassMapMaker
     private ?string $digest = null;
 
     /**
-     * @param \Closure(): list<array<string, mixed>> $placed packages that were put in place in this run
+     * @param \Closure(): list<PlacedPackage> $placed packages that were put in place in this run
      */
     public function __construct(
         private readonly Engine $engine,
@@ -57,7 +64,7 @@ final class ClassMapMaker
     /**
      * What the result depends on apart from rules and files; null if the core can't do it here.
      *
-     * @return array{dialect: array<string, mixed>, traits: array<string, bool>}|null
+     * @return array{dialect: ScanDialect, traits: ScanTraits}|null
      */
     public function manner(): ?array
     {
@@ -130,7 +137,7 @@ final class ClassMapMaker
                     case 'unsure':
                         // Composer's generator says what is wrong with a file that can't be read at all.
                         foreach ($answer['files'] as $file) {
-                            $request['known'][] = $file + ['classes' => array_map([self::class, 'toWire'], PhpFileParser::findClasses($file['path']))];
+                            $request['known'][] = $file + ['classes' => array_map([self::class, 'encoded'], PhpFileParser::findClasses($file['path']))];
                         }
                         break;
                     default:
@@ -156,7 +163,7 @@ final class ClassMapMaker
     /**
      * @param list<array<int, mixed>> $calls
      *
-     * @return list<array<string, mixed>>|null
+     * @return list<ScanRule>|null
      */
     private static function rules(array $calls): ?array
     {
@@ -183,8 +190,8 @@ final class ClassMapMaker
     }
 
     /**
-     * @param array<string, mixed>       $answer
-     * @param list<array<string, mixed>> $rules
+     * @param Scanned        $answer
+     * @param list<ScanRule> $rules
      */
     private function fill(ClassMapGenerator $generator, array $answer, array $rules): void
     {
@@ -192,26 +199,29 @@ final class ClassMapMaker
         // First, because a class that counts after all takes back what was said of its file.
         foreach ($answer['rejected'] as $rejected) {
             $rule = $rules[$rejected['rule']];
-            self::filter($generator, array_map([self::class, 'fromWire'], $rejected['classes']), $rejected['path'], $rule['namespace'], $rule['kind'], $rule['path']);
+            self::filter($generator, array_map([self::class, 'decoded'], $rejected['classes']), $rejected['path'], $rule['namespace'], $rule['kind'], $rule['path']);
         }
         $files = $answer['files'];
         foreach ($answer['names'] as $index => $name) {
-            $map->addClass(self::fromWire($name), $files[$answer['at'][$index]]);
+            $map->addClass(self::decoded($name), $files[$answer['at'][$index]]);
         }
         foreach ($answer['ambiguous'] as [$class, $file]) {
-            self::addAmbiguous($generator, self::fromWire($class), $files[$file]);
+            self::addAmbiguous($generator, self::decoded($class), $files[$file]);
         }
     }
 
     /**
-     * A class name as it crosses the boundary: one that isn't UTF-8 is a NUL and its bytes in hexadecimal.
+     * Returns a class name as the protocol has it: one that isn't UTF-8 is a NUL and its bytes in hexadecimal.
      */
-    private static function toWire(string $name): string
+    private static function encoded(string $name): string
     {
         return preg_match('//u', $name) === 1 ? $name : "\0".bin2hex($name);
     }
 
-    private static function fromWire(string $name): string
+    /**
+     * Returns a class name of the protocol as PHP has it.
+     */
+    private static function decoded(string $name): string
     {
         return $name[0] === "\0" ? (string) hex2bin(substr($name, 1)) : $name;
     }

@@ -8,12 +8,15 @@ use Allegro\Plugin\Install\TarDownloader;
 use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Process\ExecutableFinder;
 
 /**
  * What Allegro uses in a project.
+ *
+ * @phpstan-import-type Place from Protocol
  */
 final class Diagnosis
 {
@@ -220,7 +223,7 @@ final class Diagnosis
     }
 
     /**
-     * @param array{path: string, file_system: string|null, mount: string|null} $place
+     * @param Place $place
      */
     private static function place(array $place): string
     {

@@ -5,10 +5,14 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Native\Functions;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Util\HttpDownloader;
 
 /**
  * The `ssl` options of a download: whom to trust, and who we are.
+ *
+ * @phpstan-import-type ClientCertificate from Protocol
+ * @phpstan-import-type Tls from Protocol
  */
 final class Certificates
 {
@@ -17,15 +21,14 @@ final class Certificates
 
     private const UNDERSTOOD = ['cafile', 'capath', 'local_cert', 'local_pk', 'passphrase', 'verify_peer', 'verify_peer_name'];
 
-    /** @var array<string, array{chain: string, key: string}> by where they come from */
+    /** @var array<string, ClientCertificate> by where they come from */
     private array $read = [];
 
     /**
      * @param array<string, mixed> $ssl    the options of one download
      * @param array<string, mixed> $common those of all others
      *
-     * @return array{ca_file: string|null, ca_dir: string|null, certificate: array{chain: string, key: string}|null}|null
-     *     null: nothing differs from the others
+     * @return Tls|null null: nothing differs from the others
      *
      * @throws DeclinedException
      */
@@ -71,7 +74,7 @@ final class Certificates
      *
      * @param array<string, mixed> $ssl
      *
-     * @return array{chain: string, key: string}
+     * @return ClientCertificate
      */
     private function client(array $ssl): array
     {
@@ -87,7 +90,7 @@ final class Certificates
     }
 
     /**
-     * @return array{chain: string, key: string}
+     * @return ClientCertificate
      */
     private static function readClient(string $chainFile, string $keyFile, string $passphrase): array
     {

@@ -5,10 +5,13 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Package\PackageInterface;
 
 /**
- * Describes packages to the native part, as the core's `PackageRequest` has it.
+ * Describes packages to the native part.
+ *
+ * @phpstan-import-type PackageRequest from Protocol
  */
 final class PackageRequests
 {
@@ -26,7 +29,7 @@ final class PackageRequests
      * @param int  $id          the number that the answer names the package by
      * @param bool $wantArchive whether listeners want to see the archive
      *
-     * @return array<string, mixed>
+     * @return PackageRequest
      */
     public function of(int $id, Ticket $ticket, bool $wantArchive): array
     {

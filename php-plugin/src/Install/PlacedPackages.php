@@ -4,12 +4,16 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Native\Protocol;
+
 /**
  * The packages of this run whose directories came from the staging directory.
+ *
+ * @phpstan-import-type PlacedPackage from Protocol
  */
 final class PlacedPackages
 {
-    /** @var list<array<string, mixed>> as {@see all()} returns them */
+    /** @var list<PlacedPackage> */
     private array $packages = [];
 
     public function add(Ticket $ticket): void
@@ -35,9 +39,9 @@ final class PlacedPackages
     }
 
     /**
-     * Returns all packages, as the core's `PlacedPackage` has them.
+     * Returns all packages.
      *
-     * @return list<array<string, mixed>> with `path`, `dist`, `plain_modes` and `made`
+     * @return list<PlacedPackage>
      */
     public function all(): array
     {

@@ -12,6 +12,7 @@ use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Downloader\FileDownloader;
 use Composer\Plugin\PluginEvents;
 
@@ -20,6 +21,10 @@ use Composer\Plugin\PluginEvents;
  * their downloads.
  *
  * Packages that the native part can't make ready are handed over to Composer's own downloader.
+ *
+ * @phpstan-import-type Made from Protocol
+ * @phpstan-import-type PackageAnswer from Protocol
+ * @phpstan-import-type PackageRequest from Protocol
  */
 final class Preparation
 {
@@ -114,8 +119,8 @@ final class Preparation
     /**
      * Has the native part make packages ready, and settles those that it answers for.
      *
-     * @param array<int, array<string, mixed>> $requests
-     * @param array<int, Ticket>               $open
+     * @param array<int, PackageRequest> $requests
+     * @param array<int, Ticket>         $open
      *
      * @return array<int, Ticket> those that must be downloaded first
      */
@@ -165,9 +170,9 @@ final class Preparation
     }
 
     /**
-     * @param array<string, mixed>  $answer  the core's `PackageAnswer`
-     * @param array<string, mixed>  $request
-     * @param array{int, int}|null  $made
+     * @param PackageAnswer  $answer
+     * @param PackageRequest $request
+     * @param Made|null      $made
      */
     private function settle(Ticket $ticket, array $answer, array $request, ?array $made): void
     {
@@ -268,10 +273,10 @@ final class Preparation
      * As with Composer, a warning about a URL follows the line of its package. Packages that
      * Composer must download are handed over to it.
      *
-     * @param array<int, array<string, mixed>> $requests
-     * @param array<int, Ticket>               $open     loses what is handed over
+     * @param array<int, PackageRequest> $requests
+     * @param array<int, Ticket>         $open     loses what is handed over
      *
-     * @return array<int, array<string, mixed>>
+     * @return array<int, PackageRequest>
      */
     private function withDownloads(array $requests, array &$open): array
     {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Native\Protocol;
 use Composer\Util\Http\ProxyManager;
 use Composer\Util\Http\RequestProxy;
 use Composer\Util\HttpDownloader;
@@ -11,6 +12,8 @@ use Composer\Util\Platform;
 
 /**
  * The proxies of the environment, as this Composer understands them: which variables count differs between versions.
+ *
+ * @phpstan-import-type Proxies from Protocol as Addresses
  */
 final class Proxies
 {
@@ -61,7 +64,7 @@ final class Proxies
     /**
      * The proxies for all URLs, for redirects too: where they lead isn't known before.
      *
-     * @return array{http: string|null, https: string|null, no_proxy: string}
+     * @return Addresses
      */
     public function all(): array
     {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
+use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Composer\IO\IOInterface;
 use Composer\Package\PackageInterface;
@@ -15,6 +16,10 @@ use Composer\Util\Url;
 
 /**
  * How Composer would fetch a dist: URL, credentials, proxies, certificates. What can't be told for sure stays with Composer.
+ *
+ * @phpstan-import-type FetchInfo from Protocol
+ * @phpstan-import-type HttpOptions from Protocol
+ * @phpstan-import-type Tls from Protocol
  */
 final class Sources
 {
@@ -48,7 +53,7 @@ final class Sources
     /**
      * What all downloads have in common.
      *
-     * @return array<string, mixed>
+     * @return HttpOptions
      */
     public function httpOptions(): array
     {
@@ -60,7 +65,7 @@ final class Sources
     }
 
     /**
-     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     * @return FetchInfo
      *
      * @throws DeclinedException Composer must download it
      */
@@ -74,7 +79,7 @@ final class Sources
      *
      * @param array<string, mixed> $options the repository's
      *
-     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     * @return FetchInfo
      *
      * @throws DeclinedException Composer must download it
      */
@@ -86,7 +91,7 @@ final class Sources
     /**
      * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
      *
-     * @return array{url: string, headers: list<string>, tls?: array<string, mixed>}
+     * @return FetchInfo
      *
      * @throws DeclinedException
      */
@@ -171,7 +176,7 @@ final class Sources
     /**
      * @param array<string, mixed> $options
      *
-     * @return array<string, mixed>|null
+     * @return Tls|null
      *
      * @throws DeclinedException
      */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Native\Protocol;
 use Composer\IO\ConsoleIO;
 use Composer\IO\IOInterface;
 use Composer\Util\Platform;
@@ -12,6 +13,8 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
  * What the user sees of us: one progress line while we work, one summary line at the end, notices.
+ *
+ * @phpstan-import-type Event from Protocol
  */
 final class Report
 {
@@ -105,7 +108,7 @@ final class Report
     }
 
     /**
-     * @param list<array<string, mixed>> $events none as a sign of life
+     * @param list<Event> $events none as a sign of life
      */
     public function events(array $events): void
     {

@@ -5,13 +5,22 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 /**
- * The native part, wherever it runs. Requests and answers are the wire types of the Rust core (`src/wire.rs`).
+ * The native part, wherever it runs.
+ *
+ * @phpstan-import-type DiagnoseAnswer from Protocol
+ * @phpstan-import-type DumpedRequest from Protocol
+ * @phpstan-import-type Event from Protocol
+ * @phpstan-import-type PrepareAnswer from Protocol
+ * @phpstan-import-type PrepareRequest from Protocol
+ * @phpstan-import-type ResolveAnswer from Protocol
+ * @phpstan-import-type ResolveRequest from Protocol
+ * @phpstan-import-type ScanAnswer from Protocol
+ * @phpstan-import-type ScanRequest from Protocol
+ * @phpstan-import-type UnchangedAnswer from Protocol
+ * @phpstan-import-type UnchangedRequest from Protocol
  */
 interface Engine
 {
-    /** Grows when requests or answers change; the same number as `PROTOCOL` in the Rust core. */
-    public const PROTOCOL = 8;
-
     /**
      * Work is about to come: what takes time to start may start now.
      *
@@ -22,13 +31,13 @@ interface Engine
     /**
      * Makes packages ready in staging.
      *
-     * @param array<string, mixed>                                $request
-     * @param (callable(list<array<string, mixed>>): void)|null $onEvents
+     * @param PrepareRequest                       $request
+     * @param (callable(list<Event>): void)|null $onEvents an empty list is a sign of life
      *
      * @throws EngineException      if the native part fails as a whole
      * @throws InterruptedException if a signal arrived; its handler has run when this is caught
      *
-     * @return array{packages: list<array<string, mixed>>, method: string|null, notices: list<string>, made: array{int, int}}
+     * @return PrepareAnswer
      */
     public function prepare(array $request, ?callable $onEvents): array;
 
@@ -58,38 +67,38 @@ interface Engine
      *
      * @throws EngineException
      *
-     * @return array<string, mixed> `DiagnoseAnswer` of the core
+     * @return DiagnoseAnswer
      */
     public function diagnose(string $vendorDir): array;
 
     /**
      * The class map of Composer's rules.
      *
-     * @param array<string, mixed> $request `ScanRequest` of the core
+     * @param ScanRequest $request
      *
      * @throws EngineException
      * @throws InterruptedException as above
      *
-     * @return array<string, mixed> `ScanAnswer` of the core
+     * @return ScanAnswer
      */
     public function scan(array $request): array;
 
     /**
      * Whether a dump would give what is there already.
      *
-     * @param array<string, mixed> $request `UnchangedRequest` of the core
+     * @param UnchangedRequest $request
      *
      * @throws EngineException
      * @throws InterruptedException as above
      *
-     * @return array<string, mixed> `UnchangedAnswer` of the core
+     * @return UnchangedAnswer
      */
     public function unchanged(array $request): array;
 
     /**
      * A dump is done.
      *
-     * @param array<string, mixed> $request `DumpedRequest` of the core
+     * @param DumpedRequest $request
      *
      * @throws EngineException
      * @throws InterruptedException as above
@@ -99,13 +108,13 @@ interface Engine
     /**
      * Which versions an update would lock.
      *
-     * @param array<string, mixed>                               $request  `ResolveRequest` of the core
-     * @param (callable(list<array<string, mixed>>): void)|null $onEvents
+     * @param ResolveRequest                       $request
+     * @param (callable(list<Event>): void)|null $onEvents as for {@see prepare()}
      *
      * @throws EngineException
      * @throws InterruptedException as above
      *
-     * @return array<string, mixed> `ResolveAnswer` of the core, and as `texts` the JSON texts that it speaks of
+     * @return ResolveAnswer
      */
     public function resolve(array $request, ?callable $onEvents): array;
 
@@ -113,11 +122,11 @@ interface Engine
      * The same, without a wait: the answer is asked for by calling what is returned, once. Whatever else is asked for
      * before that takes the place of it.
      *
-     * @param array<string, mixed> $request `ResolveRequest` of the core
+     * @param ResolveRequest $request
      *
      * @throws EngineException
      *
-     * @return callable(): array<string, mixed> throws what {@see resolve()} throws
+     * @return callable(): ResolveAnswer throws what {@see resolve()} throws
      */
     public function resolveMeanwhile(array $request): callable;
 

@@ -6,6 +6,8 @@ namespace Allegro\Plugin\Native;
 
 /**
  * The native part failed as a whole: it isn't there, it died, or it refused the request.
+ *
+ * @phpstan-import-type ErrorAnswer from Protocol
  */
 final class EngineException extends \RuntimeException
 {
@@ -15,7 +17,7 @@ final class EngineException extends \RuntimeException
     }
 
     /**
-     * @param array<string, mixed> $error as the helper describes it
+     * @param ErrorAnswer|array{} $error empty if the helper describes none
      */
     public static function fromHelper(array $error): self
     {

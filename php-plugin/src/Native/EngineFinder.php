@@ -124,7 +124,7 @@ final class EngineFinder
             return null;
         }
         $protocol = function_exists('Allegro\info') ? (\Allegro\info()['protocol'] ?? null) : null;
-        if ($protocol === Engine::PROTOCOL) {
+        if ($protocol === Protocol::VERSION) {
             return new ExtensionEngine();
         }
         $this->reason = sprintf(

@@ -9,6 +9,8 @@ use Allegro\Plugin\Guard;
 /**
  * The native part in a process of its own: JSON lines over its standard input and output. Started at the first
  * call, ended with Composer.
+ *
+ * @phpstan-import-type ResolveAnswer from Protocol
  */
 final class HelperEngine implements Engine
 {
@@ -162,7 +164,7 @@ final class HelperEngine implements Engine
     /**
      * @param array<string, mixed> $answer
      *
-     * @return array<string, mixed> the same, which makes sense
+     * @return ResolveAnswer the same, which makes sense
      */
     private function resolved(array $answer): array
     {

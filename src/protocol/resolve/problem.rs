@@ -1,4 +1,5 @@
-//! The problem that a resolution solves: the fields of Composer's `Request`, `PoolBuilder` and `DefaultPolicy`.
+//! The problem that a resolution solves: the fields of Composer's `Request`, `PoolBuilder` and
+//! `DefaultPolicy`.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,18 +72,19 @@ pub struct Problem {
     /// Whether temporary constraints apply to all names of a package (newer Composers).
     #[serde(default)]
     pub temporary_for_all_names: bool,
-    /// Whether a name that an updated package replaces is loaded if another package requires it, even if the update
-    /// does not replace it any more (since Composer 2.6).
+    /// Whether a name that an updated package replaces is loaded if another package requires it,
+    /// even if the update does not replace it any more (since Composer 2.6).
     #[serde(default)]
     pub replaced_if_required: bool,
-    /// Whether a path repository's package that is updated because it may have changed gets the alias that the project
-    /// gives it (Composer 2.2.22, and since 2.6.3).
+    /// Whether a path repository's package that is updated because it may have changed gets the
+    /// alias that the project gives it (Composer 2.2.22, and since 2.6.3).
     #[serde(default)]
     pub aliases_of_unlocked_paths: bool,
     /// Whether Composer's pool optimizer is on.
     #[serde(default = "yes")]
     pub optimize: bool,
-    /// The project's requirements as they are written, by name, for a verdict; empty if no verdict is wanted.
+    /// The project's requirements as they are written, by name, for a verdict; empty if no verdict
+    /// is wanted.
     #[serde(default)]
     pub written: Vec<(String, String)>,
 }
@@ -99,7 +101,8 @@ pub struct Dialect {
     pub long_dates: bool,
     /// Whether `<1.0-RC` states a stability, as `<1.0-beta` does.
     pub rc_is_a_modifier: bool,
-    /// Whether a constraint that excludes some points is written as `!=` only if all branches match too.
+    /// Whether a constraint that excludes some points is written as `!=` only if all branches match
+    /// too.
     pub points_need_branches: bool,
     /// Whether `0.0.0.0-dev` is the lowest version.
     pub zero_is_least: bool,
@@ -213,7 +216,8 @@ pub struct GivenPackage {
     /// Whether a path repository links the package; such a package is never taken from a lock.
     #[serde(default)]
     pub linked_path: bool,
-    /// Whether the package is accepted whatever its stability: the project, or part of the platform.
+    /// Whether the package is accepted whatever its stability: the project, or part of the
+    /// platform.
     #[serde(default)]
     pub always: bool,
     /// Whether the package has a type that is left out.

@@ -34,7 +34,8 @@ pub struct Claim {
     pub target: String,
     /// The versions that the statement is about.
     pub constraint: String,
-    /// A package that requires the stating package, with its version; `None` if the project does, or no package.
+    /// A package that requires the stating package, with its version; `None` if the project does,
+    /// or no package.
     pub via: Option<String>,
     /// Reason why nothing meets the statement, if that is the case.
     pub lack: Option<Lack>,
