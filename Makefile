@@ -26,7 +26,7 @@ test: package test-rust test-phpt test-php test-e2e ## every test
 
 test-rust: setup ## tests of the library and the tools
 	cargo test --workspace --lib --bins
-	cargo test --test json --test scanner --test semver
+	cargo test --test json --test layers --test protocol --test scanner --test semver
 
 test-phpt: build ## tests of the extension with PHP's own runner
 	@scripts/phpt

@@ -4,6 +4,8 @@
  * The extension's API, for IDEs and static analysis. `php-plugin/src/Native/Protocol.php` declares
  * the same shapes, and the tests compare both.
  *
+ * This file is long because it declares the shape of every message.
+ *
  * @phpstan-type Dist array{
  *     name: string,
  *     type: string,

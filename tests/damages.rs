@@ -4,7 +4,12 @@
 //! * `ALLEGRO_TEST_DAMAGE_ROUNDS`: how many rounds; hard links, the best method and copies take turns
 //! * `ALLEGRO_TEST_SEED`: the seed of the first round
 
-#![allow(clippy::print_stdout, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::expect_used,
+    missing_docs
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};

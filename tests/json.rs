@@ -3,7 +3,12 @@
 //! * `ALLEGRO_TEST_SEED`: the seed of a run to be repeated
 //! * `ALLEGRO_TEST_JSON_ROUNDS`: how many documents of each kind
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

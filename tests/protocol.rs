@@ -5,7 +5,7 @@
 //! encoded to the same bytes. For requests it may also have `short` documents: `sent` leaves fields
 //! out, `read` is the same spelled out.
 
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, missing_docs)]
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

@@ -5,7 +5,12 @@
 //! * `ALLEGRO_TEST_SEED`: the seed of a run to be repeated
 //! * `ALLEGRO_FUZZ_SECONDS`: how long the ignored test `fuzz` goes on
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 use allegro_vendor::classmap::{Dialect, Unsure, find_classes};
 use std::collections::HashSet;

@@ -3,7 +3,12 @@
 //! * `ALLEGRO_TEST_SEED`: the seed of a run to be repeated
 //! * `ALLEGRO_TEST_PHP_ROOT`: another system's root, whose PHP and Composer are asked
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

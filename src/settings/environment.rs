@@ -17,6 +17,10 @@ pub struct Environment {
 
 impl Environment {
     /// The surroundings of this process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where they are asked for"
+    )]
     pub const PROCESS: Self = Self {
         variable: |name| std::env::var_os(name),
         current_dir: std::env::current_dir,

@@ -1,6 +1,7 @@
 //! Installs by the real Composer, with and without Allegro, compared byte for byte.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::case_sensitive_file_extension_comparisons,
     clippy::expect_used,
