@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
+# End-to-end tests wait for processes, servers and timeouts more than they compute.
+LANES := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 3 / 2 )))
 
 .PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak fuzz lint format bench clean
 
@@ -36,7 +38,7 @@ test-php: package ## tests of the plugin with PHPUnit
 
 test-e2e: package ## installs by the real Composer, with and without Allegro, compared
 	cargo test --test damages --test e2e --no-run
-	scripts/scratch 24G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec cargo test --test damages --test e2e'
+	RUST_TEST_THREADS=$(LANES) scripts/scratch 24G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec cargo test --test damages --test e2e'
 	cargo test -p allegro-registry --tests
 
 test-matrix: package ## the end-to-end tests with other PHPs and Composers, built or debootstrapped once
@@ -47,7 +49,7 @@ NEWER := archives:: autoload:: changes:: commands:: content:: credentials:: edit
 	observers:: random:: repositories:: resolve:: sharing:: situations:: small:: terminal:: times:: unpackers::
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
-	@scripts/test-matrix trixie -- $(NEWER)
+	@RUST_TEST_THREADS=$(LANES) scripts/scratch 16G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec scripts/test-matrix trixie -- $(NEWER)'
 
 soak: package ## long rounds: random projects, registries and damaged stores, every file system and link method
 	@scripts/soak
