@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs;
+use std::path::Path;
 
 use allegro::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest};
 use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
@@ -188,6 +189,45 @@ fn documents_have_every_variant() {
                 "{message}.json has no {key} \"{name}\""
             );
         }
+    }
+}
+
+/// Parts of other messages whose names end like those of messages.
+const PARTS: [&str; 2] = ["PackageRequest", "PackageAnswer"];
+
+/// Collects the requests and answers that the files of a directory declare.
+fn declared(directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            declared(&path, found);
+            continue;
+        }
+        let source = fs::read_to_string(&path).expect("a file");
+        let types = source.lines().filter_map(|line| {
+            let rest = line.strip_prefix("pub struct ");
+            rest.or_else(|| line.strip_prefix("pub enum "))
+        });
+        let names = types.filter_map(|rest| rest.split([' ', '(', ';']).next());
+        let messages = names.filter(|name| name.ends_with("Request") || name.ends_with("Answer"));
+        found.extend(messages.map(str::to_owned));
+    }
+}
+
+#[test]
+fn every_message_has_documents() {
+    let mut messages = Vec::new();
+    declared(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/protocol"),
+        &mut messages,
+    );
+    assert!(messages.len() > 15, "{messages:?}");
+    for message in messages {
+        let is_read = include_str!("protocol.rs").contains(&format!("check::<{message}>("));
+        assert!(
+            is_read || PARTS.contains(&message.as_str()),
+            "{message} has no documents"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Composer\Repository\PlatformRepository;
 use Symfony\Component\Console\Formatter\OutputFormatter;
@@ -15,6 +16,9 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
  * Puts what the native part has found out about requirements that can't be met into words. Where nobody has a name, it
  * looks for names that are written much like it, and tries them; where `config.platform` stands against it, it tries what
  * the machine really has.
+ *
+ * @phpstan-import-type ResolveAnswer from Protocol
+ * @phpstan-import-type ResolveRequest from Protocol
  */
 final class Judge
 {
@@ -41,9 +45,9 @@ final class Judge
     /**
      * The question, without what helps if there is no solution.
      *
-     * @param array<string, mixed> $question `ResolveRequest` of the core
+     * @param ResolveRequest $question
      *
-     * @return array<string, mixed>
+     * @return ResolveRequest
      */
     public static function brief(array $question): array
     {
@@ -55,7 +59,7 @@ final class Judge
     /**
      * Looks for what helps while Composer finds out that there is no solution, which takes it as long.
      *
-     * @param array<string, mixed> $question `ResolveRequest` of the core
+     * @param ResolveRequest $question
      *
      * @throws EngineException
      *
@@ -69,8 +73,8 @@ final class Judge
     }
 
     /**
-     * @param array<string, mixed> $answer
-     * @param array<string, mixed> $question
+     * @param ResolveAnswer  $answer
+     * @param ResolveRequest $question
      *
      * @throws EngineException
      *
@@ -95,7 +99,7 @@ final class Judge
     /**
      * Names that this machine has heard of.
      *
-     * @param array<string, mixed> $question
+     * @param ResolveRequest $question
      *
      * @return list<string>
      */
@@ -115,8 +119,8 @@ final class Judge
      * The first of some names with which it works in place of one that nobody has; else the first one with the constraint
      * that it takes.
      *
-     * @param list<string>         $names
-     * @param array<string, mixed> $question
+     * @param list<string>   $names
+     * @param ResolveRequest $question
      *
      * @throws EngineException
      *
@@ -143,9 +147,9 @@ final class Judge
     /**
      * The question with another name for a requirement of the project.
      *
-     * @param array<string, mixed> $question
+     * @param ResolveRequest $question
      *
-     * @return array<string, mixed>
+     * @return ResolveRequest
      */
     private static function renamed(string $from, string $to, array $question): array
     {
@@ -163,7 +167,7 @@ final class Judge
     /**
      * The version of a platform package that the machine has, if that would do.
      *
-     * @param array<string, mixed> $question
+     * @param ResolveRequest $question
      *
      * @throws EngineException
      */
@@ -182,11 +186,11 @@ final class Judge
     }
 
     /**
-     * @param array<string, mixed> $question
+     * @param ResolveRequest $question
      *
      * @throws EngineException
      *
-     * @return array<string, mixed> with a verdict only if one is wanted
+     * @return ResolveAnswer with a verdict only if one is wanted
      */
     private function ask(array $question, bool $withVerdict = false): array
     {

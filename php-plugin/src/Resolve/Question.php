@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Composer\DependencyResolver\DefaultPolicy;
 use Composer\DependencyResolver\PolicyInterface;
@@ -26,11 +27,17 @@ use Composer\Semver\Intervals;
 use Composer\Semver\VersionParser;
 
 /**
- * Everything that an update's result depends on, as the native part reads it: `ResolveRequest` of the core.
+ * Everything that an update's result depends on, as the native part reads it.
+ *
+ * @phpstan-import-type NamedConstraint from Protocol
+ * @phpstan-import-type Repository from Protocol
+ * @phpstan-import-type ResolveDialect from Protocol
+ * @phpstan-import-type ResolveRequest from Protocol
+ * @phpstan-import-type ResolveSource from Protocol
  */
 final class Question
 {
-    /** @var array<string, mixed> */
+    /** @var ResolveRequest */
     private array $asked;
 
     /** @var array<int, ResolvedRepository> by their place */
@@ -124,7 +131,7 @@ final class Question
     }
 
     /**
-     * @return array<string, mixed>
+     * @return ResolveRequest
      */
     public function asked(): array
     {
@@ -149,7 +156,7 @@ final class Question
     /**
      * In which ways this Composer's language of versions differs from others'; asked, because distributions mix versions.
      *
-     * @return array<string, bool>
+     * @return ResolveDialect
      */
     private static function dialect(): array
     {
@@ -167,7 +174,7 @@ final class Question
      * What Composer will require to find out what only `require-dev` needs; null if it doesn't, or does so in an unknown
      * way.
      *
-     * @return list<array{string, mixed}>|null
+     * @return list<NamedConstraint>|null
      *
      * @throws DeclinedException
      */
@@ -193,7 +200,7 @@ final class Question
     /**
      * @param array<\Composer\Semver\Constraint\ConstraintInterface> $constraints by name
      *
-     * @return list<array{string, mixed}>
+     * @return list<NamedConstraint>
      *
      * @throws DeclinedException
      */
@@ -211,7 +218,7 @@ final class Question
      * @param list<string>      $ignoredTypes
      * @param list<string>|null $allowedTypes
      *
-     * @return array{array<string, mixed>, array<string, mixed>|null, ResolvedRepository|null}
+     * @return array{Repository, ResolveSource|null, ResolvedRepository|null}
      *
      * @throws DeclinedException
      */

@@ -14,6 +14,7 @@ use Allegro\Plugin\Io\Retold;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Composer\DependencyResolver\PolicyInterface;
 use Composer\DependencyResolver\Pool;
@@ -42,6 +43,8 @@ use Symfony\Component\Console\Output\OutputInterface;
  * Where Composer makes a solver it gets ours ({@see ChosenSolver}), which has the result at hand; where that can't be, its
  * own, with almost nothing left to decide, comes to the same result. Composer says what it always says and writes its
  * lock. Before the lock is written it is compared with the choice.
+ *
+ * @phpstan-import-type ResolveAnswer from Protocol
  */
 final class Resolution
 {
@@ -356,7 +359,7 @@ final class Resolution
     }
 
     /**
-     * @param array<string, mixed>            $answer
+     * @param ResolveAnswer                  $answer
      * @param array<int, ResolvedRepository> $places
      *
      * @throws DeclinedException

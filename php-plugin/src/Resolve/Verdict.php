@@ -4,9 +4,15 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
+use Allegro\Plugin\Native\Protocol;
+
 /**
  * Three lines on requirements that can't be met: what can't be had, who stands against it, and what was tried and works.
  * They say names, constraints and versions only.
+ *
+ * @phpstan-import-type Verdict from Protocol as Content
+ * @phpstan-import-type VerdictClaim from Protocol
+ * @phpstan-import-type VerdictLack from Protocol
  */
 final class Verdict
 {
@@ -14,7 +20,7 @@ final class Verdict
     private const MOST_REQUIRES = 3;
 
     /**
-     * @param array<string, mixed>  $verdict  `Verdict` of the core
+     * @param Content               $verdict
      * @param array<string, string> $written  the project's requirements as they are written, by name
      * @param array<string, string> $platform what `config.platform` says, by name
      */
@@ -118,8 +124,8 @@ final class Verdict
     }
 
     /**
-     * @param array<string, mixed> $claim
-     * @param bool                 $isKnown who requires the one that says it was said before
+     * @param VerdictClaim $claim
+     * @param bool         $isKnown who requires the one that says it was said before
      */
     private function claim(array $claim, bool $isKnown): string
     {
@@ -142,7 +148,7 @@ final class Verdict
     }
 
     /**
-     * @param array<string, mixed>  $lack
+     * @param VerdictLack           $lack
      * @param array<string, string> $platform
      */
     private static function lack(array $lack, string $name, array $platform): string
