@@ -13,6 +13,7 @@ use crate::protocol::settings::Overrides;
 use allegro_base::env;
 use allegro_base::error::{Error, Result};
 use allegro_base::limits::{self, Share};
+use allegro_fetch::{DEFAULT_WORKERS, MOST_WORKERS};
 use allegro_store::link::Strategy;
 
 /// Settings with every question answered.
@@ -35,9 +36,6 @@ pub struct Settings {
     /// Where the C library looks for time zones.
     pub zone_directory: PathBuf,
 }
-
-/// Composer's own default is 12 parallel transfers; a few more hide latency without being rude to a host.
-const DEFAULT_WORKERS: usize = 16;
 
 /// A download has a connection and a file, besides buffers.
 const WORKER: Share = Share {
@@ -78,16 +76,16 @@ impl Settings {
             None => match environment.text(env::WORKERS) {
                 Some(text) => text.trim().parse().map_err(|_| {
                     Error::Input(format!(
-                        "{} must be a number from 1 to 32, not \"{text}\"",
+                        "{} must be a number from 1 to {MOST_WORKERS}, not \"{text}\"",
                         env::WORKERS
                     ))
                 })?,
                 None => DEFAULT_WORKERS,
             },
         };
-        if !(1..=32).contains(&workers) {
+        if !(1..=MOST_WORKERS).contains(&workers) {
             return Err(Error::Input(format!(
-                "{} must be a number from 1 to 32, not {workers}",
+                "{} must be a number from 1 to {MOST_WORKERS}, not {workers}",
                 env::WORKERS
             )));
         }

@@ -55,13 +55,18 @@ use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;
 pub use tls::{ClientCertificate, Tls};
-/// Most downloads at once, whatever the options say.
-const MOST_WORKERS: usize = 32;
+
+/// Most downloads at once.
+pub const MOST_WORKERS: usize = 32;
+
+/// Downloads at once where nobody says otherwise. Composer's own default is 12 parallel transfers; a few more hide
+/// latency without being rude to a host.
+pub const DEFAULT_WORKERS: usize = 16;
 
 /// How downloads are made; the same for all requests of a fetcher.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
-    /// Downloads at once, 1 to 32 (other values are brought into that range).
+    /// Downloads at once, 1 to [`MOST_WORKERS`]; a value outside of that range is brought into it.
     pub workers: usize,
     /// `User-Agent` header.
     pub user_agent: String,
@@ -98,7 +103,7 @@ impl FetchOptions {
 impl Default for FetchOptions {
     fn default() -> Self {
         Self {
-            workers: 12,
+            workers: DEFAULT_WORKERS,
             user_agent: concat!("Allegro/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,
             ca_dir: None,

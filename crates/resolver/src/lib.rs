@@ -19,6 +19,7 @@ pub mod package;
 mod policy;
 mod pool;
 mod pool_builder;
+mod provider;
 pub mod request;
 mod rules;
 mod solve;
@@ -30,5 +31,5 @@ pub mod verdict;
 pub mod versions;
 
 pub use answer::{Answer, Chosen, Place};
-pub use pool_builder::Provider;
+pub use provider::Provider;
 pub use solve::{Outcome, Stop, solve};

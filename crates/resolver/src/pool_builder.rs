@@ -1,74 +1,32 @@
-//! Which packages come into question: Composer's `PoolBuilder`, step by step, because the order in which packages are
-//! met decides between equals.
+//! Collects the packages that come into question. It follows Composer's `PoolBuilder` step by step, because the order
+//! in which packages are met decides between equals.
 
 mod repositories;
 mod unlocking;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use regex::Regex;
 use smallvec::smallvec;
 
 use super::Stop;
 use super::metadata::Metadata;
-use super::outline::Outline;
 use super::package::{GivenConstraint, Origin, PackageId, Packages, add_given};
+use super::provider::Provider;
 use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use allegro_semver::version::Stability;
 
-/// Gives the metadata files of repositories.
-pub trait Provider {
-    /// Makes files ready; they are asked for one by one afterwards.
-    fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop>;
-
-    /// What a file says of its package; `None` if the repository doesn't have it. Until [`Self::settle`] is called it
-    /// may be what it said last time.
-    fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop>;
-
-    /// Whether Composer, when it needs a file again that it has read in this run, has it at once: it is in its cache
-    /// with a validator (`freshMetadataUrls` of `ComposerRepository`). Else it asks for it once more.
-    fn is_at_hand(&mut self, _repository: usize, _file: &str) -> Result<bool, Stop> {
-        Ok(false)
-    }
-
-    /// Whether it is known that something has been given that isn't true any more.
-    fn is_outdated(&mut self) -> bool {
-        false
-    }
-
-    /// Waits until it is certain what all files say, and tells whether all that has been given is true. From now on
-    /// nothing else is given.
-    fn settle(&mut self) -> Result<bool, Stop> {
-        Ok(true)
-    }
-
-    /// The same, read.
-    fn metadata(
-        &mut self,
-        terms: &mut Terms,
-        repository: usize,
-        file: &str,
-    ) -> Result<Option<Rc<Metadata>>, Stop> {
-        let Some(outline) = self.file(repository, file)? else {
-            return Ok(None);
-        };
-        let metadata = Metadata::of(terms, outline, file)
-            .map_err(|unclear| Stop::Unclear(format!("{file}: {}", unclear.0)))?;
-        Ok(Some(Rc::new(metadata)))
-    }
-}
-
-/// The packages in question, in order.
+/// The packages in question.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
+    /// The packages, in the order of Composer's pool.
     pub packages: Vec<PackageId>,
-    /// What the project requires.
+    /// Requirements of the project.
     pub requires: Vec<(NameId, ConstraintId)>,
-    /// The same without `require-dev`.
+    /// Requirements of the project without `require-dev`; `None` if nobody asked for them.
     pub requires_without_dev: Option<Vec<(NameId, ConstraintId)>>,
     /// Locked or fixed packages that are left out for their stability.
     pub unacceptable: HashSet<PackageId>,
@@ -82,15 +40,23 @@ pub(super) struct Pool {
     pub kept: Vec<String>,
     /// Names in each repository that was asked.
     pub found: Vec<HashSet<NameId>>,
+    /// Metadata files of each repository, as the packages refer to them.
     pub files: Vec<Vec<Option<Rc<Metadata>>>>,
 }
 
+/// Where the packages of a repository come from.
 enum Source {
+    /// The repository has none.
     Nothing,
+    /// Packages that the problem lists.
     List(Vec<PackageId>),
+    /// Metadata files, which the provider has.
     Metadata {
+        /// Names that the repository says it has (`available-packages`).
         available: Option<HashSet<NameId>>,
+        /// Patterns of names that the repository says it has (`available-package-patterns`).
         patterns: Vec<Regex>,
+        /// Whether the repository says which names it has.
         listed: bool,
     },
 }
@@ -98,7 +64,9 @@ enum Source {
 /// Names that a repository is asked for.
 #[derive(Default)]
 struct Filter {
+    /// The repository's `only`.
     only: Option<Regex>,
+    /// The repository's `exclude`.
     exclude: Option<Regex>,
 }
 
@@ -123,33 +91,56 @@ impl Filter {
     }
 }
 
-/// What is built, and how far it is.
+/// Builds a pool: Composer's `PoolBuilder` and its state (`PoolBuilder::buildPool`, composer 2.5.5). Fields have
+/// Composer's names where there is one.
 pub(super) struct Builder<'a> {
     problem: &'a Problem,
     terms: &'a mut Terms,
     packages: &'a mut Packages,
     provider: &'a mut dyn Provider,
+    /// Packages or metadata of each repository, in the order of the problem.
     sources: Vec<Source>,
+    /// Names that each repository is asked for, in the same order.
     filters: Vec<Filter>,
+    /// Requirements of the project, all of one name in one constraint.
     requires: IndexMap<NameId, ConstraintId>,
+    /// Lowest stability of single packages (`stabilityFlags`), as a number of Composer's `BasePackage`.
     flags: HashMap<NameId, u8>,
+    /// Versions that the project gives another name to (`1.0 as 2.0`), with the alias.
     root_aliases: HashMap<(NameId, VersionId), VersionId>,
+    /// All packages of the lock.
     locked_repo: Vec<PackageId>,
+    /// Packages that a partial update keeps (`request->getLockedPackages`), in order.
     locked: IndexMap<PackageId, ()>,
+    /// The project and the platform (`request->getFixedPackages`).
     fixed: Vec<PackageId>,
+    /// Locked packages that link to a path repository: a partial update always unlocks them.
     linked_paths: HashSet<PackageId>,
+    /// Whether the update is partial (`updateAllowList`).
     allow: bool,
+    /// Names to be loaded next, with what is wanted of each (`packagesToLoad`).
     to_load: IndexMap<NameId, ConstraintId>,
+    /// Names that are loaded, with what was wanted of each (`loadedPackages`).
     loaded: HashMap<NameId, ConstraintId>,
+    /// Versions that a repository has given already (`loadedPerRepo`).
     loaded_per_repo: HashSet<(usize, NameId, VersionId)>,
+    /// The repository of each package.
     repo_of: HashMap<PackageId, usize>,
+    /// Aliases of each package, with their places in `list` (`aliasMap`).
     aliases: HashMap<PackageId, Vec<(usize, PackageId)>>,
+    /// Packages in question by their number, in the order in which they were met (`packages`).
     list: BTreeMap<usize, PackageId>,
+    /// Number of the next package (`indexCounter`).
     counter: usize,
+    /// Locked packages that are not loaded as long as nothing unlocks them (`skippedLoad`).
     skipped: HashMap<NameId, Vec<PackageId>>,
+    /// Names of packages of path repositories that were unlocked (`pathRepoUnlocked`).
     path_unlocked: HashSet<NameId>,
+    /// Names whose constraint can't grow any more (`maxExtendedReqs`).
     max_extended: HashSet<NameId>,
+    /// The result so far.
     pool: Pool,
+    /// Number of each metadata file within `pool.files` of its repository.
     file_ids: HashMap<(usize, String), usize>,
 }
 
