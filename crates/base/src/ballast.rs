@@ -1,7 +1,9 @@
-//! What happens where memory runs out in the middle of an operation: Rust would end the whole process, and PHP with it.
+//! Keeps a memory reserve (ballast) for operations that run under a memory limit. Without the
+//! reserve a failed allocation would end the whole process, and PHP with it.
 //!
-//! While an operation runs under a limit on memory, some of it is set aside. The first allocation that fails gets it,
-//! and the operation is told to stop ([`is_spent`]); it is small enough a step from there to its end.
+//! While such an operation runs, [`SIZE`] bytes are set aside. The first allocation that fails
+//! releases them, and the operation is told to stop ([`is_spent`]). The released memory is enough
+//! to reach the operation's end.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
@@ -9,14 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::limits;
 
-/// Bytes that are set aside. Threads need them until they notice that they are to stop: each has a file of at most
-/// 16 MiB in hands, twice where it is packed.
+/// Size of the reserve in bytes. Threads consume it until they notice that they must stop. Each
+/// thread holds a file of at most 16 MiB, twice if the file is compressed.
 pub const SIZE: usize = 48 << 20;
 
 static BALLAST: AtomicPtr<libc::c_void> = AtomicPtr::new(null_mut());
 static IS_SPENT: AtomicBool = AtomicBool::new(false);
 
-/// Runs an operation with memory set aside, where there is a limit.
+/// Runs an operation, with memory set aside if the process has a memory limit.
 pub fn holding<T>(work: impl FnOnce() -> T) -> T {
     IS_SPENT.store(false, Ordering::Relaxed);
     if limits::memory().is_some() {
@@ -33,7 +35,7 @@ pub fn is_spent() -> bool {
 }
 
 fn take() {
-    // SAFETY: a new mapping at a place of the system's choice touches no memory of ours.
+    // SAFETY: the kernel chooses the address of the new mapping, so it overlaps no memory in use.
     #[allow(
         unsafe_code,
         reason = "memory that isn't the allocator's is had in no other way"
@@ -53,16 +55,17 @@ fn take() {
     }
 }
 
-/// Gives back what is set aside; `false` if there was nothing.
+/// Releases the reserve. Returns `false` if no reserve was held.
 fn release() -> bool {
     let mapping = BALLAST.swap(null_mut(), Ordering::AcqRel);
-    // SAFETY: it came from `take`, nobody has a reference into it, and whoever swaps it out is the only one to have it.
+    // SAFETY: the mapping came from `take`, and nobody has a reference into it. The atomic swap
+    // makes this caller its only owner.
     #[allow(unsafe_code, reason = "the counterpart of the above")]
     let is_released = !mapping.is_null() && unsafe { libc::munmap(mapping, SIZE) } == 0;
     is_released
 }
 
-/// The system's allocator with the ballast behind it.
+/// The system's allocator, which releases the reserve when an allocation fails.
 #[derive(Debug)]
 pub struct Allocator;
 
@@ -77,8 +80,8 @@ impl Allocator {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it is, at most twice, and the second time only if the first
-// gave nothing. Nothing here allocates or unwinds.
+// SAFETY: every call goes to the system's allocator unchanged, at most twice, and the second time
+// only if the first returned null. Nothing here allocates or unwinds.
 #[allow(unsafe_code, reason = "the trait is unsafe to implement")]
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

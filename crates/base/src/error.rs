@@ -1,109 +1,109 @@
-//! What can go wrong, sorted by what the caller should do about it.
+//! Defines the library's errors, classified by the caller's reaction.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The class of an error; it decides what the plugin does with it.
+/// The class of an error. The plugin decides by it how to react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Not a failure: Composer's own code shall take this package.
+    /// The library declines the package, and Composer's own code handles it. This is not a failure.
     Declined,
-    /// A request that makes no sense; a mistake of the caller.
+    /// The request makes no sense. The caller made a mistake.
     Input,
-    /// The dist couldn't be had.
+    /// The dist could not be downloaded.
     Network,
-    /// Bytes that are not what they should be. Never falls back.
+    /// Bytes differ from their expected content. This class never falls back to Composer.
     Integrity,
-    /// The file system refused.
+    /// A file operation failed.
     Filesystem,
-    /// The user or the process that called us asked to stop.
+    /// The user or the calling process asked to stop.
     Interrupted,
-    /// A bug of ours.
+    /// Allegro has a bug.
     Internal,
 }
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Composer's own code shall take it.
+    /// The library declines the package, and Composer's own code handles it.
     #[error("{reason}")]
     Declined {
-        /// Why we leave it to Composer.
+        /// Reason why Composer must handle the package.
         reason: String,
     },
-    /// An archive that can't be opened; Composer says in its own words what is wrong with it.
+    /// The archive can't be opened. Composer reports the defect in its own words.
     #[error("{reason}")]
     Unreadable {
-        /// What is wrong with it.
+        /// Defect of the archive.
         reason: String,
     },
-    /// A request that can't be carried out as it is.
+    /// The request can't be carried out.
     #[error("{0}")]
     Input(String),
-    /// A download that failed for good.
+    /// The download failed for good.
     #[error("{0}")]
     Network(String),
-    /// Content that isn't what it claims to be.
+    /// The content is not what it claims to be.
     #[error("{0}")]
     Integrity(String),
-    /// An archive whose content doesn't match its own checksums.
+    /// The archive's content doesn't match the archive's own checksums.
     #[error(
         "{0}; it has been removed from Composer's cache, so that the next run downloads it again"
     )]
     Damaged(String),
-    /// A file operation below a project.
+    /// A file operation below a project failed.
     #[error("{action} {path}: {source}")]
     Filesystem {
-        /// What was tried, as a verb phrase.
+        /// Attempted action, as a verb phrase.
         action: &'static str,
-        /// Where.
+        /// Path of the operation.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system returned.
         source: io::Error,
     },
-    /// A file operation below the store; the project is not to blame.
+    /// A file operation below the store failed. The project is not to blame.
     #[error("{action} {path} in the store: {source}")]
     Store {
-        /// What was tried, as a verb phrase.
+        /// Attempted action, as a verb phrase.
         action: &'static str,
-        /// Where.
+        /// Path of the operation.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system returned.
         source: io::Error,
     },
-    /// The store was made by a newer Allegro.
+    /// A newer Allegro made the store.
     #[error(
         "the store at {path} has layout {found}, this Allegro knows {known}: update Allegro or point ALLEGRO_STORE elsewhere"
     )]
     StoreLayout {
-        /// The store's root.
+        /// Root of the store.
         path: PathBuf,
-        /// The layout found there.
+        /// Layout number of the store.
         found: u32,
-        /// The newest layout we can read.
+        /// Newest layout number that this Allegro can read.
         known: u32,
     },
-    /// The system gives this process no more of something. Composer, which needs less, goes on.
+    /// The system denies this process a further resource. Composer, which needs less, continues.
     #[error("{what}: {reason}")]
     Exhausted {
-        /// What could not be had.
+        /// Resource that is exhausted, as a clause.
         what: &'static str,
-        /// What the system said, or how much there is.
+        /// Error that the system returned, or the amount that is left.
         reason: String,
     },
-    /// Asked to stop.
+    /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
-    /// A bug.
+    /// Allegro has a bug.
     #[error("internal error: {0}")]
     Internal(String),
 }
 
-/// Shorthand for this library's results.
+/// Result type of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Returns the error for work that needs a thread where none can be started.
+    /// Returns the error for work that needs a thread when no thread can be started.
     pub fn no_thread(reason: &dyn std::fmt::Display) -> Self {
         Self::Exhausted {
             what: "no thread can be started",
@@ -111,7 +111,7 @@ impl Error {
         }
     }
 
-    /// Whether something was not there any more.
+    /// Returns whether the file operation failed because the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,
@@ -120,7 +120,7 @@ impl Error {
         )
     }
 
-    /// Whether there was no room on the disk, or no quota left.
+    /// Returns whether the file operation failed because the disk is full or the quota is exceeded.
     pub fn is_full(&self) -> bool {
         matches!(
             self,
@@ -132,10 +132,10 @@ impl Error {
         )
     }
 
-    /// Where the error belongs.
+    /// Returns the class of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            // A store that can't be written costs speed, never the install.
+            // An unwritable store costs speed, but never fails the install.
             Self::Declined { .. }
             | Self::Unreadable { .. }
             | Self::Store { .. }
@@ -149,7 +149,7 @@ impl Error {
         }
     }
 
-    /// A stable word for tests and support.
+    /// Returns a stable word for tests and support.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Declined { .. } | Self::Unreadable { .. } => "declined",
@@ -166,7 +166,7 @@ impl Error {
         }
     }
 
-    /// What the user can do next, if there is something.
+    /// Returns advice for the user, if the error has any.
     pub fn hint(&self) -> Option<&'static str> {
         let (Self::Filesystem { source, .. } | Self::Store { source, .. }) = self else {
             return None;
@@ -178,7 +178,7 @@ impl Error {
             ) => Some(
                 "free some space and run the command again; nothing half-written was left behind",
             ),
-            // The command goes on.
+            // The command continues without the store.
             (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
                 Some("free some space there, or name another place for the store in ALLEGRO_STORE")
             }
@@ -190,7 +190,7 @@ impl Error {
     }
 }
 
-/// Adds the path to what the system said, for paths of a project.
+/// Returns a function that adds an action and a path of a project to a system error.
 pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + use<'a> {
     move |source| Error::Filesystem {
         action,
@@ -199,7 +199,7 @@ pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) ->
     }
 }
 
-/// Adds the path to what the system said, for paths of the store.
+/// Returns a function that adds an action and a path of the store to a system error.
 pub fn in_store<'a>(
     action: &'static str,
     path: &'a Path,

@@ -1,4 +1,5 @@
-//! File operations that more than one part needs: atomic writes, tree removal, cheap unique names.
+//! Provides shared file operations: atomic writes, removal of trees, cheap unique names, and inode
+//! facts.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,13 +11,14 @@ use rustix::fs::{Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Writes `bytes` beside `path` and renames them into place, so that readers see the old file or the
-/// new one and a crash leaves at most a temporary file.
+/// Writes `bytes` to a file beside `path` and renames it into place. Readers see the old file or
+/// the new one, and a crash leaves at most a temporary file.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place_atomically(path, bytes).map(drop)
 }
 
-/// The same, and gives the file that was put there, whatever is there by now.
+/// Writes like [`write_atomically`] and returns the open file. Another process may have replaced
+/// the file at `path` since then.
 pub fn place_atomically(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let temporary = beside(path);
     let result = (|| {
@@ -35,8 +37,8 @@ pub fn place_atomically(path: &Path, bytes: &[u8]) -> io::Result<File> {
     result
 }
 
-/// Writes a file of a cache, with the directories that lead to it from `root`; whatever else stands in the way
-/// is moved aside.
+/// Writes a file of a cache and creates the directories that lead to it from `root`. Anything else
+/// in the way is moved aside.
 pub fn put(root: &Path, place: &str, bytes: &[u8]) -> io::Result<()> {
     if let Some((directory, _)) = place.rsplit_once('/') {
         make_directories(root, directory)?;
@@ -51,7 +53,7 @@ pub fn put(root: &Path, place: &str, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Renames a file to its place in a cache; a directory in the way is moved aside.
+/// Renames a file to its place in a cache. A directory in the way is moved aside.
 pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if is_directory_in_the_way(&error) => {
@@ -69,8 +71,8 @@ fn is_directory_in_the_way(error: &io::Error) -> bool {
     )
 }
 
-/// Makes the directories of a place below `root`, which exists or is made as it is named. Links are not
-/// followed; they, and whatever else is no directory, are moved aside.
+/// Creates the directories of a place below `root`. `root` itself is created as named if it is
+/// missing. Symbolic links are not followed: they and all other non-directories are moved aside.
 pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
     let mut path = root.to_owned();
     for part in place.split('/') {
@@ -83,7 +85,7 @@ pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
         }
         match fs::create_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&path)?,
-            // Another process was faster.
+            // Another process created it first.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => result?,
         }
@@ -91,8 +93,8 @@ pub fn make_directories(root: &Path, place: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves aside what stands in the place of a directory, if it still does: another thread may have made the
-/// directory since it was looked at.
+/// Moves a non-directory at `path` aside. It checks again under a lock, because another thread may
+/// have created the directory since the caller's check.
 pub fn move_odd_aside(path: &Path) -> io::Result<()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock();
@@ -102,7 +104,7 @@ pub fn move_odd_aside(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives something that shouldn't be there a name that nobody looks for.
+/// Renames an unexpected file or directory to a hidden name that nothing looks up.
 pub fn move_aside(path: &Path) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     fs::rename(
@@ -111,7 +113,8 @@ pub fn move_aside(path: &Path) -> io::Result<()> {
     )
 }
 
-/// A sibling of `path` that nobody else uses. It starts with a dot, so that class scans and shells skip it.
+/// Returns an unused sibling path of `path`. Its name starts with a dot, so that class scans and
+/// shells skip it.
 pub fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().map_or_else(String::new, |name| {
         name.to_string_lossy().chars().take(80).collect()
@@ -119,14 +122,14 @@ pub fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}", unique()))
 }
 
-/// A word unique to this process and call.
+/// Returns a word that is unique to this process and call.
 pub fn unique() -> String {
     format!("{:x}-{:08x}", std::process::id(), fastrand::u32(..))
 }
 
-/// Whether the process of a name made by [`unique`] (possibly behind a prefix) is still running.
+/// Returns whether the process that made a name with [`unique`] is still running.
 ///
-/// A pid that was given out again counts as running: what it left is then swept a run later.
+/// A reused pid counts as running. The leftovers of the dead process are then swept one run later.
 pub fn owner_is_alive(unique: &str) -> bool {
     let Some(pid) = unique
         .split('-')
@@ -142,10 +145,11 @@ pub fn owner_is_alive(unique: &str) -> bool {
     )
 }
 
-/// Removes a file, a link or a whole tree; nothing there is fine. Links are never followed.
+/// Removes a file, a symbolic link or a whole tree. A missing path is not an error. Links are never
+/// followed.
 ///
 /// # Errors
-/// The first thing that can't be removed; everything else is gone by then.
+/// Returns the error of the first path that can't be removed. Everything else is removed by then.
 pub fn remove_all(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -158,7 +162,8 @@ pub fn remove_all(path: &Path) -> io::Result<()> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // A package may hold directories without write permission; they are ours to remove.
+            // A package may hold directories without write permission. The caller owns them, so
+            // they are removed.
             let _ = make_writable(path);
             remove_each(path)
         }
@@ -166,7 +171,7 @@ pub fn remove_all(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a tree one by one, and goes on past what can't be removed.
+/// Removes a tree entry by entry, and continues after an entry that can't be removed.
 fn remove_each(path: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_dir() {
@@ -189,8 +194,9 @@ fn remove_each(path: &Path) -> io::Result<()> {
     first.and_then(|()| fs::remove_dir(path))
 }
 
-/// Removes a name of an inode that may not be changed: the flag (chattr(1)) was meant for one of its other
-/// names, which is another project's file, and it stays for them. `None`: there is no such flag.
+/// Removes one name of an inode that carries an immutable or append-only flag (chattr(1)). The flag
+/// was set for another name of the inode, which is another project's file. It is set again
+/// afterwards. Returns `None` if the inode has no such flag.
 #[cfg(target_os = "linux")]
 fn remove_name(path: &Path) -> Option<io::Result<()>> {
     use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
@@ -223,8 +229,8 @@ fn make_writable(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a regular file for reading; `None` if there is none. Links are not followed, and nothing else
-/// than a regular file is waited for.
+/// Opens a regular file for reading. Returns `None` for a missing path and for every other kind of
+/// file. Links are not followed, and opening never blocks on a pipe.
 pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
@@ -236,7 +242,7 @@ pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Reads a regular file; `None` if there is none.
+/// Reads a regular file. Returns `None` as [`open_regular`] does.
 pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(mut file) = open_regular(path)? else {
         return Ok(None);
@@ -246,8 +252,8 @@ pub fn read_regular(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Returns the time by the clock that stamps inodes, which stands still between two ticks, in nanoseconds
-/// since 1970.
+/// Returns the time of the clock that stamps inodes, in nanoseconds since 1970. That clock advances
+/// only once a tick.
 pub fn inode_clock() -> i64 {
     let time = clock_gettime(ClockId::RealtimeCoarse);
     time.tv_sec
@@ -260,8 +266,8 @@ pub fn has_acl(path: impl rustix::path::Arg) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok_and(|size| size > 0)
 }
 
-/// Returns whether a file has an ACL or other extended attributes (xattr(7)) that a new file would not have.
-/// What security modules put on every file doesn't count.
+/// Returns whether a file has an ACL or other extended attributes (xattr(7)) that a new file would
+/// not have. Attributes that security modules put on every file don't count.
 pub fn has_attributes(path: impl rustix::path::Arg) -> bool {
     const COMMON: [&[u8]; 3] = [b"security.selinux", b"security.ima", b"security.evm"];
     let mut names = [0_u8; 1024];
@@ -269,25 +275,26 @@ pub fn has_attributes(path: impl rustix::path::Arg) -> bool {
         Ok(length) => names[..length]
             .split(|&byte| byte == 0)
             .any(|name| !name.is_empty() && !COMMON.contains(&name)),
-        // More names than any program of ours gives.
+        // The list of names exceeds the buffer, so it holds unusual attributes.
         Err(Errno::RANGE) => true,
         Err(_) => false,
     }
 }
 
-/// Returns whether new files in a directory get an ACL from it.
+/// Returns whether a directory has a default ACL, which new files in it inherit.
 pub fn has_default_acl(path: impl rustix::path::Arg) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_default").is_ok_and(|size| size > 0)
 }
 
-/// Opens a file for reading and says how long it is.
+/// Opens a file for reading and returns it with its length.
 pub fn open_sized(path: &Path) -> io::Result<(File, u64)> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     Ok((file, length))
 }
 
-/// Returns one moment as modification and access time, in whole seconds because not every file system keeps parts.
+/// Returns one moment as both modification and access time. It has whole seconds, because not every
+/// file system keeps fractions.
 pub fn timestamps(seconds: i64) -> Timestamps {
     let time = Timespec {
         tv_sec: seconds,
@@ -313,7 +320,8 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
     }
 
-    /// Whoever finds a pipe in place of a bucket must not move the bucket aside that another thread has made since.
+    /// Several threads may find a pipe in place of a bucket. None may move aside the bucket that
+    /// another thread has created since.
     #[test]
     fn many_may_find_the_same_thing_in_the_way() {
         for _ in 0..50 {
@@ -362,7 +370,7 @@ mod tests {
         remove_all(&tree).expect("nothing there is fine");
     }
 
-    /// Another project's `chattr +i` on a file that it shares through the store.
+    /// Another project has set `chattr +i` on a file that it shares through the store.
     #[test]
     fn a_flag_of_another_name_holds_nothing_up() {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -380,7 +388,7 @@ mod tests {
                 .is_ok_and(|output| output.status.success())
         };
         if !chattr("+i", &other) {
-            // Needs root and a file system with flags.
+            // The test needs root and a file system with flags.
             return;
         }
         let removed = remove_all(&tree);
@@ -389,7 +397,8 @@ mod tests {
         removed.expect("removed");
         held.expect_err("the other name is as it was");
 
-        // A file's own flag is the user's wish, as for Composer; nothing else is left.
+        // A flag on an unshared file is the user's wish, which Composer respects as well. Only this
+        // file remains.
         fs::create_dir(&tree).expect("tree");
         for name in ["a", "b", "c"] {
             fs::write(tree.join(name), b"x").expect("file");

@@ -1,13 +1,13 @@
-//! Hexadecimal digits, as they stand in file names and digests.
+//! Converts bytes to and from hexadecimal digits, as file names and digests use them.
 
-/// Returns bytes in lower-case hexadecimal.
+/// Returns bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     push_hex(&mut text, bytes);
     text
 }
 
-/// Appends bytes in lower-case hexadecimal.
+/// Appends bytes as lower-case hexadecimal digits.
 pub fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
@@ -16,7 +16,7 @@ pub fn push_hex(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Returns the bytes that hexadecimal digits stand for; `None` if they are something else.
+/// Returns the bytes that hexadecimal digits encode, or `None` if the text is malformed.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text
         .chars()

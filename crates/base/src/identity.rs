@@ -1,4 +1,4 @@
-//! Tells by a file's `stat` that it is still the one that was read.
+//! Recognizes an unchanged file by its `stat`, so that the file need not be read again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,29 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::inode_clock;
 
-/// A moment on the file system's clock: seconds and nanoseconds since 1970.
+/// A point in time on the file system's clock, as seconds and nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Moment {
-    /// Whole seconds.
+    /// Whole seconds since 1970.
     pub seconds: i64,
     /// Nanoseconds within the second.
     pub nanos: u32,
 }
 
 impl Moment {
-    /// Now, as the kernel stamps inodes: by the coarse clock, which stands still between two ticks.
+    /// Returns the current time of the clock that stamps inodes: the coarse clock, which advances
+    /// once a tick.
     pub fn now() -> Self {
         Self::from_nanos(inode_clock())
     }
 
-    /// As `i64` nanoseconds, for the wire.
+    /// Returns the moment as `i64` nanoseconds, for the protocol.
     pub fn as_nanos(self) -> i64 {
         self.seconds
             .saturating_mul(1_000_000_000)
             .saturating_add(i64::from(self.nanos))
     }
 
-    /// The moment that [`Self::as_nanos`] stands for.
+    /// Returns the moment that a number of nanoseconds since 1970 stands for.
     pub fn from_nanos(nanos: i64) -> Self {
         Self::new(
             nanos.div_euclid(1_000_000_000),
@@ -46,22 +47,23 @@ impl Moment {
     }
 }
 
-/// Everything of a file's `stat` that changes when its content does.
+/// The fields of a file's `stat` that change when its content does.
 ///
-/// The change time can't be set by a program, so an edit shows even where size and modification time were put back.
-/// It isn't looked at where a file has several names: another project's installation changes it. An edit of such a
-/// file that keeps size and modification time goes unnoticed.
+/// No program can set the change time, so an edit shows even if size and modification time are
+/// restored. The change time is ignored for a file with several names, because another project's
+/// installation changes it. An edit of such a file goes unnoticed if it keeps size and modification
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The device.
+    /// Device number.
     pub device: u64,
-    /// The inode.
+    /// Inode number.
     pub inode: u64,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Modification time.
     pub modified: Moment,
-    /// Change time; the epoch for a file with several names.
+    /// Change time, or the epoch for a file with several names.
     pub changed: Moment,
 }
 
@@ -79,7 +81,7 @@ impl From<&Stat> for Identity {
         reason = "the fields' types differ between systems"
     )]
     fn from(stat: &Stat) -> Self {
-        // Directories have a name in each of theirs.
+        // A directory has one name in each of its subdirectories (`..`), so its count says nothing.
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         Self {
             device: stat.st_dev as u64,
@@ -95,17 +97,18 @@ impl From<&Stat> for Identity {
     }
 }
 
-/// What time it was before any file was looked at.
+/// The time before any file was examined, and the precision of the file system's stamps.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Moment,
     margin: Duration,
 }
 
-/// Kernels stamp inodes by a clock that ticks 100 to 1000 times a second.
+/// Margin for local file systems. Kernels stamp inodes by a clock that ticks 100 to 1000 times a
+/// second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// For file systems that keep whole or even seconds, or have a clock of their own.
+/// Margin for file systems that keep whole or even seconds, or that use a clock of their own.
 const COARSE: Duration = Duration::from_secs(3);
 
 impl Clock {
@@ -121,12 +124,14 @@ impl Clock {
         }
     }
 
-    /// Whether any later change must show in the identity: one that is made now carries another change time.
+    /// Returns whether any later change must show in the identity, because it would carry a later
+    /// time stamp.
     ///
-    /// A file that was changed within the current tick could be changed once more without a trace; what is read from
-    /// it now may not be believed later.
+    /// A file that was changed within the current tick could change once more without a trace.
+    /// Content that is read from it now must not be trusted later.
     pub fn has_settled(&self, identity: &Identity) -> bool {
-        // Where the change time isn't looked at, an edit must show in the modification time.
+        // The change time of a shared file is ignored, so an edit must show in the modification
+        // time.
         let last = if identity.is_shared() {
             identity.modified
         } else {
@@ -138,10 +143,10 @@ impl Clock {
     }
 }
 
-/// Whether the kernel's own clock stamps the inodes there, to the nanosecond.
+/// Returns whether the kernel's own clock stamps the inodes there, with nanosecond precision.
 #[cfg(target_os = "linux")]
 fn stamps_by_our_clock(directory: &Path) -> bool {
-    // From linux/magic.h: ext2-4, XFS, btrfs, tmpfs, overlayfs, F2FS, bcachefs, ZFS.
+    // Magic numbers from linux/magic.h: ext2-4, XFS, btrfs, tmpfs, overlayfs, F2FS, bcachefs, ZFS.
     const LOCAL: [i64; 8] = [
         0xEF53,
         0x5846_5342,
@@ -159,7 +164,7 @@ fn stamps_by_our_clock(directory: &Path) -> bool {
     rustix::fs::statfs(directory).is_ok_and(|statfs| LOCAL.contains(&(statfs.f_type as i64)))
 }
 
-/// Whether the kernel's own clock stamps the inodes there, to the nanosecond.
+/// Returns whether the kernel's own clock stamps the inodes there, with nanosecond precision.
 #[cfg(not(target_os = "linux"))]
 fn stamps_by_our_clock(_directory: &Path) -> bool {
     false
@@ -180,7 +185,7 @@ mod tests {
         assert!(!Clock::start(dir.path()).has_settled(&identity));
         std::thread::sleep(Duration::from_millis(40));
         assert!(Clock::start(dir.path()).has_settled(&identity));
-        // Where only whole seconds are kept the same file is too young.
+        // On a file system that keeps whole seconds, the same file is too young.
         assert!(!Clock::start(Path::new("/proc")).has_settled(&identity));
         let mut whole = identity;
         whole.changed.nanos = 0;

@@ -1,5 +1,5 @@
-//! The ground floor of Allegro: errors, progress, limits, memory, and the one place for operations
-//! on files. Nothing here knows Composer or the store.
+//! Holds the foundation of Allegro: errors, progress, limits, memory, and the one place for file
+//! operations. Nothing here knows Composer or the store.
 
 pub mod ballast;
 pub mod env;

@@ -1,25 +1,25 @@
-//! How much this process may still have of what the system limits: open files and memory.
+//! Measures how many open files and how much memory the system's limits leave to this process.
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, Result};
 
-/// What one of several threads needs at most.
+/// The most that one of several threads needs.
 pub struct Share {
-    /// Open files.
+    /// Number of open files.
     pub descriptors: u64,
-    /// Bytes.
+    /// Memory in bytes.
     pub memory: u64,
 }
 
-/// Files that are opened beside those of the threads: the store's, the runtime's, PHP's.
+/// Descriptors reserved for files outside of the threads: those of the store, the runtime and PHP.
 const KEPT_DESCRIPTORS: u64 = 16;
 
-/// With fewer files left than this nothing is begun.
+/// Least number of free descriptors with which an operation begins.
 const LEAST_DESCRIPTORS: u64 = 32;
 
-/// Returns how many threads of a kind fit under the limits; at least one, at most `wanted`. Half of what there is stays
-/// for threads of other kinds.
+/// Returns how many threads of a kind fit under the limits: at least one, at most `wanted`. Half of
+/// the remaining resources stays for threads of other kinds.
 pub fn share(wanted: usize, each: &Share) -> usize {
     let fits = |left: Option<u64>, kept: u64, each: u64| {
         left.map_or(u64::MAX, |left| left.saturating_sub(kept) / 2 / each)
@@ -29,11 +29,11 @@ pub fn share(wanted: usize, each: &Share) -> usize {
     usize::try_from(count).map_or(wanted, |count| count.clamp(1, wanted))
 }
 
-/// Refuses an operation that needs more than this process may have: where memory runs out in the middle of it, the
-/// whole process ends.
+/// Refuses an operation that needs more than this process may still have. If memory ran out in the
+/// middle of the operation, the whole process would end.
 ///
 /// # Errors
-/// [`Error::Exhausted`].
+/// Returns [`Error::Exhausted`] if memory or descriptors do not suffice.
 pub fn check(needed: u64) -> Result<()> {
     if let Some(left) = memory().filter(|left| *left < needed) {
         return Err(Error::Exhausted {
@@ -50,15 +50,15 @@ pub fn check(needed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Returns how many more files this process may open; `None` where that isn't known.
+/// Returns how many more files this process may open, or `None` if that is unknown.
 pub fn descriptors() -> Option<u64> {
     let most = getrlimit(Resource::Nofile).current?;
     let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     Some(most.saturating_sub(open))
 }
 
-/// Returns how many more bytes this process may have, by the limits on its address space and its data; `None` where
-/// there is no limit.
+/// Returns how many more bytes this process may allocate under its limits on address space and
+/// data. Returns `None` if there is no limit.
 pub fn memory() -> Option<u64> {
     let limits = [Resource::As, Resource::Data].map(|kind| getrlimit(kind).current);
     if limits == [None, None] {
@@ -72,7 +72,7 @@ pub fn memory() -> Option<u64> {
         .min()
 }
 
-/// Bytes of address space, and of data with stacks (proc_pid_statm(5)).
+/// Returns the bytes in use: the address space, and data with stacks (proc_pid_statm(5)).
 fn used() -> Option<[u64; 2]> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: Vec<u64> = text

@@ -1,14 +1,17 @@
-//! Memory that was used goes back to the system; where it is known that much will be needed, it is there beforehand.
+//! Controls the C allocator: returns freed memory after an operation, and pre-faults an arena
+//! before a large one.
 //!
-//! The extension works in PHP's process, which has its greatest need after our calls, when it writes the class map: what
-//! the C library holds in reserve for us counts there as well. A helper waits beside PHP until the next call.
+//! The extension works in PHP's process, whose peak comes after our calls, when PHP writes the
+//! class map. Memory that the C library retains for us counts towards that peak. A helper waits
+//! beside PHP until the next call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Keeps the C library's reserve small while an operation runs, and empties it afterwards.
+/// Limits how much freed memory the C library retains while an operation runs, and trims it
+/// afterwards.
 ///
-/// Cheap: a few milliseconds after the largest operations, microseconds after others. What [`ahead`] has made ready is
-/// for the next operation, and goes back after that.
+/// This takes a few milliseconds after the largest operations, and microseconds after others.
+/// Memory that [`ahead`] has pre-faulted is kept for the next operation, and trimmed after that.
 pub fn sparing<T>(work: impl FnOnce() -> T) -> T {
     if !IS_READY.swap(false, Ordering::Relaxed) {
         reserve::limit();
@@ -21,15 +24,16 @@ pub fn sparing<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The next operation finds memory that the system has given already.
+/// Flag that memory has been pre-faulted for the next operation.
 static IS_READY: AtomicBool = AtomicBool::new(false);
 
-/// Gets memory for the next operation, in the arena that its first thread will have: to get it page by page takes a tenth
-/// of a large resolution. For a process that does nothing else meanwhile.
+/// Pre-faults memory for the next operation, in the arena that the operation's first thread will
+/// use. Page faults otherwise take a tenth of a large resolution. Only a process that does nothing
+/// else meanwhile should call this function.
 pub fn ahead(bytes: usize) {
     reserve::raise();
     let get = move || drop(reserve::touched(bytes));
-    // An arena whose thread has ended is the next thread's.
+    // The next thread reuses the arena of a thread that has ended.
     let thread = std::thread::Builder::new().spawn(get);
     IS_READY.store(
         thread.is_ok_and(|thread| thread.join().is_ok()),
@@ -39,17 +43,19 @@ pub fn ahead(bytes: usize) {
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod reserve {
-    /// What is larger than this is asked of the system, and given back at once. By itself glibc raises the limit, up to
-    /// 32 MiB, and the next one to twice as much, whenever something large is freed.
+    /// Size in bytes above which an allocation is mapped, and unmapped when it is freed. By default
+    /// glibc raises this threshold whenever a large block is freed. It goes up to 32 MiB, with a
+    /// trim threshold of twice as much.
     const LARGE: libc::c_int = 1 << 20;
 
-    /// So much may stay at the end of the arena of each thread.
+    /// Bytes that may stay free at the end of each thread's arena.
     const RESERVE: libc::c_int = 1 << 17;
 
-    /// The largest of the small chunks that wait to be joined: glibc's own measure, for 64 bit.
+    /// Largest chunk that glibc keeps unjoined in fast bins: its own default for 64 bit.
     const SMALL: libc::c_int = 128;
 
-    /// Less than what glibc asks of the system by itself, and much less than [`LARGE`].
+    /// Size in bytes of one pre-faulted piece. It is less than glibc requests from the system at
+    /// once, and much less than [`LARGE`].
     const PIECE: usize = 1 << 16;
 
     const PAGE: usize = 1 << 12;
@@ -57,24 +63,24 @@ mod reserve {
     pub(super) fn limit() {
         if crate::limits::memory().is_some() {
             // Each further arena takes 64 MiB of address space.
-            // SAFETY: takes two numbers, and may be called at any time.
+            // SAFETY: the function takes two numbers, and may be called at any time.
             #[allow(unsafe_code, reason = "there is no other way to say it")]
             unsafe {
                 libc::mallopt(libc::M_ARENA_MAX, 1);
             }
         }
-        // The end of a thread's arena is given back only by a free that meets it; small chunks that wait to be joined are
-        // in its way.
+        // Only a free that meets the end of a thread's arena trims it. Small chunks in fast bins,
+        // which wait to be joined, would be in the way.
         set(RESERVE, 0);
     }
 
-    /// Nothing is given back.
+    /// Stops glibc from returning any memory.
     pub(super) fn raise() {
         set(libc::c_int::MAX, SMALL);
     }
 
     fn set(reserve: libc::c_int, small: libc::c_int) {
-        // SAFETY: takes two numbers, and may be called at any time.
+        // SAFETY: the function takes two numbers, and may be called at any time.
         #[allow(unsafe_code, reason = "there is no other way to say it")]
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
@@ -83,7 +89,7 @@ mod reserve {
         }
     }
 
-    /// So much memory, of which each page has been written to.
+    /// Allocates `bytes` in pieces and writes to each page.
     pub(super) fn touched(bytes: usize) -> Vec<Vec<u8>> {
         let piece = || {
             let mut piece = vec![0; PIECE];
@@ -97,7 +103,7 @@ mod reserve {
     }
 
     pub(super) fn empty() {
-        // SAFETY: takes a number, and may be called at any time.
+        // SAFETY: the function takes a number, and may be called at any time.
         #[allow(unsafe_code, reason = "there is no other way to say it")]
         unsafe {
             libc::malloc_trim(0);

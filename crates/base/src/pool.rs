@@ -1,4 +1,4 @@
-//! Threads for files and archives, which end before the call does.
+//! Runs work in thread pools whose threads end before the call does.
 
 use std::io;
 use std::thread::JoinHandle;
@@ -8,22 +8,22 @@ use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
-/// Runs `work` with a pool of its own and returns when its threads have ended.
+/// Runs `work` with its own thread pool and returns when all of the pool's threads have ended.
 ///
-/// Where the system doesn't give that many threads, the pool has half as many, and so on down to one. What is left
-/// over then is for the threads that download, and for other processes under the same limit.
+/// If the system refuses that many threads, the pool tries half as many, and so on down to one. The
+/// remaining threads are left to downloads and to other processes under the same limit.
 ///
-/// Dropping a pool only tells its threads to end; one that is still on its way out would be copied half-dead
-/// by a `fork` of the process that called us.
+/// Dropping a rayon pool only tells its threads to end. If the calling process forked meanwhile, it
+/// would copy a thread that is still ending.
 ///
 /// # Errors
-/// [`Error::Exhausted`] if not even one thread can be started.
+/// Returns [`Error::Exhausted`] if not even one thread can be started.
 pub fn with_pool<T>(threads: usize, work: impl FnOnce(&ThreadPool) -> T) -> Result<T> {
     let mut threads = threads.max(1);
     loop {
         let joined = Joined::default();
         match build(threads, &joined, spawn) {
-            // `pool` is dropped before `joined`, also when `work` panics.
+            // `pool` is dropped before `joined`, even if `work` panics.
             Ok(pool) => return Ok(work(&pool)),
             Err(_) if threads > 1 => threads /= 2,
             Err(error) => return Err(Error::no_thread(&error)),
@@ -31,7 +31,7 @@ pub fn with_pool<T>(threads: usize, work: impl FnOnce(&ThreadPool) -> T) -> Resu
     }
 }
 
-/// Starts a thread of a pool.
+/// Starts one thread of a pool.
 fn spawn(thread: ThreadBuilder) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().spawn(move || thread.run())
 }
@@ -50,14 +50,14 @@ fn build(
         .build()
 }
 
-/// Joins threads when it is dropped.
+/// Joins its threads when it is dropped.
 #[derive(Default)]
 struct Joined(Mutex<Vec<JoinHandle<()>>>);
 
 impl Drop for Joined {
     fn drop(&mut self) {
         for handle in self.0.get_mut().drain(..) {
-            // Rayon has handed a panic to whoever waited for the work.
+            // Rayon has passed a panic to the caller that waited for the work.
             let _ = handle.join();
         }
     }
@@ -79,7 +79,7 @@ mod tests {
                 })
             })
             .expect("threads");
-            // What a thread holds is dropped at its very end.
+            // A thread drops its thread-local values at its very end.
             assert_eq!(std::sync::Arc::strong_count(&ended), 1);
         }
     }

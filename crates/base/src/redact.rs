@@ -1,9 +1,10 @@
-//! Keeps secrets out of URLs that are shown or stored.
+//! Removes secrets from URLs that are shown or stored.
 
 const STARS: &str = "***";
 
-/// Makes a URL fit for messages: user information, query and fragment become `***`. Which parameters of a query are
-/// secret can't be told by their names. Works on text, so that broken URLs are covered too.
+/// Returns a URL fit for messages, in which user information, query and fragment are `***`. The
+/// names of query parameters don't tell which of them are secret. The function works on text, so
+/// that it covers malformed URLs too.
 pub fn redact(url: &str) -> String {
     let (base, rest) = split(url);
     let mut shown = replace_userinfo(base, &format!("{STARS}@"));
@@ -18,18 +19,18 @@ pub fn redact(url: &str) -> String {
     shown
 }
 
-/// Returns a URL without user information, query and fragment, as it may be stored.
+/// Returns a URL without user information, query and fragment, fit for storage.
 pub fn strip(url: &str) -> String {
     replace_userinfo(split(url).0, "")
 }
 
-/// The part of a URL before its query and fragment, and these, with the mark before them.
+/// Splits a URL before its query or fragment. The second part begins with `?` or `#`.
 fn split(url: &str) -> (&str, &str) {
     url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
 }
 
-/// Puts something in the place of what stands between `//` and `@` and of the `@`, for each `//` of the text: a
-/// mirror's path may carry a whole URL.
+/// Replaces the user information and its `@` after each `//` of the text. It covers each one,
+/// because a mirror's path may carry a whole URL.
 fn replace_userinfo(base: &str, by: &str) -> String {
     let mut shown = String::with_capacity(base.len());
     let mut rest = base;
@@ -47,13 +48,13 @@ fn replace_userinfo(base: &str, by: &str) -> String {
     shown
 }
 
-/// Appends `user:password@host/path` with something else in the place of its user information.
+/// Appends `user:password@host/path` with its user information replaced.
 fn push_authority(part: &str, by: &str, shown: &mut String) {
     let end = part.find(['/', '\\']).unwrap_or(part.len());
     let authority = &part[..end];
     let cut = match authority.rfind('@') {
         Some(at) => Some(at),
-        // A password with a bare `/` in it: what looks like a port is no number.
+        // The password contains a bare `/`, because the text in place of the port is no number.
         None if !authority.starts_with('[') && has_odd_port(authority) => part.rfind('@'),
         None => None,
     };

@@ -1,64 +1,66 @@
-//! What happens during a run, as data: the same events feed a terminal, PHP and the helper's JSON lines.
+//! Describes the events of a run as data. The same events feed a terminal, PHP and the helper's
+//! JSON lines.
 
-/// One thing that happened. Ids are the caller's package ids.
+/// An event of a run. Ids are the caller's package ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A package is ready in staging, or has failed.
     Settled {
-        /// The package.
+        /// Id of the package.
         id: usize,
     },
-    /// A dist begins to arrive, and will have this size.
+    /// The size of a dist is known, and its body begins to arrive.
     Sized {
-        /// The package.
+        /// Id of the package.
         id: usize,
-        /// Size of the archive.
+        /// Size of the archive in bytes.
         bytes: u64,
     },
     /// Bytes of a dist arrived.
     Received {
-        /// The package.
+        /// Id of the package.
         id: usize,
-        /// How many bytes since the last event of this package.
+        /// Number of bytes since the package's last event.
         bytes: u64,
     },
-    /// A download is tried once more. What has arrived of it is void.
+    /// A download is retried. The bytes received so far are discarded.
     Retrying {
-        /// The package.
+        /// Id of the package.
         id: usize,
-        /// Why, without secrets.
+        /// Reason of the retry, without secrets.
         reason: String,
         /// Milliseconds until the next attempt.
         wait_ms: u64,
     },
     /// Metadata files have been answered.
     Metadata {
-        /// How many.
+        /// Number of answered metadata files.
         done: usize,
-        /// How many were asked for so far; what they say may ask for more.
+        /// Number of metadata files requested so far. Their content may request more.
         total: usize,
     },
-    /// Something the user should know; at most a few in a run.
+    /// A notice for the user. A run has at most a few.
     Notice {
-        /// A sentence.
+        /// Text of the notice, one sentence.
         message: String,
     },
 }
 
-/// Who calls us: takes the events on its own thread and may ask us to stop.
+/// The caller of an operation. It receives events on its own thread and may ask the operation to
+/// stop.
 pub trait Host {
-    /// Takes the events since the last call. Called on the calling thread only.
+    /// Receives the events since the last call, on the calling thread only.
     fn events(&mut self, events: Vec<Event>);
-    /// Takes note that work goes on, though there is nothing to tell. Called each second in which steps were done
-    /// (see [`crate::progress`]), never while work hangs.
+    /// Learns that work continues although there are no events. It is called each second in which
+    /// steps were counted (see [`crate::progress`]), never while work hangs.
     fn alive(&mut self) {}
-    /// Takes the same note where no code of the caller's may run meanwhile.
+    /// Learns that work continues, at a moment when no code of the caller may run.
     fn alive_in_silence(&mut self) {}
-    /// Whether to stop. Asked at least every 50 ms.
+    /// Returns whether to stop. It is called at least every 50 ms.
     fn interrupted(&mut self) -> bool;
 }
 
-/// A host that is told nothing, but may ask to stop.
+/// A host that receives no events, but may ask to stop.
 pub struct Unheard<'a>(pub &'a mut dyn Host);
 
 impl Host for Unheard<'_> {
@@ -79,7 +81,7 @@ impl Host for Unheard<'_> {
     }
 }
 
-/// A host that ignores everything.
+/// A host that ignores all events and never asks to stop.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Silent;
 

@@ -1,17 +1,19 @@
-//! Small files that tell by themselves whether they are whole and in their place: a magic word, the
-//! postcard encoding of a value, and the first bytes of the SHA-256 over both and the file's place.
+//! Reads and writes sealed files: small files that prove that they are whole and in their place. A
+//! sealed file is a magic word, the postcard encoding of a value, and a seal. The seal is the first
+//! bytes of the SHA-256 over both and the file's place.
 //!
-//! The place is the path below the store's root. A file that was torn, or that stands where another one
-//! belongs, has a wrong seal and counts as absent.
+//! The place is the path below the store's root. A torn or misplaced file has a wrong seal and
+//! counts as absent.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 const SEAL: usize = 16;
 
-/// Returns the bytes of a sealed file that stands at `place`.
+/// Returns the bytes of a sealed file for `place`.
 pub fn encode(magic: &[u8; 8], place: &str, value: &impl Serialize) -> Vec<u8> {
-    // Encoding into memory fails only for unsized sequences and custom serializers; we have neither.
+    // Encoding into memory fails only for unsized sequences and custom serializers. No sealed type
+    // has either.
     let mut bytes = postcard::to_extend(value, magic.to_vec()).unwrap_or_else(|_| magic.to_vec());
     let seal = seal(place, &bytes);
     bytes.extend_from_slice(&seal);
@@ -23,17 +25,17 @@ pub fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 8], place: &str, bytes: &'a [
     postcard::from_bytes(payload(magic, place, bytes)?).ok()
 }
 
-/// Returns the encoded value of a sealed file, for callers that take it apart piece by piece.
+/// Returns the encoded value of a sealed file, for callers that decode it piece by piece.
 pub fn payload<'a>(magic: &[u8; 8], place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
     content(place, bytes)?.strip_prefix(magic)
 }
 
-/// Returns whether a file is whole and belongs to `place`, whatever its magic word.
+/// Returns whether a file is whole and belongs to `place`, regardless of its magic word.
 pub fn is_whole(place: &str, bytes: &[u8]) -> bool {
     content(place, bytes).is_some()
 }
 
-/// The sealed bytes, if the seal is theirs and of this place.
+/// Returns the sealed bytes, if the seal matches them and the place.
 fn content<'a>(place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
     let (content, found) = bytes.split_at_checked(bytes.len().checked_sub(SEAL)?)?;
     (seal(place, content) == *found).then_some(content)

@@ -1,12 +1,13 @@
-//! Hash tables of the solver. Keys are small numbers and short texts, millions of times: the standard library's hash takes
-//! a tenth of a resolution. This one is seeded by chance too, so nothing may depend on the order of a table.
+//! Defines the hash tables of the solver. The solver hashes small numbers and short texts millions
+//! of times; the standard library's hash takes a tenth of a resolution. This hash is randomly
+//! seeded as well, so nothing may depend on a table's order.
 
-/// The hash function of the tables, seeded by chance.
+/// The randomly seeded hash function of the tables.
 pub use foldhash::fast::RandomState as Hasher;
 
-/// A map without an order.
+/// A map without a defined order.
 pub type HashMap<K, V> = std::collections::HashMap<K, V, Hasher>;
-/// A set without an order.
+/// A set without a defined order.
 pub type HashSet<K> = std::collections::HashSet<K, Hasher>;
-/// A map in the order of insertion.
+/// A map in insertion order.
 pub type IndexMap<K, V> = indexmap::IndexMap<K, V, Hasher>;

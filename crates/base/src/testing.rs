@@ -1,4 +1,5 @@
-//! What the tests of all crates share: seeds of randomized tests, and a short run of a fuzz target.
+//! Provides what tests of all crates share: seeds of randomized tests, and a short run of a fuzz
+//! target.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -8,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const ROUNDS: usize = 3000;
-/// Words that readers look for.
+/// Words that the readers under test search for.
 const WORDS: [&[u8]; 14] = [
     b"PK\x01\x02",
     b"PK\x03\x04",
@@ -26,14 +27,14 @@ const WORDS: [&[u8]; 14] = [
     b" || ",
 ];
 
-/// Returns the directory of a target's seeds.
+/// Returns the directory of a fuzz target's seeds.
 pub fn seeds_dir(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fuzz/seeds")
         .join(target)
 }
 
-/// Returns the seeds of a fuzz target, in the order of their names.
+/// Returns the seeds of a fuzz target, sorted by name.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(seeds_dir(target))
         .unwrap()
@@ -46,7 +47,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Writes seeds that only code can make.
+/// Writes generated seeds of a fuzz target.
 pub fn write_seeds(target: &str, seeds: Vec<Vec<u8>>) {
     fs::create_dir_all(seeds_dir(target)).unwrap();
     for (number, seed) in seeds.into_iter().enumerate() {
@@ -54,7 +55,7 @@ pub fn write_seeds(target: &str, seeds: Vec<Vec<u8>>) {
     }
 }
 
-/// Changes bytes, cuts, repeats, puts in words, and joins with another seed.
+/// Damages bytes: changes, cuts, repeats, inserts words, or joins them with another seed.
 fn damage(bytes: &mut Vec<u8>, other: &[u8], rng: &mut fastrand::Rng) {
     for _ in 0..rng.usize(1..5) {
         let at = rng.usize(..=bytes.len());
@@ -84,8 +85,9 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], rng: &mut fastrand::Rng) {
     }
 }
 
-/// Runs a fuzz target on its seeds and on damaged copies of them, so that a plain test run needs neither a nightly
-/// compiler nor cargo-fuzz. `ALLEGRO_FUZZ_ROUNDS` sets how many damaged copies the target reads.
+/// Runs a fuzz target on its seeds and on damaged copies of them. A plain test run thus needs
+/// neither a nightly compiler nor cargo-fuzz. `ALLEGRO_FUZZ_ROUNDS` sets the number of damaged
+/// copies.
 pub fn smoke(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);
     assert!(!seeds.is_empty(), "no seeds of {name}");
@@ -106,7 +108,8 @@ pub fn smoke(name: &str, target: fn(&[u8])) {
     }
 }
 
-/// Returns the generator of a randomized test. Its seed is `ALLEGRO_TEST_SEED` or a new one, and is printed.
+/// Returns the generator of a randomized test, and prints its seed. The seed is `ALLEGRO_TEST_SEED`
+/// or a new one.
 pub fn seeded(test: &str) -> fastrand::Rng {
     let seed = std::env::var("ALLEGRO_TEST_SEED")
         .ok()

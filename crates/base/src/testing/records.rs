@@ -1,21 +1,22 @@
-//! Reaches the decoders of sealed records with bytes that somebody else may have made.
+//! Feeds the decoders of sealed records with bytes from an untrusted source.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sealed;
 
-/// Where the records of the fuzz targets stand.
+/// Place of the records that the fuzz targets decode.
 pub const PLACE: &str = "bucket/record";
 
-/// A kind of record.
+/// A kind of sealed record.
 pub struct Kind {
-    /// The magic word of its files.
+    /// Magic word of the record's files.
     pub magic: [u8; 8],
-    /// Decodes a record and encodes it again; `None` where it counts as absent.
+    /// Function that decodes a record and encodes it again. It returns `None` if the record counts
+    /// as absent.
     pub again: fn(&[u8]) -> Option<Vec<u8>>,
 }
 
-/// Decodes a record and encodes it again.
+/// Decodes a record and encodes it again. Returns `None` if the record counts as absent.
 pub fn again<'a, T: Serialize + Deserialize<'a>>(
     magic: [u8; 8],
     bytes: &'a [u8],
@@ -23,7 +24,7 @@ pub fn again<'a, T: Serialize + Deserialize<'a>>(
     sealed::decode::<T>(&magic, PLACE, bytes).map(|value| sealed::encode(&magic, PLACE, &value))
 }
 
-/// Seals what may be an encoded value, so that the decoder gets to see it.
+/// Seals a payload that may be an encoded value, so that the decoder accepts the seal and reads it.
 pub fn seal(magic: [u8; 8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = [&magic[..], payload].concat();
     let seal = sealed::seal(PLACE, &bytes);
