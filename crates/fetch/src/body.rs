@@ -1,4 +1,4 @@
-//! The text of a document as it comes: unpacked on the way, and never more of it than may be held.
+//! Receives the text of a document: decompresses it on the way and bounds the memory that it takes.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,20 +12,21 @@ use super::error::FetchError;
 use super::target::Target;
 use allegro_base::progress;
 
-/// Bytes of a document, packed and unpacked. Composer's own way holds larger ones as well, at ten times that in memory.
+/// Most bytes of a document, compressed and uncompressed. Composer accepts larger ones as well, but
+/// needs ten times their size in memory.
 pub(super) const LARGEST: usize = 32 << 20;
 
-/// Bytes of all documents under way together.
+/// Most bytes of all concurrent documents together.
 const TOGETHER: usize = 128 << 20;
 
-/// What the documents of a run that are under way hold of the memory that they have together.
+/// The memory that the concurrent documents of a run hold, out of their common budget.
 #[derive(Default)]
 pub(super) struct Memory(AtomicUsize);
 
-/// A document under way.
+/// A document that is being received.
 pub(super) struct Body<'a> {
     text: Form<'a>,
-    /// Bytes that came, as they came.
+    /// Number of received bytes, before decompression.
     received: usize,
 }
 
@@ -50,7 +51,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Bytes that came so far.
+    /// Returns the number of bytes received so far, before decompression.
     pub fn received(&self) -> usize {
         self.received
     }
@@ -58,10 +59,11 @@ impl<'a> Body<'a> {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// The document or all that are under way are too large, or it can't be unpacked.
+    /// Returns an error if this document or all concurrent ones are too large, or if decompression
+    /// fails.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.received += bytes.len();
-        // An archive without content is bounded as well.
+        // This also bounds a compressed stream that has no content.
         if self.received > LARGEST {
             return Err(ErrorKind::FileTooLarge.into());
         }
@@ -71,10 +73,10 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     ///
     /// # Errors
-    /// As with [`Self::write`]; or the end is missing.
+    /// Returns an error as [`Self::write`] does, or if the end is missing.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         let mut text = match self.text {
             Form::Plain(text) => text,
@@ -85,7 +87,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Unpacked bytes, which count as held until they are handed over or dropped.
+/// Uncompressed bytes, which count against the budget until they are handed over or dropped.
 struct Text<'a> {
     bytes: Vec<u8>,
     memory: &'a Memory,
@@ -122,7 +124,7 @@ impl Drop for Text<'_> {
     }
 }
 
-/// The whole text of an answer.
+/// Receives the whole body of a response and returns its text.
 pub(super) async fn receive(
     shared: &Shared<'_>,
     target: &Target,
@@ -152,7 +154,7 @@ pub(super) async fn receive(
     body.finish().map_err(|error| unusable(target, &error))
 }
 
-/// Why the text of a document can't be had although the server sends it.
+/// Returns the error for a document that the server sends but that can't be used.
 fn unusable(target: &Target, error: &io::Error) -> FetchError {
     let url = target.shown();
     match error.kind() {

@@ -1,4 +1,5 @@
-//! HTTP clients, one for each proxy and set of certificates, shared by all workers of a run.
+//! Builds HTTP clients, one for each proxy and set of certificates. All workers of a run share
+//! them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use super::tls::{Tls, Trust};
 use super::{FetchOptions, MOST_WORKERS};
 use allegro_base::redact::redact;
 
-/// Bytes that one HTTP/2 stream may have in flight. Bounds memory per download; at 50 ms round
-/// trip it still allows 10 MB/s for each stream.
+/// Flow-control window of one HTTP/2 stream in bytes. It bounds the memory of each download. At a
+/// round trip of 50 ms it still allows 10 MB/s for each stream.
 const STREAM_WINDOW: u32 = 512 << 10;
-/// Bytes in flight on one HTTP/2 connection, all streams together.
+/// Flow-control window of one HTTP/2 connection in bytes, for all streams together.
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Share of the time for a connection after which its host's name is taken for unknown. A connection that only ran out of
-/// time would be tried again, and wait again.
+/// Share of the connect timeout after which an unanswered look-up counts as a DNS failure. A
+/// connect timeout would instead be retried, and would wait again.
 const NAMES_SHARE: f64 = 0.95;
-/// How long an unused connection waits for the next request.
+/// Time that an idle connection waits for the next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// Clients of one run; they keep the connections.
+/// The HTTP clients of one run, which keep the connections.
 pub(super) struct Clients<'a> {
     options: &'a FetchOptions,
     trust: &'a Trust,
@@ -31,7 +32,7 @@ pub(super) struct Clients<'a> {
     cached: Mutex<HashMap<Key, Client>>,
 }
 
-/// Proxy, whether the server speaks TLS, and certificates other than the options'.
+/// Proxy URL, whether the server speaks TLS, and certificates that differ from the options'.
 type Key = (Option<String>, bool, Option<Tls>);
 
 impl<'a> Clients<'a> {
@@ -44,8 +45,10 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// The client for a proxy (`None` = direct). `secure`: for https URLs; only these, and https
-    /// proxies, need the CA certificates. `shown` gives the URL for errors, redacted.
+    /// Returns the client for a proxy, or for direct connections if `proxy` is `None`.
+    ///
+    /// `secure` selects a client for https URLs. Only these clients, and those of https proxies,
+    /// need the CA certificates. `shown` returns the redacted URL for errors.
     pub fn get(
         &self,
         proxy: Option<&str>,
@@ -54,7 +57,8 @@ impl<'a> Clients<'a> {
         shown: impl FnOnce() -> String,
     ) -> Result<Client, FetchError> {
         let key = (proxy.map(str::to_owned), secure, tls);
-        // Held while the client is made: the others would only make it once more.
+        // The lock is held while the client is built, because other threads would only build it
+        // once more.
         let mut cached = self.cached.lock();
         if let Some(client) = cached.get(&key) {
             return Ok(client.clone());
@@ -104,18 +108,18 @@ impl<'a> Clients<'a> {
             .pool_idle_timeout(POOL_IDLE)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            // A dead connection must not be picked again for the retry.
+            // A retry must not pick a dead connection again.
             .http2_keep_alive_interval(idle / 2)
             .http2_keep_alive_timeout(idle / 2)
-            // Archive bytes as they are, even if another crate turns decoders on.
+            // Archives must arrive as raw bytes, even if another crate enables decoders.
             .no_gzip()
             .no_brotli()
             .no_deflate()
             .no_zstd()
-            // Environment and system proxies are the caller's business.
+            // The caller decides about proxies of the environment and the system.
             .no_proxy();
         if let Some(proxy) = proxy {
-            // Its error may quote the URL, so it is not passed on.
+            // The error may quote the URL, so it is not passed on.
             builder = builder.proxy(Proxy::all(proxy).map_err(|_| FetchError::BadUrl {
                 url: redact(proxy),
                 reason: "can't be used as a proxy".to_owned(),

@@ -1,4 +1,4 @@
-//! Threads that work off a queue together, and can be stopped.
+//! Runs threads that process a queue together and can be stopped.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -10,19 +10,19 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often a waiting run looks whether it is cancelled.
+/// Interval at which a waiting run checks for cancellation.
 pub(super) const CANCEL_POLL: Duration = Duration::from_millis(20);
 
-/// How one of the threads waits for the network.
+/// The way in which a worker thread waits for the network.
 pub(super) enum Wait<'a> {
     /// The calling thread drives the connections.
     Beside(&'a Handle),
-    /// The thread is the only one, and drives the connections while it waits.
+    /// This thread is the only one, and drives the connections while it waits.
     Alone(&'a Runtime, Stop<'a>),
 }
 
 impl Wait<'_> {
-    /// Waits for a future.
+    /// Waits for a future and returns its output.
     pub fn for_end_of<F: Future>(&self, future: F) -> F::Output {
         match self {
             Self::Beside(runtime) => runtime.block_on(future),
@@ -31,17 +31,17 @@ impl Wait<'_> {
     }
 }
 
-/// Passes the wish to stop on.
+/// Forwards a cancellation to the workers.
 #[derive(Clone, Copy)]
 pub(super) struct Stop<'a> {
-    /// Is told.
+    /// Channel that tells the workers to stop.
     pub teller: &'a watch::Sender<bool>,
-    /// Says whether to stop.
+    /// Flag by which the caller cancels.
     pub is_cancelled: &'a AtomicBool,
 }
 
 impl Stop<'_> {
-    /// Waits for a future and looks for a reason to stop meanwhile.
+    /// Waits for a future and checks for cancellation meanwhile.
     async fn during<F: Future>(self, future: F) -> F::Output {
         let look = async {
             let mut moments = interval(CANCEL_POLL);
@@ -60,9 +60,11 @@ impl Stop<'_> {
     }
 }
 
-/// Runs `work` in so many threads and waits until all have ended; meanwhile the calling thread drives the runtime, which
-/// has no threads of its own. Fewer threads do as well, and where none can be started, the calling thread does the
-/// work itself.
+/// Runs `work` in `workers` threads and returns when all have ended. Meanwhile the calling thread
+/// drives the runtime, which has no threads of its own.
+///
+/// If some threads can't be started, the others do all the work. If none can be started, the
+/// calling thread does the work itself.
 pub(super) fn run(
     workers: usize,
     runtime: &Runtime,
@@ -72,7 +74,7 @@ pub(super) fn run(
     let work = &work;
     let handle = runtime.handle();
     thread::scope(|scope| {
-        // Closed when the last worker ends, be it by a panic.
+        // The channel closes when the last worker ends, even by a panic.
         let (alive, mut ended) = mpsc::channel::<()>(1);
         let start = |_| {
             let alive = alive.clone();

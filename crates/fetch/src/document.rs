@@ -1,4 +1,5 @@
-//! Small files that are kept in memory, asked for on condition: metadata of repositories.
+//! Fetches repository metadata: small documents, held in memory, requested conditionally
+//! (If-Modified-Since).
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -31,54 +32,55 @@ use super::{FetchError, Fetcher, MOST_WORKERS, Request};
 use allegro_base::limits::{self, Share};
 use allegro_base::progress;
 
-/// Threads that ask, as far as there are processors.
+/// Most threads that send requests. There is at most one for each processor.
 const MOST_LANES: usize = 8;
 
-/// Requests under way at once where they share a connection (HTTP/2). Servers allow 100 to 128 of them on one
-/// (RFC 9113 recommends no less).
+/// Most concurrent requests when they share a connection (HTTP/2). Servers allow 100 to 128 streams
+/// on a connection (RFC 9113 recommends no less).
 const MOST_STREAMS: usize = 100;
 
-/// One file to ask for. `dest`, `sha1` and `size_hint` of the request don't count.
+/// A document to request. `dest`, `sha1` and `size_hint` of the request are ignored.
 #[derive(Debug, Clone, Default)]
 pub struct DocumentRequest {
-    /// What to ask, and how.
+    /// Request for the document.
     pub request: Request,
-    /// `Last-Modified` of the copy that the caller has.
+    /// `Last-Modified` value of the caller's copy, which makes the request conditional.
     pub since: Option<String>,
 }
 
-/// What the server says of a file.
+/// The server's answer to a document request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
-    /// The caller's copy is good (304).
+    /// The caller's copy is up to date (304).
     Unchanged,
-    /// There is no such file (404).
+    /// The document does not exist (404).
     Missing,
-    /// The file.
+    /// The server sent the document.
     Body {
-        /// Its content.
+        /// Content of the document.
         text: Vec<u8>,
-        /// When it was last changed, in the server's words.
+        /// `Last-Modified` header of the response.
         last_modified: Option<String>,
     },
 }
 
-/// Something that needs a file. Both steps are done on threads of the run, several at once.
+/// A task that needs a document. Both of its steps run on threads of the run, several tasks at
+/// once.
 pub trait Errand: Send + 'static {
-    /// What comes of it.
+    /// Result of the task.
     type Result: Send + 'static;
 
-    /// What to ask for; may look for a copy first.
+    /// Returns the request to send. It may look for a cached copy first.
     fn request(&mut self) -> DocumentRequest;
 
-    /// Somebody waits for it: it goes before those that nobody waits for.
+    /// Returns whether a caller waits for the result. Such errands go first.
     fn is_awaited(&self) -> bool;
 
-    /// Makes use of the answer.
+    /// Processes the answer.
     fn done(self, document: Document) -> Self::Result;
 }
 
-/// Errands to do. More may be added while the first are done.
+/// A queue of errands. More may be added while the first are processed.
 #[derive(Debug)]
 pub struct Queue<E> {
     waiting: Mutex<Waiting<E>>,
@@ -87,10 +89,10 @@ pub struct Queue<E> {
 
 #[derive(Debug)]
 struct Waiting<E> {
-    /// With their numbers; those that somebody waits for, and the others.
+    /// Awaited errands with their numbers. `others` holds the rest.
     awaited: VecDeque<(usize, E)>,
     others: VecDeque<(usize, E)>,
-    /// How many there have been.
+    /// Number of errands added so far.
     count: usize,
     is_closed: bool,
 }
@@ -128,17 +130,18 @@ impl<E: Errand> Queue<E> {
         self.more.notify_waiters();
     }
 
-    /// There will be no more.
+    /// Closes the queue: no more errands will be added.
     pub fn close(&self) {
         self.waiting.lock().is_closed = true;
         self.more.notify_waiters();
     }
 
-    /// The next one and its number, once there is one.
+    /// Waits for the next errand and returns it with its number. Returns `None` once the queue is
+    /// closed and empty.
     pub(super) async fn next(&self) -> Option<(usize, E)> {
         loop {
             let mut more = pin!(self.more.notified());
-            // What comes from now on isn't missed.
+            // From here on no notification is missed.
             more.as_mut().enable();
             {
                 let mut waiting = self.waiting.lock();
@@ -156,28 +159,28 @@ impl<E: Errand> Queue<E> {
     }
 }
 
-/// Asks for files, over the same connections as long as it lives.
+/// Requests documents, over the same connections as long as it lives.
 pub struct Documents<'a> {
     lanes: Vec<Lane<'a>>,
     memory: Memory,
 }
 
-/// What one thread works with. Requests, connections and what is made of the answers stay on it: for small files, handing
-/// them from thread to thread takes longer than all the rest.
+/// The state of one worker thread. Requests, connections and processed answers stay on their
+/// thread. For small documents, passing them between threads takes longer than everything else.
 struct Lane<'a> {
     shared: Shared<'a>,
     runtime: Runtime,
-    /// Requests under way, each on a connection of its own, and where they share one.
+    /// Most concurrent requests with one connection each, and most when they share a connection.
     connections: usize,
     streams: usize,
 }
 
 impl Fetcher {
-    /// Makes ready to ask for files.
+    /// Prepares the threads' clients and runtimes for document requests.
     pub fn documents(&self) -> Result<Documents<'_>, FetchError> {
         let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = count.min(MOST_LANES);
-        // One of the thread's own for each lane, besides.
+        // Each lane needs one further descriptor of its own.
         let share = Share {
             descriptors: 2,
             memory: 8 << 20,
@@ -203,7 +206,7 @@ impl Fetcher {
             })
         };
         let mut lanes = vec![lane(0)?];
-        // Fewer do as well, where descriptors are few.
+        // If descriptors are scarce, fewer lanes do as well.
         lanes.extend((1..count).map_while(|at| lane(at).ok()));
         Ok(Documents {
             lanes,
@@ -213,11 +216,12 @@ impl Fetcher {
 }
 
 impl Documents<'_> {
-    /// Does errands until the queue is closed and empty, and tells each result when it is there, with the errand's number
-    /// in the queue, from several threads. Once `is_cancelled` says so, the rest isn't told any more.
+    /// Runs errands until the queue is closed and empty. It reports each result from one of several
+    /// threads, with the errand's number in the queue. Once `is_cancelled` returns `true`, the
+    /// remaining results are not reported.
     ///
-    /// Up to 32 requests are under way at once, up to 100 where they share connections, however few downloads the options
-    /// allow: what counts here is the round trip.
+    /// Up to 32 requests are in flight at once, and up to 100 where they share connections. The
+    /// options' limit on downloads does not apply, because the round trip dominates here.
     pub fn run<E: Errand>(
         &self,
         queue: &Queue<E>,
@@ -227,12 +231,12 @@ impl Documents<'_> {
         let has_panicked = AtomicBool::new(false);
         let is_over = || is_cancelled() || has_panicked.load(Ordering::Relaxed);
         let run = |lane: &Lane<'_>| {
-            // The others would wait for errands that nobody closes the queue of.
+            // The other lanes would otherwise wait for errands of a queue that nobody closes.
             let _alarm = Alarm(&has_panicked);
             lane.run(queue, &self.memory, &is_over, on_result);
         };
         thread::scope(|scope| {
-            // One of them is worked off here; the others only make it faster.
+            // This thread runs the first lane. The other threads only add speed.
             let threads: Vec<_> = self
                 .lanes
                 .iter()
@@ -256,7 +260,7 @@ impl Documents<'_> {
     }
 }
 
-/// Tells of a panic of the thread that has it.
+/// Sets a flag when the thread that holds it panics.
 struct Alarm<'a>(&'a AtomicBool);
 
 impl Drop for Alarm<'_> {
@@ -314,7 +318,7 @@ impl Lane<'_> {
         let mut wanted = errand.request();
         wanted.request.id = id;
         let origin = origins.of(Target::parse(&wanted.request.url)?.origin());
-        // The semaphore is never closed; the turn ends with this call.
+        // The semaphore is never closed. The permit is returned at the end of this call.
         let _turn = origin.turns.acquire().await;
         let (version, document) = get(&self.shared, &wanted, memory).await?;
         progress::step();
@@ -325,12 +329,12 @@ impl Lane<'_> {
     }
 }
 
-/// How many requests may be under way, at each server and in all. One that lets them share a connection gets more as soon
-/// as that is known.
+/// Limits of concurrent requests, for each origin and in total. The limit of an origin rises once
+/// its connections turn out to be shared (HTTP/2).
 struct Origins {
-    /// Requests for which there is a connection each.
+    /// Most concurrent requests with one connection each.
     connections: usize,
-    /// How many more there are where they share one.
+    /// Number of further requests if they share a connection.
     more: usize,
     known: RefCell<HashMap<String, Rc<Origin>>>,
     at_once: Cell<usize>,
@@ -370,7 +374,7 @@ impl Origins {
     }
 }
 
-/// A file, and the version of HTTP that was spoken.
+/// Requests a document and returns it with the HTTP version of the response.
 async fn get(
     shared: &Shared<'_>,
     wanted: &DocumentRequest,

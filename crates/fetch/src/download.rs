@@ -1,4 +1,4 @@
-//! One download: redirects, retries, and the body into its file.
+//! Performs one download: follows redirects, retries, and writes the body to its file.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use allegro_base::redact::redact;
 /// Bytes between two progress events of a download.
 const PROGRESS_STEP: u64 = 128 << 10;
 
-/// Bytes of an archive. Neither zip nor tar knows larger ones without extensions, and a body without an end would fill
-/// the disk.
+/// Most bytes of an archive. Neither zip nor tar supports larger ones without extensions, and an
+/// endless body would fill the disk.
 const LARGEST: u64 = 4 << 30;
 
-/// What all downloads of a run share.
+/// The state that all downloads of a run share.
 pub(super) struct Shared<'a> {
     pub options: &'a FetchOptions,
     pub clients: Clients<'a>,
@@ -34,20 +34,20 @@ pub(super) struct Shared<'a> {
     pub on_event: &'a (dyn Fn(FetchEvent) + Sync),
 }
 
-/// A complete body that isn't in its place yet.
+/// A complete body that has not been renamed to its place yet.
 pub(super) struct Received {
     pub sink: Sink,
     pub version: &'static str,
-    /// Redacted.
+    /// Redacted URL of the response.
     pub url: String,
 }
 
-/// A failed try.
+/// A failed attempt.
 pub(super) struct Failure {
     error: FetchError,
-    /// What the server asked for.
+    /// Wait that the server requested in `Retry-After`.
     retry_after: Option<Duration>,
-    /// The host that could not be reached, if that is what failed.
+    /// Key of the host, if the host could not be reached.
     host: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl From<FetchError> for Failure {
     }
 }
 
-/// Receives the body of `request`, with as many tries as the options allow.
+/// Receives the body of `request`, with as many attempts as the options allow.
 pub(super) async fn transfer(
     shared: &Shared<'_>,
     request: &Request,
@@ -73,7 +73,7 @@ pub(super) async fn transfer(
     .await
 }
 
-/// Tries as often, and for as long, as the options allow.
+/// Repeats an attempt within the options' limits on retries and total time.
 pub(super) async fn tries<T>(
     shared: &Shared<'_>,
     request: &Request,
@@ -133,7 +133,7 @@ async fn try_often<T>(
     }
 }
 
-/// Waits before another try, which is progress: it has an end.
+/// Waits before a retry. The wait counts as progress, because it is bounded.
 async fn wait_out(wait: Duration) {
     const PIECE: Duration = Duration::from_secs(1);
     let mut left = wait;
@@ -145,7 +145,7 @@ async fn wait_out(wait: Duration) {
     }
 }
 
-/// The request's own headers, all marked as secret.
+/// Returns the request's own headers, all marked as sensitive.
 pub(super) fn headers_of(request: &Request) -> Result<HeaderMap, FetchError> {
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
     for (index, (name, value)) in request.headers.iter().enumerate() {
@@ -163,7 +163,7 @@ pub(super) fn headers_of(request: &Request) -> Result<HeaderMap, FetchError> {
     Ok(headers)
 }
 
-/// One try from the request's own URL through all redirects to the end of the body.
+/// Performs one attempt, from the request's own URL through all redirects to the end of the body.
 async fn try_once(
     shared: &Shared<'_>,
     request: &Request,
@@ -177,7 +177,7 @@ async fn try_once(
     }
 }
 
-/// An answer that isn't what was wanted.
+/// Returns the failure for a response with an unexpected status.
 pub(super) fn refusal(target: &Target, response: &Response) -> Failure {
     Failure {
         error: FetchError::Status {
@@ -189,7 +189,7 @@ pub(super) fn refusal(target: &Target, response: &Response) -> Failure {
     }
 }
 
-/// The head of the answer that stands at the end of all redirects, and where that is.
+/// Sends the request, follows all redirects, and returns the final target and its response head.
 pub(super) async fn ask(
     shared: &Shared<'_>,
     request: &Request,
@@ -199,8 +199,8 @@ pub(super) async fn ask(
     let mut followed = 0;
     loop {
         let response = send(shared, request, &target, headers).await?;
-        // Bodies of other answers are not read: a dropped response gives its connection back if
-        // the rest of it has come already.
+        // Bodies of redirect responses are not read. Dropping a response returns its connection to
+        // the pool if the whole body has arrived already.
         let Some(location) = location(&response) else {
             return Ok((target, response));
         };
@@ -216,7 +216,7 @@ pub(super) async fn ask(
     }
 }
 
-/// Sends one GET and waits for the head of the answer.
+/// Sends one GET and waits for the response head.
 async fn send(
     shared: &Shared<'_>,
     request: &Request,
@@ -262,7 +262,7 @@ async fn send(
     if let Some((user, password)) = basic {
         builder = builder.basic_auth(user, password.as_ref());
     }
-    // The wait for the first byte of the answer begins once the connection stands.
+    // The time limit for the first byte starts only when the connection is established.
     let patience = shared.options.connect_timeout + shared.options.idle_timeout;
     let error = match timeout(patience, builder.send()).await {
         Ok(Ok(response)) => {
@@ -332,8 +332,8 @@ async fn receive(
             }
             Err(_) => return Err(silence(target, idle).into()),
         };
-        // Blocks this worker's own thread, not the runtime; meanwhile the connection's flow
-        // control holds the server back.
+        // The write blocks this worker's own thread, not the runtime. Meanwhile the connection's
+        // flow control holds the server back.
         progress::step();
         sink.write(&chunk)?;
         tell(sink.bytes(), PROGRESS_STEP);
@@ -363,7 +363,7 @@ fn check_size(bytes: u64, target: &Target) -> Result<(), FetchError> {
     Ok(())
 }
 
-/// Where a redirect leads; `None` if the answer is none.
+/// Returns the target of a redirect, or `None` if the response is no redirect.
 fn location(response: &Response) -> Option<String> {
     let redirect = matches!(
         response.status(),

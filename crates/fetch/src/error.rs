@@ -1,55 +1,56 @@
-//! What can go wrong with a download, and whether another try may help.
+//! Defines the errors of downloads, and which of them are worth a retry.
 //!
-//! Every text in here is safe to show: URLs have gone through [`redact`](super::redact), header
+//! Every text in here is safe to show. URLs have gone through [`redact`](super::redact); header
 //! values and proxy credentials never get in.
 
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
-/// How far a request got before the transport failed.
+/// The stage that a request had reached when the transport failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportKind {
-    /// The host's name could not be resolved; not retried.
+    /// The host's name could not be resolved. This is not retried.
     Dns,
-    /// Nothing listens there; retried once.
+    /// The host refused the connection. This is retried once.
     Refused,
-    /// No connection for another reason: unreachable, timed out, refused by the proxy.
+    /// The connection failed for another reason: unreachable, timed out, or refused by the proxy.
     Connect,
-    /// The proxy asks for credentials we don't have; not retried.
+    /// The proxy demands credentials that we don't have. This is not retried.
     ProxyAuth,
-    /// The connection stood, then broke or fell silent.
+    /// The connection was established, then broke or fell silent.
     Exchange,
-    /// Not even tried: too many requests before it found no way to this host.
+    /// The request was not sent, because too many earlier requests could not reach this host.
     HostDown,
-    /// The answer came too slowly, or took all the time that Composer would give it; not retried.
+    /// The response came too slowly, or exceeded the time that Composer would allow. This is not
+    /// retried.
     TooSlow,
 }
 
-/// A download that failed for good, or the reason why it is tried again.
+/// An error that ends a download, or the reason of a retry.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The server answered, but not with the archive.
+    /// The server responded, but not with the archive.
     #[error("{url}: HTTP status {code}")]
     Status {
-        /// Redacted URL that gave the answer (after redirects).
+        /// Redacted URL that gave the response (after redirects).
         url: String,
         /// HTTP status code.
         code: u16,
     },
-    /// No complete answer.
+    /// The response is missing or incomplete.
     #[error("{url}: {reason}")]
     Transport {
         /// Redacted URL.
         url: String,
-        /// The underlying cause in words.
+        /// Underlying cause in words.
         reason: String,
-        /// Time ran out (as opposed to an error that was reported to us).
+        /// Whether time ran out, as opposed to an error that was reported to us.
         timeout: bool,
-        /// Where it happened.
+        /// Stage of the failure.
         kind: TransportKind,
     },
-    /// The body is complete but is not what the lock file promised.
+    /// The body is complete but does not match the lock file's checksum.
     #[error("{url}: SHA-1 is {actual}, expected {expected}")]
     Checksum {
         /// Redacted URL.
@@ -59,87 +60,88 @@ pub enum FetchError {
         /// SHA-1 of the bytes received, lower-case hex.
         actual: String,
     },
-    /// The body ended before `Content-Length` bytes had come.
+    /// The body ended before `Content-Length` bytes had arrived.
     #[error("{url}: body ended after {got} of {expected} bytes")]
     Truncated {
         /// Redacted URL.
         url: String,
-        /// `Content-Length`, bytes.
+        /// Value of `Content-Length`, in bytes.
         expected: u64,
-        /// Bytes received.
+        /// Number of bytes received.
         got: u64,
     },
-    /// The body is larger than what is taken.
+    /// The body exceeds the size limit.
     #[error("{url}: larger than {limit} bytes")]
     TooLarge {
         /// Redacted URL.
         url: String,
-        /// The largest size, bytes.
+        /// Size limit in bytes.
         limit: u64,
     },
-    /// More redirects than [`FetchOptions::max_redirects`](super::FetchOptions::max_redirects).
+    /// The request met more redirects than
+    /// [`FetchOptions::max_redirects`](super::FetchOptions::max_redirects).
     #[error("{url}: more than {limit} redirects")]
     TooManyRedirects {
         /// Redacted URL of the request, before redirects.
         url: String,
-        /// How many are followed.
+        /// Number of redirects that are followed.
         limit: usize,
     },
-    /// A redirect to plain HTTP while `secure-http` is on.
+    /// A redirect leads to plain HTTP while `secure-http` is on.
     #[error("{from}: refused to follow a redirect to plain HTTP: {to}")]
     InsecureRedirect {
         /// Redacted URL that redirected.
         from: String,
-        /// Redacted target.
+        /// Redacted target of the redirect.
         to: String,
     },
-    /// No trust: bad certificate, no CA file, or no TLS version in common.
+    /// TLS could not establish trust: bad certificate, no CA file, or no TLS version in common.
     #[error("{url}: TLS: {reason}")]
     Tls {
         /// Redacted URL.
         url: String,
-        /// What TLS objected to.
+        /// Objection of the TLS library.
         reason: String,
     },
     /// The archive could not be written.
     #[error("{action} {}: {source}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// Attempted action, as a verb.
         action: &'static str,
-        /// On which path.
+        /// Path of the operation.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system returned.
         source: io::Error,
     },
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
-    /// A URL of the request or of a redirect that can't be used.
+    /// A URL of the request or of a redirect can't be used.
     #[error("{url}: {reason}")]
     BadUrl {
         /// Redacted URL.
         url: String,
-        /// What is wrong with it.
+        /// Defect of the URL.
         reason: String,
     },
-    /// A request header that can't be sent.
+    /// A request header can't be sent.
     #[error("{url}: header {name} can't be sent")]
     BadHeader {
         /// Redacted URL.
         url: String,
-        /// The header's name, or its number if the name is the problem.
+        /// Name of the header, or its number if the name is the problem.
         name: String,
     },
-    /// Options that make no sense, or no thread to be had; no request was started.
+    /// The options make no sense, or no thread could be started. No request was sent.
     #[error("can't set up downloads: {reason}")]
     Setup {
-        /// What is missing.
+        /// Cause of the failure.
         reason: String,
     },
 }
 
 impl FetchError {
-    /// Whether the same request may succeed a little later.
+    /// Returns whether the same request may succeed a little later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 429 | 500 | 502 | 503 | 504),
@@ -152,7 +154,7 @@ impl FetchError {
         }
     }
 
-    /// Whether the host (or the proxy before it) could not be reached at all.
+    /// Returns whether the host, or the proxy before it, could not be reached at all.
     pub(super) fn is_unreachable(&self) -> bool {
         matches!(
             self,
@@ -163,12 +165,12 @@ impl FetchError {
         )
     }
 
-    /// Sorts an error of the HTTP client. `url` is already redacted.
+    /// Classifies an error of the HTTP client. `url` is already redacted.
     pub(super) fn from_client(error: reqwest::Error, url: &str) -> Self {
         let url = url.to_owned();
-        // Its text would name the URL, credentials and signatures included.
+        // The error's text would show the URL, including credentials and signatures.
         let error = error.without_url();
-        // With TLS 1.3 the server objects to our certificate when the connection seems to stand.
+        // With TLS 1.3 the server rejects our certificate only after the handshake seems complete.
         if let Some(tls) = tls_cause(&error)
             && (error.is_connect() || matches!(tls, rustls::Error::AlertReceived(_)))
         {
@@ -205,14 +207,14 @@ impl FetchError {
     }
 }
 
-/// The error and everything below it.
+/// Iterates over an error and all of its sources.
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// Text of the deepest cause, the one that names the reason.
+/// Returns the text of the deepest source, which names the reason.
 fn root_cause(error: &reqwest::Error) -> String {
     chain(error)
         .last()
@@ -220,7 +222,7 @@ fn root_cause(error: &reqwest::Error) -> String {
         .unwrap_or_default()
 }
 
-/// Whether "connection refused" is what lies below.
+/// Returns whether any source is "connection refused".
 fn has_refusal(error: &reqwest::Error) -> bool {
     chain(error).any(|cause| {
         cause
@@ -229,7 +231,8 @@ fn has_refusal(error: &reqwest::Error) -> bool {
     })
 }
 
-/// The TLS error below, if there is one; it hides inside I/O errors, where `source()` skips it.
+/// Returns the TLS error among the sources, if there is one. It hides inside I/O errors, where
+/// `source()` skips it.
 fn tls_cause(error: &reqwest::Error) -> Option<&rustls::Error> {
     chain(error).find_map(|cause| {
         let mut cause: &(dyn StdError + 'static) = cause;

@@ -1,20 +1,21 @@
-//! Parallel downloads of dist archives over HTTP/1.1 and HTTP/2.
+//! Downloads dist archives in parallel over HTTP/1.1 and HTTP/2, and fetches repository metadata.
 //!
-//! [`Fetcher::run`] starts one thread per worker. A worker takes the next request, waits for the
-//! network on a runtime that the calling thread drives, writes the body to disk itself, reports, and goes on; so
-//! a slow disk or a slow callback holds up one download, not the runtime. The worker *is* the
-//! permit: it is not free for another request before the body is on disk. All threads are joined
-//! before `run` returns.
+//! [`Fetcher::run`] starts one thread per worker. A worker takes the next request and waits for the
+//! network on a runtime that the calling thread drives. It writes the body to disk itself, reports,
+//! and continues. A slow disk or a slow callback thus delays one download, not the runtime.
 //!
-//! - `target`: one hop of a request, what may be sent where, redirects
-//! - `download`: tries, redirects and the body of one request
-//! - `document`: small files that are kept in memory, asked for on condition
-//! - `retry`: waits between tries, hosts given up
-//! - `client`, `tls`, `proxy`: connections, trust, ways
+//! The worker *is* the permit: it takes no other request before the body is on disk. All threads
+//! are joined before `run` returns.
+//!
+//! - `target`: one hop of a request, what may be sent to it, redirects
+//! - `download`: attempts, redirects and the body of one request
+//! - `document`: repository metadata in memory, requested conditionally
+//! - `retry`: waits between attempts, unreachable hosts
+//! - `client`, `tls`, `proxy`: connections, trust, routes
 //! - `names`: addresses of hosts
 //! - `pace`, `body`: limits in time and memory
 //! - `sink`: temporary file, SHA-1, rename
-//! - `error`: what may be shown
+//! - `error`: errors whose texts may be shown
 
 mod body;
 mod client;
@@ -56,45 +57,46 @@ pub use sink::TEMP_PREFIX;
 use tls::Trust;
 pub use tls::{ClientCertificate, Tls};
 
-/// Most downloads at once.
+/// Most concurrent downloads.
 pub const MOST_WORKERS: usize = 32;
 
-/// Downloads at once where nobody says otherwise. Composer's own default is 12 parallel transfers; a few more hide
-/// latency without being rude to a host.
+/// Default number of concurrent downloads. Composer's own default is 12 parallel transfers. A few
+/// more hide latency without being rude to a host.
 pub const DEFAULT_WORKERS: usize = 16;
 
-/// How downloads are made; the same for all requests of a fetcher.
+/// Options that apply to all requests of a fetcher.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
-    /// Downloads at once, 1 to [`MOST_WORKERS`]; a value outside of that range is brought into it.
+    /// Number of concurrent downloads, 1 to [`MOST_WORKERS`]. Other values are clamped to that
+    /// range.
     pub workers: usize,
-    /// `User-Agent` header.
+    /// Value of the `User-Agent` header.
     pub user_agent: String,
     /// PEM bundle of the CA certificates to trust.
     pub ca_file: Option<PathBuf>,
     /// Directory of PEM files to trust, in addition to `ca_file`. Without either, https URLs fail.
     pub ca_dir: Option<PathBuf>,
-    /// Limit for name resolution, TCP and TLS handshake together.
+    /// Time limit for name resolution, TCP and TLS handshake together.
     pub connect_timeout: Duration,
-    /// Without a byte for that long, a download counts as broken; with less than 1 KiB a second for that long, and none
-    /// beside it that is faster, too.
+    /// Longest time without a byte before a download counts as broken. A download is also given up
+    /// if it and all others together bring less than 1 KiB a second for that long.
     pub idle_timeout: Duration,
-    /// Limit for a request with all its redirects and repetitions.
+    /// Time limit for a request with all its redirects and retries.
     pub total_timeout: Duration,
-    /// Repetitions after a failed try; 0 = one try only.
+    /// Number of retries after a failed attempt. With 0 there is one attempt only.
     pub retries: u32,
-    /// Wait before the first repetition; doubled for each one after it, with jitter.
+    /// Wait before the first retry. It doubles for each further one, with jitter.
     pub backoff_base: Duration,
-    /// Longest `Retry-After` that is waited for; beyond it the request fails at once.
+    /// Longest `Retry-After` that is obeyed. Beyond it the request fails at once.
     pub max_retry_after: Duration,
-    /// Redirects that are followed for one request.
+    /// Most redirects that are followed for one request.
     pub max_redirects: usize,
-    /// Refuse redirects to plain HTTP (Composer's `secure-http`).
+    /// Whether to refuse redirects to plain HTTP (Composer's `secure-http`).
     pub secure_http: bool,
 }
 
 impl FetchOptions {
-    /// `workers` within its limits.
+    /// Returns `workers`, clamped to its range.
     fn workers(&self) -> usize {
         self.workers.clamp(1, MOST_WORKERS)
     }
@@ -109,7 +111,7 @@ impl Default for FetchOptions {
             ca_dir: None,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
-            // Composer's limit for one transfer.
+            // Composer's time limit for one transfer.
             total_timeout: Duration::from_mins(5),
             retries: 3,
             backoff_base: Duration::from_millis(500),
@@ -120,31 +122,32 @@ impl Default for FetchOptions {
     }
 }
 
-/// One archive to download.
+/// An archive to download.
 #[derive(Clone, Default)]
 pub struct Request {
-    /// The caller's name for it; comes back with events and result.
+    /// Identifier chosen by the caller. Events and results carry it.
     pub id: usize,
-    /// http or https. User information is sent as basic authentication and never shown.
+    /// URL of the archive, http or https. User information is sent as basic authentication and
+    /// never shown.
     pub url: String,
-    /// Extra headers, taken for secret: not sent any more once a redirect has left the origin
-    /// (scheme, host, port), and never shown. An `Authorization` among them wins over `url`'s.
+    /// Extra headers, treated as secret: never shown, and no longer sent once a redirect has left
+    /// the origin (scheme, host, port). An `Authorization` header among them overrides `url`'s.
     pub headers: Vec<(String, String)>,
-    /// Ways to the servers; the environment is not asked.
+    /// Proxies for the request. Those of the environment are not used.
     pub proxies: Proxies,
-    /// Whom to trust and who we are, in place of the options' certificates. The client's
-    /// certificate is not shown any more once a redirect has left the origin.
+    /// Trusted CA certificates and client certificate, in place of the options'. The client
+    /// certificate is no longer presented once a redirect has left the origin.
     pub tls: Option<Tls>,
-    /// Composer's shasum: SHA-1 in hex. Empty counts as none.
+    /// Composer's shasum: SHA-1 in hex. An empty string counts as none.
     pub sha1: Option<String>,
-    /// Where the archive goes; an existing file is replaced. Its directory is made if need be.
+    /// Destination of the archive. An existing file is replaced. A missing directory is created.
     pub dest: PathBuf,
-    /// Expected size in bytes; larger downloads start first.
+    /// Expected size in bytes. Larger downloads start first.
     pub size_hint: Option<u64>,
 }
 
 impl Request {
-    /// The checksum to compare with, if there is one.
+    /// Returns the expected checksum, if there is one.
     fn shasum(&self) -> Option<&str> {
         let sha1 = self.sha1.as_deref()?.trim();
         (!sha1.is_empty()).then_some(sha1)
@@ -167,66 +170,66 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An archive that is in its place.
+/// A downloaded archive that is in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Of the request.
+    /// Identifier of the request.
     pub id: usize,
-    /// Size of the archive.
+    /// Size of the archive in bytes.
     pub bytes: u64,
-    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
+    /// HTTP version: `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     pub http_version: String,
 }
 
-/// What happens to a request, in this order: `Started`, any of `Sized`, `Progress` and `Retrying`,
-/// then one `Done` or `Failed`. A request that is cancelled before its start has `Failed` only.
+/// An event of a request. The order is `Started`, any of `Sized`, `Progress` and `Retrying`, then
+/// one `Done` or `Failed`. A request that is cancelled before its start has `Failed` only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchEvent {
-    /// A worker has taken it.
+    /// A worker has taken the request.
     Started {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
     },
-    /// The server says how large the body is; it begins to come.
+    /// The size of the body is known, and the body begins to arrive.
     Sized {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
-        /// Size of the archive.
+        /// Size of the archive in bytes.
         bytes: u64,
     },
-    /// More of the body has come.
+    /// More of the body has arrived.
     Progress {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
-        /// Bytes since the last such event.
+        /// Number of bytes since the request's last progress event.
         bytes_delta: u64,
     },
-    /// A try has failed, another one follows. The bytes reported so far are void.
+    /// An attempt has failed, and a retry follows. The bytes reported so far are discarded.
     Retrying {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
-        /// 1 for the first repetition.
+        /// Number of the retry, from 1.
         attempt: u32,
-        /// Until it starts.
+        /// Time until the retry starts.
         wait: Duration,
-        /// Why, fit to be shown.
+        /// Reason of the retry, safe to show.
         reason: String,
     },
     /// The archive is in its place.
     Done {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
-        /// Size of the archive.
+        /// Size of the archive in bytes.
         bytes: u64,
     },
-    /// Given up; the error goes to `on_done`.
+    /// The request has failed for good. Its error goes to `on_done`.
     Failed {
-        /// Of the request.
+        /// Identifier of the request.
         id: usize,
     },
 }
 
-/// Downloads archives.
+/// Downloads archives and fetches documents.
 pub struct Fetcher {
     options: FetchOptions,
     trust: Trust,
@@ -241,11 +244,12 @@ impl fmt::Debug for Fetcher {
     }
 }
 
-/// Receives each result: the archive, or the request's id and what went wrong.
+/// Callback for each result: the archive, or the request's id and its error.
 pub type OnDone<'a> = &'a (dyn Fn(Result<Fetched, (usize, FetchError)>) + Sync);
 
 impl Fetcher {
-    /// Checks the options. CA certificates are not read before an https URL asks for them.
+    /// Checks the options and returns a fetcher. CA certificates are not read before the first
+    /// https URL.
     pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
         if HeaderValue::from_str(&options.user_agent).is_err() {
             return Err(FetchError::Setup {
@@ -261,12 +265,12 @@ impl Fetcher {
         })
     }
 
-    /// Downloads everything; returns when each request has had its `on_done`, exactly once.
+    /// Downloads all requests. It returns when each request has had its `on_done`, exactly once.
     ///
-    /// `on_event` and `on_done` are called on worker threads, several at a time. A slow `on_done`
-    /// costs its worker's time only. Once `cancel` is set all downloads stop, unfinished files
-    /// are removed, and what isn't done yet ends as [`FetchError::Cancelled`]. A panic of a
-    /// callback is passed on after all threads have ended.
+    /// Worker threads call `on_event` and `on_done`, several at a time. A slow `on_done` costs only
+    /// its own worker's time. Once `cancel` is set, all downloads stop and unfinished files are
+    /// removed. All unfinished requests then end as [`FetchError::Cancelled`]. A callback's panic
+    /// is passed on after all threads have ended.
     pub fn run(
         &self,
         requests: Vec<Request>,
@@ -298,7 +302,8 @@ impl Fetcher {
                     is_cancelled: cancel,
                 };
                 crew::run(workers, &runtime, stop, |wait| run.worker(wait));
-                // Clients keep tasks of the runtime alive, so it is not dropped before them.
+                // Clients keep tasks of the runtime alive, so the runtime must be dropped after
+                // them.
                 let leftover = run.into_leftover();
                 drop(runtime);
                 (leftover, None)
@@ -319,7 +324,7 @@ impl Fetcher {
     }
 }
 
-/// One call of [`Fetcher::run`].
+/// The state of one call of [`Fetcher::run`].
 struct Run<'a> {
     shared: Shared<'a>,
     queue: Mutex<VecDeque<Request>>,
@@ -328,7 +333,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Takes requests until there are none left or the run is stopped.
+    /// Processes requests until the queue is empty or the run is stopped.
     fn worker(&self, wait: &Wait<'_>) {
         while !*self.stopped.borrow() {
             let Some(request) = self.queue.lock().pop_front() else {
@@ -372,7 +377,8 @@ impl Run<'_> {
     }
 }
 
-/// Largest first, which shortens the tail; unknown sizes count as average. Stable.
+/// Sorts requests by size, largest first, which shortens the tail. Unknown sizes count as average.
+/// The sort is stable.
 fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
     let known = || requests.iter().filter_map(|request| request.size_hint);
     let total: u128 = known().map(u128::from).sum();
@@ -384,8 +390,8 @@ fn size_first(mut requests: Vec<Request>) -> VecDeque<Request> {
     requests.into()
 }
 
-/// The thread that waits for the workers drives the connections: a runtime with threads of its own panics or hangs
-/// where they can't be started. Nothing blocks on it, so that its end waits for nothing.
+/// Builds a runtime that the waiting thread drives. A runtime with its own threads panics or hangs
+/// if they can't be started. No blocking task runs on it, so dropping it waits for nothing.
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }

@@ -1,11 +1,13 @@
-//! Addresses of hosts: each name is looked up once in a process, and all connections share the answer.
+//! Resolves host names. Each name is looked up once in a process, and all connections share the
+//! answer.
 //!
-//! The system's own look-up is used, because only that gives a name the meaning that it has for Composer. It blocks and
-//! can't be interrupted: a lost answer costs five seconds. Each look-up therefore has a thread of its own that nobody
-//! joins. Whoever waits for the answer waits on a channel, and may leave at any time.
+//! The system's own look-up is used, because only that resolves a name as it does for Composer. The
+//! call blocks and can't be interrupted: a lost answer costs five seconds. Each look-up therefore
+//! has its own thread, which is never joined. Callers wait for the answer on a channel, and may
+//! leave at any time.
 //!
-//! A look-up without an answer after a second is helped by further ones beside it, and the first answer counts. Those
-//! that ask for addresses of version 4 alone get past a server that never answers questions for version 6.
+//! After a second without an answer, further look-ups start beside the first, and the first answer
+//! counts. Those for IPv4 addresses alone get past a server that never answers IPv6 queries.
 
 mod system;
 
@@ -23,7 +25,7 @@ use tokio::time::sleep_until;
 
 use system::Family;
 
-/// When further look-ups begin while there is no answer, counted from the first.
+/// Delays of the further look-ups, counted from the first, that start while there is no answer.
 const FURTHER: [(Duration, Family); 4] = [
     (Duration::from_secs(1), Family::Any),
     (Duration::from_secs(1), Family::V4),
@@ -31,19 +33,21 @@ const FURTHER: [(Duration, Family); 4] = [
     (Duration::from_secs(4), Family::V4),
 ];
 
-/// How long an answer is kept: longer than nearly all runs take.
+/// Lifetime of an answer, which is longer than nearly all runs.
 const KEPT: Duration = Duration::from_mins(10);
 
-/// An answer of this age that leads nowhere is asked for again. curl keeps answers for as long.
+/// Age above which an answer is looked up again after a failed connection. curl keeps answers for
+/// as long.
 const DOUBTFUL: Duration = Duration::from_mins(1);
 
-/// Bytes of a look-up's stack. Modules of the C library that ask other services need more than its own.
+/// Stack size in bytes of a look-up's thread. C library modules that ask other services need more
+/// than the library itself.
 const STACK: usize = 512 << 10;
 
-/// Asks the system for the addresses of a host.
+/// Function that asks the system for the addresses of a host.
 type System = dyn Fn(&str, Family) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// What is known of the names that were asked for.
+/// The look-ups of all names so far.
 #[derive(Clone)]
 pub struct Names {
     known: Arc<Mutex<HashMap<String, Arc<LookUp>>>>,
@@ -51,13 +55,13 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of this process.
+    /// Returns the names that this process shares.
     pub fn of_process() -> Self {
         static NAMES: LazyLock<Names> = LazyLock::new(|| Names::asking(system::look_up));
         NAMES.clone()
     }
 
-    /// Names that are looked up in some way.
+    /// Returns an empty set of names with the given look-up function.
     pub fn asking(
         system: impl Fn(&str, Family) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
@@ -67,7 +71,7 @@ impl Names {
         }
     }
 
-    /// The addresses of a name, if they are known.
+    /// Returns the addresses of a name, if they are known.
     #[cfg(test)]
     pub fn known_of(&self, name: &str) -> Option<Vec<SocketAddr>> {
         let look_up = Arc::clone(self.known.lock().get(name)?);
@@ -75,7 +79,8 @@ impl Names {
         answer?.ok()
     }
 
-    /// For the HTTP client. Whoever waits for an answer waits no longer than `patience`.
+    /// Returns the resolver for the HTTP client. Each caller waits at most `patience` for an
+    /// answer.
     pub fn resolver(&self, patience: Duration) -> Resolver {
         Resolver {
             names: self.clone(),
@@ -83,22 +88,23 @@ impl Names {
         }
     }
 
-    /// A connection to this address stands: the next ones of its hosts try it first. So an address, or a whole version
-    /// of the protocol, that doesn't answer costs its wait once and not on each connection.
+    /// Records a successful connection: later connections to its hosts try this address first. An
+    /// address, or a whole address family, that doesn't respond thus costs its wait only once.
     pub fn leads_somewhere(&self, address: SocketAddr) {
         for look_up in self.known.lock().values() {
             look_up.prefer(address);
         }
     }
 
-    /// A connection could not be made: what is no longer fresh is asked for again.
+    /// Records a failed connection. All answers older than [`DOUBTFUL`] are dropped, and looked up
+    /// again when needed.
     pub fn lead_nowhere(&self) {
         self.known
             .lock()
             .retain(|_, look_up| look_up.began.elapsed() < DOUBTFUL);
     }
 
-    /// The look-up of a name, which may have its answer already.
+    /// Returns the look-up of a name, starting one if needed. It may have its answer already.
     fn of(&self, name: &str) -> Arc<LookUp> {
         let mut known = self.known.lock();
         if let Some(look_up) = known.get(name)
@@ -142,10 +148,10 @@ impl Names {
     }
 }
 
-/// Addresses in the order in which they are tried, or why there are none.
+/// Addresses in the order in which they are tried, or the reason why there are none.
 type Answer = Result<Vec<SocketAddr>, String>;
 
-/// The look-up of one name: all the questions to the system that it takes, and their first answer.
+/// The look-up of one name: all of its queries to the system, and their first answer.
 struct LookUp {
     name: String,
     began: Instant,
@@ -156,23 +162,23 @@ struct LookUp {
 
 #[derive(Default)]
 struct Asked {
-    /// How many of [`FURTHER`] have begun.
+    /// Number of entries of [`FURTHER`] that have started.
     further: usize,
-    /// Questions that the system has not answered yet.
+    /// Number of queries that the system has not answered yet.
     open: usize,
-    /// Version 4 was asked for alone.
+    /// Whether a query for IPv4 alone has started.
     has_asked_v4: bool,
-    /// The first refusal.
+    /// First error that the system returned.
     refusal: Option<String>,
 }
 
 impl LookUp {
-    /// Whether the answer, or the wait for it, is of use for another connection.
+    /// Returns whether another connection can use the answer, or the wait for it.
     fn is_good(&self) -> bool {
         !matches!(*self.answer.borrow(), Some(Err(_))) && self.began.elapsed() < KEPT
     }
 
-    /// Begins a question.
+    /// Starts a query in a thread of its own.
     fn ask(self: &Arc<Self>, family: Family) {
         {
             let mut asked = self.asked.lock();
@@ -189,13 +195,14 @@ impl LookUp {
         }
     }
 
-    /// When the next further question begins if there is no answer before.
+    /// Returns when the next further query starts if no answer comes before.
     fn next(&self) -> Option<Instant> {
         let further = self.asked.lock().further;
         FURTHER.get(further).map(|(after, _)| self.began + *after)
     }
 
-    /// Begins the further questions that are due. All who wait for the answer call this, and one of them begins each.
+    /// Starts the further queries that are due. All callers that wait for the answer call this, and
+    /// one of them starts each query.
     fn ask_further(self: &Arc<Self>) {
         loop {
             let family = {
@@ -212,7 +219,7 @@ impl LookUp {
         }
     }
 
-    /// Takes what the system says to one question.
+    /// Processes the system's answer to one query.
     fn told(self: &Arc<Self>, family: Family, addresses: io::Result<Vec<SocketAddr>>) {
         let mut asked = self.asked.lock();
         asked.open -= 1;
@@ -222,7 +229,7 @@ impl LookUp {
             Err(error) => error.to_string(),
         };
         asked.refusal.get_or_insert(refusal);
-        // Some resolvers take "no address of version 6" for "no such name".
+        // Some resolvers report "no such name" when a name merely has no IPv6 address.
         let ask_v4 = !asked.has_asked_v4;
         if ask_v4 {
             drop(asked);
@@ -237,7 +244,7 @@ impl LookUp {
         }
     }
 
-    /// Puts addresses behind those that are known already.
+    /// Appends addresses to those that are known already.
     fn add(&self, addresses: Vec<SocketAddr>) {
         self.answer.send_modify(|answer| match answer {
             Some(Ok(known)) => {
@@ -251,7 +258,7 @@ impl LookUp {
         });
     }
 
-    /// Puts an address first, if it is one of this name's.
+    /// Moves an address to the front, if it belongs to this name.
     fn prefer(&self, address: SocketAddr) {
         self.answer.send_if_modified(|answer| {
             if let Some(Ok(known)) = answer
@@ -259,14 +266,14 @@ impl LookUp {
             {
                 known[..=at].rotate_right(1);
             }
-            // Nobody waits for this.
+            // No caller waits for this change.
             false
         });
     }
 }
 
-/// Whether addresses answer the question. An answer of version 4 alone came first because the whole one is late, which
-/// says nothing about whether this machine has a way to such addresses.
+/// Returns whether addresses answer the query. An IPv4 answer came first only because the full one
+/// is late. It doesn't show that this machine has a route to IPv4 addresses.
 fn is_of_use(family: Family, addresses: &[SocketAddr]) -> bool {
     let Some(first) = addresses.first() else {
         return false;
@@ -278,7 +285,7 @@ fn is_of_use(family: Family, addresses: &[SocketAddr]) -> bool {
             .is_ok()
 }
 
-/// Gives the HTTP client addresses.
+/// Passes addresses to the HTTP client.
 pub struct Resolver {
     names: Names,
     patience: Duration,

@@ -1,7 +1,8 @@
-//! Limits in time: how slowly a body may come.
+//! Gives up bodies that trickle.
 //!
-//! Composer gives each transfer a time in all, and no least rate. A body that trickles would take all of that time here,
-//! and then as much again with Composer. It is therefore given up as soon as it is clear that nothing else goes on.
+//! Composer limits the total time of each transfer, but sets no minimum rate. A trickling body
+//! would take all of that time here, and then as much again with Composer. Such a body is therefore
+//! given up as soon as no other transfer makes progress either.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,15 +11,15 @@ use std::time::{Duration, Instant};
 use super::error::{FetchError, TransportKind};
 use super::target::Target;
 
-/// Bytes a second that are no trickle.
+/// Rate in bytes a second below which a body trickles.
 const TRICKLE: u64 = 1 << 10;
 
-/// Bytes that all transfers of a run have brought.
+/// Counter of the bytes that all transfers of a run have received.
 #[derive(Default, Clone)]
 pub(super) struct Flow(Arc<AtomicU64>);
 
 impl Flow {
-    /// Begins to watch a body.
+    /// Starts to measure a body.
     pub fn pace(&self, window: Duration) -> Pace<'_> {
         Pace {
             flow: self,
@@ -30,24 +31,26 @@ impl Flow {
     }
 }
 
-/// The pace at which one body comes.
+/// Measures the rate of one body.
 ///
-/// A body is too slow if less than 1 KiB a second came during a whole window, of it and of all others together: on a slow
-/// line each of many bodies comes slowly, and while others come, nobody waits for this one alone.
+/// A body is too slow if it and all others together brought less than 1 KiB a second during a whole
+/// window. On a slow line each of many bodies arrives slowly, so the sum counts. While others
+/// arrive, nobody waits for this one alone.
 pub(super) struct Pace<'a> {
     flow: &'a Flow,
     window: Duration,
-    /// When this window began, what came of the body in it, and what had come in all before it.
+    /// Start of the current window. `own` counts the body's bytes in it, and `before` all bytes up
+    /// to its start.
     began: Instant,
     own: u64,
     before: u64,
 }
 
 impl Pace<'_> {
-    /// Counts bytes that came.
+    /// Counts received bytes.
     ///
     /// # Errors
-    /// The body comes too slowly.
+    /// Returns an error if the body arrives too slowly.
     pub fn count(&mut self, bytes: usize, target: &Target) -> Result<(), FetchError> {
         let bytes = bytes as u64;
         self.own += bytes;

@@ -1,4 +1,4 @@
-//! Which proxy a URL goes through, by Composer's rules.
+//! Chooses the proxy for a URL by Composer's rules.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,15 +7,16 @@ use reqwest::Url;
 
 use allegro_base::redact::redact;
 
-/// The proxies of a run. Asked anew for each redirect, since another host may need another way.
+/// The proxies of a run. They are evaluated again for each redirect, since another host may need
+/// another proxy.
 #[derive(Clone, Default)]
 pub struct Proxies {
-    /// For http URLs: a proxy URL (http, https, socks4, socks4a, socks5, socks5h), perhaps with
+    /// Proxy URL for http URLs (http, https, socks4, socks4a, socks5, socks5h), perhaps with
     /// credentials.
     pub http: Option<String>,
-    /// For https URLs.
+    /// Proxy URL for https URLs.
     pub https: Option<String>,
-    /// `no_proxy` as it is in the environment.
+    /// Value of `no_proxy` in the environment.
     pub no_proxy: String,
 }
 
@@ -30,7 +31,7 @@ impl fmt::Debug for Proxies {
 }
 
 impl Proxies {
-    /// One proxy for everything.
+    /// Returns proxies with the same URL for all requests.
     pub fn all(url: impl Into<String>) -> Self {
         let url = url.into();
         Self {
@@ -40,7 +41,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy for a URL; `None` = direct.
+    /// Returns the proxy for a URL, or `None` for a direct connection.
     pub(super) fn of(&self, url: &Url) -> Option<&str> {
         let proxy = match url.scheme() {
             "https" => self.https.as_deref(),
@@ -50,8 +51,9 @@ impl Proxies {
     }
 }
 
-/// Composer's `NoProxyPattern`: host names (each with everything below it), addresses, address
-/// ranges; names and addresses perhaps with a port; `*` alone for all.
+/// Returns whether `no_proxy` excludes a URL, as Composer's `NoProxyPattern` does. Rules are host
+/// names (which include their subdomains), addresses and address ranges. Names and addresses may
+/// have a port. `*` as the first rule matches everything.
 fn is_excluded(no_proxy: &str, url: &Url) -> bool {
     if no_proxy.is_empty() {
         return false;
@@ -72,12 +74,12 @@ fn is_excluded(no_proxy: &str, url: &Url) -> bool {
     rules.any(|rule| matches(rule, host, address, port).unwrap_or(false))
 }
 
-/// Whether a rule names this host; `None` if the rule has no meaning.
+/// Returns whether a rule matches this host, or `None` if the rule is invalid.
 fn matches(rule: &str, host: &str, address: Option<u128>, port: Option<u16>) -> Option<bool> {
     let (wanted, wanted_port) = split_port(rule)?;
     let same_port = wanted_port.is_none() || wanted_port == port;
     if let Some((network, prefix)) = wanted.split_once('/') {
-        // As in Composer, a port counts for nothing here.
+        // As in Composer, the port of an address range is ignored.
         let (network, mask) = range(network, prefix)?;
         return Some(address.is_some_and(|address| address & mask == network & mask));
     }
@@ -89,7 +91,7 @@ fn matches(rule: &str, host: &str, address: Option<u128>, port: Option<u16>) -> 
     Some(host.ends_with(&wanted) && same_port)
 }
 
-/// `host`, `host:port`, `[address]:port`, or a bare address of version 6.
+/// Splits `host`, `host:port`, `[address]:port`, or a bare IPv6 address into host and port.
 fn split_port(rule: &str) -> Option<(String, Option<u16>)> {
     let (bracketed, rest) = match rule.strip_prefix('[') {
         Some(inner) => {
@@ -109,7 +111,7 @@ fn split_port(rule: &str) -> Option<(String, Option<u16>)> {
     (port > 0).then(|| (format!("{bracketed}{host}"), Some(port)))
 }
 
-/// An address as one of version 6.
+/// Parses an address and returns it as an IPv6 address.
 fn address(text: &str) -> Option<u128> {
     Some(match text.parse().ok()? {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
@@ -117,7 +119,7 @@ fn address(text: &str) -> Option<u128> {
     })
 }
 
-/// A network and its mask.
+/// Parses a network and its prefix length into address and mask.
 fn range(network: &str, prefix: &str) -> Option<(u128, u128)> {
     let prefix = number(prefix.split('/').next()?)?;
     let mask = match network.parse().ok()? {
@@ -131,7 +133,7 @@ fn range(network: &str, prefix: &str) -> Option<(u128, u128)> {
     Some((address(network)?, mask))
 }
 
-/// Digits without a leading zero.
+/// Parses digits without a leading zero.
 fn number(text: &str) -> Option<u32> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     (plain && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok())?
@@ -142,7 +144,7 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// What Composer's `NoProxyPattern` says to the same questions.
+    /// The expected values are those of Composer's `NoProxyPattern` for the same input.
     #[test]
     fn no_proxy_as_composer_reads_it() {
         let table = [

@@ -1,4 +1,4 @@
-//! When to try again, and when a host is given up.
+//! Computes waits before retries, and tracks hosts that can't be reached.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -6,22 +6,23 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Longest wait of our own choice between two tries.
+/// Longest wait between two attempts, unless the server asks for more.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Requests in a row that find no way to a host before the others don't try any more.
+/// Number of consecutive unreachable results after which further requests to a host fail without an
+/// attempt.
 const GIVE_UP_AFTER: u32 = 3;
 
-/// Wait before try number `attempt` + 1 (the first repetition has `attempt` 1): `base`, doubled
-/// each time, of which a random half is taken off so that parallel workers spread out.
+/// Returns the wait before a retry. The first retry has `attempt` 1. The wait is `base`, doubled
+/// each time, less a random part of up to a half. That jitter spreads out parallel workers.
 pub(super) fn backoff(base: Duration, attempt: u32) -> Duration {
     let factor = 1_u32 << attempt.saturating_sub(1).min(16);
     let full = base.saturating_mul(factor).min(LONGEST_BACKOFF);
     full.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// What `Retry-After` asks for, either form; `None` without the header or if it isn't understood.
-/// A date is read against the server's own clock where it tells it.
+/// Returns the wait that `Retry-After` asks for, in either form. Returns `None` if the header is
+/// missing or invalid. A date is compared with the server's own clock if the response has a `Date`.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -39,7 +40,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(until.saturating_sub(now)))
 }
 
-/// Seconds since 1970 of a date in one of HTTP's three forms (RFC 9110, 5.6.7).
+/// Returns the seconds since 1970 of a date in one of HTTP's three forms (RFC 9110, 5.6.7).
 fn http_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -52,7 +53,7 @@ fn http_date(text: &str) -> Option<u64> {
         let word = word.to_ascii_lowercase();
         MONTHS.iter().position(|month| *month == word)
     };
-    // "Sun, 06 Nov 1994 08:49:37 GMT" and "Sunday, 06-Nov-94 08:49:37 GMT", or
+    // The forms are "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT" and
     // "Sun Nov  6 08:49:37 1994".
     let (day, month, year, time) = match *words.as_slice() {
         [_, day, month, year, time, "GMT"] | [_, month, day, time, year] => {
@@ -78,8 +79,8 @@ fn http_date(text: &str) -> Option<u64> {
     u64::try_from(seconds).ok()
 }
 
-/// Days between 1970-01-01 and a day of the Gregorian calendar; `month` counts from 1. The year is
-/// taken to begin in March, so that the leap day comes last.
+/// Returns the days between 1970-01-01 and a day of the Gregorian calendar. `month` counts from 1.
+/// The computation starts the year in March, so that the leap day comes last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let from_march = (month + 9) % 12;
@@ -88,24 +89,24 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leaps + (153 * from_march + 2) / 5 + day - 1 - 719_468
 }
 
-/// Which hosts can't be reached. A host here is an origin seen through a proxy or directly.
+/// Tracks unreachable hosts. A host is an origin together with the proxy that leads to it, if any.
 #[derive(Default)]
 pub(super) struct Hosts {
     failed: Mutex<HashMap<String, u32>>,
 }
 
 impl Hosts {
-    /// The host answered.
+    /// Records that the host responded.
     pub fn reached(&self, host: &str) {
         self.failed.lock().remove(host);
     }
 
-    /// A request, its retries included, found no way to the host.
+    /// Records that a request, its retries included, could not reach the host.
     pub fn unreached(&self, host: &str) {
         *self.failed.lock().entry(host.to_owned()).or_default() += 1;
     }
 
-    /// Whether it is no use to try.
+    /// Returns whether further requests to the host should fail at once.
     pub fn is_down(&self, host: &str) -> bool {
         self.failed
             .lock()
@@ -191,7 +192,7 @@ mod tests {
             ])),
             Some(Duration::from_secs(30))
         );
-        // In the past.
+        // The date lies in the past.
         assert_eq!(
             retry_after(&headers(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:50:07 GMT")])),
             Some(Duration::ZERO)

@@ -1,4 +1,4 @@
-//! The file that a download is written to: beside its final place, then renamed.
+//! Writes a download to a temporary file beside its final place, then renames it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -8,15 +8,15 @@ use sha1::{Digest, Sha1};
 
 use super::error::FetchError;
 
-/// Start of the names of unfinished downloads. What a killed process left behind carries it.
+/// Prefix of the names of unfinished downloads. Leftovers of a killed process carry it.
 pub const TEMP_PREFIX: &str = ".allegro-dl-";
 
-/// Smallest write to disk but for the last, bytes.
+/// Smallest write to disk in bytes, except for the last.
 const BUFFER: usize = 64 << 10;
 
-/// An unfinished download. Dropping it removes the file.
+/// An unfinished download. Dropping it removes the temporary file.
 pub(super) struct Sink {
-    // Closed before the file is removed, hence first.
+    // The first field is dropped first, so the file is closed before it is removed.
     file: BufWriter<File>,
     temp: Temp,
     sha1: Option<Sha1>,
@@ -24,8 +24,8 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Opens a temporary file beside `dest`, whose directory is made if need be. `hash`: compute
-    /// the SHA-1 on the way.
+    /// Opens a temporary file beside `dest`, and creates the directory if needed. `hash` selects
+    /// whether to compute the SHA-1 on the way.
     pub fn create(dest: &Path, hash: bool) -> Result<Self, FetchError> {
         let dir = match dest.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
@@ -48,12 +48,12 @@ impl Sink {
         })
     }
 
-    /// Bytes taken so far.
+    /// Returns the number of bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Takes the next bytes.
+    /// Writes the next bytes.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(chunk);
@@ -65,7 +65,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Checks the SHA-1 and moves the file to its place. `url` is for the message, redacted.
+    /// Checks the SHA-1 and renames the file to its place. `url` is the redacted URL for the error.
     pub fn commit(self, dest: &Path, expected: Option<&str>, url: &str) -> Result<u64, FetchError> {
         let Self {
             mut file,
@@ -92,7 +92,7 @@ impl Sink {
     }
 }
 
-/// Removes its file unless disarmed.
+/// Removes its file when dropped, unless disarmed.
 struct Temp {
     path: PathBuf,
     armed: bool,
@@ -106,8 +106,8 @@ impl Drop for Temp {
     }
 }
 
-/// A new file of a free name. The name is short and doesn't hold `dest`'s own, which may already
-/// have the longest length that the file system takes.
+/// Creates a file with an unused name. The name is short and doesn't contain `dest`'s own, which
+/// may already have the file system's maximum length.
 fn create_temp(dir: &Path) -> Result<(PathBuf, File), (PathBuf, io::Error)> {
     loop {
         let path = dir.join(format!("{TEMP_PREFIX}{:016x}.part", fastrand::u64(..)));

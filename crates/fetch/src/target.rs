@@ -1,26 +1,26 @@
-//! One hop of a request: where it goes and what may be sent there.
+//! Represents one hop of a request: its URL, and which secrets may be sent to it.
 
 use reqwest::Url;
 
 use super::error::FetchError;
 use allegro_base::redact::redact;
 
-/// A user name and, if given, a password, from a URL's user information.
+/// User name and optional password from a URL's user information.
 pub(super) type BasicAuth = (String, Option<String>);
 
-/// Where the next GET goes.
+/// The destination of the next GET.
 pub(super) struct Target {
-    /// Without user information or fragment.
+    /// URL without user information or fragment.
     pub url: Url,
-    /// From the URL's user information. Never shown.
+    /// Credentials from the URL's user information. They are never shown.
     pub auth: Option<BasicAuth>,
-    /// Still at the origin that the request was made for, and has been all along; only then are
-    /// the request's own headers sent.
+    /// Whether this hop, and all hops before it, are at the request's own origin. Only then are the
+    /// request's own headers sent.
     pub trusted: bool,
 }
 
 impl Target {
-    /// The first hop.
+    /// Parses the URL of the first hop.
     pub fn parse(url: &str) -> Result<Self, FetchError> {
         let parsed = Url::parse(url).map_err(|error| FetchError::BadUrl {
             url: redact(url),
@@ -29,7 +29,7 @@ impl Target {
         Self::new(parsed, true)
     }
 
-    /// The hop that a `Location` header asks for.
+    /// Returns the hop that a `Location` header asks for.
     pub fn follow(&self, location: &str, secure_http: bool) -> Result<Self, FetchError> {
         let next = self
             .url
@@ -52,17 +52,17 @@ impl Target {
         Ok(next)
     }
 
-    /// The URL for messages.
+    /// Returns the redacted URL for messages.
     pub fn shown(&self) -> String {
         redact(self.url.as_str())
     }
 
-    /// Whether TLS is spoken with the server.
+    /// Returns whether the hop uses TLS.
     pub fn is_secure(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// Scheme, host and port as one word.
+    /// Returns scheme, host and port as one word.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
@@ -84,7 +84,7 @@ impl Target {
                 url.password().map(percent_decode),
             )
         });
-        // Both only fail for URLs without a host.
+        // Both calls only fail for URLs without a host.
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(bad(&url, "no host"));
         }
@@ -93,14 +93,14 @@ impl Target {
     }
 }
 
-/// Same scheme, host and port.
+/// Returns whether two URLs have the same scheme, host and port.
 fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
-/// Resolves `%41`; anything that isn't two hex digits stays as it is.
+/// Decodes `%41` and the like. A `%` without two hex digits stays unchanged.
 pub(super) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -1,4 +1,4 @@
-//! The fetcher against loopback servers.
+//! Tests the fetcher against loopback servers.
 #![allow(clippy::unwrap_used, clippy::format_collect)]
 
 mod documents;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::{FetchError, FetchEvent, FetchOptions, Fetched, Fetcher, Request};
 
-/// Results of a run by request id, and its events in order.
+/// The results of a run by request id, and its events in order.
 struct Outcome {
     results: BTreeMap<usize, Result<Fetched, FetchError>>,
     events: Vec<FetchEvent>,
@@ -34,7 +34,7 @@ impl Outcome {
         self.results[&id].as_ref().unwrap_err()
     }
 
-    /// Everything that could be shown to a user.
+    /// Returns all texts that could be shown to a user.
     fn texts(&self) -> String {
         let errors = self
             .results
@@ -45,7 +45,7 @@ impl Outcome {
     }
 }
 
-/// Impatient options, so that the tests are quick.
+/// Returns options with short time limits, so that the tests are quick.
 fn options() -> FetchOptions {
     FetchOptions {
         workers: 4,
@@ -110,7 +110,7 @@ fn fetch(options: FetchOptions, url: String, dir: &TempDir) -> Outcome {
     run(options, vec![request(0, url, dir.path().join("a.zip"))])
 }
 
-/// Names in a directory; empty if it doesn't exist.
+/// Returns the names in a directory, or nothing if it doesn't exist.
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
     let mut names: Vec<String> = entries
@@ -120,7 +120,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Bytes without a pattern that repeats at a buffer's size.
+/// Returns bytes whose pattern does not repeat at a buffer's size.
 fn body(len: usize) -> Vec<u8> {
     (0_u64..)
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])

@@ -1,7 +1,7 @@
-//! Trust: exactly the certificates that Composer was told to trust.
+//! Trusts exactly the certificates that Composer was told to trust.
 //!
-//! The platform's own store is not consulted. Composer has looked for a bundle already (option,
-//! environment, php.ini, well-known places), and whatever it found is the answer for us as well.
+//! The platform's own store is not consulted. Composer has already looked for a bundle (option,
+//! environment, php.ini, well-known places). Its result applies here as well.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,23 +13,23 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Certificates of a request that differ from those of all others.
+/// The certificates of a request that has its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// PEM bundle of the CA certificates to trust.
     pub ca_file: Option<PathBuf>,
-    /// Directory of certificates to trust, named as OpenSSL looks for them.
+    /// Directory of trusted certificates, named as OpenSSL looks for them.
     pub ca_dir: Option<PathBuf>,
-    /// Who we are.
+    /// Client certificate to present.
     pub certificate: Option<ClientCertificate>,
 }
 
-/// A client's certificate and its key. Never shown.
+/// A client certificate and its key. Neither is ever shown.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientCertificate {
-    /// The certificate and what leads from it to its authority, PEM.
+    /// Certificate and its chain up to its authority, in PEM.
     pub chain: String,
-    /// The key, PEM, not encrypted.
+    /// Key in PEM, not encrypted.
     pub key: String,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for ClientCertificate {
 }
 
 impl Tls {
-    /// The same without saying who we are.
+    /// Returns the same settings without the client certificate.
     pub(super) fn anonymous(&self) -> Self {
         Self {
             certificate: None,
@@ -48,23 +48,26 @@ impl Tls {
         }
     }
 
-    /// TLS set-up with these certificates, without ALPN. The error is a reason in words.
+    /// Returns a TLS configuration with these certificates, without ALPN. The error is a reason in
+    /// words.
     pub(super) fn config(&self) -> Result<ClientConfig, String> {
         let trust = Trust::new(self.ca_file.clone(), self.ca_dir.clone());
         client_config(trust.roots()?, self.certificate.as_ref())
     }
 }
 
-/// Where the trusted certificates are, and the TLS set-up made from them once it is needed.
+/// The places of the trusted certificates, and the TLS configuration that is built from them on
+/// demand.
 pub(super) struct Trust {
     file: Option<PathBuf>,
     dir: Option<PathBuf>,
-    /// Kept for the fetcher's life, so TLS sessions are resumed from one run to the next.
+    /// TLS configuration. It lives as long as the fetcher, so TLS sessions resume from one run to
+    /// the next.
     config: OnceLock<Result<ClientConfig, String>>,
 }
 
 impl Trust {
-    /// Remembers the places; nothing is read before the first https URL.
+    /// Remembers the places. Nothing is read before the first https URL.
     pub fn new(file: Option<PathBuf>, dir: Option<PathBuf>) -> Self {
         Self {
             file,
@@ -73,14 +76,15 @@ impl Trust {
         }
     }
 
-    /// TLS set-up that trusts the given certificates, without ALPN. The error is a reason in words.
+    /// Returns a TLS configuration that trusts the given certificates, without ALPN. The error is a
+    /// reason in words.
     pub fn config(&self) -> Result<ClientConfig, String> {
         self.config
             .get_or_init(|| client_config(self.roots()?, None))
             .clone()
     }
 
-    /// TLS set-up that trusts nobody, for clients that only speak plain HTTP.
+    /// Returns a TLS configuration that trusts nobody, for clients that only speak plain HTTP.
     pub fn nobody() -> Result<ClientConfig, String> {
         client_config(RootCertStore::empty(), None)
     }
@@ -93,7 +97,7 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         let mut add = |pem: &[u8]| {
             for certificate in CertificateDer::pem_slice_iter(pem).flatten() {
-                // Bundles hold certificates we can't parse; OpenSSL passes over them as well.
+                // Bundles hold certificates that rustls can't parse. OpenSSL skips them as well.
                 if seen.insert(certificate.as_ref().to_vec()) {
                     let _ = roots.add(certificate);
                 }
@@ -118,9 +122,10 @@ impl Trust {
     }
 }
 
-/// Contents of the certificates in a CA directory (symbolic links followed), unreadable ones left
-/// out. OpenSSL looks up single files by a hash of the subject; reading all that are named so
-/// trusts the same set, and a file with another name is as little trusted as by OpenSSL.
+/// Returns the contents of the certificates in a CA directory. Symbolic links are followed, and
+/// unreadable files are skipped. OpenSSL looks up single files by a hash of the subject. Reading
+/// all files with such names trusts the same set; files with other names are ignored, as by
+/// OpenSSL.
 fn read_dir(dir: &Path) -> Result<Vec<Vec<u8>>, String> {
     const LARGEST: u64 = 4 << 20;
     let entries = fs::read_dir(dir)
@@ -134,7 +139,7 @@ fn read_dir(dir: &Path) -> Result<Vec<Vec<u8>>, String> {
         .collect())
 }
 
-/// Whether a name is `1234abcd.0`, as `openssl rehash` gives them to certificates.
+/// Returns whether a name has the form `1234abcd.0`, which `openssl rehash` gives to certificates.
 fn is_hashed_name(name: &str) -> bool {
     name.split_once('.').is_some_and(|(hash, number)| {
         hash.len() == 8
@@ -156,7 +161,7 @@ fn client_config(
     let Some(certificate) = certificate else {
         return Ok(builder.with_no_client_auth());
     };
-    // What the parsers say may quote what they read.
+    // The parsers' errors may quote the input.
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.chain.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|_| "the client certificate is not readable PEM")?;

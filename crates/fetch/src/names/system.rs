@@ -1,24 +1,25 @@
-//! The system's own look-up of a name.
+//! Looks up a host name by the system's own resolver.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr::null_mut;
 
-/// Which addresses of a host are asked for.
+/// The address family that a query asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// All, in the order in which the system would use them.
+    /// All addresses, in the order in which the system would use them.
     Any,
-    /// Those of version 4.
+    /// IPv4 addresses only.
     V4,
 }
 
-/// Asks the system (`getaddrinfo`), so that a name means what it means to every other program: hosts file, search
-/// domains, multicast DNS and whatever else is configured. Blocks for as long as the system takes.
+/// Looks up a name by `getaddrinfo`, so that it resolves as in every other program. Hosts file,
+/// search domains, multicast DNS and all other configured sources count. The call blocks for as
+/// long as the system takes.
 ///
 /// # Errors
-/// The system knows no such name, or could not find out.
+/// Returns an error if the system knows no such name, or could not find out.
 pub fn look_up(name: &str, family: Family) -> io::Result<Vec<SocketAddr>> {
     let name = CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut list: *mut libc::addrinfo = null_mut();
@@ -26,8 +27,8 @@ pub fn look_up(name: &str, family: Family) -> io::Result<Vec<SocketAddr>> {
         unsafe_code,
         reason = "the standard library can't ask for one family alone"
     )]
-    // SAFETY: `addrinfo` is a C structure for which all zeros mean "no hints"; the name ends with NUL; the list is only
-    // read where the call succeeded, and given back once.
+    // SAFETY: `addrinfo` is a C structure for which all zeros mean "no hints". The name ends with
+    // NUL. The list is only read if the call succeeded, and freed once.
     unsafe {
         let mut hints: libc::addrinfo = std::mem::zeroed();
         hints.ai_socktype = libc::SOCK_STREAM;
@@ -55,13 +56,14 @@ pub fn look_up(name: &str, family: Family) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// Reads one entry of the system's list.
+/// Converts one entry of the system's list.
 #[allow(unsafe_code, reason = "the family tells the type of the address")]
 fn address(info: &libc::addrinfo) -> Option<SocketAddr> {
     if info.ai_addr.is_null() {
         return None;
     }
-    // SAFETY: the system has filled the entry, whose family names the structure that the address points to.
+    // SAFETY: the system has filled the entry, and its family names the structure behind the
+    // pointer.
     unsafe {
         match info.ai_family {
             libc::AF_INET => {
@@ -84,7 +86,7 @@ fn failure(code: libc::c_int) -> io::Error {
         return io::Error::last_os_error();
     }
     #[allow(unsafe_code, reason = "the text comes from the C library")]
-    // SAFETY: the function takes any number and gives a text that stays.
+    // SAFETY: the function accepts any number and returns a static string.
     let text = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
     io::Error::other(text.to_string_lossy().into_owned())
 }

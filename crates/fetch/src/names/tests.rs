@@ -9,7 +9,7 @@ use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A question to the system that waits for its answer.
+/// A query to the system that waits for its answer.
 struct Question {
     family: Family,
     answer: Sender<io::Result<Vec<SocketAddr>>>,
@@ -25,14 +25,14 @@ impl Question {
     }
 }
 
-/// Names whose questions a test answers by itself.
+/// Returns names whose queries the test answers itself.
 fn names() -> (Names, Receiver<Question>) {
     let (questions, asked) = channel();
     let questions = Mutex::new(questions);
     let names = Names::asking(move |_, family| {
         let (answer, answers) = channel();
         questions.lock().send(Question { family, answer }).unwrap();
-        // Whoever drops a question refuses it.
+        // Dropping a question refuses it.
         answers
             .recv()
             .unwrap_or_else(|_| Err(io::Error::other("dropped")))
@@ -40,7 +40,7 @@ fn names() -> (Names, Receiver<Question>) {
     (names, asked)
 }
 
-/// The next question, which comes sooner or later.
+/// Waits for the next query.
 fn next(asked: &Receiver<Question>) -> Question {
     asked.recv_timeout(PATIENCE).unwrap()
 }
@@ -68,12 +68,12 @@ fn all_share_one_look_up() {
             assert_eq!(thread.join().unwrap(), Ok(list(&["::1", "127.0.0.1"])));
         }
     });
-    // And it is kept.
+    // The answer is kept as well.
     assert_eq!(get(&names), Ok(list(&["::1", "127.0.0.1"])));
     assert!(asked.try_recv().is_err());
 }
 
-/// The first question is never answered.
+/// The first query is never answered.
 #[test]
 fn a_lost_answer_is_asked_for_again() {
     let (names, asked) = names();
@@ -81,7 +81,7 @@ fn a_lost_answer_is_asked_for_again() {
         let thread = scope.spawn(|| get(&names));
         let lost = next(&asked);
         assert_eq!(lost.family, Family::Any);
-        // Both begin after a second, in threads of their own.
+        // Both start after a second, in threads of their own.
         let (mut any, v4): (Vec<_>, Vec<_>) = (0..2)
             .map(|_| next(&asked))
             .partition(|question| question.family == Family::Any);
@@ -91,7 +91,7 @@ fn a_lost_answer_is_asked_for_again() {
     });
 }
 
-/// The whole answer never comes, or comes late: then it is added.
+/// The full answer never comes, or comes late and is then added.
 #[test]
 fn version_4_alone_is_enough() {
     let (names, asked) = names();
@@ -130,7 +130,7 @@ fn a_refusal_is_not_kept() {
     }
 }
 
-/// Some resolvers say "no such name" where there is only no address of version 6.
+/// Some resolvers report "no such name" when a name merely has no IPv6 address.
 #[test]
 fn a_refusal_of_both_is_not_one_of_version_4() {
     let (names, asked) = names();
@@ -149,7 +149,7 @@ fn nobody_waits_longer_than_the_patience() {
     let answer = runtime().block_on(names.addresses("host.test", Duration::from_millis(50)));
     assert_eq!(answer, Err("no answer within 0.05 s".to_owned()));
     assert!(began.elapsed() < PATIENCE);
-    // The look-up goes on for whoever asks next.
+    // The look-up continues for later callers.
     next(&asked).answer(&["127.0.0.5"]);
     assert_eq!(get(&names), Ok(list(&["127.0.0.5"])));
 }
@@ -164,7 +164,7 @@ fn an_address_that_works_comes_first() {
     names.leads_somewhere("127.0.0.6:443".parse().unwrap());
     names.leads_somewhere("127.0.0.7:443".parse().unwrap());
     assert_eq!(get(&names), Ok(list(&["127.0.0.6", "::1", "::2"])));
-    // A fresh answer is believed, whatever becomes of the connection.
+    // A fresh answer is kept after a failed connection.
     names.lead_nowhere();
     assert_eq!(get(&names), Ok(list(&["127.0.0.6", "::1", "::2"])));
     assert!(asked.try_recv().is_err());

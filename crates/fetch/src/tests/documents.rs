@@ -1,4 +1,4 @@
-//! Small files, many at once.
+//! Tests many concurrent small documents.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use super::options;
 use super::server::{Authority, Reply, Seen, Server};
 use crate::{Document, DocumentRequest, Errand, FetchOptions, Fetcher, Queue, Request};
 
-/// Asks for one file, and gives back what the server said.
+/// Requests one document and returns the server's answer.
 pub struct Ask(Request, Option<String>);
 
 impl Errand for Ask {
@@ -50,7 +50,8 @@ pub fn closed(errands: impl Iterator<Item = Ask>) -> Queue<Ask> {
     queue
 }
 
-/// However few downloads are allowed: a new connection for each file would take longer than the file.
+/// The number of allowed downloads must not limit documents. A new connection for each document
+/// would take longer than the document.
 #[test]
 fn connections_are_kept() {
     let server = Server::start(|seen| match seen.header("if-modified-since") {
@@ -85,16 +86,16 @@ fn connections_are_kept() {
     }
     assert_eq!(server.log().len(), 2 * COUNT);
     assert!(server.peak() <= 32, "{}", server.peak());
-    // New ones may race with old ones that are about to become free.
+    // New connections may race with old ones that are about to become free.
     assert!(server.accepted() <= 64, "{}", server.accepted());
 }
 
-/// A server that takes many requests on a connection gets more of them at once; its neighbour doesn't.
+/// A server with HTTP/2 gets more concurrent requests than its neighbour with HTTP/1.1.
 #[test]
 fn requests_share_a_connection() {
     let dir = tempdir().unwrap();
     let authority = Authority::new(dir.path(), "ours");
-    // So late that even a busy machine has asked for more before.
+    // The delay is so long that even a busy machine has sent more requests before.
     let late = |_: &Seen| Reply::ok("x").delay(Duration::from_millis(300));
     let sharing = Server::start_with(authority.h2(), late);
     let other = Server::start(late);
@@ -105,7 +106,7 @@ fn requests_share_a_connection() {
     .unwrap();
     let documents = fetcher.documents().unwrap();
     let errands = (0..COUNT).map(|at| {
-        // Whoever asks, the server is the same.
+        // The server's limit holds whichever user sends the request.
         let user = if at % 3 == 0 { "one:a@" } else { "" };
         if at < COUNT / 2 {
             let scheme = format!("https://{user}");
@@ -149,7 +150,7 @@ fn the_rest_is_not_told_once_it_is_cancelled() {
     assert_eq!(told.into_inner(), 1);
 }
 
-/// What is asked for next depends on what has come.
+/// Later requests depend on earlier answers.
 #[test]
 fn more_may_come_while_it_runs() {
     let server = Server::start(|seen| Reply::ok(seen.path.clone()));
@@ -172,7 +173,7 @@ fn more_may_come_while_it_runs() {
     assert_eq!(told.into_inner(), expected);
 }
 
-/// Confirmations are many, and nothing waits for one of them.
+/// The test sends many confirmations, of which none is waited for.
 #[tokio::test]
 async fn what_somebody_waits_for_goes_first() {
     let queue = Queue::default();

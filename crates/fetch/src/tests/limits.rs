@@ -1,4 +1,4 @@
-//! Bodies that trickle, that don't end, and that are larger than what is taken.
+//! Tests bodies that trickle, that don't end, and that exceed the size limits.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::pace::Flow;
 use crate::target::Target;
 use crate::{Document, FetchError, FetchOptions, Fetcher, TransportKind};
 
-/// Impatient with slow bodies.
+/// Returns options that are impatient with slow bodies.
 fn impatient() -> FetchOptions {
     FetchOptions {
         idle_timeout: Duration::from_secs(1),
@@ -29,7 +29,7 @@ fn is_too_slow(error: &FetchError) -> bool {
     matches!(error, FetchError::Transport { kind: found, timeout: true, .. } if *found == kind)
 }
 
-/// What became of documents.
+/// Returns the results of document requests.
 fn documents(options: FetchOptions, urls: Vec<String>) -> Vec<Result<Document, FetchError>> {
     let fetcher = Fetcher::new(options).unwrap();
     let errands = urls.into_iter().map(|url| ask(url, None));
@@ -42,7 +42,7 @@ fn documents(options: FetchOptions, urls: Vec<String>) -> Vec<Result<Document, F
     told.into_inner()
 }
 
-/// At a byte each 50 ms it would take an hour.
+/// Returns a body that would take an hour, at one byte each 50 ms.
 fn trickle() -> Reply {
     Reply::ok(body(70_000)).pieces(1, Duration::from_millis(50))
 }
@@ -55,7 +55,7 @@ fn an_archive_that_trickles_is_given_up() {
     let outcome = fetch(impatient(), server.url("/a"), &dir);
     assert!(is_too_slow(outcome.error(0)), "{:?}", outcome.error(0));
     assert!(start.elapsed() < Duration::from_secs(30));
-    // Composer tries it next.
+    // There is no retry, because Composer tries it next.
     assert_eq!(server.count("/a"), 1);
     assert_eq!(names(dir.path()), [""; 0]);
 }
@@ -68,7 +68,7 @@ fn a_document_that_trickles_is_given_up() {
     assert_eq!(server.count("/a"), 1);
 }
 
-/// On a slow line each of many bodies comes slowly.
+/// On a slow line each of many bodies arrives slowly.
 #[test]
 fn a_slow_body_beside_others_goes_on() {
     let target = Target::parse("http://localhost/").unwrap();
@@ -78,7 +78,7 @@ fn a_slow_body_beside_others_goes_on() {
     std::thread::sleep(window);
     other.count(5_000, &target).unwrap();
     slow.count(1, &target).unwrap();
-    // Nothing came beside it in the next window.
+    // No other transfer brought bytes in the next window.
     std::thread::sleep(window);
     let error = slow.count(1, &target).unwrap_err();
     assert!(
@@ -89,7 +89,7 @@ fn a_slow_body_beside_others_goes_on() {
 
 #[test]
 fn no_body_takes_longer_than_composer_gives_it() {
-    // Some 80 KB a second, for minutes.
+    // The body brings some 80 KB a second, for minutes.
     let endless = || Reply::ok(vec![b'x'; 8 << 20]).pieces(8 << 10, Duration::from_millis(100));
     let server = Server::start(move |_| endless());
     let dir = tempdir().unwrap();
@@ -107,7 +107,7 @@ fn no_body_takes_longer_than_composer_gives_it() {
     assert_eq!((server.count("/a"), server.count("/b")), (1, 1));
 }
 
-/// Repetitions count as well.
+/// Retries count towards the total time as well.
 #[test]
 fn no_request_takes_longer_with_all_its_tries() {
     let server = Server::start(|_| Reply::status(503, "").header("Retry-After", "50"));
@@ -146,7 +146,7 @@ fn packed(bytes: usize) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Takes a packed text in pieces as they come.
+/// Decompresses a text in pieces, as they would arrive.
 fn unpack(packed: &[u8]) -> std::io::Result<usize> {
     let memory = Memory::default();
     let mut body = Body::new(&memory, true);
@@ -162,7 +162,7 @@ fn a_document_is_bounded_packed_and_unpacked() {
     assert_eq!(unpack(&largest).unwrap(), LARGEST);
     let cut = unpack(&largest[..largest.len() - 9]).unwrap_err();
     assert_ne!(cut.kind(), std::io::ErrorKind::FileTooLarge);
-    // A stream without content: its head, and blocks of no bytes.
+    // The stream has no content: its head, followed by empty blocks.
     let mut empty = packed(0)[..10].to_vec();
     empty.extend([0, 0, 0, 0xff, 0xff].repeat(LARGEST / 5 + 1));
     for packed in [packed(LARGEST + (1 << 20)), empty] {
@@ -200,7 +200,7 @@ fn documents_under_way_are_bounded_together() {
     };
     assert_eq!(error.kind(), std::io::ErrorKind::QuotaExceeded);
     assert_eq!(bodies.len(), 4);
-    // What is handed over or dropped leaves room for others.
+    // A document that is handed over or dropped leaves room for others.
     let text = bodies.pop().unwrap().finish().unwrap();
     assert_eq!(text.len(), LARGEST);
     bodies.pop();

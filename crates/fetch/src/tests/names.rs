@@ -1,4 +1,4 @@
-//! Hosts by name: look-ups that are shared, and addresses of which some lead nowhere.
+//! Tests hosts by name: shared look-ups, and addresses that can't be reached.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{options, request};
 use crate::names::Names;
 use crate::{FetchError, FetchOptions, Fetcher, Proxies, Request};
 
-/// Names that all have these addresses, and how often the system was asked.
+/// Returns names that all have these addresses, and a counter of the look-ups.
 fn names(addresses: &[&str]) -> (Names, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let address = |text: &&str| SocketAddr::new(text.parse().unwrap(), 0);
@@ -26,7 +26,7 @@ fn names(addresses: &[&str]) -> (Names, Arc<AtomicUsize>) {
     (names, asked)
 }
 
-/// Fetches and gives the errors.
+/// Runs requests and returns the errors.
 fn fetch(names: &Names, options: FetchOptions, requests: Vec<Request>) -> Vec<FetchError> {
     let mut fetcher = Fetcher::new(options).unwrap();
     fetcher.names = names.clone();
@@ -73,16 +73,16 @@ fn so_do_connections_to_a_proxy() {
             ..options()
         };
         let errors = fetch(&names, options, requests);
-        // The server speaks no SOCKS; what counts is that it was found.
+        // The server speaks no SOCKS; the test only checks that its name was resolved.
         assert_eq!(errors.is_empty(), scheme == "http", "{errors:?}");
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{scheme}");
     }
 }
 
-/// A port on which the address of version 6 takes no connection and says nothing, and that of version 4 answers.
+/// Returns a port on which the IPv6 address accepts no connection, and the IPv4 address does.
 fn half_deaf(server: &Server) -> Option<(TcpListener, Vec<TcpStream>)> {
     let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, server.addr.port())).ok()?;
-    // Nobody accepts them; when the queue is full, the system drops what comes.
+    // Nobody accepts these connections. When the queue is full, the system drops further ones.
     let address = listener.local_addr().ok()?;
     let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
     let queue: Vec<TcpStream> = (0..5_000).map_while(connect).collect();
@@ -92,12 +92,12 @@ fn half_deaf(server: &Server) -> Option<(TcpListener, Vec<TcpStream>)> {
 #[test]
 fn an_address_that_says_nothing_costs_its_wait_once() {
     let server = Server::start(|seen| match seen.path.as_str() {
-        // The connection is not used again.
+        // The connection is not reused.
         "/0" => Reply::ok("x").cut(1),
         _ => Reply::ok("x"),
     });
     let Some((_listener, _queue)) = half_deaf(&server) else {
-        // This machine has no version 6.
+        // This machine has no IPv6.
         return;
     };
     let dir = tempdir().unwrap();
@@ -120,7 +120,7 @@ fn an_address_that_says_nothing_costs_its_wait_once() {
     };
     one(0);
     assert!(start.elapsed() < Duration::from_secs(30));
-    // Now it isn't tried any more.
+    // The address is no longer tried.
     let known = names.known_of("host.test");
     assert_eq!(known.map(|known| known[0].is_ipv4()), Some(true));
     one(1);

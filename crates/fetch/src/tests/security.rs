@@ -1,4 +1,4 @@
-//! Trust, credentials, redirects and proxies.
+//! Tests trust, credentials, redirects and proxies.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::{FetchError, FetchOptions, Fetcher, Proxies, Request, TransportKind};
 
 const SECRET: &str = "s3cr3t";
 
-/// A request full of secrets.
+/// Returns a request full of secrets.
 fn loaded(url: String, dir: &Path) -> Request {
     Request {
         headers: vec![
@@ -29,7 +29,7 @@ fn user_information_is_sent_as_basic_authentication() {
     let server = Server::start(|_| Reply::ok("x"));
     let dir = tempdir().unwrap();
     fetch(options(), server.url_as("http://user:p%40ss@", "/"), &dir).ok(0);
-    // user:p@ss
+    // The decoded credentials are user:p@ss.
     assert_eq!(
         server.log()[0].header("authorization"),
         Some("Basic dXNlcjpwQHNz")
@@ -292,7 +292,7 @@ fn unusable_proxy_is_named_as_the_cause() {
 
 #[test]
 fn https_goes_through_a_tunnel() {
-    // The proxy refuses; what counts is that it sees CONNECT and nothing of the request.
+    // The proxy refuses; the test checks that it sees only CONNECT and nothing of the request.
     for (code, kind) in [
         (407, TransportKind::ProxyAuth),
         (403, TransportKind::Connect),
@@ -432,7 +432,7 @@ fn no_text_shows_a_secret() {
     assert_eq!(names(dir.path()), [""; 0]);
 }
 
-/// Runs [`child`] in a process of its own, where the environment can be set and no other test
+/// Runs [`child`] in a process of its own, in which the environment can be set and no other test
 /// has threads.
 #[test]
 fn proxies_of_the_environment_are_ignored_and_no_thread_is_left() {
@@ -472,7 +472,7 @@ fn child() {
     let threads = Mutex::new(Vec::new());
     let list = || -> Vec<String> {
         let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
-        // Not the main thread, which is called like the program.
+        // The main thread doesn't count, because it is named like the program.
         let main = std::process::id().to_string();
         tasks
             .flatten()

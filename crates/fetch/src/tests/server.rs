@@ -1,4 +1,4 @@
-//! Loopback servers that answer by script and keep a record of what they are asked.
+//! Provides loopback servers that respond by script and record their requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,14 +17,14 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Request target: a path, or a whole URL if the server was taken for a proxy.
+    /// Request target: a path, or a whole URL if the client treats the server as a proxy.
     pub path: String,
-    /// `name: value`, names in lower case.
+    /// Headers as `name: value`, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// How often this path was asked for before.
+    /// Number of earlier requests for this path.
     pub before: usize,
 }
 
@@ -35,19 +35,19 @@ impl Seen {
     }
 }
 
-/// What to answer.
+/// A scripted response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Before the head is sent.
+    /// Delay before the head is sent.
     pub delay: Duration,
-    /// Bytes of the body to send before `then`.
+    /// Number of body bytes to send before the cut.
     pub cut: Option<usize>,
-    /// What happens at the cut; the connection is closed by `None`.
+    /// Silence at the cut; with `None` the connection is closed.
     pub stall: Option<Duration>,
-    /// The body comes in pieces of so many bytes, with this rest after each.
+    /// Size of each piece of the body, and the pause after it.
     pub pieces: Option<(usize, Duration)>,
 }
 
@@ -82,20 +82,20 @@ impl Reply {
         self
     }
 
-    /// Sends only so many bytes of the body, then closes.
+    /// Sends only `at` bytes of the body, then closes the connection.
     pub fn cut(mut self, at: usize) -> Self {
         self.cut = Some(at);
         self
     }
 
-    /// Sends only so many bytes of the body, then nothing for a long time.
+    /// Sends only `at` bytes of the body, then stays silent for a long time.
     pub fn stall(mut self, at: usize) -> Self {
         self.cut = Some(at);
         self.stall = Some(Duration::from_mins(1));
         self
     }
 
-    /// Sends the body in pieces of so many bytes, and rests after each.
+    /// Sends the body in pieces of `bytes` bytes, with a pause after each.
     pub fn pieces(mut self, bytes: usize, rest: Duration) -> Self {
         self.pieces = Some((bytes, rest));
         self
@@ -104,15 +104,15 @@ impl Reply {
 
 type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
 
-/// How a server talks.
+/// The protocol of a server.
 #[derive(Clone)]
 pub enum Wire {
     Plain,
     /// HTTP/1.1 over TLS.
     Tls(TlsAcceptor),
-    /// HTTP/2 and nothing else over TLS.
+    /// HTTP/2 only, over TLS.
     H2(TlsAcceptor),
-    /// A proxy that answers each request head with 200 and passes on what follows to the address.
+    /// A proxy that answers each request head with 200 and relays the rest to the address.
     Tunnel(SocketAddr),
 }
 
@@ -124,7 +124,7 @@ struct Counters {
     log: Mutex<Vec<Seen>>,
 }
 
-/// A running server; ends when dropped.
+/// A running server, which ends when dropped.
 pub struct Server {
     pub addr: SocketAddr,
     counters: Arc<Counters>,
@@ -154,12 +154,12 @@ impl Server {
         }
     }
 
-    /// `http://127.0.0.1:port` and a path.
+    /// Returns `http://127.0.0.1:port` with a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
 
-    /// The same with another scheme, a host name and perhaps user information.
+    /// Returns a URL of this server with another scheme, a host name and perhaps user information.
     pub fn url_as(&self, scheme_and_user: &str, path: &str) -> String {
         format!("{scheme_and_user}localhost:{}{path}", self.addr.port())
     }
@@ -168,7 +168,7 @@ impl Server {
         self.counters.accepted.load(Ordering::SeqCst)
     }
 
-    /// Most requests that were being answered at the same time.
+    /// Returns the highest number of requests that were answered at the same time.
     pub fn peak(&self) -> usize {
         self.counters.peak.load(Ordering::SeqCst)
     }
@@ -177,7 +177,7 @@ impl Server {
         self.counters.log.lock().clone()
     }
 
-    /// How often a path was asked for.
+    /// Returns the number of requests for a path.
     pub fn count(&self, path: &str) -> usize {
         let log = self.counters.log.lock();
         log.iter().filter(|seen| seen.path == path).count()
@@ -337,7 +337,7 @@ async fn http2(tls: TlsAcceptor, stream: TcpStream, counters: Arc<Counters>, scr
         .await;
 }
 
-/// A certificate authority of our own, its bundle on disk and a certificate for `localhost`.
+/// A certificate authority of the tests, with its bundle on disk and a certificate for `localhost`.
 pub struct Authority {
     pub bundle: PathBuf,
     chain: Vec<rustls_pki_types::CertificateDer<'static>>,
@@ -368,7 +368,7 @@ impl Authority {
         }
     }
 
-    /// Server side of TLS that offers the given protocols.
+    /// Returns the server side of TLS with the given protocols.
     pub fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));

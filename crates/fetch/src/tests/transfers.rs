@@ -1,4 +1,4 @@
-//! Downloads that work: bodies, concurrency, connections, events.
+//! Tests successful downloads: bodies, concurrency, connections, events.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -117,7 +117,7 @@ fn connection_survives_errors_and_redirects() {
     };
     fetch(options, server.url("/a"), &dir).ok(0);
     assert_eq!(server.count("/a"), 9);
-    // 18 answers; without reuse each would have its own.
+    // The run has 18 responses. Without reuse each would have its own connection.
     assert!(server.accepted() <= 12, "{}", server.accepted());
 }
 
@@ -171,7 +171,7 @@ fn http2_over_tls_shares_connections() {
         assert_eq!(outcome.ok(id).http_version, "HTTP/2");
         assert!(std::fs::read(out.join(id.to_string())).unwrap() == body(700_000));
     }
-    // The first round may find each worker with a connection of its own.
+    // In the first round each worker may open a connection of its own.
     assert!(server.accepted() <= 6, "{}", server.accepted());
     assert!(server.peak() >= 3, "{}", server.peak());
 }

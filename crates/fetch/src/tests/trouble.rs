@@ -1,4 +1,4 @@
-//! Downloads that go wrong, and those that recover.
+//! Tests downloads that fail, and those that recover.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn retries(outcome: &super::Outcome) -> usize {
         .count()
 }
 
-/// A port where nobody listens.
+/// Returns a port on which nothing listens.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -223,7 +223,7 @@ fn silence_before_the_head_is_a_timeout() {
 
 #[test]
 fn slow_but_steady_is_no_timeout() {
-    // Five answers after 200 ms each; the limit for a single one is 800 ms.
+    // Five responses come after 200 ms each. The limit for a single one is 800 ms.
     let server = Server::start(|seen| {
         let reply = match seen.before {
             0..4 => Reply::redirect(302, "/a"),
