@@ -1,4 +1,4 @@
-//! Entries, the rules for their names, and the list that keeps them free of conflicts.
+//! Defines entries, validates their names, and lists them without conflicts.
 
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -8,26 +8,27 @@ use serde::{Deserialize, Serialize};
 use super::error::ArchiveError;
 use super::{Limits, Result};
 
-/// Longest path that we take, in bytes. Linux ends at 4096 with the install path in front.
+/// Longest accepted path in bytes. Linux allows 4096, the install path included.
 const MAX_PATH: usize = 1024;
-/// Longest path component, in bytes (`NAME_MAX` of every common file system; unzip fails above).
+/// Longest path component in bytes (`NAME_MAX` of every common file system). unzip fails above it.
 pub(super) const MAX_COMPONENT: usize = 255;
-/// Deepest nesting; real packages stay below 30. Bounds the implied directories per entry.
+/// Deepest nesting of a path. Real packages stay below 30. It bounds the implied directories of
+/// each entry.
 const MAX_DEPTH: usize = 128;
-/// Bytes that all paths of one archive may take together, implied directories included.
+/// Most bytes of all paths of one archive together, implied directories included.
 const MAX_NAMES: usize = 256 << 20;
 
-/// What an archive entry becomes in the package directory.
+/// The kind of file system object that an entry becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A regular file. Tar hard links are files too, with the content of the file they name.
+    /// A regular file. A tar hard link counts as a file with the content of its target.
     File,
-    /// A directory, whether the archive lists it or only implies it.
+    /// A directory, which the archive lists or only implies.
     Dir,
-    /// A symbolic link. It may be absolute, dangling or lead outside, as with Composer; whoever
+    /// A symbolic link. As with Composer, it may be absolute, dangling or lead outside. Code that
     /// creates it must never follow it.
     Symlink {
-        /// The link's text, byte for byte: 1 to 4095 bytes without NUL.
+        /// Text of the link, byte for byte: 1 to 4095 bytes without NUL.
         target: Vec<u8>,
     },
 }
@@ -35,17 +36,18 @@ pub enum EntryKind {
 /// Permission bits (at most 0o777) of a file or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Mode {
-    /// 0666 for files, 0777 for directories, less the umask; always so for links.
+    /// 0666 for files and 0777 for directories, less the umask. Links always have this mode.
     #[default]
     Default,
-    /// As the archive says, whatever the umask.
+    /// The archive's mode, regardless of the umask.
     Exact(u32),
-    /// As the archive says, less the umask.
+    /// The archive's mode, less the umask.
     Masked(u32),
 }
 
 impl Mode {
-    /// The bits, where the default is `default`.
+    /// Returns the permission bits under a umask. `default` is the mode that [`Self::Default`]
+    /// stands for.
     pub fn under(self, umask: u32, default: u32) -> u32 {
         match self {
             Self::Default => default & !umask,
@@ -63,43 +65,43 @@ impl From<Option<u32>> for Mode {
 
 /// The modification time that an archive gives an entry.
 ///
-/// What becomes of it depends on the program that unpacks: see [`super::Zone`].
+/// The resulting time depends on the program that unpacks: see [`super::Zone`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Time {
-    /// The unpacker sets no time, so the entry has the time of the installation.
+    /// The unpacker sets no time, so the entry gets the time of the installation.
     #[default]
     Now,
-    /// The times of a zip entry.
+    /// The time stamps of a zip entry.
     Stamp {
-        /// Seconds since 1970 from an extra field of the local header, which unzip prefers and PHP's
-        /// ZipArchive ignores.
+        /// Seconds since 1970 from an extra field of the local header. unzip prefers this time, and
+        /// PHP's ZipArchive ignores it.
         unix: Option<u32>,
         /// Date (high word) and time in MS-DOS format (APPNOTE 4.4.6), in local time.
         dos: u32,
     },
 }
 
-/// One thing that extraction creates.
+/// A file, directory or link that extraction creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Path from the archive's root (top folder included): `/`-separated, without trailing slash,
-    /// empty, `.` or `..` components, control characters or backslashes.
+    /// Path from the archive's root, top folder included. It is `/`-separated, without a trailing
+    /// slash, control characters or backslashes. No component is empty, `.` or `..`.
     pub path: String,
-    /// What it becomes.
+    /// Kind of the entry.
     pub kind: EntryKind,
-    /// Declared uncompressed size in bytes; 0 for anything but files.
+    /// Declared uncompressed size in bytes, or 0 for anything but files.
     pub size: u64,
-    /// Its permissions.
+    /// Permissions of the entry.
     pub mode: Mode,
-    /// Its modification time.
+    /// Modification time of the entry.
     pub time: Time,
 }
 
-/// Turns an archive's name into an entry path.
+/// Turns a name in an archive into an entry path.
 ///
 /// `./` and doubled slashes vanish, as with unzip 6.0 and PharData [measured]. An empty result
-/// means the archive's root itself. A name that leads out of the package is Composer's: each of
-/// its unpackers strips or resolves such names in its own way, and none of them leaves the
+/// means the archive's root itself. A name that leads out of the package is left to Composer. Each
+/// of its unpackers strips or resolves such names in its own way, and none of them leaves the
 /// directory [measured].
 pub(super) fn safe_path(raw: &[u8], is_dir: bool) -> Result<String> {
     if raw.contains(&0) {
@@ -151,7 +153,7 @@ pub(super) fn safe_path(raw: &[u8], is_dir: bool) -> Result<String> {
     Ok(path)
 }
 
-/// Checks a symbolic link's text.
+/// Checks the text of a symbolic link.
 pub(super) fn check_target(target: &[u8]) -> Result<()> {
     if target.contains(&0) {
         return Err(ArchiveError::declined(
@@ -159,7 +161,7 @@ pub(super) fn check_target(target: &[u8]) -> Result<()> {
         ));
     }
     if target.is_empty() {
-        // unzip makes an empty regular file of mode 0777 of it.
+        // unzip creates an empty regular file of mode 0777 instead.
         return Err(ArchiveError::declined("the link's target is empty"));
     }
     if target.len() > MAX_TARGET {
@@ -168,13 +170,14 @@ pub(super) fn check_target(target: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Longest link text in bytes (`PATH_MAX` less the final NUL).
+/// Longest text of a link in bytes (`PATH_MAX` less the final NUL).
 pub(super) const MAX_TARGET: usize = 4095;
 
-/// Modes that take from the owner what linking and Composer itself need.
+/// Returns the permission bits of a mode, unless the mode denies its owner what linking and
+/// Composer need.
 ///
-/// A directory must be readable, writable and searchable for its owner and a file readable;
-/// otherwise the outcome depends on whether root runs Composer.
+/// A directory must be readable, writable and searchable for its owner, and a file readable.
+/// Otherwise the outcome depends on whether root runs Composer.
 pub(super) fn usable_mode(mode: u32, is_dir: bool) -> Result<u32> {
     let needed = if is_dir { 0o700 } else { 0o400 };
     if mode & needed == needed {
@@ -187,7 +190,7 @@ pub(super) fn usable_mode(mode: u32, is_dir: bool) -> Result<u32> {
     }
 }
 
-/// Entries in the order in which extraction creates them.
+/// A list of entries in the order in which extraction creates them.
 #[derive(Debug, Default)]
 pub(super) struct EntryList {
     entries: Vec<Entry>,
@@ -204,9 +207,9 @@ impl EntryList {
         }
     }
 
-    /// Adds an entry after the directories it implies. Returns its index, or `None` for a
-    /// directory that is there already: unzip keeps the first mode, and for an implied directory
-    /// that is the default [measured].
+    /// Adds an entry after the directories that it implies. Returns its index, or `None` for a
+    /// directory that exists already. unzip keeps the first mode, and for an implied directory that
+    /// is the default [measured].
     pub(super) fn add(&mut self, entry: Entry) -> Result<Option<usize>> {
         if let Some(&index) = self.by_path.get(entry.path.as_str()) {
             let there = &self.entries[index as usize].kind;
@@ -222,9 +225,10 @@ impl EntryList {
         self.push(entry).map(Some)
     }
 
-    /// Adds the directories that a path lies in, as far as they are missing.
+    /// Adds the missing parent directories of a path.
     pub(super) fn imply_parents(&mut self, path: &str, mode: Mode) -> Result<()> {
-        // Nearest known ancestor first: nearly always the direct parent.
+        // The search starts at the nearest ancestor, because nearly always the direct parent is
+        // known.
         let mut known = 0;
         let mut end = path.len();
         while let Some(slash) = path[..end].rfind('/') {
@@ -251,7 +255,7 @@ impl EntryList {
                 kind: EntryKind::Dir,
                 size: 0,
                 mode,
-                // Whoever creates a directory for the sake of its content sets no time.
+                // Unpackers set no time on a directory that they create for its content.
                 time: Time::Now,
             })?;
         }
@@ -280,23 +284,24 @@ impl EntryList {
         Ok(index)
     }
 
-    /// The entry at a path, if it has been added.
+    /// Returns the entry at a path with its index, if it has been added.
     pub(super) fn find(&self, path: &str) -> Option<(usize, &Entry)> {
         let index = *self.by_path.get(path)? as usize;
         Some((index, &self.entries[index]))
     }
 
-    /// Drops the look-up table.
+    /// Drops the look-up table and returns the entries.
     pub(super) fn finish(self) -> Vec<Entry> {
         self.entries
     }
 }
 
-/// The index of the folder that Composer strips, if there is one.
+/// Returns the index of the folder that Composer strips, if there is one.
 ///
-/// Top-level names except `.DS_Store` count; a single one that is a directory is stripped
-/// (`ArchiveDownloader::install`). Composer's `is_dir` follows links, so a lone link is left to it, and so is what
-/// depends on its version: since 2.11 other names of metadata don't count either.
+/// Top-level names except `.DS_Store` count. A single one that is a directory is stripped
+/// (`ArchiveDownloader::install`). Composer's `is_dir` follows links, so a lone link is left to
+/// Composer. Cases that depend on Composer's version are left to it as well: since 2.11 other names
+/// of metadata don't count either.
 pub(super) fn find_top(entries: &[Entry]) -> Result<Option<usize>> {
     let tops = || {
         entries
@@ -328,7 +333,8 @@ pub(super) fn find_top(entries: &[Entry]) -> Result<Option<usize>> {
     }
 }
 
-/// Names that operating systems leave in archives, as Composer knows them since 2.11 (`METADATA_NAME_REGEX`).
+/// Returns whether a name is operating system metadata, by the list that Composer has since 2.11
+/// (`METADATA_NAME_REGEX`).
 fn is_metadata(name: &str) -> bool {
     const NAMES: [&str; 6] = [
         ".DS_Store",

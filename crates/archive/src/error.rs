@@ -1,41 +1,42 @@
-//! What can be wrong with an archive, sorted by what the caller has to do about it.
+//! Defines the errors of archives, classified by the caller's reaction.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-/// Why an archive cannot be read.
+/// The reason why an archive can't be read.
 ///
-/// The classes differ in what follows. Composer's own extraction takes a declined archive, and a
-/// corrupt one whose directory can't be read. A file with a wrong checksum and a hostile archive
+/// The classes differ in their consequence. Composer's own extraction takes a declined archive, and
+/// a corrupt one whose directory can't be read. A file with a wrong checksum and a hostile archive
 /// end the installation.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// We cannot be sure to give the tree that Composer would give; its own code shall extract it.
+    /// The reader can't guarantee the same tree as Composer's, so Composer's own code must extract
+    /// the archive.
     #[error("archive is left to composer: {}", At(.entry.as_deref(), .reason))]
     Declined {
-        /// Name of the entry, where one is to blame.
+        /// Name of the entry that is to blame, if there is one.
         entry: Option<String>,
-        /// What we do not handle.
+        /// Feature that is not supported.
         reason: Cow<'static, str>,
     },
     /// The bytes are damaged: truncated, wrong checksum, wrong size, broken directory.
     #[error("archive is corrupt: {}", At(.entry.as_deref(), .reason))]
     Corrupt {
-        /// Name of the entry, where one is to blame.
+        /// Name of the entry that is to blame, if there is one.
         entry: Option<String>,
-        /// What is damaged.
+        /// Damage that was found.
         reason: Cow<'static, str>,
     },
-    /// The archive would exhaust the machine, or Composer would write outside of the package with
-    /// it.
+    /// The archive would exhaust the machine, or would make Composer write outside of the package.
     #[error("archive is hostile: {}", At(.entry.as_deref(), .reason))]
     Hostile {
-        /// Name of the entry, where one is to blame.
+        /// Name of the entry that is to blame, if there is one.
         entry: Option<String>,
-        /// What it attempts.
+        /// Harm that the archive attempts.
         reason: Cow<'static, str>,
-        /// Whether its bytes are damaged as well, so that another download may have better ones.
+        /// Whether the archive's bytes are damaged as well, so that another download may bring
+        /// better ones.
         is_damaged: bool,
     },
     /// The archive file could not be read, or the sink failed.
@@ -43,7 +44,7 @@ pub enum ArchiveError {
     Io(#[from] io::Error),
 }
 
-/// Prints `entry: reason`, or the reason alone.
+/// Formats `entry: reason`, or the reason alone.
 struct At<'a>(Option<&'a str>, &'a str);
 
 impl fmt::Display for At<'_> {
@@ -56,7 +57,7 @@ impl fmt::Display for At<'_> {
 }
 
 impl ArchiveError {
-    /// Name of the entry that is to blame, with control characters escaped.
+    /// Returns the name of the entry that is to blame, with control characters escaped.
     pub fn entry(&self) -> Option<&str> {
         match self {
             Self::Declined { entry, .. }
@@ -66,7 +67,7 @@ impl ArchiveError {
         }
     }
 
-    /// Stable word for tests and support.
+    /// Returns a stable word for tests and support.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Declined { .. } => "archive.declined",
@@ -98,7 +99,7 @@ impl ArchiveError {
         }
     }
 
-    /// Adds the entry's name unless one is there already.
+    /// Adds the entry's name, unless the error has one already.
     pub(super) fn at(mut self, name: impl AsRef<[u8]>) -> Self {
         match &mut self {
             Self::Declined { entry, .. }
@@ -112,7 +113,7 @@ impl ArchiveError {
     }
 }
 
-/// A name from the archive, fit for a message: valid text, no control characters.
+/// Returns a name fit for messages: valid text without control characters.
 fn printable(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for c in String::from_utf8_lossy(name).chars() {

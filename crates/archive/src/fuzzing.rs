@@ -1,4 +1,4 @@
-//! Fuzz targets of the readers of archives.
+//! Defines the fuzz targets of the archive readers.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,13 +10,13 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::{Archive, ArchiveError, ArchiveKind, Entry, EntryKind, FileSink, Limits};
 
-/// Reads a zip.
+/// Reads the data as a zip archive.
 pub fn zip(data: &[u8]) {
     archive(data, ArchiveKind::Zip);
 }
 
-/// Reads a tar. With an odd first byte the checksums of its headers are put right, else nothing
-/// gets past them.
+/// Reads the data behind its first byte as a tar archive. If the first byte is odd, header
+/// checksums are corrected first. Otherwise nothing would get past them.
 pub fn tar(data: &[u8]) {
     let Some((first, data)) = data.split_first() else {
         return;
@@ -34,11 +34,11 @@ pub fn tar(data: &[u8]) {
     archive(&data, ArchiveKind::Tar);
 }
 
-/// Most bytes that a target's archive may unpack to.
+/// Most bytes that an archive of a fuzz target may unpack to.
 const MOST: u64 = 1 << 20;
 
 fn archive(data: &[u8], kind: ArchiveKind) {
-    // Archives are read by their path.
+    // The reader takes a path, so the data needs a file.
     let mut file = File::from(memfd_create("archive", MemfdFlags::CLOEXEC).expect("memory"));
     file.write_all(data).expect("memory");
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -73,7 +73,7 @@ fn archive(data: &[u8], kind: ArchiveKind) {
     }
 }
 
-/// Counts what it is given.
+/// Counts the bytes and files that it receives.
 #[derive(Default)]
 struct Counting {
     left: u64,

@@ -1,17 +1,18 @@
-//! Reading zip and tar dists.
+//! Reads zip and tar dists.
 //!
-//! [`Archive::open`] reads the whole directory and refuses what is damaged, hostile or not
-//! certain to come out as with Composer, before a byte is written. [`Archive::extract`] then hands
-//! the content of the files to a [`FileSink`]; nothing here writes to disk.
+//! [`Archive::open`] reads the whole directory before a byte is written. It refuses archives that
+//! are damaged or hostile, or that may not come out as with Composer. [`Archive::extract`] then
+//! passes the content of the files to a [`FileSink`]. Nothing here writes to disk.
 //!
-//! What is not certain is left to Composer, as long as Composer can unpack it without harm: see
+//! Uncertain archives are left to Composer, if Composer can unpack them without harm: see
 //! [`Limits::judge`].
 //!
-//! The rules are those of `unzip -qq` (Info-ZIP 6.0 as Debian patches it), Composer's first
-//! choice. Where a comment says *measured*, the outcome was taken from that program;
-//! `zip/differential.rs` repeats the comparison. Tar follows PharData for names and modes; where
-//! PharData damages an archive (links become empty files, empty directories vanish, pax paths are
-//! ignored) the tar is read as it was meant.
+//! The rules are those of `unzip -qq` (Info-ZIP 6.0 as Debian patches it), Composer's first choice.
+//! A comment says *measured* if the outcome was observed in that program. `zip/differential.rs`
+//! repeats the comparison.
+//!
+//! Tar follows PharData for names and modes. PharData damages some archives: links become empty
+//! files, empty directories vanish, and pax paths are ignored. Such a tar is read as it was meant.
 
 mod entry;
 mod error;
@@ -40,35 +41,35 @@ pub use zone::{FileTime, Zone};
 
 type Result<T, E = ArchiveError> = std::result::Result<T, E>;
 
-/// The format, which Composer takes from the dist type and never from the content.
+/// The archive format. Composer takes it from the dist type and never from the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArchiveKind {
     /// Dist type `zip`.
     Zip,
-    /// Dist type `tar`: plain, gzip or bzip2, told apart by the first bytes.
+    /// Dist type `tar`: plain, gzip or bzip2, distinguished by the first bytes.
     Tar,
 }
 
-/// Bounds on what one archive may cost, and the circumstances of the run.
+/// The bounds on the cost of one archive, and the circumstances of the run.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Most entries, implied directories included.
     pub max_entries: usize,
     /// Most uncompressed bytes of all files together.
     pub max_total: u64,
-    /// Most uncompressed bytes per byte of archive, looked at from `ratio_from` on.
-    /// Deflate itself ends at 1032.
+    /// Most uncompressed bytes per byte of archive. It is checked from `ratio_from` on. Deflate
+    /// itself reaches at most 1032.
     pub max_ratio: u64,
-    /// Uncompressed bytes from which `max_ratio` counts.
+    /// Number of uncompressed bytes from which `max_ratio` is checked.
     pub ratio_from: u64,
-    /// Files above this many bytes are handed on in pieces instead of in one buffer.
+    /// Size in bytes above which a file is passed on in pieces instead of in one buffer.
     pub stream_above: u64,
-    /// Whether unzip would see a UTF-8 locale. When not, it writes `é` as `#U00e9` for some
-    /// entries (flagged UTF-8 and with an extra field, as git and GitHub make them) [measured];
-    /// archives with such entries are declined then. Packages with ASCII names do not care.
+    /// Whether unzip would see a UTF-8 locale. Without one, unzip writes `é` as `#U00e9` for some
+    /// entries [measured]. These are flagged UTF-8 and have an extra field, as git and GitHub make
+    /// them. Archives with such entries are then declined. ASCII names are not affected.
     pub utf8_locale: bool,
-    /// Whether Composer would unpack a zip with unzip, and with PHP's ZipArchive only what unzip
-    /// fails on.
+    /// Whether Composer would unpack a zip with unzip, and use PHP's ZipArchive only if unzip
+    /// fails.
     pub by_unzip: bool,
 }
 
@@ -87,9 +88,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Decides what becomes of an archive that we don't unpack: the error comes back as it is if
-    /// Composer can have the archive, and as [`ArchiveError::Hostile`] if Composer would exhaust
-    /// the machine or is known to write outside of the package.
+    /// Returns the error for an archive that the reader refuses. The original error comes back if
+    /// Composer may have the archive. [`ArchiveError::Hostile`] comes back if Composer would
+    /// exhaust the machine or is known to write outside of the package.
     pub fn judge(&self, path: &Path, kind: ArchiveKind, error: ArchiveError) -> ArchiveError {
         let is_damaged = match error {
             ArchiveError::Hostile { .. } | ArchiveError::Io(_) => return error,
@@ -98,7 +99,7 @@ impl Limits {
         };
         let harm = match kind {
             ArchiveKind::Zip => self.harm_of_zip(path, is_damaged),
-            // PharData makes no links, so there is nothing to write through.
+            // PharData creates no links, so it can't write through any.
             ArchiveKind::Tar => tar::check_total(path, self),
         };
         match harm {
@@ -120,7 +121,7 @@ impl Limits {
         }
     }
 
-    /// Refuses more entries than the bound.
+    /// Refuses more entries than the limit.
     fn check_count(&self, count: usize) -> Result<()> {
         if count > self.max_entries {
             return Err(ArchiveError::hostile(format!(
@@ -131,7 +132,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses an uncompressed total that is beyond the bounds for an archive of `packed` bytes.
+    /// Refuses an uncompressed total that exceeds the limits for an archive of `packed` bytes.
     fn check_total(&self, total: u64, packed: u64) -> Result<()> {
         if total > self.max_total {
             return Err(ArchiveError::hostile(format!(
@@ -149,20 +150,20 @@ impl Limits {
     }
 }
 
-/// Receives the content of files.
+/// A receiver of the files' content.
 pub trait FileSink {
-    /// Starts the file `entries()[index]`. `false` skips its content: neither [`Self::data`] nor
-    /// [`Self::end`] follow, and its checksum is not verified.
+    /// Starts the file `entries()[index]`. If it returns `false`, the content is skipped: neither
+    /// [`Self::data`] nor [`Self::end`] follow, and the checksum is not verified.
     fn begin(&mut self, index: usize, entry: &Entry) -> io::Result<bool>;
-    /// The next bytes: no call for an empty file, as a rule one call for files up to
-    /// [`Limits::stream_above`], several calls above.
+    /// Takes the next bytes of the file. An empty file has no call. A file up to
+    /// [`Limits::stream_above`] has one call as a rule, and a larger one several.
     fn data(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Ends the file. It is called only when size and checksum were right, so bytes of a file
-    /// without `end` must not be trusted.
+    /// Ends the file. It is called only if size and checksum are right. Bytes of a file without
+    /// `end` must not be trusted.
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// An archive whose directory has been read and found sound.
+/// An archive whose directory has been read and validated.
 #[derive(Debug)]
 pub struct Archive {
     entries: Vec<Entry>,
@@ -201,32 +202,32 @@ impl Archive {
         })
     }
 
-    /// All entries in the order in which extraction creates them. Directories that the archive
-    /// only implies stand before their first content, so every parent precedes its children, and
-    /// no path occurs twice.
+    /// Returns all entries in the order in which extraction creates them. Directories that the
+    /// archive only implies stand before their first content. Every parent thus precedes its
+    /// children, and no path occurs twice.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The folder that Composer strips: the only top-level entry besides `.DS_Store`, when it is
-    /// a directory.
+    /// Returns the folder that Composer strips: the only top-level entry besides `.DS_Store`, if it
+    /// is a directory.
     pub fn top_folder(&self) -> Option<&str> {
         self.top.map(|index| self.entries[index].path.as_str())
     }
 
-    /// The mode of the stripped folder when the archive fixes one.
+    /// Returns the mode of the stripped folder, or the default if the archive has none.
     pub fn root_mode(&self) -> Mode {
         self.top
             .map_or(Mode::Default, |index| self.entries[index].mode)
     }
 
-    /// The modification time of the stripped folder when the archive fixes one.
+    /// Returns the modification time of the stripped folder, if the archive has one.
     pub fn root_time(&self) -> Time {
         self.top.map_or(Time::Now, |index| self.entries[index].time)
     }
 
     /// Calls `sink` once for every file, in the order of [`Self::entries`], and checks sizes and
-    /// checksums on the way. After an error what the sink got is to be thrown away.
+    /// checksums on the way. After an error the caller must discard what the sink received.
     pub fn extract(&mut self, sink: &mut dyn FileSink) -> Result<()> {
         match &mut self.reader {
             Reader::Zip(reader) => reader.extract(&self.entries, sink),

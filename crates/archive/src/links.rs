@@ -1,13 +1,14 @@
-//! Where the symbolic links of an archive lead.
+//! Resolves the symbolic links of an archive to find those that lead out.
 
 use std::collections::HashMap;
 
-/// Links that one resolution follows, as Linux does.
+/// Most links that one resolution follows, as in Linux.
 const MAX_FOLLOWED: usize = 40;
 
-/// Returns a link that leads out of the directory in which all of these links lie, if there is one.
+/// Returns a link that leads out of the directory that holds all of these links, if there is one.
 ///
-/// Paths are `/`-separated and relative to that directory. Links on the way of a link are followed.
+/// Paths are `/`-separated and relative to that directory. Links on the path of a link are
+/// followed.
 pub fn leads_out<'a>(links: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Option<&'a str> {
     let links: HashMap<&str, &[u8]> = links.into_iter().collect();
     let mut paths: Vec<&str> = links.keys().copied().collect();
@@ -44,7 +45,7 @@ fn resolves_outside(path: &str, links: &HashMap<&str, &[u8]>) -> bool {
                     return true;
                 }
                 if followed > MAX_FOLLOWED {
-                    // The kernel follows no more links than these, so nothing is opened.
+                    // The kernel follows no further links either, so nothing is opened.
                     return false;
                 }
                 at.pop();
@@ -83,13 +84,13 @@ mod tests {
 
     #[test]
     fn links_on_the_way_are_followed() {
-        // `a` leads to the top, so that `b` leaves it with a single `..`.
+        // `a` leads to the top, so `b` leaves it with a single `..`.
         assert_eq!(
             out(&[("p/q/a", "../.."), ("p/q/b", "a/../x")]),
             Some("p/q/b")
         );
         assert_eq!(out(&[("p/a", "b"), ("p/b", "/etc")]), Some("p/a"));
-        // `in` is `p`, not `p/in`.
+        // `p/in` resolves to `p`, not to `p/in`.
         assert_eq!(out(&[("p/in", "."), ("p/l", "in/../..")]), Some("p/l"));
         assert_eq!(out(&[("p/in", "q/r"), ("p/l", "in/../..")]), None);
     }

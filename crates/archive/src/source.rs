@@ -1,14 +1,15 @@
-//! Positioned reads through a window, so that neighbouring small reads cost one system call.
+//! Reads a file at given positions through a window, so that neighbouring small reads cost one
+//! system call.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Bytes read ahead when small records follow each other: a compressed PHP file is about 2 KiB,
-/// so one read serves about a hundred.
+/// Bytes read ahead when small records follow each other. A compressed PHP file is about 2 KiB, so
+/// one read serves about a hundred.
 const WINDOW: usize = 256 << 10;
 
-/// A file with a window onto it. The buffer is as large as the largest request, at least
+/// A file with a window onto it. The buffer is as large as the largest request, and at least
 /// [`WINDOW`].
 #[derive(Debug)]
 pub(super) struct Source {
@@ -32,7 +33,7 @@ impl Source {
         })
     }
 
-    /// A second window onto the same file.
+    /// Returns a second window onto the same file.
     pub(super) fn again(&self) -> io::Result<Self> {
         Ok(Self {
             file: self.file.try_clone()?,
@@ -43,17 +44,18 @@ impl Source {
         })
     }
 
-    /// Size of the file in bytes.
+    /// Returns the size of the file in bytes.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
-    /// The bytes at `offset`, with reading ahead.
+    /// Returns the bytes at `offset`, and reads ahead by [`WINDOW`].
     pub(super) fn slice(&mut self, offset: u64, count: usize) -> io::Result<&[u8]> {
         self.slice_ahead(offset, count, WINDOW)
     }
 
-    /// The bytes at `offset`; a read from disk takes at least `ahead` bytes, file size permitting.
+    /// Returns the bytes at `offset`. A read from disk takes at least `ahead` bytes, as far as the
+    /// file has them.
     pub(super) fn slice_ahead(
         &mut self,
         offset: u64,
@@ -101,7 +103,7 @@ impl Source {
     }
 }
 
-/// The smaller of both, as a size in memory.
+/// Returns the smaller of both, as a size in memory.
 pub(super) fn clamp(available: u64, most: usize) -> usize {
     usize::try_from(available).map_or(most, |n| n.min(most))
 }

@@ -1,10 +1,12 @@
-//! Tar archives: plain, gzip, bzip2.
+//! Reads tar archives: plain, gzip and bzip2.
 //!
-//! File modes apply exactly. As with PharData [measured], a directory is made when something below it
-//! comes: by a file with the umask's default, by a directory's entry with the mode of *that* entry.
-//! PharData sets no times, so every entry has the time of the installation.
-//! Unlike PharData, which turns them into empty files or nothing, symbolic links, hard links and
-//! empty directories are kept.
+//! File modes apply exactly. As with PharData [measured], a directory is created for the first
+//! entry below it. A file below gives it the umask's default, and a directory's entry below gives
+//! it *that* entry's mode. PharData sets no times, so every entry gets the time of the
+//! installation.
+//!
+//! Symbolic links, hard links and empty directories are kept. PharData turns them into empty files
+//! or nothing.
 
 mod header;
 mod stream;
@@ -22,14 +24,14 @@ use super::entry::{self, Entry, EntryKind, EntryList, Mode, Time};
 use super::error::ArchiveError;
 use super::{FileSink, Limits, Result};
 
-/// Bytes that all files with hard links may have together: they are kept in memory from the file
-/// to its last link, since a compressed tar cannot be read backwards.
+/// Most bytes of all files with hard links together. Such a file stays in memory until its last
+/// link, because a compressed tar can't be read backwards.
 const MAX_LINKED: u64 = 64 << 20;
 
-/// One file in the stream.
+/// A file or hard link to extract from the stream.
 #[derive(Debug)]
 struct Record {
-    /// Index of its entry.
+    /// Index of the entry.
     index: usize,
     from: Content,
 }
@@ -38,7 +40,7 @@ struct Record {
 enum Content {
     /// Position in the uncompressed stream.
     At(u64),
-    /// The content of an earlier file: its entry's index.
+    /// Entry index of an earlier file, whose content this file shares.
     Of(usize),
 }
 
@@ -50,7 +52,7 @@ pub(super) struct TarReader {
     records: Vec<Record>,
 }
 
-/// Scans all headers.
+/// Scans all headers and returns the entries and a reader.
 pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, TarReader)> {
     let file = File::open(path)?;
     let mut scan = Scan {
@@ -86,7 +88,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, TarReade
     Ok((scan.list.finish(), reader))
 }
 
-/// Refuses an archive that unpacks to more than the bounds.
+/// Refuses an archive that unpacks to more than the limits.
 pub(super) fn check_total(path: &Path, limits: &Limits) -> Result<()> {
     Stream::open(&File::open(path)?, limits)?.drain()
 }
@@ -97,15 +99,15 @@ struct Scan<'a> {
     limits: &'a Limits,
     list: EntryList,
     records: Vec<Record>,
-    /// Hard link's entry to the entry that has the content.
+    /// Map from a hard link's entry to the entry that has the content.
     sources: HashMap<usize, usize>,
-    /// Entries that links name, and their size together.
+    /// Entries that hard links name. `linked_bytes` is their total size.
     linked: HashSet<usize>,
     linked_bytes: u64,
-    /// Bytes that hard links add to the total.
+    /// Number of bytes that hard links add to the total.
     link_total: u64,
     members: usize,
-    /// Directories with an entry of their own; those that stay empty are made last.
+    /// Directories with an entry of their own. Those that stay empty are created last.
     directories: Vec<String>,
 }
 
@@ -142,7 +144,8 @@ impl Scan<'_> {
                 }
                 let mode = Mode::Masked(entry::usable_mode(header.mode, true)?);
                 if header.long && header.name.last() == Some(&b'/') {
-                    // PharData leaves the slash on a GNU long name and so makes the directory itself.
+                    // PharData keeps the slash of a GNU long name, and so creates the directory
+                    // itself.
                     self.list.imply_parents(&format!("{path}/"), mode)?;
                 } else {
                     self.list.imply_parents(&path, mode)?;
@@ -150,7 +153,7 @@ impl Scan<'_> {
                 self.directories.push(path);
                 Ok(())
             }
-            // PharData makes an empty file of it.
+            // PharData creates an empty file instead.
             b'3' | b'4' | b'6' => Err(ArchiveError::declined("a device or pipe")),
             b'S' => Err(ArchiveError::declined("the file is sparse")),
             flag => Err(ArchiveError::declined(format!(
@@ -204,7 +207,7 @@ impl Scan<'_> {
                 "a hard link to something that is not a file",
             ));
         }
-        // One inode has one mode: that of the file.
+        // An inode has one mode, that of the file.
         let entry = Entry {
             path,
             ..file.clone()
@@ -232,7 +235,8 @@ impl Scan<'_> {
     }
 }
 
-/// Links and directories carry no data; writers disagree on what a size means there.
+/// Refuses a size on links and directories. They carry no data, and writers disagree on the meaning
+/// of a size there.
 fn no_content(header: &Header) -> Result<()> {
     if header.size == 0 {
         Ok(())
@@ -242,7 +246,7 @@ fn no_content(header: &Header) -> Result<()> {
 }
 
 impl TarReader {
-    /// Reads the stream again and hands the files to the sink.
+    /// Reads the stream again and passes the files to the sink.
     pub(super) fn extract(&mut self, entries: &[Entry], sink: &mut dyn FileSink) -> Result<()> {
         let mut stream = Stream::open(&self.file, &self.limits)?;
         let mut links_left: HashMap<usize, usize> = HashMap::new();
@@ -295,7 +299,8 @@ impl TarReader {
     }
 }
 
-/// Passes a file's content to `each`, in one piece up to the limit for streaming.
+/// Passes a file's content to `each`: in one piece up to [`Limits::stream_above`], in several
+/// above.
 fn read_file(
     stream: &mut Stream,
     position: u64,
@@ -303,7 +308,7 @@ fn read_file(
     limits: &Limits,
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    // Positions come from the first pass, in order; less means that the file has changed.
+    // The positions of the first pass ascend. A lower position means that the file has changed.
     let skip = position
         .checked_sub(stream.position())
         .ok_or_else(stream::truncated)?;

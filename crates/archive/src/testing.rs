@@ -1,4 +1,4 @@
-//! Archives made by code, able to lie about everything.
+//! Builds archives in code, which can give a false value in every field.
 
 #![allow(
     missing_docs,
@@ -20,7 +20,7 @@ pub const EXECUTABLE: u32 = 0o100_755 << 16;
 pub const DIRECTORY: u32 = 0o040_755 << 16;
 pub const LINK: u32 = 0o120_777 << 16;
 
-/// One zip entry. `None` means the honest value.
+/// A zip entry. `None` stands for the correct value.
 #[derive(Clone, Debug)]
 pub struct ZipItem {
     pub name: Vec<u8>,
@@ -103,14 +103,14 @@ impl ZipItem {
     }
 }
 
-/// A whole zip; what stands around the entries can lie too.
+/// A whole zip. The parts around its entries can be false too.
 #[derive(Clone, Debug, Default)]
 pub struct Zip {
     pub items: Vec<ZipItem>,
     pub prefix: Vec<u8>,
     pub comment: Vec<u8>,
     pub suffix: Vec<u8>,
-    /// Whether offsets count the prefix.
+    /// Whether offsets include the prefix.
     pub adjusted: bool,
     pub zip64_end: bool,
     pub count: Option<u16>,
@@ -263,7 +263,7 @@ pub fn bzip2(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// One tar member, header and content; `flag` is its type.
+/// Returns a tar member, header and content. `flag` is its type.
 pub fn member(name: &[u8], flag: u8, mode: u32, link: &[u8], content: &[u8]) -> Vec<u8> {
     raw_member(
         name,
@@ -276,7 +276,7 @@ pub fn member(name: &[u8], flag: u8, mode: u32, link: &[u8], content: &[u8]) -> 
     )
 }
 
-/// As [`member`], with any size and magic.
+/// Returns a tar member like [`member`], with any size and magic.
 pub fn raw_member(
     name: &[u8],
     flag: u8,
@@ -306,12 +306,12 @@ pub fn seal(block: &mut [u8]) {
     block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
 }
 
-/// A regular file of mode 0644.
+/// Returns a tar member that is a regular file of mode 0644.
 pub fn file(name: &str, content: &[u8]) -> Vec<u8> {
     member(name.as_bytes(), b'0', 0o644, b"", content)
 }
 
-/// A pax header for the member after it.
+/// Returns a pax header for the member after it.
 pub fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     let mut text = String::new();
     for (key, value) in records {
@@ -326,14 +326,14 @@ pub fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     member(b"pax", b'x', 0o644, b"", text.as_bytes())
 }
 
-/// Members and the end marker.
+/// Returns a tar archive of the members, with the end marker.
 pub fn tar(members: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = members.concat();
     bytes.extend([0; 1024]);
     bytes
 }
 
-/// Collects every file's bytes.
+/// Collects the bytes of every file.
 #[derive(Default)]
 pub struct Collect {
     pub files: Vec<(usize, Vec<u8>)>,
@@ -366,7 +366,7 @@ impl FileSink for Collect {
     }
 }
 
-/// An archive file in a folder of its own.
+/// An archive file in a directory of its own.
 pub struct OnDisk {
     pub dir: tempfile::TempDir,
     pub path: PathBuf,
@@ -385,7 +385,7 @@ impl OnDisk {
         Archive::open(&self.path, self.kind, limits)
     }
 
-    /// Opens and extracts; entries with their content.
+    /// Opens and extracts the archive, and returns the entries with their content.
     pub fn read(&self, limits: &Limits) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
         read(&self.path, self.kind, limits)
     }
@@ -423,7 +423,8 @@ pub fn read_tar(bytes: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, ArchiveError> {
     OnDisk::new(bytes, ArchiveKind::Tar).read(&Limits::default())
 }
 
-/// `d path`, `f path`, `l path -> target`, with the mode or `-`.
+/// Returns lines `d mode path`, `f mode path` or `l mode path -> target`. A default mode is `-`. A
+/// mode that the umask reduces ends in `&`.
 pub fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
     entries
         .iter()
@@ -444,7 +445,7 @@ pub fn listing(entries: &[(Entry, Vec<u8>)]) -> Vec<String> {
         .collect()
 }
 
-/// Class of an error, its entry, and its reason.
+/// Returns the class of an error and its entry.
 pub fn class(error: &ArchiveError) -> (&'static str, Option<&str>) {
     let class = match error {
         ArchiveError::Declined { .. } => "declined",

@@ -1,19 +1,22 @@
-//! How Composer would unpack an archive: by which program, under which umask, in which time zone.
+//! Describes how Composer would unpack an archive: with which program, under which umask, in which
+//! time zone.
 
 use super::{ArchiveError, FileTime, Mode, Time, Zone};
 
-/// The circumstances that modes and times of installed files depend on.
+/// The circumstances that determine modes and times of installed files.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpacking<'a> {
-    /// Composer's umask.
+    /// Umask of Composer's process.
     pub umask: u32,
-    /// Composer's time zone.
+    /// Time zone of Composer's process.
     pub zone: &'a Zone,
-    /// Composer would use PHP's ZipArchive, which knows neither modes nor extended timestamps.
+    /// Whether Composer would use PHP's ZipArchive, which supports neither modes nor extended
+    /// timestamps.
     pub by_zip_archive: bool,
-    /// It would do so after unzip has failed, on a file system that lets no modes be set: the directories are unzip's.
+    /// Whether Composer would use ZipArchive only after unzip has failed, on a file system that
+    /// refuses to set modes. The directories are then unzip's.
     pub after_unzip: bool,
-    /// Unzip would surely write names in UTF-8.
+    /// Whether unzip would certainly write names in UTF-8.
     pub utf8_locale: bool,
 }
 
@@ -30,7 +33,7 @@ impl Unpacking<'_> {
     /// Returns the modification time of a file.
     ///
     /// # Errors
-    /// [`ArchiveError::Declined`] for a time that can't be told for sure.
+    /// Returns [`ArchiveError::Declined`] for an uncertain time.
     pub fn file_time(&self, time: Time) -> Result<FileTime, ArchiveError> {
         if self.by_zip_archive {
             self.zone.with_zip_archive(time)
@@ -42,7 +45,7 @@ impl Unpacking<'_> {
     /// Returns the modification time of a directory.
     ///
     /// # Errors
-    /// [`ArchiveError::Declined`] for a time that can't be told for sure.
+    /// Returns [`ArchiveError::Declined`] for an uncertain time.
     pub fn dir_time(&self, time: Time) -> Result<FileTime, ArchiveError> {
         if self.by_zip_archive && !self.after_unzip {
             Ok(FileTime::Now)

@@ -1,8 +1,8 @@
-//! Zip archives (APPNOTE 6.3.10), stored and deflated.
+//! Reads zip archives (APPNOTE 6.3.10), stored and deflated.
 //!
-//! The central directory is what counts. Every local header is compared with it, because unzip
-//! takes sizes and checksum from the local header unless a data descriptor follows, and warns
-//! (upon which Composer extracts again with PHP's ZipArchive) when names differ.
+//! The central directory is authoritative. Every local header is compared with it, because unzip
+//! takes sizes and checksum from the local header unless a data descriptor follows. If names
+//! differ, unzip warns, and Composer then extracts again with PHP's ZipArchive.
 
 mod attributes;
 mod directory;
@@ -25,23 +25,23 @@ use super::error::ArchiveError;
 use super::source::{Source, clamp};
 use super::{FileSink, Limits, Result};
 
-/// Largest factor by which deflate expands, plus room for its last block (RFC 1951: 258 bytes
-/// from two bits).
+/// Largest factor by which deflate expands, plus room for its last block (RFC 1951: 258 bytes from
+/// two bits).
 const DEFLATE_MAX: u64 = 1032;
-/// Average compressed size up to which the local headers are read through large windows.
+/// Average compressed size in bytes up to which the local headers are read through large windows.
 const SMALL_ENTRY: u64 = 16 << 10;
-/// Read-ahead for headers that lie far apart.
+/// Read-ahead in bytes for headers that lie far apart.
 const HEADER_AHEAD: usize = 4 << 10;
-/// Bytes that are read and handed on at a time when a file is streamed.
+/// Bytes that are read and passed on at a time when a file is streamed.
 const CHUNK: usize = 256 << 10;
 
-/// Where the content of one file lies.
+/// The location of one file's content.
 #[derive(Debug)]
 struct Record {
-    /// Index of its entry.
+    /// Index of the entry.
     index: usize,
     deflated: bool,
-    /// First byte of the data in the archive.
+    /// Position of the first byte of data in the archive.
     offset: u64,
     packed: u64,
     size: u64,
@@ -57,7 +57,7 @@ pub(super) struct ZipReader {
     stream_above: u64,
 }
 
-/// Reads the directory and all local headers.
+/// Reads the directory and all local headers, and returns the entries and a reader.
 pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReader)> {
     let mut reader = ZipReader {
         source: Source::open(path)?,
@@ -84,7 +84,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReade
         check_support(&central).map_err(named)?;
         let local = reader.local_header(&central, ahead).map_err(named)?;
         if local.dos != central.dos {
-            // unzip takes the one, PHP's ZipArchive the other.
+            // unzip uses one date, and PHP's ZipArchive the other.
             let reason = "the local header gives another date";
             return Err(named(ArchiveError::declined(reason)));
         }
@@ -100,16 +100,16 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<(Vec<Entry>, ZipReade
     Ok((entries, reader))
 }
 
-/// What the local header adds to the central directory.
+/// The facts that a local header adds to the central directory.
 struct Local {
-    /// First byte of the data.
+    /// Position of the first byte of data.
     data: u64,
     has_extra: bool,
-    /// Least length of the data descriptor behind the data; 0 without one.
+    /// Least length of the data descriptor behind the data, or 0 without one.
     descriptor: u64,
-    /// Date and time as MS-DOS has them.
+    /// Date and time in MS-DOS format.
     dos: u32,
-    /// When the entry was modified, or why that is not certain.
+    /// Modification time, or the reason why it is uncertain.
     time: Result<Time>,
 }
 
@@ -175,7 +175,7 @@ impl ZipReader {
         })
     }
 
-    /// Turns a central record into an entry and, for files, a record.
+    /// Adds the entry of a central record to the list, and a record if it is a file.
     fn add(&mut self, list: &mut EntryList, central: &Central<'_>, local: Local) -> Result<()> {
         let is_dir = central.name.last() == Some(&b'/');
         let path = entry::safe_path(central.name, is_dir)?;
@@ -208,7 +208,7 @@ impl ZipReader {
                 })?;
             }
         } else if is_link {
-            // Nor may a short text hide in a long stream of empty blocks.
+            // A short text must not hide in a long stream of empty blocks either.
             if central.size.max(central.packed / 2) > MAX_TARGET as u64 {
                 return Err(ArchiveError::declined("the link's target is too long"));
             }
@@ -219,7 +219,7 @@ impl ZipReader {
                 kind: EntryKind::Symlink { target },
                 size: 0,
                 mode: Mode::Default,
-                // unzip sets no times of links.
+                // unzip sets no times on links.
                 time: Time::Now,
             })?;
         } else {
@@ -237,7 +237,7 @@ impl ZipReader {
         Ok(())
     }
 
-    /// Hands the files to the sink.
+    /// Passes the files to the sink.
     pub(super) fn extract(&mut self, entries: &[Entry], sink: &mut dyn FileSink) -> Result<()> {
         for record in &self.records {
             let entry = &entries[record.index];
@@ -245,7 +245,7 @@ impl ZipReader {
                 continue;
             }
             let most = self.stream_above;
-            // A stream of empty blocks may be far longer than what it unpacks to.
+            // A stream of empty blocks may be far longer than its uncompressed content.
             if record.size > most || record.packed > most.saturating_mul(2) {
                 self.inflater
                     .stream(&mut self.source, record, sink)
@@ -265,7 +265,7 @@ impl ZipReader {
     }
 }
 
-/// Refuses what we do not implement.
+/// Refuses features that are not implemented.
 fn check_support(central: &Central<'_>) -> Result<()> {
     if central.flags & directory::FLAGS_ENCRYPTED != 0 {
         return Err(ArchiveError::declined("the entry is encrypted"));
@@ -280,7 +280,7 @@ fn check_support(central: &Central<'_>) -> Result<()> {
         let reason = format!("compression method {} is not supported", central.method);
         return Err(ArchiveError::declined(reason));
     }
-    // unzip skips entries that ask for more than PKZIP 4.6 and asks about VMS ones [measured].
+    // unzip skips entries that need more than PKZIP 4.6, and prompts for VMS ones [measured].
     if central.needs & 0xff > 46 || central.needs >> 8 == 2 {
         return Err(ArchiveError::declined(
             "the entry needs a newer or other unzip",
@@ -292,7 +292,7 @@ fn check_support(central: &Central<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Finds sizes that no data can have, so that nothing is allocated for them.
+/// Refuses impossible sizes, so that no memory is allocated for them.
 fn check_sizes(central: &Central<'_>) -> Result<()> {
     let possible = if central.method == directory::METHOD_STORED {
         central.size == central.packed
@@ -309,12 +309,12 @@ fn check_sizes(central: &Central<'_>) -> Result<()> {
     }
 }
 
-/// The bytes of one entry, from its local header to the end of its data.
+/// The byte range of one entry, from its local header to the end of its data.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Span {
     start: u64,
     end: u64,
-    /// End of the shortest data descriptor that may follow; `end` without one.
+    /// End of the shortest data descriptor that may follow, or `end` without one.
     descriptor_end: u64,
     /// Position in the central directory.
     number: usize,
@@ -337,8 +337,8 @@ impl Span {
     }
 }
 
-/// Finds entries that share bytes, the trick of zip bombs without nesting. unzip refuses them as
-/// well; it also counts the data descriptor, which some writers announce and leave out.
+/// Refuses entries that share bytes, as zip bombs without nesting do. unzip refuses them as well.
+/// It also counts the data descriptor, which some writers announce and omit.
 fn check_overlaps(mut spans: Vec<Span>, data_end: u64, source: &Source) -> Result<()> {
     if !spans.is_sorted() {
         spans.sort_unstable();
@@ -360,7 +360,7 @@ fn check_overlaps(mut spans: Vec<Span>, data_end: u64, source: &Source) -> Resul
         } else {
             continue;
         };
-        // Names are not kept; this rare case reads the directory again.
+        // Names are not kept in memory, so this rare case reads the directory again.
         let mut directory = CentralReader::open(source.again()?)?;
         for _ in 0..number {
             directory.next_record()?;
@@ -373,7 +373,7 @@ fn check_overlaps(mut spans: Vec<Span>, data_end: u64, source: &Source) -> Resul
     Ok(())
 }
 
-/// Bytes of the next piece when `left` remain.
+/// Returns the size of the next piece when `left` bytes remain.
 fn piece(left: u64) -> usize {
     clamp(left, CHUNK)
 }

@@ -1,4 +1,4 @@
-//! The modification times that unzip and PHP's ZipArchive give to files: entries' times in a time zone.
+//! Converts entry times in a time zone to modification times, as unzip and PHP's ZipArchive do.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ type Result<T, E = ArchiveError> = std::result::Result<T, E>;
 /// The modification time of an installed file or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FileTime {
-    /// The time at which the file is made.
+    /// The time at which the file is created.
     Now,
     /// Seconds since 1970.
     At(i64),
@@ -23,15 +23,15 @@ pub enum FileTime {
 /// The time zone in which an archive's MS-DOS times are read.
 #[derive(Debug, Clone)]
 pub struct Zone {
-    /// `None` if the zone is unknown to us; MS-DOS times are left to Composer then.
+    /// Time zone, or `None` if it is unknown. MS-DOS times are then left to Composer.
     zone: Option<TimeZone>,
-    /// The offset outside of summer time that is in force today, as unzip knows it.
+    /// Current offset outside of summer time, as unzip knows it.
     standard: Option<Offset>,
 }
 
 impl Zone {
-    /// Returns the zone that a child process with this `TZ` variable has (tzset(3)); `None`: the variable is not set.
-    /// `directory` has the data of named zones.
+    /// Returns the zone of a child process with this `TZ` variable (tzset(3)). `None` means that
+    /// the variable is not set. `directory` holds the data of named zones.
     pub fn of(variable: Option<&str>, directory: &Path) -> Self {
         let zone = match variable.map(|name| name.strip_prefix(':').unwrap_or(name)) {
             None => match std::fs::read("/etc/localtime") {
@@ -45,10 +45,10 @@ impl Zone {
         Self { zone, standard }
     }
 
-    /// The time that `unzip` gives to an entry.
+    /// Returns the time that `unzip` gives to an entry.
     ///
     /// # Errors
-    /// [`ArchiveError::Declined`] for MS-DOS times that can't be told for sure.
+    /// Returns [`ArchiveError::Declined`] for an uncertain MS-DOS time.
     pub fn with_unzip(&self, time: Time) -> Result<FileTime> {
         match time {
             Time::Now => Ok(FileTime::Now),
@@ -58,8 +58,9 @@ impl Zone {
             } => Ok(FileTime::At(i64::from(seconds))),
             Time::Stamp { unix: None, dos } => {
                 let (local, seconds) = self.local(dos)?;
-                // unzip adds today's standard offset, and takes one hour off where that is summer time
-                // [measured over all zones]. In zones whose standard time has changed that is another time.
+                // unzip applies today's standard offset, and subtracts one hour if the result lies
+                // in summer time [measured over all zones]. In zones whose standard offset has
+                // changed, the result differs.
                 let zone = self.zone.as_ref().ok_or_else(unknown)?;
                 let standard = self.standard.ok_or_else(unknown)?;
                 let first = standard.to_timestamp(local).map_err(|_| odd())?;
@@ -76,10 +77,11 @@ impl Zone {
         }
     }
 
-    /// The time that PHP's ZipArchive gives to a file; directories have the time of the installation.
+    /// Returns the time that PHP's ZipArchive gives to a file. Directories get the time of the
+    /// installation.
     ///
     /// # Errors
-    /// [`ArchiveError::Declined`] for MS-DOS times that can't be told for sure.
+    /// Returns [`ArchiveError::Declined`] for an uncertain MS-DOS time.
     pub fn with_zip_archive(&self, time: Time) -> Result<FileTime> {
         match time {
             Time::Now => Ok(FileTime::Now),
@@ -87,13 +89,14 @@ impl Zone {
         }
     }
 
-    /// A MS-DOS time as local time and in seconds since 1970, where there is exactly one such time.
+    /// Returns an MS-DOS time as local time and as seconds since 1970, if exactly one such time
+    /// exists.
     fn local(&self, dos: u32) -> Result<(DateTime, i64)> {
         let zone = self.zone.as_ref().ok_or_else(unknown)?;
         let part = |shift: u32, bits: u32| i8::try_from(dos >> shift & ((1 << bits) - 1));
         let date = (|| {
             let year = i16::try_from(1980 + (dos >> 25)).ok()?;
-            // Both programs read other values than these in ways of their own.
+            // Each program reads values outside of these ranges in its own way.
             if year >= 2038 {
                 return None;
             }
@@ -123,7 +126,7 @@ fn odd() -> ArchiveError {
     ArchiveError::declined("the entry has no valid date")
 }
 
-/// A zone by its name, its file or its rule, in the C library's order.
+/// Returns a zone by its name, its file or its rule, in the C library's order.
 fn named(name: &str, directory: &Path) -> Option<TimeZone> {
     match std::fs::read(directory.join(name)) {
         Ok(bytes) => TimeZone::tzif(name, &bytes).ok(),
@@ -131,7 +134,7 @@ fn named(name: &str, directory: &Path) -> Option<TimeZone> {
     }
 }
 
-/// The last standard offset that the zone's data has.
+/// Returns the last standard offset in the zone's data.
 fn standard_offset(zone: &TimeZone) -> Option<Offset> {
     (1..=12).find_map(|month| {
         let date = Date::new(2037, month, 1).ok()?;
@@ -159,7 +162,7 @@ mod tests {
         }
     }
 
-    /// The rule has no daylight saving data of its own to be missing on a small machine.
+    /// The rule needs no zone data, which a small machine may lack.
     const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 
     #[test]

@@ -1,17 +1,17 @@
-//! Tar headers: v7, ustar, GNU long names, pax.
+//! Reads tar headers: v7, ustar, GNU long names, pax.
 
 use super::super::Result;
 use super::super::error::ArchiveError;
 use super::stream::Stream;
 
-/// Unit of a tar file in bytes.
+/// Block size of a tar file in bytes.
 pub(super) const BLOCK: u64 = 512;
-/// Longest GNU long name that is read.
+/// Longest accepted GNU long name in bytes.
 const MAX_LONG_NAME: u64 = 64 << 10;
-/// Longest pax header that is read.
+/// Longest accepted pax header in bytes.
 const MAX_PAX: u64 = 1 << 20;
 
-/// One member with all its extension headers applied.
+/// The header of a member, with all of its extension headers applied.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) name: Vec<u8>,
@@ -20,11 +20,11 @@ pub(super) struct Header {
     pub(super) flag: u8,
     pub(super) mode: u32,
     pub(super) size: u64,
-    /// The name came in a GNU long-name header.
+    /// Whether the name came from a GNU long-name header.
     pub(super) long: bool,
 }
 
-/// What extension headers say about the member after them.
+/// The values that extension headers set for the member after them.
 #[derive(Default)]
 struct Overrides {
     name: Option<Vec<u8>>,
@@ -34,13 +34,13 @@ struct Overrides {
     any: bool,
 }
 
-/// Reads the next member's header; the stream then stands at its content.
+/// Reads the next member's header. The stream then stands at the member's content.
 pub(super) fn next(stream: &mut Stream) -> Result<Option<Header>> {
     let mut overrides = Overrides::default();
     let mut block = [0; 512];
     loop {
         if !stream.read_block(&mut block)? {
-            // Without end marker: written by a sloppy tool or cut off; PharData may judge.
+            // A sloppy tool wrote the archive, or it was cut off. PharData may decide.
             return Err(ArchiveError::declined("the archive has no end marker"));
         }
         if block.iter().all(|&b| b == 0) {
@@ -56,7 +56,8 @@ pub(super) fn next(stream: &mut Stream) -> Result<Option<Header>> {
         match header.flag {
             b'L' | b'K' => {
                 let mut text = content(stream, &header, MAX_LONG_NAME).map_err(at)?;
-                // The size counts the final NUL; one inside would hide the rest of the name.
+                // The size includes the final NUL. Only that one is removed, because cutting at an
+                // inner NUL would hide the rest of the name.
                 if text.last() == Some(&0) {
                     text.pop();
                 }
@@ -96,7 +97,7 @@ pub(super) fn next(stream: &mut Stream) -> Result<Option<Header>> {
     }
 }
 
-/// After the first block of zeros: a second one, or the end of the file.
+/// Checks what follows the first block of zeros: a second one, or the end of the file.
 fn end(stream: &mut Stream) -> Result<()> {
     let mut block = [0; 512];
     if stream.read_block(&mut block)? && block.iter().any(|&b| b != 0) {
@@ -142,12 +143,12 @@ fn content(stream: &mut Stream, header: &Header, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes from the end of a content to the next block.
+/// Returns the number of bytes from the end of a content to the next block.
 pub(super) fn padding(size: u64) -> u64 {
     (BLOCK - size % BLOCK) % BLOCK
 }
 
-/// Splits pax records: `length key=value\n`, the length counting the whole record.
+/// Splits pax records, `length key=value\n`. The length counts the whole record.
 fn for_each_record(
     mut text: &[u8],
     mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
@@ -178,7 +179,7 @@ fn for_each_record(
 /// Parses one header block.
 fn parse(block: &[u8; 512]) -> Result<Header> {
     let mut name = until_nul(&block[..100]).to_vec();
-    // GNU tar ("ustar  ") keeps other things where POSIX has the prefix.
+    // GNU tar ("ustar  ") stores other fields in place of POSIX's prefix.
     if &block[257..263] == b"ustar\0" && block[345] != 0 {
         let prefix = until_nul(&block[345..500]);
         name = [prefix, b"/", &name].concat();
@@ -219,7 +220,7 @@ fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|&b| b == 0).next().unwrap_or_default()
 }
 
-/// An octal number with spaces around it, ended by a space or NUL. Empty means 0.
+/// Parses an octal number with spaces around it, which a space or NUL ends. An empty field means 0.
 fn octal(field: &[u8]) -> Option<u64> {
     let text = until_nul(field).trim_ascii();
     text.iter().try_fold(0_u64, |sum, &b| match b {

@@ -1,4 +1,4 @@
-//! The uncompressed bytes of a tar file, with a position and a bound.
+//! Reads the uncompressed bytes of a tar file, and tracks position and limits.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -13,7 +13,7 @@ use super::super::{Limits, Result};
 /// Bytes read from the decoder at a time.
 const BUFFER: usize = 128 << 10;
 
-/// A forward reader over the uncompressed bytes.
+/// A forward-only reader over the uncompressed bytes.
 pub(super) struct Stream {
     inner: Box<dyn Read>,
     position: u64,
@@ -23,9 +23,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Starts at the file's beginning; compression is found by its first bytes.
+    /// Starts at the file's beginning, and detects the compression by the first bytes.
     ///
-    /// The position in `file` belongs to the stream from now on.
+    /// The stream owns the position in `file` from now on.
     pub(super) fn open(file: &File, limits: &Limits) -> Result<Self> {
         let mut file = file.try_clone()?;
         file.rewind()?;
@@ -60,18 +60,19 @@ impl Stream {
         })
     }
 
-    /// Uncompressed bytes read so far.
+    /// Returns the number of uncompressed bytes read so far.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Refuses a total that is beyond the limits, given what comes on top of the stream itself.
+    /// Refuses a total that exceeds the limits. `on_top` counts the bytes that don't come from the
+    /// stream itself.
     pub(super) fn check_total(&self, on_top: u64) -> Result<()> {
         self.limits
             .check_total(self.position.saturating_add(on_top), self.archive_len)
     }
 
-    /// Fills the buffer. `false` at the very end, before the first byte.
+    /// Fills the buffer. Returns `false` if the stream ends before the first byte.
     pub(super) fn read_block(&mut self, block: &mut [u8]) -> Result<bool> {
         let mut done = 0;
         while done < block.len() {
@@ -112,12 +113,13 @@ impl Stream {
         result
     }
 
-    /// Passes over `count` bytes.
+    /// Skips `count` bytes.
     pub(super) fn skip(&mut self, count: u64) -> Result<()> {
         self.read_pieces(count, |_| Ok(()))
     }
 
-    /// Reads `count` bytes, which the caller has bounded, growing with what really comes.
+    /// Reads `count` bytes, which the caller has bounded. Memory grows only with the bytes that
+    /// arrive.
     pub(super) fn read_vec(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(clamp(count, BUFFER));
         self.read_pieces(count, |piece| {
@@ -127,7 +129,7 @@ impl Stream {
         Ok(bytes)
     }
 
-    /// Reads up to the end, which makes the decoder verify its checksum.
+    /// Reads to the end, so that the decoder verifies its checksum.
     pub(super) fn drain(&mut self) -> Result<()> {
         let mut block = [0; 512];
         loop {
@@ -152,7 +154,7 @@ fn compression(name: &str) -> ArchiveError {
     ArchiveError::declined(format!("compression with {name} is not supported"))
 }
 
-/// A decoder reports damage as an I/O error without a number from the system.
+/// Classifies an error of a decoder. Damage is an I/O error without an OS error number.
 fn decoding(e: io::Error) -> ArchiveError {
     if e.raw_os_error().is_some() {
         return ArchiveError::Io(e);

@@ -54,7 +54,7 @@ fn reads_plain_gzip_and_bzip2() {
     }
 }
 
-/// What PHP 8.2's `PharData::extractTo` does with such archives [measured].
+/// The expected values are those of PHP 8.2's `PharData::extractTo` [measured].
 #[test]
 fn a_directory_entry_gives_its_mode_to_the_missing_directories_above_it() {
     let read = read_tar(&tar(&[
@@ -140,7 +140,7 @@ fn long_names_of_gnu_pax_and_ustar() {
         gnu_link,
         member(b"p/l", b'2', 0o777, b"cut", b""),
     ]));
-    // The global record above is malformed on purpose: it lacks its newline.
+    // The global record above is deliberately malformed: it lacks its newline.
     assert_eq!(class(&read.unwrap_err()), ("corrupt", Some("global")));
 
     let read = read_tar(&tar(&[
@@ -312,7 +312,7 @@ fn damage_is_corrupt() {
         flipped[packed.len() / 2] ^= 0x10;
         assert_eq!(class(&read_tar(&flipped).unwrap_err()).0, "corrupt");
     }
-    // The checksum of gzip is behind all data.
+    // The checksum of gzip stands behind all data.
     let mut packed = gzip(&bytes);
     let at = packed.len() - 8;
     packed[at] ^= 1;

@@ -1,14 +1,14 @@
-//! Modes and names as unzip 6.0 makes them from the attributes of an entry.
+//! Derives modes and names from the attributes of an entry, as unzip 6.0 does.
 
 use super::super::error::ArchiveError;
 use super::super::{Limits, Result, Time, entry};
 use super::directory::{self, Central, FLAG_UTF8};
 
-/// "Made by" systems (APPNOTE 4.4.2.2) that we judge.
+/// "Made by" systems (APPNOTE 4.4.2.2) that are supported.
 const FAT: u8 = 0;
 const UNIX: u8 = 3;
 
-/// MS-DOS attribute bits, the low byte of the external attributes.
+/// MS-DOS attribute bits, which are the low byte of the external attributes.
 const DOS_READ_ONLY: u32 = 0x01;
 const DOS_LABEL: u32 = 0x08;
 const DOS_DIR: u32 = 0x10;
@@ -19,25 +19,26 @@ const S_IFREG: u32 = 0o100_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFLNK: u32 = 0o120_000;
 
-/// Whether the entry is a symbolic link, and its mode.
+/// Returns whether the entry is a symbolic link, and its mode.
 ///
 /// All of this was measured with umasks 000, 002, 022 and 077. Of the systems that unzip knows,
-/// only those that occur in practice are judged.
+/// only those that occur in practice are supported.
 pub(super) fn map(central: &Central<'_>, is_dir: bool) -> Result<(bool, Option<u32>)> {
     match central.host {
         UNIX => from_unix(central.attributes >> 16, is_dir),
-        // NTFS by APPNOTE, NTFS by Info-ZIP, VFAT, OS X: unzip looks at the DOS bits alone.
+        // For NTFS by APPNOTE, NTFS by Info-ZIP, VFAT and OS X, unzip reads the DOS bits alone.
         FAT | 10 | 11 | 14 | 19 => from_dos(central, is_dir).map(|mode| (false, mode)),
         host => Err(ArchiveError::declined(format!("made by system {host}"))),
     }
 }
 
-/// Made on Unix: the mode applies exactly, without set-id and sticky bits.
+/// Returns type and mode of an entry that was made on Unix. The mode applies exactly, without
+/// set-id and sticky bits.
 fn from_unix(mode: u32, is_dir: bool) -> Result<(bool, Option<u32>)> {
     match (mode & S_IFMT, is_dir) {
         (S_IFLNK, false) => Ok((true, None)),
-        // Type 0 and the wrong of both types change nothing for unzip as long as a directory's
-        // name ends in a slash.
+        // unzip ignores type 0, and a regular file's type on a directory whose name ends in a
+        // slash.
         (0 | S_IFREG, _) | (S_IFDIR, true) => Ok((false, Some(entry::usable_mode(mode, is_dir)?))),
         _ => Err(ArchiveError::declined(format!(
             "file type {:06o}",
@@ -46,15 +47,16 @@ fn from_unix(mode: u32, is_dir: bool) -> Result<(bool, Option<u32>)> {
     }
 }
 
-/// Made elsewhere: the umask decides, except that a Unix mode whose owner bits agree with the DOS
-/// attributes counts when the system is FAT (PKZIP for Unix writes that).
+/// Returns the mode of an entry that was made on another system, where the umask decides. FAT has
+/// an exception: a Unix mode counts if its owner bits agree with the DOS attributes. PKZIP for Unix
+/// writes such entries.
 fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
     let dos = central.attributes;
     if dos & DOS_LABEL != 0 {
         return Err(ArchiveError::declined("the entry is a volume label"));
     }
     if !is_dir && dos & DOS_DIR != 0 {
-        // A file, but of mode 0777 minus the umask.
+        // unzip creates a file, but with mode 0777 less the umask.
         return Err(ArchiveError::declined("a directory without a final slash"));
     }
     let mode = central.attributes >> 16;
@@ -67,7 +69,7 @@ fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
         return entry::usable_mode(mode, is_dir).map(Some);
     }
     if read_only {
-        // 0444 or 0555 minus the umask: neither an exact mode nor the default.
+        // The mode is 0444 or 0555 less the umask: neither exact nor the default.
         return Err(ArchiveError::declined(
             "the entry is read-only without a unix mode",
         ));
@@ -78,13 +80,13 @@ fn from_dos(central: &Central<'_>, is_dir: bool) -> Result<Option<u32>> {
 /// Extra field with a Unicode path (APPNOTE 4.6.9).
 pub(super) const UNICODE_PATH: u16 = 0x7075;
 
-/// Whether unzip makes links of entries that were made by this system: VMS, Unix, Atari, BeOS,
+/// Returns whether unzip creates links for entries made by this system: VMS, Unix, Atari, BeOS,
 /// AtheOS [measured].
 pub(super) fn host_has_links(host: u8) -> bool {
     matches!(host, 2 | UNIX | 5 | 16 | 30)
 }
 
-/// Whether the Unix mode is that of a symbolic link.
+/// Returns whether the Unix mode is that of a symbolic link.
 pub(super) fn is_link(attributes: u32) -> bool {
     attributes >> 16 & S_IFMT == S_IFLNK
 }
@@ -94,14 +96,14 @@ const EXTENDED_TIMESTAMP: u16 = 0x5455;
 const OLD_UNIX: u16 = 0x5855;
 const PKWARE_UNIX: u16 = 0x000d;
 
-/// First DOS date after which unzip takes 32-bit times above 2^31 for times after 2038.
+/// First DOS date from which unzip reads 32-bit times above 2^31 as times after 2038.
 const DOS_2038: u32 = (2038 - 1980) << 25;
 
-/// The times of an entry, from its DOS field and the extra field of its local header.
+/// Returns the times of an entry, from its DOS field and the extra field of its local header.
 ///
-/// [Measured] unzip looks at the local header only. A UT block counts if it has a modification time,
-/// and before an older block, which has its modification time second. A time above 2^31 is ignored
-/// as long as the DOS date lies before 2038.
+/// [Measured] unzip reads the local header only. A UT block counts if it has a modification time.
+/// It takes precedence over an older block, whose second field is the modification time. A time
+/// above 2^31 is ignored if the DOS date lies before 2038.
 pub(super) fn time(dos: u32, local_extra: &[u8]) -> Result<Time> {
     let mut extended = None;
     let mut older = None;
@@ -140,11 +142,11 @@ pub(super) fn time(dos: u32, local_extra: &[u8]) -> Result<Time> {
     Ok(Time::Stamp { unix, dos })
 }
 
-/// Whether unzip writes the name as it stands.
+/// Refuses a name that unzip would not write unchanged.
 ///
-/// [Measured] A name of an entry without extra field is taken byte for byte, but as code page 850
-/// when made on FAT or similar. With an extra field, the UTF-8 flag counts, and the locale does
-/// too. A Unicode path field (APPNOTE 4.6.9) replaces a name without the flag.
+/// [Measured] The name of an entry without extra field is taken byte for byte, or as code page 850
+/// if made on FAT or similar. With an extra field, the UTF-8 flag and the locale count. A Unicode
+/// path field (APPNOTE 4.6.9) replaces a name without the flag.
 pub(super) fn check_name_coding(
     central: &Central<'_>,
     local_extra: bool,
@@ -176,7 +178,8 @@ pub(super) fn check_name_coding(
     }
 }
 
-/// Whether the file name ends in a VMS version: a semicolon and digits, which unzip cuts off.
+/// Returns whether the file name ends in a VMS version, which is a semicolon and digits. unzip
+/// removes it.
 pub(super) fn has_version_suffix(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.rsplit_once(';')

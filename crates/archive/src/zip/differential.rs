@@ -1,4 +1,4 @@
-//! The comparison with the real unzip: random zips, extracted by both under several umasks.
+//! Compares the reader with the real unzip: both extract random zips under several umasks.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,8 @@ use super::super::testing::{OnDisk, Zip, ZipItem, class};
 use super::super::{ArchiveKind, Entry, EntryKind, FileTime, Limits, Unpacking, Zone};
 use allegro_base::testing::seeded;
 
-/// Kind, mode, content or target, and time of one path. `None`: the time of the extraction.
+/// A tree by path: kind, mode, content or target, and time. `None` stands for the time of the
+/// extraction.
 type Tree = BTreeMap<String, (char, u32, Vec<u8>, Option<i64>)>;
 
 const UMASKS: [u32; 3] = [0o022, 0o002, 0o077];
@@ -34,7 +35,7 @@ fn unzip_is_there() -> bool {
     there
 }
 
-/// What unzip makes of an archive, or its exit status.
+/// Returns the tree that unzip extracts, or its exit status.
 fn unzip(
     archive: &Path,
     into: &Path,
@@ -90,7 +91,8 @@ fn walk(root: &Path, dir: &Path, began: std::time::SystemTime, tree: &mut Tree) 
     }
 }
 
-/// What our entries say, under a umask and in a zone; `None`: their times are left to Composer.
+/// Returns the tree of our entries under a umask and in a zone. Returns `None` if their times are
+/// left to Composer.
 fn ours(entries: &[(Entry, Vec<u8>)], umask: u32, zone: &str) -> Option<Tree> {
     let mut tree = Tree::new();
     let zone = Zone::of(Some(zone), std::path::Path::new("/usr/share/zoneinfo"));
@@ -131,7 +133,7 @@ fn ours(entries: &[(Entry, Vec<u8>)], umask: u32, zone: &str) -> Option<Tree> {
     Some(tree)
 }
 
-/// Zones with summer time, without, and with standard times that changed.
+/// Zones with summer time, without, and with changed standard times.
 const ZONES: [&str; 3] = ["Europe/Berlin", "UTC", "Asia/Kathmandu"];
 
 fn limits(locale: &str) -> Limits {
@@ -142,7 +144,7 @@ fn limits(locale: &str) -> Limits {
     }
 }
 
-/// Compares one archive; says how we judged it.
+/// Compares one archive and returns the reader's verdict on it.
 #[track_caller]
 fn compare(zip: &Zip, locale: &str) -> &'static str {
     let disk = OnDisk::new(&zip.bytes(), ArchiveKind::Zip);
@@ -238,7 +240,7 @@ fn random_item(rng: &mut fastrand::Rng) -> ZipItem {
     if rng.u8(..2) == 0 {
         item.flags = 1 << 11;
     }
-    // In the past: what is newer than the extraction counts as made by it.
+    // The date lies in the past, because newer times count as set by the extraction.
     let date = [
         rng.u32(..45) << 25,
         rng.u32(1..13) << 21,
@@ -255,7 +257,7 @@ fn random_item(rng: &mut fastrand::Rng) -> ZipItem {
     item
 }
 
-/// An extra field with times as archivers write them, and as they don't.
+/// Returns an extra field with times, as archivers write it or malformed.
 fn time_field(rng: &mut fastrand::Rng) -> Vec<u8> {
     let seconds = [0, 1_600_000_000, 0x8000_0005, 0xffff_ff9c][rng.usize(..4)];
     let seconds = if rng.bool() {
@@ -287,7 +289,7 @@ fn time_field(rng: &mut fastrand::Rng) -> Vec<u8> {
     field
 }
 
-/// Whole archives of what we accept, so that most rounds really compare.
+/// The archives hold accepted entries only, so that most rounds really compare.
 #[test]
 fn random_zips_come_out_as_with_unzip() {
     if !unzip_is_there() {
@@ -302,7 +304,7 @@ fn random_zips_come_out_as_with_unzip() {
         if rng.u8(..4) == 0 {
             zip.comment = b"comment".to_vec();
         }
-        // Only the directory is judged here, so the probe goes without content.
+        // The probe has no content, because only the directory is judged here.
         let mut probe = Zip::of([]);
         for _ in 0..rng.usize(1..40) {
             let item = random_item(&mut rng);
@@ -319,7 +321,7 @@ fn random_zips_come_out_as_with_unzip() {
                 zip.items.push(item);
             }
         }
-        // unzip warns about an empty archive, upon which Composer gets the same from ZipArchive.
+        // unzip warns about an empty archive, and Composer then gets the same from ZipArchive.
         if !zip.items.is_empty() && compare(&zip, locale) == "equal" {
             compared += 1;
         }
@@ -330,7 +332,7 @@ fn random_zips_come_out_as_with_unzip() {
     );
 }
 
-/// Single entries with every combination of system, attributes and type.
+/// The entries have every combination of system, attributes and type.
 #[test]
 fn all_attributes_come_out_as_with_unzip() {
     if !unzip_is_there() {
@@ -357,9 +359,9 @@ fn all_attributes_come_out_as_with_unzip() {
             .open(&Limits::default())
             .is_ok()
     });
-    // What is neither fixed nor the default stays out; about half remains.
+    // Modes that are neither exact nor the default are declined. About half of the entries remain.
     assert!(items.len() > all / 4, "{} of {all}", items.len());
-    // A file and a directory of one name cannot be together.
+    // A file and a directory can't share a name in one archive.
     let (dirs, files) = items
         .into_iter()
         .partition::<Vec<_>, _>(|i| i.name.ends_with(b"/"));
@@ -367,7 +369,7 @@ fn all_attributes_come_out_as_with_unzip() {
     assert_eq!(compare(&Zip::of(files), "C"), "equal");
 }
 
-/// Every spelling of a name that is not ASCII which we take comes out so.
+/// Every accepted spelling of a non-ASCII name comes out as with unzip.
 #[test]
 fn unicode_names_come_out_as_with_unzip() {
     if !unzip_is_there() {
@@ -400,7 +402,7 @@ fn unicode_names_come_out_as_with_unzip() {
     assert!(taken > 20, "{taken}");
 }
 
-/// unzip refuses these as well, so that Composer would not install them by it either.
+/// unzip refuses these archives as well, so Composer would not install them with it either.
 #[test]
 fn what_we_call_corrupt_unzip_refuses() {
     if !unzip_is_there() {

@@ -1,4 +1,4 @@
-//! The end records and the central directory.
+//! Reads the end records and the central directory.
 
 use super::super::Result;
 use super::super::error::ArchiveError;
@@ -11,15 +11,15 @@ pub(super) const METHOD_DEFLATED: u16 = 8;
 pub(super) const FLAG_DESCRIPTOR: u16 = 1 << 3;
 pub(super) const FLAG_PATCH: u16 = 1 << 5;
 pub(super) const FLAG_UTF8: u16 = 1 << 11;
-/// Encrypted, strongly encrypted, central directory encrypted.
+/// Flags for encryption, strong encryption and an encrypted central directory.
 pub(super) const FLAGS_ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
-/// Flags on which local header and central directory have to agree.
+/// Flags on which local header and central directory must agree.
 pub(super) const FLAGS_THAT_COUNT: u16 = FLAGS_ENCRYPTED | FLAG_PATCH | FLAG_DESCRIPTOR | FLAG_UTF8;
 
-/// Size that says: look into the zip64 field.
+/// Value of a size field that refers to the zip64 field.
 pub(super) const IN_ZIP64: u64 = 0xffff_ffff;
 
-/// Length of the end record without its comment, and of the zip64 locator and record.
+/// Length of the end record without its comment. The zip64 locator and record follow.
 const END_LEN: u64 = 22;
 const LOCATOR_LEN: u64 = 20;
 const END64_LEN: u64 = 56;
@@ -36,20 +36,20 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
-/// One record of the central directory (APPNOTE 4.3.12).
+/// A record of the central directory (APPNOTE 4.3.12).
 pub(super) struct Central<'a> {
     /// System that made the entry.
     pub(super) host: u8,
-    /// Version needed to extract; the high byte is a system.
+    /// Version needed to extract. The high byte is a system.
     pub(super) needs: u16,
     pub(super) flags: u16,
     pub(super) method: u16,
-    /// Date and time as MS-DOS has them (APPNOTE 4.4.6), the date in the high word.
+    /// Date and time in MS-DOS format (APPNOTE 4.4.6), with the date in the high word.
     pub(super) dos: u32,
     pub(super) crc: u32,
-    /// Compressed size.
+    /// Compressed size in bytes.
     pub(super) packed: u64,
-    /// Uncompressed size.
+    /// Uncompressed size in bytes.
     pub(super) size: u64,
     pub(super) disk: u32,
     /// External attributes.
@@ -61,18 +61,18 @@ pub(super) struct Central<'a> {
 }
 
 impl Central<'_> {
-    /// The data of the first block of this kind in the extra field.
+    /// Returns the data of the first block with this id in the extra field.
     pub(super) fn extra_block(&self, id: u16) -> Option<&[u8]> {
         extra_block(self.extra, id)
     }
 }
 
-/// The data of the first block of this kind in an extra field (APPNOTE 4.5.1).
+/// Returns the data of the first block with this id in an extra field (APPNOTE 4.5.1).
 fn extra_block(extra: &[u8], id: u16) -> Option<&[u8]> {
     extra_blocks(extra).find_map(|(found, block)| (found == id).then_some(block))
 }
 
-/// The blocks of an extra field, up to one that is cut off.
+/// Iterates over the blocks of an extra field, up to a truncated one.
 pub(super) fn extra_blocks(mut extra: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         if extra.len() < 4 {
@@ -85,8 +85,8 @@ pub(super) fn extra_blocks(mut extra: &[u8]) -> impl Iterator<Item = (u16, &[u8]
     })
 }
 
-/// Replaces those values that are all ones by those of the zip64 field (APPNOTE 4.5.3), which
-/// holds exactly the replaced ones, in this order.
+/// Replaces the values that are all ones by those of the zip64 field (APPNOTE 4.5.3). That field
+/// holds exactly the replaced values, in this order.
 pub(super) fn apply_zip64(extra: &[u8], values: &mut [&mut u64]) -> Result<()> {
     let mut rest = extra_block(extra, 1).unwrap_or_default();
     for value in values {
@@ -113,17 +113,17 @@ pub(super) struct CentralReader {
     left: u64,
 }
 
-/// What the end records say.
+/// The content of the end records.
 struct End {
     count: u64,
     len: u64,
     start: u64,
-    /// Position of the first end record, where the directory has to end.
+    /// Position of the first end record, where the directory must end.
     position: u64,
 }
 
 impl CentralReader {
-    /// Finds the directory.
+    /// Finds the directory and checks its place.
     pub(super) fn open(mut source: Source) -> Result<Self> {
         let end = find_end(&mut source)?;
         match end.start.checked_add(end.len) {
@@ -155,17 +155,17 @@ impl CentralReader {
         })
     }
 
-    /// Number of records.
+    /// Returns the number of records.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Position of the directory, where the last entry has to end.
+    /// Returns the position of the directory, where the last entry must end.
     pub(super) fn start(&self) -> u64 {
         self.start
     }
 
-    /// The next record.
+    /// Returns the next record, or `None` after the last one.
     pub(super) fn next_record(&mut self) -> Result<Option<Central<'_>>> {
         if self.left == 0 {
             if self.position == self.end {
@@ -196,7 +196,7 @@ impl CentralReader {
 
         let name = &record[46..46 + name_len];
         let central = parse_record(record).map_err(|e| e.at(name))?;
-        // Neither sum of these with a header's length can overflow below.
+        // This bound keeps later sums with a header's length from overflowing.
         if central.offset.max(central.packed) > self.start {
             return Err(ArchiveError::corrupt("the entry lies outside the archive").at(name));
         }
@@ -204,7 +204,7 @@ impl CentralReader {
     }
 }
 
-/// Takes a record apart that is as long as its lengths say.
+/// Parses a record. It must have the length that its own fields state.
 pub(super) fn parse_record(record: &[u8]) -> Result<Central<'_>> {
     let name_len = usize::from(u16_at(record, 28));
     let extra_len = usize::from(u16_at(record, 30));
@@ -248,7 +248,7 @@ fn find_end(source: &mut Source) -> Result<End> {
     if end.len() < 22 {
         return Err(ArchiveError::corrupt("the end record is truncated"));
     }
-    // unzip takes any comment length; PHP's ZipArchive and others disagree on such archives.
+    // unzip accepts any comment length. PHP's ZipArchive and others disagree on such archives.
     if end.len() != 22 + usize::from(u16_at(end, 20)) {
         return Err(ArchiveError::declined(
             "the archive goes on after its comment",

@@ -1,10 +1,13 @@
-//! Whether Composer would write outside of the package if a zip were left to it.
-//! ! None of Composer's unpackers leaves its directory by a name: each of them strips or resolves
-//`/` and `..` ! [measured]. Together two of them do. Where unzip ends with a warning or an error,
-//Composer unpacks the ! same archive once more with PHP's ZipArchive into the same directory. That
-//one knows no links, so it ! writes the text of each link into the file that the link of unzip
-//leads to, and the content of entries ! that share a link's name likewise. So an archive that has a
-//link out of the package is left to Composer ! only if unzip is certain to succeed.
+//! Decides whether Composer would write outside of the package if a zip were left to it.
+//!
+//! No unpacker of Composer leaves its directory by a name: each strips or resolves `/` and `..`
+//! [measured]. Two of them in a row do leave it. If unzip ends with a warning or an error, Composer
+//! unpacks the same archive again with PHP's ZipArchive, into the same directory.
+//!
+//! ZipArchive knows no links. It writes the text of each link into the target of the link that
+//! unzip created. It does the same with the content of entries that share a link's name. An archive
+//! with a link out of the package is therefore left to Composer only if unzip is certain to
+//! succeed.
 
 use std::collections::HashSet;
 use std::io;
@@ -25,7 +28,7 @@ use super::{
     check_support,
 };
 
-/// Longest path that surely fits behind the path of a project.
+/// Longest path in bytes that certainly fits behind the path of a project.
 const MAX_PATH: usize = 2048;
 
 /// Returns the name of a link that leads out of the package and that Composer would write through.
@@ -34,11 +37,11 @@ pub(in super::super) fn escape(path: &Path, limits: &Limits) -> Result<Option<Ve
     let links = match listed_links(&mut source) {
         Ok(links) => links,
         Err(ArchiveError::Io(error)) => return Err(error.into()),
-        // What there is of the directory may be enough for unzip.
+        // The readable part of the directory may be enough for unzip.
         Err(_) => stray_links(&mut source)?,
     };
-    // Where local header and central directory contradict each other, unzip believes now one, now
-    // the other.
+    // If local header and central directory contradict each other, unzip sometimes uses one,
+    // sometimes the other.
     let views: [fn(&Link) -> &[u8]; 2] = [|link| &link.central, |link| &link.local];
     let Some(out) = views.into_iter().find_map(|view| {
         leads_out(links.iter().map(|link| (link.path.as_str(), view(link)))).map(str::to_owned)
@@ -55,7 +58,7 @@ pub(in super::super) fn escape(path: &Path, limits: &Limits) -> Result<Option<Ve
     }
 }
 
-/// Refuses an archive whose entries together are beyond the bounds, as far as its directory can be
+/// Refuses an archive whose entries together exceed the limits, as far as its directory can be
 /// read.
 pub(in super::super) fn check_totals(path: &Path, limits: &Limits) -> Result<()> {
     let source = Source::open(path)?;
@@ -66,7 +69,7 @@ pub(in super::super) fn check_totals(path: &Path, limits: &Limits) -> Result<()>
     let mut total = 0_u64;
     let mut count = 0;
     while let Ok(Some(central)) = directory.next_record() {
-        // A size that the data can't have is damage: nothing unpacks to it.
+        // An impossible size is damage: no data unpacks to it.
         if check_sizes(&central).is_ok() {
             total = total.saturating_add(central.size);
         }
@@ -77,27 +80,27 @@ pub(in super::super) fn check_totals(path: &Path, limits: &Limits) -> Result<()>
     Ok(())
 }
 
-/// A link that unzip makes.
+/// A symbolic link that unzip creates.
 struct Link {
-    /// Its name in the archive.
+    /// Name of the link in the archive.
     name: Vec<u8>,
-    /// Where unzip makes it.
+    /// Path at which unzip creates the link.
     path: String,
-    /// Its text by the central directory.
+    /// Text of the link by the central directory.
     central: Vec<u8>,
-    /// Its text by the local header.
+    /// Text of the link by the local header.
     local: Vec<u8>,
 }
 
-/// The links of a sound directory.
+/// Returns the links of a valid directory.
 fn listed_links(source: &mut Source) -> Result<Vec<Link>> {
     let mut directory = CentralReader::open(source.again()?)?;
     let mut links = Vec::new();
     let mut before = HashSet::new();
     while let Some(central) = directory.next_record()? {
         let path = unzip_path(central.name);
-        // unzip replaces nothing: the first entry of a name stays, and a directory for the sake of
-        // its content.
+        // unzip replaces nothing. The first entry of a name stays, and so does a directory created
+        // for its content.
         for (slash, _) in path.match_indices('/') {
             before.insert(path[..slash].to_owned());
         }
@@ -109,7 +112,7 @@ fn listed_links(source: &mut Source) -> Result<Vec<Link>> {
     Ok(links)
 }
 
-/// The links of whatever looks like a record of a central directory.
+/// Returns the links of all byte sequences that look like central directory records.
 fn stray_links(source: &mut Source) -> Result<Vec<Link>> {
     let Some(shift) = directory_shift(source)? else {
         return Ok(Vec::new());
@@ -134,13 +137,13 @@ fn stray_links(source: &mut Source) -> Result<Vec<Link>> {
                 }
             }
         }
-        // A word that lies across the end of the window is seen by the next one.
+        // Windows overlap by three bytes, so that no signature across a boundary is missed.
         at += window.saturating_sub(3).max(1) as u64;
     }
     Ok(links)
 }
 
-/// The bytes of a record at a position, if the file goes on for long enough.
+/// Returns the bytes of a record at a position, if the file is long enough for it.
 fn stray_record(source: &mut Source, at: u64) -> Result<Option<Vec<u8>>> {
     let left = source.len() - at;
     if left < 46 {
@@ -155,8 +158,8 @@ fn stray_record(source: &mut Source, at: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(source.slice(at, clamp(total, CHUNK))?.to_vec()))
 }
 
-/// By how much all positions of an archive are wrong because something stands before it. `None`:
-/// it has no end record, and without one unzip makes nothing.
+/// Returns the offset by which all positions of an archive are wrong because other bytes precede
+/// it. Returns `None` if there is no end record, without which unzip creates nothing.
 fn directory_shift(source: &mut Source) -> Result<Option<u64>> {
     let len = source.len();
     let window = clamp(len, 22 + 0xffff);
@@ -169,14 +172,14 @@ fn directory_shift(source: &mut Source) -> Result<Option<u64>> {
     }))
 }
 
-/// Whether unzip makes a link of an entry.
+/// Returns whether unzip creates a link for an entry.
 fn is_link(host: u8, attributes: u32, name: &[u8]) -> bool {
     attributes::host_has_links(host)
         && attributes::is_link(attributes)
         && name.last() != Some(&b'/')
 }
 
-/// The text of a link whose local header is at `offset`. `None`: there is none.
+/// Reads a link whose local header is at `offset`. Returns `None` if no local header is there.
 fn read_link(source: &mut Source, central: &Central<'_>, offset: u64) -> Result<Option<Link>> {
     if source.len().saturating_sub(offset) < 30 {
         return Ok(None);
@@ -206,7 +209,7 @@ fn read_link(source: &mut Source, central: &Central<'_>, offset: u64) -> Result<
     }))
 }
 
-/// The first bytes of an entry's content, as far as they can be had.
+/// Returns the first bytes of an entry's content, as far as they are available.
 fn text(source: &mut Source, method: u16, data: u64, packed: u64, size: u64) -> Result<Vec<u8>> {
     let available = source.len().saturating_sub(data).min(packed);
     let bytes = source.slice(data.min(source.len()), clamp(available, CHUNK))?;
@@ -215,7 +218,7 @@ fn text(source: &mut Source, method: u16, data: u64, packed: u64, size: u64) -> 
         METHOD_STORED => bytes[..bytes.len().min(most)].to_vec(),
         METHOD_DEFLATED => {
             let mut text = Vec::with_capacity(most);
-            // What comes before broken data counts too.
+            // Output before broken data counts too.
             let _ =
                 Decompress::new(false).decompress_vec(bytes, &mut text, FlushDecompress::Finish);
             text.truncate(most);
@@ -225,7 +228,7 @@ fn text(source: &mut Source, method: u16, data: u64, packed: u64, size: u64) -> 
     })
 }
 
-/// Says why unzip would end with a warning or an error.
+/// Returns an error if unzip would end with a warning or an error.
 fn would_succeed(path: &Path, limits: &Limits) -> Result<()> {
     let mut reader = ZipReader {
         source: Source::open(path)?,
@@ -285,7 +288,7 @@ fn would_succeed(path: &Path, limits: &Limits) -> Result<()> {
     check_overlaps(spans, data_end, &reader.source)
 }
 
-/// The path at which unzip makes an entry, where it makes it without a warning, and whether it is a
+/// Returns the path at which unzip creates an entry without a warning, and whether it is a
 /// directory.
 fn plain_path(central: &Central<'_>) -> Result<(String, bool)> {
     let unwelcome = |reason| Err(ArchiveError::declined(reason));
@@ -301,7 +304,7 @@ fn plain_path(central: &Central<'_>) -> Result<(String, bool)> {
     if name.first() == Some(&b'/') {
         return unwelcome("the name is an absolute path");
     }
-    // Names of a DOS that have backslashes only.
+    // The entry was made on FAT, and its name has backslashes but no slash.
     if central.host == 0 && name.contains(&b'\\') && !name.contains(&b'/') {
         return unwelcome("the name contains a backslash");
     }
@@ -316,8 +319,8 @@ fn plain_path(central: &Central<'_>) -> Result<(String, bool)> {
     Ok((path, is_dir))
 }
 
-/// The path at which unzip makes an entry: without `/` before it, `.`, `..`, control characters and
-/// a version of VMS, and only up to a NUL byte [measured].
+/// Returns the path at which unzip creates an entry [measured]. unzip removes leading `/`, `.`,
+/// `..`, control characters and a VMS version. It ends the name at a NUL byte.
 fn unzip_path(name: &[u8]) -> String {
     let name = name.split(|&b| b == 0).next().unwrap_or_default();
     let name = String::from_utf8_lossy(name);
@@ -327,7 +330,7 @@ fn unzip_path(name: &[u8]) -> String {
     while let Some(part) = left.next() {
         let is_file = left.peek().is_none() && !is_dir;
         match part {
-            // At the end it is the name of a file, which unzip replaces.
+            // As the last component it names a file, and unzip replaces the dots.
             "." | ".." if is_file => parts.push(part.replace('.', "_")),
             "" | "." | ".." => {}
             _ => {
@@ -344,7 +347,8 @@ fn unzip_path(name: &[u8]) -> String {
     parts.join("/")
 }
 
-/// A path without what may be spelled in another way, `é` and `#U00e9` among them.
+/// Returns a path without the characters that unzip may spell in another way, such as `é` and
+/// `#U00e9`.
 fn without_codes(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut left = path;
@@ -377,7 +381,7 @@ fn without_codes(path: &str) -> String {
     }
 }
 
-/// Takes content whose checksum is all that matters.
+/// Discards content, whose checksum is all that matters.
 struct Nowhere;
 
 impl FileSink for Nowhere {

@@ -1,4 +1,4 @@
-//! Decompression with size and checksum checks.
+//! Decompresses entries, and checks their sizes and checksums.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::super::source::{Source, clamp};
 use super::super::{FileSink, Result};
 use super::{CHUNK, Record, piece};
 
-/// The decompressors and their buffer, used again for every file.
+/// The decompressors and their buffer, reused for every file.
 pub(super) struct Inflater {
     whole: Decompressor,
     stream: Option<Decompress>,
@@ -34,7 +34,7 @@ impl Inflater {
         }
     }
 
-    /// The content in one piece. The caller has bounded both sizes.
+    /// Returns the content in one piece. The caller has bounded both sizes.
     pub(super) fn whole<'a>(
         &'a mut self,
         source: &'a mut Source,
@@ -69,7 +69,7 @@ impl Inflater {
         Ok(content)
     }
 
-    /// The content piece by piece.
+    /// Passes the content to the sink piece by piece.
     pub(super) fn stream(
         &mut self,
         source: &mut Source,

@@ -246,7 +246,7 @@ fn lies_about_size_and_checksum_are_corrupt() {
     assert_refused(lie(|i| i.offset = Some(3)), "corrupt", "lie");
     assert_refused(lie(|i| i.size = Some(u32::MAX)), "corrupt", "lie");
     assert_refused(lie(|i| i.raw = Some(vec![0xff; 9])), "corrupt", "lie");
-    // The checksum is that of the unpacked bytes plus what is left in the buffer.
+    // The checksum covers the unpacked bytes and the leftover byte in the buffer.
     let short = |i: &mut ZipItem| {
         i.size = Some(8);
         i.crc = Some(libdeflater::crc32(b"content\0"));
@@ -254,7 +254,7 @@ fn lies_about_size_and_checksum_are_corrupt() {
     assert_refused(vec![item("lie").with(short)], "corrupt", "lie");
     let stored = item("lie").stored().with(|i| i.size = Some(6));
     assert_refused(vec![stored], "corrupt", "lie");
-    // Valid data, but cut by one byte.
+    // The data is valid, but cut by one byte.
     let mut raw = deflate(b"content");
     raw.pop();
     assert_refused(
@@ -375,10 +375,10 @@ fn unsupported_features_are_declined() {
 
 #[test]
 fn overlapping_entries_are_declined() {
-    // Both central records name the same local header, but it has the name of the first.
+    // Both central records name the same local header, which has the name of the first.
     let second = item("b").with(|i| i.offset = Some(0));
     assert_refused(vec![item("a"), second], "declined", "b");
-    // A stored entry that contains the local header of the next one.
+    // The stored entry contains the local header of the next one.
     let inner = Zip::of([item("inner").stored()]).bytes();
     let header = inner[..30 + 5 + 7].to_vec();
     let outer = ZipItem::new("outer", &header).stored();

@@ -19,7 +19,7 @@ fn judged(zip: &Zip, expected: &str) {
     assert_eq!(class(&error).0, expected, "{error}");
 }
 
-/// Archives that unzip warns about or fails on, each with something in it besides the link.
+/// unzip warns about these archives or fails on them. Each has another entry besides the link.
 #[test]
 fn a_link_that_leads_out_is_refused_where_unzip_fails() {
     for other in [
@@ -38,14 +38,14 @@ fn a_link_that_leads_out_is_refused_where_unzip_fails() {
         item("p/x").with(|i| i.local_name = Some(b"p/y".to_vec())),
         item("p/x").with(|i| i.method = 12),
         item("p/x").with(|i| i.flags = 1),
-        // A quiet reason to decline, and damage that unzip will find.
+        // These have a reason to decline without a warning, and damage that unzip will find.
         item("p/a\\b").with(|i| i.crc = Some(1)),
         item("p/a\\b").with(|i| i.raw = Some(vec![0xff; 9])),
         item(&format!("p/{}", "x".repeat(256))),
-        // Names that unzip may recode.
+        // unzip may recode these names.
         item("p/l\u{e9}").attr(0, 0),
         ZipItem::new(b"p/l\xff", ""),
-        // A second name from the extra field, that of the link.
+        // The extra field gives a second name, that of the link.
         item("p/x").with(|i| {
             i.extra = b"\x75\x70\x08\0\x01".to_vec();
             i.extra.extend(libdeflater::crc32(b"p/x").to_le_bytes());
@@ -90,7 +90,7 @@ fn a_link_that_leads_out_is_composers_where_unzip_succeeds() {
     }
 }
 
-/// unzip makes no link of these, so that ZipArchive finds none.
+/// unzip creates no link for these, so ZipArchive finds none.
 #[test]
 fn what_unzip_makes_no_link_of_does_no_harm() {
     let onto = || item("p/l");
@@ -151,7 +151,7 @@ fn both_texts_of_a_link_count() {
     judged(&Zip::of([deflated, item("/p/x")]), "hostile");
 }
 
-/// Where the directory can't be read as it should be, what there is of it counts.
+/// If the directory is broken, its readable part counts.
 #[test]
 fn links_are_found_in_broken_directories() {
     let zip = |change: fn(&mut Zip)| {
@@ -163,7 +163,7 @@ fn links_are_found_in_broken_directories() {
     judged(&zip(|z| z.suffix = b"\n".to_vec()), "hostile");
     judged(&zip(|z| z.count = Some(1)), "hostile");
     judged(&zip(|z| z.disk = 1), "hostile");
-    // Cut off: unzip finds nothing at all.
+    // The archive is cut off, so unzip finds nothing at all.
     let whole = zip(|_| {}).bytes();
     for cut in [1, 22, 50, 100] {
         let error = OnDisk::new(&whole[..whole.len() - cut], ArchiveKind::Zip)
@@ -188,7 +188,7 @@ fn damage_that_would_lead_out_is_told_from_malice() {
     assert!(is_damaged);
 }
 
-/// A reason to decline that comes first must not hide a bomb.
+/// An earlier reason to decline must not hide a bomb.
 #[test]
 fn bombs_are_not_left_to_composer() {
     let limits = Limits {
