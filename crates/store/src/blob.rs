@@ -1,14 +1,16 @@
-//! One file's content as an inode of the store.
+//! The content of one file, as an inode of the store.
 //!
-//! A hard link shows the blob's own inode, so a blob carries the mode and the modification time that the
-//! file shall have: the same content with another mode or time is another blob
-//! (`<digest>-644-1700000000`). A file that gets the time of its installation is never linked; its blob is
-//! named `<digest>-644-now`. Where files can share blocks, a content is stored once, without mode and time
-//! (`contents-v2`), and blobs are made of it only where hard links are asked for.
+//! A hard link shows the blob's own inode, so a blob carries the mode and the modification time of
+//! the installed file. The same content with another mode or time is another blob
+//! (`<digest>-644-1700000000`). A file that gets the time of its installation is never linked, and
+//! its blob is named `<digest>-644-now`.
 //!
-//! Size, mode and time together are the blob's seal. A blob is written with mode 0200 and gets its mode
-//! last, so a torn one has no seal, and an edit through a hard link breaks it. The seal is looked at each
-//! time a file is made from the blob.
+//! Where files can share blocks, the store keeps a content once, without mode and time
+//! (`contents-v2`). There, blobs are made only where hard links are asked for.
+//!
+//! Size, mode and time together are the blob's seal. A blob is written with mode 0200 and gets its
+//! mode last, so a torn blob has no seal. An edit through a hard link breaks the seal. The seal is
+//! checked each time a file is made from the blob.
 
 mod state;
 
@@ -34,18 +36,18 @@ use allegro_base::fs::rename_over;
 use allegro_base::fs::timestamps;
 use allegro_base::hex::{push_hex, unhex};
 
-/// The modification time of inodes whose file's time is not known before it is made: 2001-09-09.
+/// The modification time of an inode whose file has no known time yet: 2001-09-09.
 const SEAL_TIME: i64 = 1_000_000_000;
 
-/// The mode of a blob that is being written.
+/// The mode of a blob that a process is writing.
 const UNFINISHED: u32 = 0o200;
 
-/// A regular file as it is to be in a project.
+/// A regular file as a project shall have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSpec {
-    /// Of its content.
+    /// Digest of the file's content.
     pub digest: Digest,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Permission bits.
     pub mode: u32,
@@ -60,15 +62,16 @@ enum Shelf {
     Contents,
 }
 
-/// An inode of the store: its place and its seal.
+/// An inode of the store, described by its place and its seal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     shelf: Shelf,
-    /// Below the bucket: `ab/cdef…-644-1700000000`.
+    /// Name below the bucket: `ab/cdef…-644-1700000000`.
     name: String,
     digest: Digest,
     size: u64,
-    /// `None`: readable, and nothing else; which classes of users may read depends on who wrote it.
+    /// Permission bits. `None` means readable and nothing else, and the writer decides which
+    /// classes of users may read.
     mode: Option<u32>,
     seconds: i64,
 }
@@ -115,7 +118,7 @@ impl Blob {
         }
     }
 
-    /// Reads a blob's name, the shard included; `None` if it isn't one.
+    /// Parses a blob's name with its shard. Returns `None` if the name isn't a blob's.
     fn parse(name: &str, size: u64) -> Option<Self> {
         let (shard, rest) = name.split_once('/')?;
         let mut parts = rest.splitn(3, '-');
@@ -138,8 +141,8 @@ impl Blob {
         (blob.name == name).then_some(blob)
     }
 
-    /// Whether the blob's inode may be linked as this file: a file that gets the time of its installation
-    /// needs an inode of its own.
+    /// Returns whether the blob's inode may be linked as this file. A file that gets the time of
+    /// its installation needs an inode of its own.
     pub fn can_be_linked(&self) -> bool {
         self.shelf == Shelf::Blobs && !self.name.ends_with("-now")
     }
@@ -166,7 +169,8 @@ impl Store {
         Blob::of(file)
     }
 
-    /// Returns the inode that holds the file's content for reading: the one that [`Self::ensure`] makes.
+    /// Returns the inode to read the file's content from, which is the one that [`Self::ensure`]
+    /// makes.
     pub fn stored(&self, file: &FileSpec) -> Blob {
         if self.keeps_contents() {
             Blob::content(&file.digest, file.size)
@@ -180,22 +184,22 @@ impl Store {
         self.shards(blob.shelf).dir()
     }
 
-    /// Returns where a blob is.
+    /// Returns the path of a blob.
     pub fn path(&self, blob: &Blob) -> PathBuf {
         self.shards(blob.shelf).path.join(&blob.name)
     }
 
-    /// Looks at a blob: one `stat`.
+    /// Returns the state of a blob, with one `stat`.
     pub fn state(&self, blob: &Blob) -> BlobState {
         self.look(blob).0
     }
 
-    /// Looks at a blob; also whether somebody may be writing it at this moment.
+    /// Returns the state of a blob, and whether a process may be writing the blob at this moment.
     fn look(&self, blob: &Blob) -> (BlobState, bool) {
         self.shards(blob.shelf).check_shard(blob.digest.0[0]);
         let stat = match statat(self.directory(blob), &*blob.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            // A shard that is something else than a directory.
+            // The shard is something else than a directory.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return (BlobState::Missing, false),
             Err(_) => return (BlobState::Odd, false),
         };
@@ -232,10 +236,11 @@ impl Store {
         }
     }
 
-    /// Looks at a blob as [`Self::state`] does, but waits for one that somebody seems to be writing.
+    /// Returns the state of a blob as [`Self::state`] does, but waits while a process seems to be
+    /// writing it.
     ///
-    /// Such a blob looks like one that was torn a moment ago. It is taken as that when it stays so for longer
-    /// than writing it can take.
+    /// Such a blob looks like one that was torn a moment ago. The function takes it as torn when it
+    /// stays so for longer than writing can take.
     pub fn settled_state(&self, blob: &Blob) -> BlobState {
         let mut until = None;
         loop {
@@ -254,12 +259,13 @@ impl Store {
         }
     }
 
-    /// Makes sure that a file's content is in the store; `content` is all of it.
+    /// Makes sure that a file's content is in the store. `content` is the whole content.
     pub fn ensure(&self, file: &FileSpec, content: &[u8]) -> Result<()> {
         self.ensure_with(&self.stored(file), |target| target.write_all(content))
     }
 
-    /// Makes sure that a file's content is in the store; `source` is read and left alone.
+    /// Makes sure that a file's content is in the store. The function reads `source` and doesn't
+    /// change it.
     pub fn ensure_from(&self, file: &FileSpec, source: &Path) -> Result<()> {
         self.ensure_with(&self.stored(file), |target| {
             io::copy(&mut File::open(source)?, target).map(drop)
@@ -270,7 +276,8 @@ impl Store {
         let path = self.path(blob);
         let shards = self.shards(blob.shelf);
         shards.check_shard(blob.digest.0[0]);
-        // Made without a look before: on a filling store nearly all are new.
+        // The blob is made without a look-up before, because nearly all blobs are new on a filling
+        // store.
         match self.write_new(&path, blob, &fill) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -287,8 +294,9 @@ impl Store {
             }
             Err(error) => return Err(in_store("writing", &path)(error)),
         }
-        // Torn, edited, or being written by another process at this moment: ours takes its place.
-        // The other process goes on writing to an inode without a name and finds ours when it links.
+        // The blob is torn, edited, or another process is writing it at this moment. Ours takes its
+        // place. The other process goes on writing to an inode without a name, and finds ours when
+        // it links.
         self.replace(blob, fill)
     }
 
@@ -304,7 +312,8 @@ impl Store {
             })
     }
 
-    /// Creates `path`, fills it and seals it. What exists already is left alone (`AlreadyExists`).
+    /// Creates `path`, fills it and seals it. A file that exists already stays as it is
+    /// (`AlreadyExists`).
     fn write_new(
         &self,
         path: &Path,
@@ -318,13 +327,13 @@ impl Store {
             .open(path)?;
         let result = fill(&mut file).and_then(|()| self.seal(&file, blob));
         if result.is_err() {
-            // A full disk: nothing half-written is left behind.
+            // On a full disk, nothing half-written is left behind.
             let _ = fs::remove_file(path);
         }
         result
     }
 
-    /// Sets time and mode of a complete file, the mode last.
+    /// Sets the time of a complete file, and then its mode.
     fn seal(&self, file: &File, blob: &Blob) -> io::Result<()> {
         futimens(file, &timestamps(blob.seconds))?;
         let mode = blob.mode.unwrap_or_else(|| self.content_mode());
@@ -332,32 +341,33 @@ impl Store {
         Ok(())
     }
 
-    /// Opens a blob for reading; it is a regular file.
+    /// Opens a blob for reading. The blob must be a regular file.
     pub fn open_blob(&self, blob: &Blob) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = rustix::fs::openat(self.directory(blob), &*blob.name, flags, Mode::empty())?;
         Ok(File::from(file))
     }
 
-    /// Reads a blob and says whether its content is what its name says.
+    /// Reads a blob and returns whether its content matches the digest in its name.
     ///
     /// # Errors
-    /// [`allegro_base::error::Error::Store`] if it can't be read, by this user for example.
+    /// [`allegro_base::error::Error::Store`] if the blob can't be read, for example by this user.
     pub fn has_content(&self, blob: &Blob) -> Result<bool> {
         let read = || -> io::Result<bool> {
             copy_hashed(&mut self.open_blob(blob)?, &mut io::sink(), &blob.digest)
         };
         match read() {
-            // Another process has taken it away.
+            // Another process has removed the blob.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             other => other.map_err(in_store("reading", &self.path(blob))),
         }
     }
 
-    /// Makes a blob that can be linked from another inode of the same content, if there is a sound one.
+    /// Makes a blob that can be linked from another inode of the same content, if there is a sound
+    /// one.
     ///
-    /// Lists a shard where contents are not kept: only asked when a project is installed under another umask
-    /// or time zone for the first time.
+    /// Where contents are not kept, the function lists a shard. It is called only when a project is
+    /// installed under another umask or time zone for the first time.
     pub fn ensure_linkable(&self, blob: &Blob) -> Result<bool> {
         let Some(source) = self.sibling(blob) else {
             return Ok(false);
@@ -365,11 +375,12 @@ impl Store {
         self.make_from(blob, &source)
     }
 
-    /// Makes a blob from another inode of the same content, which is read and checked.
+    /// Makes a blob from another inode of the same content. The function reads and checks that
+    /// content.
     fn make_from(&self, blob: &Blob, source: &Blob) -> Result<bool> {
         let temporary = self.temporary();
         let Ok(mut from) = self.open_blob(source) else {
-            // Gone meanwhile, or not readable by this user.
+            // The source has vanished meanwhile, or this user can't read it.
             return Ok(false);
         };
         let result = (|| -> io::Result<bool> {
@@ -403,20 +414,22 @@ impl Store {
         result.map_err(in_store("writing", &self.path(blob)))
     }
 
-    /// Gives a blob a new inode of the same content, mode and time, owned by the running user: for one that
-    /// has as many links as the file system allows, or another owner. `false`: its content is not sound.
+    /// Gives a blob a new inode of the same content, mode and time, owned by the running user.
+    /// Callers renew a blob that has reached the file system's link limit, or that has another
+    /// owner. Returns `false` if the content is not sound.
     pub fn renew(&self, blob: &Blob) -> Result<bool> {
         self.make_from(blob, blob)
     }
 
-    /// Puts the seal of a blob back whose content is known to be right.
+    /// Restores the seal of a blob whose content is known to be right.
     ///
-    /// Only where the inode has no other name, because mode and time are those of all names.
+    /// Callers may do this only where the inode has no other name, because mode and time are those
+    /// of all names.
     pub fn reseal(&self, blob: &Blob) -> io::Result<()> {
         self.seal(&self.open_blob(blob)?, blob)
     }
 
-    /// Puts a damaged blob out of the way, so that it is linked nowhere else.
+    /// Moves a damaged blob to quarantine, so that nothing else is linked to it.
     pub fn quarantine_blob(&self, blob: &Blob) -> Result<()> {
         let path = self.path(blob);
         let name = blob.name.replace('/', "");
@@ -451,7 +464,8 @@ impl Store {
         None
     }
 
-    /// Returns the blob that a path below one of the buckets names, with the size that it has.
+    /// Returns the blob that a path below one of the buckets names, with the size of the file
+    /// there.
     pub(super) fn blob_at(&self, path: &Path) -> Option<Blob> {
         let size = fs::symlink_metadata(path).ok()?.len();
         let (shelf, bucket) = [Shelf::Blobs, Shelf::Contents]
@@ -470,7 +484,7 @@ fn is_shard_missing(error: &io::Error) -> bool {
     )
 }
 
-/// The time that writing a blob may take on a busy machine with a slow disk.
+/// Returns the longest time that writing a blob may take on a busy machine with a slow disk.
 fn writing_time(size: u64) -> Duration {
     Duration::from_millis(2_000 + size / 20_000)
 }

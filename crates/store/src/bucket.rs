@@ -1,8 +1,8 @@
-//! Every bucket of the store and every kind of record in it: names, versions, magic words, and how
-//! long their content is kept.
+//! Declares every bucket of the store and every kind of record: names, versions, magic words, and
+//! how long the content is kept.
 //!
 //! A format that changes gets another number in the name of its bucket or in its magic word. The
-//! former bucket stays for other versions of Allegro on the machine until they are gone.
+//! former bucket stays until other versions of Allegro are gone from the machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,46 +15,48 @@ use sha2::{Digest as _, Sha256};
 
 use super::Store;
 
-/// A directory at the store's root. Each holds one kind of content.
+/// A directory at the store's root. Each bucket holds one kind of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
-    /// The content of one file with mode and time, `ab/<62 hex>-644-<seconds>`; see `blob.rs`.
+    /// Contents of files with mode and time, `ab/<62 hex>-644-<seconds>` (see `blob.rs`).
     Blobs,
-    /// The content of one file, `ab/<62 hex>`, where files can share blocks; see `blob.rs`.
+    /// Contents of files without mode and time, `ab/<62 hex>`, where files can share blocks (see
+    /// `blob.rs`).
     Contents,
-    /// Packages, `ab/<62 hex of the key>`; see `manifest.rs`.
+    /// Packages, `ab/<62 hex of the key>` (see `manifest.rs`).
     Manifests,
-    /// The packages of each directory, `<32 hex of the directory's SHA-256>`; see `roots.rs`.
+    /// The packages of each directory, `<32 hex of the directory's SHA-256>` (see `roots.rs`).
     Roots,
-    /// What the last dump of each project has read and written,
+    /// Input and output of each project's last dump,
     /// `<32 hex of the vendor directory's SHA-256>.{records,walk,dump}`.
     Autoload,
     /// Classes of each package's files, `<dialect>/ab/<62 hex of the key>`.
     Classes,
-    /// What counts of the metadata files of each repository,
+    /// The relevant content of each repository's metadata files,
     /// `<32 hex of the cache directory's SHA-256>`.
     Metadata,
-    /// Which notices each vendor directory was told, empty files
+    /// Notices that each vendor directory has got, as empty files
     /// `<32 hex of the vendor directory's SHA-256>-<notice>`.
     Told,
 }
 
-/// How long the content of a bucket is kept.
+/// The condition under which the content of a bucket is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// While a file outside of the store shares it, or a manifest that is kept names it.
+    /// Content stays while a file outside of the store shares it, or a kept manifest names it.
     WhileUsed,
-    /// While a root on record names it.
+    /// Content stays while a root on record names it.
     WhileOnRecord,
-    /// While the directory exists that it describes.
+    /// A record stays while the directory exists that it describes.
     WhileDirectoryExists,
-    /// Until the store is removed; it is small.
+    /// Content stays until the store is removed, because it is small.
     Always,
-    /// Until a record has not been written for so long.
+    /// A record stays until nobody has written it for this duration.
     WhileWritten(Duration),
 }
 
-/// Caches of repositories come and go. Who still needs a record that is gone reads the files once more.
+/// How long an unwritten metadata record stays. Caches of repositories come and go. A run that
+/// needs a removed record reads the metadata files once more.
 const UNWRITTEN: Duration = Duration::from_hours(60 * 24);
 
 impl Bucket {
@@ -70,7 +72,7 @@ impl Bucket {
         Self::Told,
     ];
 
-    /// Returns the directory's name, a word and the version of the format.
+    /// Returns the directory's name: a word and the version of the format.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs-v2",
@@ -129,8 +131,8 @@ impl Bucket {
     }
 }
 
-/// Removes the records of a bucket that have not been written for as long as they are kept, in the store at `root`.
-/// Failures don't matter.
+/// Removes records that have not been written for as long as their bucket keeps them, in the store
+/// at `root`. The function ignores failures.
 pub fn forget_unwritten(root: &Path, bucket: Bucket) {
     let Keep::WhileWritten(kept) = bucket.keep() else {
         return;
@@ -157,7 +159,7 @@ pub enum Record {
     Manifest,
     /// The packages of a directory.
     Root,
-    /// What a dump was made from and what it gave.
+    /// The input and the output of a dump.
     Dump,
     /// The classes of a project's files.
     ProjectClasses,
@@ -165,7 +167,7 @@ pub enum Record {
     Walk,
     /// The classes of a package's files.
     PackageClasses,
-    /// The index of a repository's metadata files; see `indexed.rs`.
+    /// The index of a repository's metadata files (see `indexed.rs`).
     Metadata,
 }
 
@@ -209,7 +211,7 @@ impl Record {
         sealed::decode(self.magic(), place, bytes)
     }
 
-    /// Returns the encoded value of a record, for callers that take it apart piece by piece.
+    /// Returns the encoded value of a record, for callers that decode it piece by piece.
     pub fn payload<'a>(self, place: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
         sealed::payload(self.magic(), place, bytes)
     }
@@ -221,7 +223,8 @@ impl Store {
         self.root().join(bucket.name())
     }
 
-    /// Notes that a vendor directory is told something; returns whether it hasn't been told before.
+    /// Records that a vendor directory gets a notice. Returns whether the directory gets it for the
+    /// first time.
     pub fn is_first_telling(&self, vendor_dir: &Path, notice: &str) -> bool {
         let name = Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
         let told = self.bucket(Bucket::Told);

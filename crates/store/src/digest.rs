@@ -25,7 +25,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Copies bytes and says whether they have this digest.
+/// Copies bytes and returns whether they have this digest.
 pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write, digest: &Digest) -> io::Result<bool> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

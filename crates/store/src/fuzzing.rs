@@ -1,4 +1,4 @@
-//! Fuzz target of the manifest's decoder, and the kinds of records that this crate decodes.
+//! The fuzz target of the manifest's decoder, and the kinds of records that this crate decodes.
 
 use allegro_base::testing::records::Kind;
 
@@ -8,7 +8,7 @@ use crate::roots;
 /// The kinds of records of the store itself.
 pub const RECORDS: [Kind; 1] = [roots::FUZZED];
 
-/// Reads a manifest of the store.
+/// Decodes a manifest of the store and checks its invariants.
 pub fn manifest(data: &[u8]) {
     let Some((manifest, again)) = fuzzed(data) else {
         return;
@@ -73,7 +73,8 @@ mod tests {
         postcard::to_stdvec(&manifest).expect("encoded")
     }
 
-    /// Formats change; seeds that are not read any more are of no use.
+    /// Seeds must be renewed when the format changes, because seeds that no decoder reads are
+    /// useless.
     #[test]
     fn the_seed_is_read() {
         assert_eq!(seeds("manifest"), [manifest()]);

@@ -1,7 +1,11 @@
-//! A record with an index and parts behind it. A run needs few of the parts, and reads them one by one.
+//! A record that has an index, and parts behind it. A run needs few of the parts, and reads them
+//! one by one.
 //!
-//! On disk: length of the index and length of the parts (eight bytes each, little endian), CRC-32 of
-//! the parts (four bytes), the index as a sealed record, the parts.
+//! On disk, a record consists of:
+//! - length of the index and length of the parts (eight bytes each, little endian)
+//! - CRC-32 of the parts (four bytes)
+//! - the index, as a sealed record
+//! - the parts
 
 use std::fs::File;
 use std::io;
@@ -16,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Record;
 
-/// Bytes before the index.
+/// Number of bytes before the index.
 const HEAD: usize = 20;
 
-/// Bytes of the longest index that is read.
+/// Length in bytes of the longest index that is read.
 const LONGEST: usize = 64 << 20;
 
 /// A part of a record.
@@ -50,7 +54,7 @@ impl Parts {
         self.0.len()
     }
 
-    /// Adds a part; `None` if it can't be encoded or is longer than 4 GiB.
+    /// Adds a part. Returns `None` if the part can't be encoded or is longer than 4 GiB.
     pub fn add(&mut self, value: &impl Serialize) -> Option<Part> {
         let from = self.0.len();
         let bytes = std::mem::take(&mut self.0);
@@ -58,7 +62,7 @@ impl Parts {
         self.part(from)
     }
 
-    /// Adds a part of another record; `None` if it is longer than 4 GiB.
+    /// Adds a part of another record. Returns `None` if the part is longer than 4 GiB.
     pub fn add_bytes(&mut self, bytes: &[u8]) -> Option<Part> {
         let from = self.0.len();
         self.0.extend_from_slice(bytes);
@@ -74,7 +78,7 @@ impl Parts {
     }
 }
 
-/// An open record.
+/// An open record, whose parts can be read.
 #[derive(Debug)]
 pub struct Indexed {
     file: File,
@@ -83,7 +87,7 @@ pub struct Indexed {
 }
 
 impl Indexed {
-    /// Returns the bytes of a part, if they are those that were written.
+    /// Returns the bytes of a part, if their CRC-32 matches.
     pub fn read(&self, part: Part) -> Option<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(part.length).ok()?];
         let at = self.base.checked_add(part.from)?;
@@ -92,7 +96,8 @@ impl Indexed {
     }
 }
 
-/// Opens a record of the store at `root` and reads its index; `None` if it is absent, torn or of another place.
+/// Opens a record of the store at `root` and reads its index. Returns `None` if the record is
+/// absent, torn or of another place.
 pub fn read_indexed<T: DeserializeOwned>(
     root: &Path,
     record: Record,

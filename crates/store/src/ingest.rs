@@ -1,4 +1,4 @@
-//! Archive → blobs and a manifest.
+//! Ingests an archive: stores its files as blobs, and describes them in a manifest.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,23 +17,27 @@ use allegro_base::error::{Error, ErrorKind, Result, in_store};
 use allegro_base::progress;
 use allegro_composer::Dist;
 
-/// Files above this size are written to a temporary file while they are hashed instead of being held.
+/// Size in bytes above which a file is hashed into a temporary file instead of being held in
+/// memory.
 const HELD_IN_MEMORY: u64 = 16 << 20;
 
-/// What came of an archive.
+/// The result of ingesting an archive.
 #[derive(Debug)]
 pub struct Ingested {
-    /// The package's list; its blobs are in the store, the manifest itself isn't written yet.
+    /// Manifest of the package. Its blobs are in the store, but the manifest itself isn't written
+    /// yet.
     pub manifest: Manifest,
 }
 
 /// Reads a dist archive and puts its files into the store, as Composer would unpack them.
 ///
 /// # Errors
-/// [`Error::Declined`] where Composer's own extraction might give something else; [`Error::Unreadable`] for what
-/// can't be opened at all; [`Error::Damaged`] for content that doesn't match its checksum;
-/// [`Error::Integrity`] for archives made to do harm; [`Error::Store`] if the store
-/// can't be written; [`Error::Interrupted`] when `cancel` is set.
+/// - [`Error::Declined`] where Composer's own extraction might give something else.
+/// - [`Error::Unreadable`] for an archive that can't be opened at all.
+/// - [`Error::Damaged`] for content that doesn't match its checksum.
+/// - [`Error::Integrity`] for an archive made to do harm.
+/// - [`Error::Store`] if the store can't be written.
+/// - [`Error::Interrupted`] when `cancel` is set.
 pub fn ingest(
     store: &Store,
     archive_path: &Path,
@@ -75,7 +79,7 @@ pub fn ingest(
     if let Err(error) = archive.extract(&mut sink) {
         return Err(match (sink.failure.take(), error) {
             (Some(failure), _) if failure.kind() == ErrorKind::Declined => {
-                // Composer gets the archive now, and nobody has seen all of it.
+                // Composer gets the archive now, and nobody has checked all of it.
                 let declined = ArchiveError::Declined {
                     entry: None,
                     reason: "".into(),
@@ -86,7 +90,8 @@ pub fn ingest(
                 }
             }
             (Some(failure), _) => failure,
-            // Composer would not notice: where unzip fails, PHP's ZipArchive leaves an empty file and succeeds.
+            // Composer would not notice: where unzip fails, PHP's ZipArchive leaves an empty file
+            // and succeeds.
             (None, ArchiveError::Corrupt { entry, reason }) => {
                 damaged(name, version, entry.as_deref(), &reason)
             }
@@ -100,7 +105,7 @@ pub fn ingest(
     for (entry, digest) in archive.entries().iter().zip(&sink.digests) {
         let path = match &top {
             None => entry.path.as_str(),
-            // What lies beside a single top folder is a .DS_Store; Composer drops it.
+            // Only a .DS_Store can lie beside a single top folder, and Composer drops it.
             Some(top) => match entry.path.strip_prefix(top.as_str()) {
                 Some(path) => path,
                 None => continue,
@@ -140,7 +145,7 @@ pub fn ingest(
     })
 }
 
-/// The modification time of each entry that is a file.
+/// Returns the modification time of each entry that is a file.
 fn file_times(entries: &[Entry], unpacking: Unpacking<'_>) -> Result<Vec<FileTime>, ArchiveError> {
     // Mostly all entries of an archive have the same time.
     let mut last = None;
@@ -160,7 +165,7 @@ fn file_times(entries: &[Entry], unpacking: Unpacking<'_>) -> Result<Vec<FileTim
         .collect()
 }
 
-/// Collects the times that occur in an archive.
+/// The distinct times that occur in an archive.
 #[derive(Default)]
 struct TimeTable {
     times: Vec<Time>,
@@ -177,7 +182,7 @@ impl TimeTable {
     }
 }
 
-/// Says of which package an archive's error is.
+/// Turns an archive's error into one that names the package.
 fn explain(error: ArchiveError, name: &str, version: &str) -> Error {
     match error {
         ArchiveError::Hostile {
@@ -188,7 +193,8 @@ fn explain(error: ArchiveError, name: &str, version: &str) -> Error {
         ArchiveError::Hostile { entry, reason, .. } => {
             damaged(name, version, entry.as_deref(), &reason)
         }
-        // Composer's own code tries again, says in its own words what is wrong and drops its cache entry.
+        // Composer's own code retries, reports the fault in its own words and drops its cache
+        // entry.
         ArchiveError::Corrupt { entry, reason } => Error::Unreadable {
             reason: format!(
                 "its archive is damaged: {}{reason}",
@@ -211,7 +217,7 @@ fn damaged(name: &str, version: &str, entry: Option<&str>, reason: &str) -> Erro
     ))
 }
 
-/// The error for an archive that must not be unpacked.
+/// Returns the error for an archive that must not be unpacked.
 pub fn refused(name: &str, version: &str, entry: Option<&str>, reason: &str) -> Error {
     Error::Integrity(format!(
         "the archive of {name} ({version}) was refused: {}{reason}; tell its author, or install the package from source (--prefer-source)",
@@ -228,7 +234,7 @@ fn entry_of(entry: Option<&str>) -> String {
 struct Sink<'a> {
     store: &'a Store,
     unpacking: Unpacking<'a>,
-    /// Of each entry.
+    /// Modification time of each entry.
     times: Vec<FileTime>,
     cancel: &'a AtomicBool,
     current: Option<Current>,
@@ -237,14 +243,14 @@ struct Sink<'a> {
     failure: Option<Error>,
 }
 
-/// The file that is being read.
+/// The file that the archive reader is delivering.
 struct Current {
     index: usize,
     size: u64,
     mode: u32,
-    /// For large files: where they are kept until the digest is known.
+    /// Temporary file of a large content, kept until the digest is known.
     spill: Option<(PathBuf, File, Sha256)>,
-    /// The whole content came in one piece and is in the store.
+    /// Whether the whole content came in one piece and is in the store.
     done: bool,
 }
 

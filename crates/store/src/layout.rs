@@ -1,4 +1,4 @@
-//! Where things are in the store, who may write it, and the lock on it.
+//! Opens the store: finds its places, its lock, and who may write it.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,24 +19,25 @@ use allegro_base::fs::{
     unique,
 };
 
-/// The layout that this version reads and writes. A bucket whose format changes gets another number in
-/// its name; this number changes only when the buckets themselves are arranged anew.
+/// The layout that this version reads and writes. A bucket whose format changes gets another number
+/// in its name. The layout's number changes only when the buckets themselves are arranged anew.
 pub const LAYOUT: u32 = 1;
 
 pub(super) const QUARANTINE: &str = "quarantine";
 
-/// A former version that has written nothing for so long is taken as gone from the machine.
+/// The time without writes after which a former version counts as gone from the machine.
 const FORMER_REST: Duration = Duration::from_hours(7 * 24);
 
-/// Quarantined blobs are kept so long for a look.
+/// The time for which quarantined blobs stay for inspection.
 const QUARANTINE_REST: Duration = Duration::from_hours(30 * 24);
 
-/// See <https://bford.info/cachedir/>: backup tools skip directories marked so.
+/// The mark that makes backup tools skip a directory (see <https://bford.info/cachedir/>).
 const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
 # This directory holds the package store of Allegro. It may be deleted at any time\n\
 # when no install is running; the next install fills it again.\n";
 
-/// An open store. Other processes may use it at the same time; it can't be pruned while this value lives.
+/// An open store. Other processes may use it at the same time. Nobody can prune it while this value
+/// lives.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -45,32 +46,34 @@ const CACHEDIR_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
 pub struct Store {
     root: PathBuf,
     pub(super) blobs: Shards,
-    /// Contents without mode and time; see [`Self::keeps_contents`].
+    /// Shards of contents without mode and time (see [`Self::keeps_contents`]).
     pub(super) contents: Shards,
     keeps_contents: bool,
     is_overlay: bool,
-    /// Default ACLs below the store end up on blobs.
+    /// Whether blobs get an ACL from default ACLs below the store.
     gives_acl: bool,
     is_writable: bool,
     owner: u32,
     user: u32,
     group: u32,
     content_mode: u32,
-    /// Holds the lock until dropped.
+    /// Lock file, which holds the lock until dropped.
     lock: Option<File>,
 }
 
 impl Store {
-    /// Opens the store at `root` for a run, making it if it isn't there.
+    /// Opens the store at `root` for a run, and makes it if it doesn't exist.
     ///
     /// # Errors
-    /// [`Error::StoreLayout`] if a newer Allegro made it; [`Error::Store`] if it can neither be read nor
-    /// made, or if another process holds its lock for long.
+    /// - [`Error::StoreLayout`] if a newer Allegro made the store.
+    /// - [`Error::Store`] if the store can neither be read nor made, or if another process holds
+    ///   its lock for long.
     pub fn open(root: &Path) -> Result<Self> {
         Self::open_patiently(root, &|waited| waited < PATIENCE)
     }
 
-    /// Opens the store as [`Self::open`] does, but waits for a lock no longer than `patience` says.
+    /// Opens the store as [`Self::open`] does, but waits for a lock only as long as `patience`
+    /// allows.
     pub fn open_patiently(root: &Path, patience: Patience<'_>) -> Result<Self> {
         let layout = root.join("layout");
         match found_layout(&layout)? {
@@ -116,7 +119,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the store as [`Self::open`] does, but doesn't wait: for those who can do without.
+    /// Opens the store as [`Self::open`] does, but doesn't wait, for callers that can work without
+    /// a store.
     pub fn open_at_once(root: &Path) -> Result<Self> {
         Self::open_patiently(root, &|_| false)
     }
@@ -129,7 +133,7 @@ impl Store {
         }
         let tag = "CACHEDIR.TAG";
         put(root, tag, CACHEDIR_TAG).map_err(in_store("writing", &root.join(tag)))?;
-        // Last: a store without this file is taken as not made yet.
+        // This file comes last, because a store without it counts as not made yet.
         put(root, "layout", format!("{LAYOUT}\n").as_bytes()).map_err(in_store("writing", layout))
     }
 
@@ -142,8 +146,8 @@ impl Store {
         &self.root
     }
 
-    /// Returns whether each content is stored once, because the file system lets files share blocks.
-    /// Elsewhere there is a blob for each content, mode and time.
+    /// Returns whether the store keeps each content once, because the file system lets files share
+    /// blocks. Elsewhere the store has a blob for each content, mode and time.
     pub fn keeps_contents(&self) -> bool {
         self.keeps_contents
     }
@@ -153,7 +157,8 @@ impl Store {
         self.keeps_contents = keeps;
     }
 
-    /// Returns whether the store lies on overlayfs, where a hard link to a file of a lower layer copies it.
+    /// Returns whether the store lies on overlayfs, where a hard link to a file of a lower layer
+    /// copies the file.
     pub fn is_overlay(&self) -> bool {
         self.is_overlay
     }
@@ -173,8 +178,9 @@ impl Store {
         (self.user, self.group)
     }
 
-    /// Returns whether a blob of this user may be believed without reading it: it belongs to the store's
-    /// owner, to the running user or to root. Whoever else owns it could have changed it without a trace.
+    /// Returns whether a blob of this user may be trusted without reading it. Such a blob belongs
+    /// to the store's owner, to the running user or to root. Any other owner could have changed the
+    /// blob without a trace.
     pub fn trusts(&self, user: u32) -> bool {
         user == self.owner || user == self.user || user == ROOT
     }
@@ -184,15 +190,17 @@ impl Store {
         self.is_writable && (self.user == self.owner || self.user == user)
     }
 
-    /// Returns the mode of contents: who may read the store may read them, and nobody writes them.
+    /// Returns the mode of contents. Whoever may read the store may read them, and nobody writes
+    /// them.
     pub(super) fn content_mode(&self) -> u32 {
         self.content_mode
     }
 
-    /// Finds out whether the store's file system keeps modes and times, which tell sound blobs from others.
+    /// Checks whether the store's file system keeps modes and times, which distinguish sound blobs
+    /// from others.
     ///
     /// # Errors
-    /// [`Error::Store`] where it doesn't.
+    /// [`Error::Store`] where the file system doesn't keep them.
     pub fn check_file_system(&self) -> Result<()> {
         if !self.is_writable {
             return Ok(());
@@ -211,7 +219,7 @@ impl Store {
             Ok(false) => Err(in_store("keeping modes and times of files", &self.root)(
                 io::ErrorKind::Unsupported.into(),
             )),
-            // What is in a full store can be used all the same.
+            // The content of a full store can be used all the same.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -226,7 +234,8 @@ impl Store {
         }
     }
 
-    /// Whether two files of the store can share blocks. Asked once, and noted with the file system's type.
+    /// Returns whether two files of the store can share blocks. The store probes this once, and
+    /// keeps the answer with the file system's type.
     fn can_share_blocks(&self) -> bool {
         let kind = file_system(&self.blobs.dir).unwrap_or_default();
         let noted = |can: bool| format!("{kind:x} {}\n", u8::from(can)).into_bytes();
@@ -248,7 +257,7 @@ impl Store {
         can
     }
 
-    /// Returns a new name below `tmp/`; nothing is created.
+    /// Returns a new name below `tmp/`, and creates nothing.
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp").join(unique())
     }
@@ -259,8 +268,8 @@ impl Store {
             .join(format!("{name}.{}", unique()))
     }
 
-    /// Removes what killed processes left in `tmp/`, and blobs that have been in quarantine for long.
-    /// Failures don't matter.
+    /// Removes leftovers of killed processes from `tmp/`, and blobs that have been in quarantine
+    /// for long. The function ignores failures.
     pub fn sweep(&self) {
         for entry in entries(&self.root.join("tmp")) {
             if !owner_is_alive(&entry.file_name().to_string_lossy()) {
@@ -280,8 +289,8 @@ impl Store {
         }
     }
 
-    /// Removes buckets of former versions, as far as `budget` allows, once no former version has written
-    /// anything for a while. One that comes back all the same fills them again.
+    /// Removes buckets of former versions, as far as `budget` allows, once no former version has
+    /// written anything for a while. A former version that comes back fills its buckets again.
     pub fn retire_former_buckets(&self, budget: Duration) {
         let until = Instant::now() + budget;
         let is_there = |name: &&str| self.root.join(name).exists();
@@ -304,14 +313,14 @@ impl Store {
 
     fn is_formerly_used(&self) -> bool {
         former_names()
-            // Blobs carry times of archives.
+            // Blobs are left out, because they carry times of archives.
             .filter(|name| !Bucket::Blobs.former_names().contains(name))
             .flat_map(|name| entries(&self.root.join(name)).collect::<Vec<_>>())
             .filter_map(|entry| entry.metadata().ok()?.modified().ok()?.elapsed().ok())
             .any(|age| age < FORMER_REST)
     }
 
-    /// Returns the buckets of former versions that are there.
+    /// Returns the buckets of former versions that exist.
     pub(super) fn former_buckets(&self) -> impl Iterator<Item = PathBuf> {
         former_names()
             .map(|bucket| self.root.join(bucket))
@@ -319,7 +328,7 @@ impl Store {
     }
 }
 
-/// The number in the file `layout`; `None` if there is none, or nothing that could be one.
+/// Returns the number in the file `layout`, or `None` if the file is absent or holds no number.
 fn found_layout(path: &Path) -> Result<Option<u32>> {
     let bytes = read_regular(path).map_err(in_store("reading", path))?;
     Ok(bytes
@@ -329,7 +338,7 @@ fn found_layout(path: &Path) -> Result<Option<u32>> {
 
 const ROOT: u32 = 0;
 
-/// From linux/magic.h.
+/// The type of overlayfs, from linux/magic.h.
 const OVERLAYFS: i64 = 0x794C_7630;
 
 #[cfg(target_os = "linux")]
@@ -356,11 +365,11 @@ fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(directory).into_iter().flatten().flatten()
 }
 
-/// Whether this process may make files in the store. Asked of `tmp`, because every write begins there; what is
-/// missing beside the buckets is made.
+/// Returns whether this process may make files in the store. The function tests `tmp`, because
+/// every write begins there. It makes `tmp` and the quarantine if they are missing.
 fn is_writable(root: &Path) -> bool {
     for name in ["tmp", QUARANTINE] {
-        // Where that fails it is not writable.
+        // Where this fails, the store is not writable.
         let _ = make_directories(root, name);
     }
     let access = Access::WRITE_OK | Access::EXEC_OK;

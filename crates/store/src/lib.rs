@@ -1,4 +1,4 @@
-//! The content-addressable store: files by digest, packages as manifests that name them.
+//! The content-addressable store: keeps files by digest, and packages as manifests that name them.
 //!
 //! ```text
 //! <root>/CACHEDIR.TAG
@@ -10,7 +10,7 @@
 //! <root>/tmp/                      swept when the owner is gone
 //! ```
 //!
-//! The store never fetches and knows nothing of projects' directories.
+//! The store never fetches, and knows nothing of a project's directories.
 
 mod blob;
 mod bucket;

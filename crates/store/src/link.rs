@@ -1,4 +1,5 @@
-//! Blob → install path: by reflink, hard link or copy. Knows directories and modes, not Composer.
+//! Puts blobs into install paths by reflink, hard link or copy. It knows directories and modes, but
+//! not Composer.
 
 mod linker;
 mod probe;

@@ -1,4 +1,4 @@
-//! The lock on the store: shared while a run uses it, exclusive while it is pruned.
+//! The lock on the store: shared while a run uses the store, exclusive while it is pruned.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,14 +12,16 @@ use rustix::io::Errno;
 
 use super::Store;
 
-/// How long a run waits for a lock that another process holds.
+/// The time for which a run waits for a lock that another process holds.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Is asked again and again, with the time since the first time, whether to go on waiting for a lock.
+/// A function that decides whether to go on waiting for a lock. It is called repeatedly with the
+/// time since the wait began.
 pub type Patience<'a> = &'a dyn Fn(Duration) -> bool;
 
 impl Store {
-    /// Takes the lock for this process alone, without waiting. The shared lock is kept if that fails.
+    /// Takes the lock for this process alone, without waiting. If that fails, the process keeps the
+    /// shared lock.
     pub fn lock_exclusively(&self) -> bool {
         self.lock().is_some_and(|lock| {
             let alone = flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok();
@@ -32,7 +34,8 @@ impl Store {
     }
 }
 
-/// Opens and takes the lock. Returns `None` where there is none to be had, but the store can be read.
+/// Opens and takes the lock. Returns `None` where the lock file can't be opened, but the store can
+/// still be read.
 pub(super) fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> {
     let path = root.join("lock");
     let Some(file) = open_lock(root, &path) else {
@@ -52,13 +55,15 @@ pub(super) fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> 
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
-            // Also on file systems without locks: records are replaced by renames, which is enough without pruning.
+            // File systems without locks come here too. Renames replace records there, which is
+            // enough without pruning.
             Ok(()) | Err(_) => return Ok(Some(file)),
         }
     }
 }
 
-/// The lock file. Its mode follows that of the store's directory: who may use the one may lock the other.
+/// Opens the lock file. Its mode follows that of the store's directory, so that each user of the
+/// store can lock it.
 fn open_lock(root: &Path, path: &Path) -> Option<File> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let open = |flags| rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map(File::from);
@@ -79,7 +84,8 @@ fn open_lock(root: &Path, path: &Path) -> Option<File> {
         };
         match opened {
             Ok(file) if is_file(&file) => return Some(file),
-            // A directory, a pipe or a link; or another process was faster to make it.
+            // A directory, a pipe or a link stands in the place, or another process made the file
+            // first.
             Ok(_) | Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::EXIST) => {
                 if fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file()) {
                     move_aside(path).ok()?;

@@ -1,6 +1,7 @@
-//! One package: an ordered list of what its archive holds.
+//! The manifest of one package: an ordered list of what its archive holds.
 //!
-//! On disk: [`Manifest`], sealed (see [`Record::Manifest`]). The seal covers the place, so a manifest that stands under another key is absent.
+//! A manifest is on disk as a sealed [`Manifest`] (see [`Record::Manifest`]). The seal covers the
+//! place, so a manifest that stands under another key counts as absent.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -13,19 +14,19 @@ use allegro_base::error::{Result, in_store};
 use allegro_base::fs::read_regular;
 use allegro_composer::ManifestKey;
 
-/// What a package's archive holds, in the archive's order.
+/// The content of a package's archive, in the archive's order.
 ///
-/// The order is kept because readdir order follows creation order on some file systems, and Composer's
-/// class map follows readdir order.
+/// The order is kept because readdir order follows creation order on some file systems, and
+/// Composer's class map follows readdir order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The package's name when it was ingested; for people.
+    /// Name of the package when it was ingested, for people.
     pub name: String,
-    /// Its pretty version, likewise.
+    /// Pretty version of the package when it was ingested, for people.
     pub version: String,
-    /// The dist URL without user information, query and fragment; for people.
+    /// URL of the dist without user information, query and fragment, for people.
     pub url: String,
-    /// The dist reference.
+    /// Reference of the dist.
     pub reference: Option<String>,
     /// Size of the archive in bytes.
     pub archive_bytes: u64,
@@ -33,46 +34,46 @@ pub struct Manifest {
     pub root_mode: Mode,
     /// Modification time of the package directory itself.
     pub root_time: Time,
-    /// The modification times that occur. An archive made by git has one.
+    /// Modification times that occur. An archive made by git has one.
     pub times: Vec<Time>,
-    /// Everything below the package directory, parents not necessarily before children.
+    /// Everything below the package directory. Parents don't necessarily come before children.
     pub items: Vec<Item>,
 }
 
 /// A file, directory or link of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// Relative to the package directory, `/`-separated, safe to join.
+    /// Path relative to the package directory, `/`-separated and safe to join.
     pub path: String,
-    /// Its permissions.
+    /// Permissions of the item.
     pub mode: Mode,
-    /// Its modification time, as an index of [`Manifest::times`].
+    /// Modification time of the item, as an index of [`Manifest::times`].
     pub time: u32,
-    /// What it is.
+    /// Kind of the item, with the data of that kind.
     pub kind: ItemKind,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ItemKind {
     /// A regular file.
     File {
-        /// Of its content.
+        /// Digest of the file's content.
         digest: Digest,
-        /// In bytes.
+        /// Size in bytes.
         size: u64,
     },
     /// A directory with an entry of its own.
     Dir,
     /// A symbolic link.
     Symlink {
-        /// Where it points, as in the archive.
+        /// Target of the link, as in the archive.
         target: Vec<u8>,
     },
 }
 
 impl Item {
-    /// The permission bits of this item under `umask`.
+    /// Returns the permission bits of this item under `umask`.
     pub fn mode_under(&self, umask: u32) -> u32 {
         let default = match self.kind {
             ItemKind::File { .. } => 0o666,
@@ -102,9 +103,11 @@ impl Manifest {
         }))
     }
 
-    /// Returns whether the archive of a zip has entries for directories, whose modes unzip must set.
+    /// Returns whether the archive of a zip has entries for directories, whose modes unzip must
+    /// set.
     pub fn has_listed_directories(&self) -> bool {
-        // Directories for the sake of their content have no time of their own.
+        // Directories that an archive has only for the sake of their content have no time of their
+        // own.
         let has_time = |time: u32| self.times.get(time as usize) != Some(&Time::Now);
         self.root_time != Time::Now
             || self
@@ -113,7 +116,7 @@ impl Manifest {
                 .any(|item| item.kind == ItemKind::Dir && has_time(item.time))
     }
 
-    /// Returns whether a file system that ignores case would take two names for one.
+    /// Returns whether a file system that ignores case would confuse two names.
     pub fn has_names_alike(&self) -> bool {
         let mut spelled: HashMap<String, &str> = HashMap::new();
         self.items.iter().any(|item| {
@@ -126,8 +129,8 @@ impl Manifest {
         })
     }
 
-    /// Whether everything that it says can be carried out below a directory: what is read from a disk is
-    /// believed no more than an archive.
+    /// Returns whether the whole manifest can be carried out safely below a directory. A record on
+    /// disk is trusted no more than an archive.
     fn is_safe(&self) -> bool {
         let names = |path: &str| {
             !path.is_empty()
@@ -159,19 +162,19 @@ impl Manifest {
     }
 }
 
-/// The place of a manifest below the store's root.
+/// Returns the place of a manifest below the store's root.
 fn place(hex: &str) -> String {
     let (shard, rest) = hex.split_at(2);
     Record::Manifest.place(&format!("{shard}/{rest}"))
 }
 
 impl Store {
-    /// Returns where a manifest is.
+    /// Returns the path of a manifest.
     pub fn manifest_path(&self, key: &ManifestKey) -> PathBuf {
         self.root().join(place(&key.hex()))
     }
 
-    /// Reads a manifest. One that is torn, foreign or in the wrong place counts as absent.
+    /// Reads a manifest. A manifest that is torn, foreign or in the wrong place counts as absent.
     pub fn read_manifest(&self, key: &ManifestKey) -> Result<Option<Manifest>> {
         self.read_manifest_at(&place(&key.hex()))
     }
@@ -187,13 +190,14 @@ impl Store {
         }))
     }
 
-    /// Writes a manifest; its blobs must be there already.
+    /// Writes a manifest. Its blobs must be in the store already.
     pub fn write_manifest(&self, key: &ManifestKey, manifest: &Manifest) -> Result<()> {
         self.write_sealed(Record::Manifest, &place(&key.hex()), manifest)
     }
 }
 
-/// The manifest of a record, if it counts; for the fuzz targets.
+/// Decodes the manifest of a record, and returns it if it is safe. The fuzz targets call this
+/// function.
 #[cfg(any(test, feature = "testing"))]
 pub fn fuzzed(payload: &[u8]) -> Option<(Manifest, Vec<u8>)> {
     use allegro_base::testing::records::{PLACE, seal};
@@ -280,7 +284,7 @@ mod tests {
         flipped[20] ^= 1;
         fs::write(&path, &flipped).expect("flipped");
         assert_eq!(store.read_manifest(&key).expect("read"), None);
-        // Something else in its place is as good as nothing, and is replaced.
+        // A directory in the manifest's place counts as absent, and the next write replaces it.
         fs::remove_file(&path).expect("removed");
         fs::create_dir_all(path.join("inside")).expect("a directory");
         assert_eq!(store.read_manifest(&key).expect("read"), None);

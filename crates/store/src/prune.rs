@@ -1,4 +1,4 @@
-//! Removing what no project uses any more.
+//! Removes packages and files that no project uses any more.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,26 +13,28 @@ use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
 use allegro_composer::ManifestKey;
 
-/// What a pruning removed, or would remove.
+/// The result of a pruning, or of a dry run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
-    /// Packages that no directory on record has.
+    /// Number of packages that no directory on record has.
     pub manifests: u64,
-    /// Files that nothing links and no package on record has.
+    /// Number of files that nothing links and no package on record has.
     pub blobs: u64,
-    /// Bytes of these, and of buckets that former versions left.
+    /// Size in bytes of the removed files, and of buckets that former versions left.
     pub bytes: u64,
-    /// Records of directories that are gone.
+    /// Number of records of directories that are gone.
     pub roots: u64,
     /// Buckets that former versions left.
     pub former: Vec<PathBuf>,
-    /// What couldn't be removed, and why.
+    /// Entries that couldn't be removed, with the reasons.
     pub failures: Vec<String>,
 }
 
 impl Store {
-    /// Removes packages that no record of a project names, files that belong to none of the others and
-    /// have no other name, and buckets of former versions; the oldest first.
+    /// Removes unused packages and files, the oldest first, and buckets of former versions.
+    ///
+    /// A package is unused if no record of a project names it. A file is unused if it has no other
+    /// name and belongs to no remaining package.
     ///
     /// # Errors
     /// [`Error::Input`] while another process uses the store.
@@ -114,7 +116,8 @@ impl Store {
     }
 }
 
-/// Paths by the time at which their inodes were changed last: blobs carry times of archives.
+/// Sorts paths by the change times of their inodes, because blobs carry modification times of
+/// archives.
 fn oldest_first(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut paths: Vec<((i64, i64), PathBuf)> = paths
         .into_iter()

@@ -13,7 +13,8 @@ impl Store {
         read_regular(&self.root().join(place)).ok().flatten()
     }
 
-    /// Writes the bytes of a record; whatever stands in its place is replaced or moved aside.
+    /// Writes the bytes of a record. Whatever stands in the record's place is replaced or moved
+    /// aside.
     pub fn write_bytes(&self, place: &str, bytes: &[u8]) -> Result<()> {
         put(self.root(), place, bytes).map_err(in_store("writing", &self.root().join(place)))
     }

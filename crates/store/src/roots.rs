@@ -1,7 +1,7 @@
-//! Which projects have linked which packages: so that a damaged blob's projects can be named, and so that
-//! pruning knows what is in use.
+//! Records which projects have linked which packages. Allegro uses the records to name the projects
+//! of a damaged blob, and to know during pruning which packages are in use.
 //!
-//! On disk: [`Root`], sealed (see [`Record::Root`]).
+//! A record is on disk as a sealed [`Root`] (see [`Record::Root`]).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,9 +18,9 @@ use allegro_composer::ManifestKey;
 /// A directory that packages were installed into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Root {
-    /// A project's vendor directory, or a package's own one outside of it.
+    /// Vendor directory of a project, or the own directory of a package outside of it.
     pub(super) directory: PathBuf,
-    /// Of the packages.
+    /// Keys of the packages.
     pub(super) keys: BTreeSet<ManifestKey>,
 }
 
@@ -34,8 +34,8 @@ impl Store {
         self.read_sealed(Record::Root, place)
     }
 
-    /// Notes that these packages were installed below a directory. Keys only ever get more here; what a
-    /// project no longer has is found out when pruning.
+    /// Records that these packages were installed below a directory. The function only adds keys.
+    /// Pruning finds out which packages a project no longer has.
     pub fn note_root(&self, directory: &Path, keys: &[ManifestKey]) -> Result<()> {
         let place = place(directory);
         let mut root = self.read_root(&place).unwrap_or_else(|| Root {
@@ -50,7 +50,7 @@ impl Store {
         self.write_sealed(Record::Root, &place, &root)
     }
 
-    /// Returns the records of all directories that are still there, and the places of all others.
+    /// Returns the records of all directories that still exist, and the paths of all other records.
     pub(super) fn roots(&self) -> (Vec<Root>, Vec<PathBuf>) {
         let (mut roots, mut gone) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(self.bucket(Bucket::Roots))
@@ -67,7 +67,7 @@ impl Store {
         (roots, gone)
     }
 
-    /// Returns the directories that have this package and are still there.
+    /// Returns the directories that have this package and still exist.
     pub fn projects_with(&self, key: &ManifestKey) -> Vec<PathBuf> {
         let (roots, _) = self.roots();
         let mut projects: Vec<PathBuf> = roots
@@ -113,7 +113,7 @@ mod tests {
         fs::remove_dir_all(&two).expect("gone");
         assert_eq!(store.projects_with(&b), vec![one.clone()]);
 
-        // A record in another one's place says nothing.
+        // A record in another one's place counts as absent.
         fs::create_dir_all(&two).expect("two");
         let path = |directory: &Path| store.root().join(place(directory));
         fs::copy(path(&one), path(&two)).expect("swapped");

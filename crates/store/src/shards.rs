@@ -1,4 +1,4 @@
-//! A directory of the store with 256 shards.
+//! A directory of the store that is divided into 256 shards.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,16 +17,16 @@ use super::Bucket;
 pub(super) struct Shards {
     pub(super) path: PathBuf,
     pub(super) dir: OwnedFd,
-    /// Shards that were looked at: they are directories.
+    /// For each shard, whether it is known to be a directory.
     checked: [AtomicBool; 256],
 }
 
-/// Opens a directory as a handle that paths can be relative to; links are not followed.
+/// Opens a directory as a handle that paths can be relative to. The function follows no links.
 pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     open_directory_at(rustix::fs::CWD, path)
 }
 
-/// Opens a directory relative to another one; links are not followed.
+/// Opens a directory relative to another one. The function follows no links.
 pub fn open_directory_at(parent: impl AsFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
@@ -41,7 +41,7 @@ pub(super) fn create_bucket(root: &Path, bucket: Bucket) -> Result<()> {
     Ok(())
 }
 
-/// Opens a bucket; its directories are made if they are missing.
+/// Opens a bucket, and makes its directories if they are missing.
 pub(super) fn open_bucket(root: &Path, bucket: Bucket) -> Result<Shards> {
     let path = root.join(bucket.name());
     let dir = match open_directory(&path) {
@@ -65,7 +65,8 @@ pub(super) fn open_bucket(root: &Path, bucket: Bucket) -> Result<Shards> {
 }
 
 impl Shards {
-    /// Makes sure that a shard is a directory, or nothing: a link would lead out of the store. Asked once a run.
+    /// Makes sure that a shard is a directory or absent, because a link would lead out of the
+    /// store. Each shard is checked once a run.
     pub(super) fn check_shard(&self, shard: u8) {
         let checked = &self.checked[usize::from(shard)];
         if checked.load(Ordering::Relaxed) {
@@ -76,7 +77,7 @@ impl Shards {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
                 checked.store(true, Ordering::Relaxed);
             }
-            // Where it can't be moved, the store can't be written either.
+            // Where the entry can't be moved, the store can't be written either.
             Ok(_) => drop(move_odd_aside(&self.path.join(name))),
             Err(_) => {}
         }

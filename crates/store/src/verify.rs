@@ -1,4 +1,4 @@
-//! Reading the whole store: what is in it, and whether it is sound.
+//! Reads the whole store: counts its content, and checks whether it is sound.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -15,41 +15,43 @@ use allegro_base::fs::remove_all;
 use allegro_base::pool::with_pool;
 use allegro_base::sealed;
 
-/// What the store holds.
+/// The content of the store, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Packages.
+    /// Number of packages.
     pub manifests: u64,
-    /// Files: one per content where files can share blocks, else one per content, mode and time.
+    /// Number of files: one per content where files can share blocks, else one per content, mode
+    /// and time.
     pub blobs: u64,
-    /// Bytes of all blobs.
+    /// Size of all blobs in bytes.
     pub bytes: u64,
-    /// Blobs that were changed in place, kept for a look.
+    /// Number of blobs that were changed in place and are kept for inspection.
     pub quarantined: u64,
-    /// Bytes of these.
+    /// Size of the quarantined blobs in bytes.
     pub quarantined_bytes: u64,
 }
 
-/// What the full check found.
+/// The findings of the full check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {
-    /// Blobs read.
+    /// Number of blobs read.
     pub blobs: u64,
-    /// Manifests read.
+    /// Number of manifests read.
     pub manifests: u64,
-    /// Blobs whose content isn't what their name says. They have been moved to quarantine; the next install
-    /// restores them from the archive.
+    /// Blobs whose content differs from the digest in their name. The check has moved them to
+    /// quarantine, and the next install restores them from the archive.
     pub damaged: Vec<PathBuf>,
-    /// Blobs with the right content, whose mode, time or owner had changed. They have been put right, or
-    /// moved to quarantine where other names of the inode forbid it.
+    /// Blobs with the right content, but with another mode, time or owner. The check has mended
+    /// them, or moved them to quarantine where other names of the inode forbid that.
     pub unsealed: Vec<PathBuf>,
-    /// Other records read.
+    /// Number of other records read.
     pub records: u64,
-    /// Manifests and other records that are torn, or that stand in another one's place. They have been removed.
+    /// Manifests and other records that are torn, or that stand in another one's place. The check
+    /// has removed them.
     pub torn: Vec<PathBuf>,
-    /// Things that don't belong into the store. They have been moved to quarantine.
+    /// Entries that don't belong into the store. The check has moved them to quarantine.
     pub odd: Vec<PathBuf>,
-    /// What couldn't be read or put right, and why.
+    /// Entries that couldn't be read or mended, with the reasons.
     pub failures: Vec<String>,
 }
 
@@ -64,7 +66,7 @@ impl Findings {
     }
 }
 
-/// What is wrong with one blob.
+/// The fault of one blob.
 enum Fault {
     Damaged,
     Unsealed,
@@ -73,7 +75,7 @@ enum Fault {
 }
 
 impl Store {
-    /// Counts what the store holds. What can't be read doesn't count.
+    /// Counts the content of the store. Unreadable entries don't count.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage::default();
         let mut failures = Vec::new();
@@ -95,8 +97,8 @@ impl Store {
         usage
     }
 
-    /// Reads every blob and every manifest; takes out of use what is damaged, and goes on past what it
-    /// can't read.
+    /// Reads every blob and every manifest. The check takes damaged ones out of use, and goes on
+    /// past unreadable ones.
     pub fn verify(&self) -> Findings {
         let mut findings = Findings::default();
         let blobs = self.blob_paths(&mut findings.failures);
@@ -159,12 +161,12 @@ impl Store {
         findings
     }
 
-    /// Returns a blob's path with what is wrong with it, if something is.
+    /// Returns a blob's path with its fault, if there is one.
     fn find<'b>(&self, path: &'b PathBuf) -> Option<(&'b PathBuf, Fault)> {
         self.fault(path).map(|fault| (path, fault))
     }
 
-    /// Reads the records that only save time.
+    /// Checks the records that only save time.
     fn verify_records(&self, findings: &mut Findings) {
         let with_records = Bucket::ALL
             .into_iter()
@@ -180,7 +182,7 @@ impl Store {
                     self.put_odd_aside(path, findings);
                     continue;
                 }
-                // Made when the first record is written.
+                // The first record of a bucket creates its directory.
                 Err(_) => continue,
             }
             for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
@@ -200,7 +202,7 @@ impl Store {
         let (name, path) = (entry.file_name(), entry.path());
         let kind = entry.file_type().ok();
         match name.to_str().map(|name| format!("{directory}/{name}")) {
-            // Of an atomic write, or moved aside.
+            // Such a file belongs to an atomic write, or was moved aside.
             _ if name.as_encoded_bytes().starts_with(b".") => {}
             Some(place) if kind.is_some_and(|kind| kind.is_dir()) && bucket.has_directories() => {
                 directories.push((bucket, place));
@@ -235,13 +237,13 @@ impl Store {
             .is_some_and(|bytes| is_whole(place, &bytes))
     }
 
-    /// What is wrong with the blob at a path, if something is.
+    /// Returns the fault of the blob at a path, if there is one.
     fn fault(&self, path: &Path) -> Option<Fault> {
         let Some(blob) = self.blob_at(path) else {
             return Some(Fault::Odd);
         };
         match self.settled_state(&blob) {
-            // Removed meanwhile.
+            // Another process has removed the blob meanwhile.
             BlobState::Missing => None,
             BlobState::Odd => Some(Fault::Odd),
             state => match (self.has_content(&blob), state) {
@@ -253,7 +255,7 @@ impl Store {
         }
     }
 
-    /// Puts the seal of a blob with the right content back.
+    /// Restores the seal of a blob with the right content.
     fn mend(&self, path: &Path) -> Result<()> {
         let Some(blob) = self.blob_at(path) else {
             return Ok(());
@@ -271,7 +273,7 @@ impl Store {
         }
     }
 
-    /// The paths of all blobs and contents.
+    /// Returns the paths of all blobs and contents.
     pub(super) fn blob_paths(&self, failures: &mut Vec<String>) -> Vec<PathBuf> {
         let mut paths = listed(&self.blobs.path, failures);
         paths.extend(listed(&self.contents.path, failures));
@@ -279,8 +281,8 @@ impl Store {
     }
 }
 
-/// Files two levels below a bucket, without the leftovers of atomic writes. A shard that is no directory is
-/// one of them.
+/// Returns the files two levels below a bucket, without the leftovers of atomic writes. A shard
+/// that is no directory counts as such a file.
 pub(super) fn listed(bucket: &Path, failures: &mut Vec<String>) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut read = |directory: &Path| -> Vec<PathBuf> {

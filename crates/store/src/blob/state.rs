@@ -1,38 +1,38 @@
-//! The state of a blob, by its `stat` alone.
+//! The state of a blob, judged by its `stat` alone.
 
 use allegro_base::fs::inode_clock;
 
-/// What `stat` says of a sound blob beside its seal.
+/// The facts that `stat` gives of a blob beside its seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// The owner.
+    /// User that owns the inode.
     pub user: u32,
-    /// The group.
+    /// Group that owns the inode.
     pub group: u32,
-    /// How many names the inode has.
+    /// Number of names that the inode has.
     pub links: u64,
     /// Change time in nanoseconds since 1970.
     pub changed: i64,
 }
 
 impl Facts {
-    /// Whether the inode was changed moments ago.
+    /// Returns whether the inode was changed moments ago.
     pub(super) fn is_recent(&self) -> bool {
         const MOMENTS: u64 = 5_000_000_000;
         inode_clock().abs_diff(self.changed) <= MOMENTS
     }
 }
 
-/// What the cheap check says of a blob.
+/// The state of a blob, as the cheap check finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobState {
     /// The seal is whole.
     Sealed(Facts),
-    /// There is nothing of that name.
+    /// The store has nothing of that name.
     Missing,
-    /// A regular file without a whole seal: torn by a crash, changed through a hard link, or copied by a
-    /// tool that keeps no times.
+    /// The blob is a regular file without a whole seal. A crash has torn it, a hard link was
+    /// edited, or a tool that keeps no times has copied it.
     Unsealed(Facts),
-    /// Something else than a regular file.
+    /// The blob is something else than a regular file.
     Odd,
 }

@@ -12,7 +12,8 @@ fn file(content: &[u8], mode: u32, time: FileTime) -> FileSpec {
     }
 }
 
-/// A store that has a blob for each mode and time, whatever the file system of the test can do.
+/// Returns a store that has a blob for each mode and time, whatever the test's file system
+/// supports.
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let mut store = Store::open(dir.path()).expect("a store");
@@ -139,7 +140,7 @@ fn torn_and_edited_blobs_are_noticed_and_replaced() {
     }
 }
 
-/// A blob that is being written has no seal at any moment, whatever its time is to be.
+/// A blob that a process is writing never has a seal, whatever its final time is.
 #[test]
 fn a_blob_that_is_being_written_is_waited_for_and_a_torn_one_is_not_for_long() {
     let (_dir, store) = store();
@@ -188,7 +189,7 @@ fn renewing_changes_the_inode_and_nothing_else() {
     assert!(store.renew(&blob).expect("renewed"));
     assert_ne!(fs::metadata(&path).expect("after").ino(), before);
     assert!(is_sealed(&store, &blob));
-    // What isn't sound is not made new.
+    // A blob with the wrong content is not renewed.
     fs::write(&path, b"LICENCE").expect("edited");
     assert!(!store.renew(&blob).expect("looked at"));
     assert_eq!(fs::read(&path).expect("left alone"), b"LICENCE");
@@ -217,7 +218,7 @@ fn a_blob_is_made_from_a_sound_sibling() {
     let sibling = make(&store, &file(b"content", 0o600, FileTime::Now), b"content");
     assert!(store.ensure_linkable(&wanted).expect("made"));
     assert!(is_sealed(&store, &wanted));
-    // A sibling that only looks sound is not believed.
+    // A sibling that only looks sound is not trusted.
     fs::remove_file(store.path(&wanted)).expect("removed");
     let path = store.path(&sibling);
     fs::write(&path, b"CONTENT").expect("edited");

@@ -1,7 +1,8 @@
-//! How one file gets from the store into a project.
+//! Puts one file from the store into a project.
 //!
-//! A file is hard-linked only where the blob's inode is what a new file there would be: owner, group, ACL,
-//! mode and time. Everything else is reflinked or copied. What one file refuses concerns that file only.
+//! The linker hard-links a file only where the blob's inode equals a new file there in owner,
+//! group, ACL, mode and time. It reflinks or copies everything else. A refusal for one file
+//! concerns that file only.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,7 +21,7 @@ use allegro_base::error::{Error, Result, at, in_store};
 use allegro_base::fs::timestamps;
 use allegro_base::fs::{has_acl, has_attributes, has_default_acl, inode_clock, unique};
 
-/// What a new file in a project's staging directory is like, and which ways lead there from the store.
+/// Properties of new files in a project's staging directory, and the link methods that work there.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -33,12 +34,12 @@ struct Ground {
     has_default_acl: bool,
     can_chmod: bool,
     can_reflink: bool,
-    /// Why no hard link can be made.
+    /// Error of a hard link from the store, if none can be made.
     no_links: Option<Errno>,
 }
 
 impl Ground {
-    /// Finds out by trying.
+    /// Creates, reflinks and links probe files in the staging directory, and returns what worked.
     fn probe(store: &Store, staging: &Path) -> Result<Self> {
         let path = staging.join(format!(".probe-{}", unique()));
         let file = File::create_new(&path).map_err(at("writing", &path))?;
@@ -46,7 +47,7 @@ impl Ground {
         let acl = has_acl(&path);
         let can_chmod = fchmod(&file, Mode::from_raw_mode(0o640)).is_ok();
         let _ = fs::remove_file(&path);
-        // A file that each store has.
+        // Every store has this file.
         let source = store.root().join("layout");
         let can_reflink = reflink_copy::reflink(&source, &path).is_ok();
         let _ = fs::remove_file(&path);
@@ -64,13 +65,14 @@ impl Ground {
     }
 }
 
-/// Where a file goes: a name in an open directory, so that no path has to be walked for each.
+/// The place of a new file: a name in an open directory. The handle saves the walk along the path
+/// for each file.
 pub struct Target<'a> {
-    /// The directory.
+    /// Handle of the directory.
     pub dir: BorrowedFd<'a>,
-    /// The file's name in it.
+    /// Name of the file in the directory.
     pub name: &'a str,
-    /// The whole path, for messages.
+    /// Function that returns the whole path, for messages.
     pub path: &'a dyn Fn() -> PathBuf,
 }
 
@@ -78,20 +80,21 @@ pub struct Target<'a> {
 #[derive(Debug, Clone)]
 pub struct Source {
     blob: Blob,
-    /// The inode itself may get another name.
+    /// Whether the inode itself may get another name.
     is_linkable: bool,
-    /// The content has to be checked while it is copied.
+    /// Whether the linker must check the content while it copies.
     is_unproven: bool,
 }
 
-/// What the store has for a file.
+/// The result of a look-up of a file's content in the store.
 #[derive(Debug)]
 pub enum Supply {
-    /// A sound inode.
+    /// The store has a sound inode.
     Ready(Source),
-    /// Nothing.
+    /// The store has no inode of this content.
     Missing,
-    /// A file with another content, which is out of the way by now.
+    /// The store had a file with another content. The linker has put it into quarantine if it may
+    /// write.
     Damaged,
 }
 
@@ -100,18 +103,18 @@ pub enum Supply {
 pub struct Linker<'s> {
     store: &'s Store,
     ground: Ground,
-    /// For files that may share an inode with the store.
+    /// Method for files that may share an inode with the store.
     shared: Method,
-    /// For those that may not.
+    /// Method for files that need an inode of their own.
     private: Method,
-    /// Each blob is read before it is used.
+    /// Whether the linker reads each blob before use.
     verify: bool,
     started: i64,
     refusal: Mutex<Option<Refusal>>,
 }
 
 impl<'s> Linker<'s> {
-    /// Finds out which methods work from the store to files below `staging`, which exists.
+    /// Probes which methods work from the store to files below `staging`, which must exist.
     ///
     /// # Errors
     /// [`Error::Input`] if the user asked for a method that doesn't work here.
@@ -156,7 +159,7 @@ impl<'s> Linker<'s> {
         Ok(linker)
     }
 
-    /// Why no file of this run can be hard-linked, if so.
+    /// Returns the reason why no file of this run can be hard-linked, if there is one.
     fn refusal_of_all(&self) -> Option<Refusal> {
         let ground = &self.ground;
         if ground.no_links == Some(Errno::XDEV) {
@@ -170,13 +173,14 @@ impl<'s> Linker<'s> {
         }
     }
 
-    /// Returns whether the file system lets modes be set. Where it doesn't, unzip fails, and Composer extracts with
-    /// PHP's ZipArchive.
+    /// Returns whether the file system lets modes be set. Where it doesn't, unzip fails, and
+    /// Composer extracts with PHP's ZipArchive.
     pub fn can_chmod(&self) -> bool {
         self.ground.can_chmod
     }
 
-    /// Returns whether a default ACL decides on the modes of new directories in the project, not the umask.
+    /// Returns whether a default ACL, not the umask, decides on the modes of new directories in the
+    /// project.
     pub(super) fn has_default_acl(&self) -> bool {
         self.ground.has_default_acl
     }
@@ -186,7 +190,7 @@ impl<'s> Linker<'s> {
         self.shared
     }
 
-    /// Returns why files that may share an inode with the store didn't, the first reason of the run.
+    /// Returns the run's first reason why a file that may share an inode with the store doesn't.
     pub fn refusal(&self) -> Option<Refusal> {
         *self.refusal.lock()
     }
@@ -195,7 +199,7 @@ impl<'s> Linker<'s> {
         self.refusal.lock().get_or_insert(refusal);
     }
 
-    /// Finds a sound inode for a file, and mends what is there where it can.
+    /// Finds a sound inode for a file, and mends a blob with a broken seal where it can.
     pub fn supply(&self, file: &FileSpec, is_private: bool) -> Result<Supply> {
         if !is_private && self.shared == Method::Hardlink {
             let blob = self.store.linkable(file);
@@ -205,7 +209,7 @@ impl<'s> Linker<'s> {
         }
         let stored = self.store.stored(file);
         match self.prove(&stored)? {
-            // Any inode of the content will do.
+            // Any inode of the same content serves for reading.
             Proof::Missing => match self.store.sibling(&stored) {
                 Some(sibling) => Ok(match self.prove(&sibling)? {
                     Proof::Missing => Supply::Missing,
@@ -226,7 +230,8 @@ impl<'s> Linker<'s> {
             return Ok(proof.supply(blob));
         };
         let mut refusal = self.misfit(&blob, facts);
-        // A blob that was given away, or that another user made: a new one fits, if it is ours to make.
+        // The blob was given away, or another user made it. A new inode fits if this process may
+        // make one.
         if matches!(
             refusal,
             Some(Refusal::Owner | Refusal::Group | Refusal::Acl)
@@ -246,7 +251,7 @@ impl<'s> Linker<'s> {
         }))
     }
 
-    /// Why a sound blob is not what a new file in the project would be.
+    /// Returns why a sound blob differs from a new file in the project, if it does.
     fn misfit(&self, blob: &Blob, facts: Facts) -> Option<Refusal> {
         if facts.user != self.ground.user {
             Some(Refusal::Owner)
@@ -255,15 +260,15 @@ impl<'s> Linker<'s> {
         } else if self.store.is_overlay() && facts.changed < self.started {
             Some(Refusal::Overlay)
         } else if facts.links > 1 && has_attributes(self.store.path(blob)) {
-            // Only through another name can they have come to it since it was written.
+            // Since the blob was written, attributes can have come to it only through another name.
             Some(Refusal::Acl)
         } else {
             None
         }
     }
 
-    /// Says whether a blob is what it should be. What is right but has lost its seal gets it back; what is
-    /// wrong goes out of the way.
+    /// Checks a blob. A blob with the right content and a broken seal gets its seal back. A blob
+    /// with the wrong content goes to quarantine.
     fn prove(&self, blob: &Blob) -> Result<Proof> {
         let (facts, is_sealed) = match self.store.settled_state(blob) {
             BlobState::Missing => return Ok(Proof::Missing),
@@ -292,7 +297,8 @@ impl<'s> Linker<'s> {
         if !self.store.may_renew(facts.user) {
             return Ok(Proof::Unproven);
         }
-        // With other names mode and time are those of other projects' files: they stay as they are.
+        // Mode and time of an inode with other names are those of other projects' files, so they
+        // stay.
         let is_alone = facts.links == 1 && self.store.trusts(facts.user);
         let mended = (is_alone && self.store.reseal(blob).is_ok()) || self.store.renew(blob)?;
         Ok(match self.store.state(blob) {
@@ -301,10 +307,11 @@ impl<'s> Linker<'s> {
         })
     }
 
-    /// Puts a file to `target`, which must not exist.
+    /// Makes the file `target`, which must not exist.
     ///
     /// # Errors
-    /// [`LinkError::Vanished`] if the source is gone or isn't sound after all; then nothing is at the target.
+    /// [`LinkError::Vanished`] if the source is gone or isn't sound after all. Then nothing is at
+    /// the target.
     pub fn link(
         &self,
         source: &Source,
@@ -324,7 +331,7 @@ impl<'s> Linker<'s> {
         Ok(Method::Copy)
     }
 
-    /// Gives the blob's inode another name; `false` if that can't be.
+    /// Gives the blob's inode another name. Returns `false` if the file system refuses.
     fn link_inode(&self, source: &Source, target: &Target<'_>) -> Result<bool, LinkError> {
         let link = || {
             linkat(
@@ -337,7 +344,8 @@ impl<'s> Linker<'s> {
         };
         let error = match link() {
             Ok(()) => return Ok(true),
-            // As many links as the file system allows: a new inode takes the next ones.
+            // The inode has as many links as the file system allows. A new inode takes the next
+            // ones.
             Err(Errno::MLINK) if matches!(self.store.renew(&source.blob), Ok(true)) => match link()
             {
                 Ok(()) => return Ok(true),
@@ -355,7 +363,7 @@ impl<'s> Linker<'s> {
         }
     }
 
-    /// Makes a new inode that shares the blob's blocks; `false` if that can't be.
+    /// Makes a new inode that shares the blob's blocks. Returns `false` if the file system refuses.
     fn reflink(
         &self,
         source: &Source,
@@ -375,7 +383,7 @@ impl<'s> Linker<'s> {
                 };
             }
         }
-        // Not opened for writing: the mode may forbid it.
+        // The file is opened for reading, because its mode may forbid writing.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let made = rustix::fs::openat(target.dir, target.name, flags, Mode::empty())
             .map_err(|error| target.error("opening", error.into()))?;
@@ -417,11 +425,11 @@ impl<'s> Linker<'s> {
     }
 }
 
-/// What is known of a blob.
+/// The result of checking a blob.
 enum Proof {
-    /// The content is right, and the seal whole.
+    /// The content is right, and the seal is whole.
     Sound(Facts),
-    /// The content was right when it was looked at; somebody else may change it.
+    /// The content was right at the check, but somebody else may change it.
     Unproven,
     Missing,
     Damaged,
@@ -441,12 +449,12 @@ impl Proof {
     }
 }
 
-/// Why a file was not put in place.
+/// The reason why a file was not put in place.
 #[derive(Debug)]
 pub enum LinkError {
-    /// The source is gone or isn't sound any more.
+    /// The source is gone, or isn't sound any more.
     Vanished,
-    /// Anything else.
+    /// Another error occurred.
     Failed(Error),
 }
 
@@ -456,8 +464,8 @@ impl Target<'_> {
     }
 }
 
-/// Gives a new file its mode and time, as far as the file system has them: Composer's unpackers go on
-/// without.
+/// Gives a new file its mode and time, as far as the file system supports them. Composer's
+/// unpackers ignore such failures too.
 fn finish(made: BorrowedFd<'_>, file: &FileSpec) -> io::Result<()> {
     tolerate(fchmod(made, Mode::from_raw_mode(file.mode)))?;
     match file.time {
@@ -466,7 +474,7 @@ fn finish(made: BorrowedFd<'_>, file: &FileSpec) -> io::Result<()> {
     }
 }
 
-/// Takes "this file system can't" for success.
+/// Treats an error that says "this file system can't" as success.
 pub(super) fn tolerate(result: rustix::io::Result<()>) -> io::Result<()> {
     match result {
         Err(Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),

@@ -1,4 +1,4 @@
-//! Finds out by trying how files get from the store into a directory.
+//! Probes how files get from the store into a directory.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -12,17 +12,19 @@ use super::linker::{LinkError, Linker, Supply, Target};
 use super::strategy::{Method, Refusal, Strategy};
 use crate::{FileSpec, Store};
 
-/// Which method an install into `directory`, which exists, would use for shared files, and why not hard
-/// links where they would be the next choice: a file is put there and removed again.
+/// Returns the method that an install into `directory` would use for shared files.
+///
+/// The refusal says why hard links don't work, where they would be the next choice. The function
+/// puts a file into `directory`, which must exist, and removes it again.
 ///
 /// # Errors
-/// Where no file can be put there at all, or not by the method asked for.
+/// Fails where no file can be put there at all, or not by the method asked for.
 pub fn probe(
     store: &Store,
     strategy: Strategy,
     directory: &Path,
 ) -> Result<(Method, Option<Refusal>)> {
-    // Not the same content as another process that does this at the moment.
+    // The content must differ from that of another process that probes at the same moment.
     let content = format!("Allegro tries out how files can be linked: {}\n", unique());
     let file = FileSpec {
         digest: crate::Digest::of(content.as_bytes()),

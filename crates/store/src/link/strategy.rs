@@ -1,20 +1,21 @@
-//! Ways for a file from the store into a project, and the user's wish among them.
+//! Defines the link methods, the strategies that the user can choose, and the reasons against hard
+//! links.
 
 use std::fmt;
 use std::str::FromStr;
 
 use allegro_base::error::{Error, Result};
 
-/// The user's wish.
+/// A link strategy, as the user chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// The first of reflink, hard link and copy that works.
+    /// Takes the first of reflink, hard link and copy that works.
     Auto,
-    /// Reflinks or an error.
+    /// Makes reflinks, or fails.
     Reflink,
-    /// Hard links, or an error where the file system has none.
+    /// Makes hard links, or fails where the file system has none.
     Hardlink,
-    /// Copies.
+    /// Makes copies.
     Copy,
 }
 
@@ -46,7 +47,7 @@ impl fmt::Display for Strategy {
     }
 }
 
-/// The way that a file really took.
+/// The method that put a file in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
     /// A new inode that shares its blocks with the blob.
@@ -67,27 +68,28 @@ impl fmt::Display for Method {
     }
 }
 
-/// Why files that could share an inode with the store don't.
+/// The reason why files are not hard-linked to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// The store lies on another file system.
     OtherFileSystem,
     /// The file system has no hard links, or refuses them for this store.
     Refused,
-    /// Blobs belong to another user than new files of the project.
+    /// The blobs belong to another user than new files of the project.
     Owner,
-    /// Blobs belong to another group than new files of the project.
+    /// The blobs belong to another group than new files of the project.
     Group,
-    /// New files of the project have an ACL, or blobs an ACL or other extended attributes.
+    /// New files of the project have an ACL, or the blobs have an ACL or other extended attributes.
     Acl,
-    /// The store lies in a lower layer of an overlay, which each link would copy to the upper one.
+    /// The store lies in a lower layer of an overlay, where each link would copy the blob to the
+    /// upper layer.
     Overlay,
-    /// The store can't be written or locked by this user.
+    /// The user can't write or lock the store.
     ReadOnly,
 }
 
 impl Refusal {
-    /// Says why files are copied, as the end of a sentence.
+    /// Returns why files are copied, as the end of a sentence.
     pub fn reason(self) -> &'static str {
         match self {
             Self::OtherFileSystem => "the store is on another file system",
@@ -102,7 +104,7 @@ impl Refusal {
         }
     }
 
-    /// Says what the user can do for more speed.
+    /// Returns the advice to the user that makes installs faster.
     pub fn advice(self) -> &'static str {
         match self {
             Self::OtherFileSystem => {

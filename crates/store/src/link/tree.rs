@@ -1,4 +1,4 @@
-//! A manifest → a directory.
+//! Makes a package's directory from its manifest.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -20,39 +20,39 @@ use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::timestamps;
 use allegro_base::progress;
 
-/// What the caller knows of a package beyond its manifest.
+/// Options of a package that its manifest doesn't hold.
 #[derive(Debug, Clone, Copy)]
 pub struct TreeOptions<'a> {
-    /// How Composer would unpack the archive.
+    /// The way in which Composer would unpack the archive.
     pub unpacking: Unpacking<'a>,
-    /// No file may share an inode with the store: plugins, patched packages, what the user names, what lies
-    /// outside of vendor.
+    /// Whether no file may share an inode with the store. That holds for plugins, patched packages,
+    /// packages that the user names, and packages outside of vendor.
     pub private: bool,
-    /// Files that Composer will chmod, relative to the package: they get an inode of their own.
+    /// Files that Composer will chmod, relative to the package. Each gets an inode of its own.
     pub bins: &'a [String],
 }
 
-/// What was done, from facts.
+/// The count of linked files, taken from what was done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Linked {
-    /// Regular files.
+    /// Number of regular files.
     pub files: u64,
-    /// Their sizes' sum.
+    /// Sum of the files' sizes in bytes.
     pub bytes: u64,
     /// The "lowest" method that was used for a shared file, if there was one.
     pub method: Option<Method>,
 }
 
-/// Why a package could not be made from the store.
+/// The reason why a package could not be made from the store.
 #[derive(Debug)]
 pub enum TreeError {
-    /// Blobs are missing or were damaged; damaged ones are out of the way by then. The package must be
-    /// ingested again; `damaged` names paths whose blobs were changed in place or torn.
+    /// Blobs are missing or were damaged, and the package must be ingested again. The linker has
+    /// moved damaged blobs out of the way.
     Incomplete {
         /// Paths of the package whose blobs were changed in place or torn.
         damaged: Vec<String>,
     },
-    /// Anything else.
+    /// Another error occurred.
     Failed(Error),
 }
 
@@ -64,8 +64,8 @@ impl From<Error> for TreeError {
 
 /// Makes `target`, which must not exist, into the package that `manifest` describes.
 ///
-/// Files are made in the manifest's order, as the archive tool would. Each is made in a handle of its
-/// directory, and no link is followed on the way there.
+/// The function makes files in the manifest's order, as the archive tool would. It makes each file
+/// through a handle of its directory, and follows no link on the way there.
 pub fn link_tree(
     linker: &Linker<'_>,
     manifest: &Manifest,
@@ -74,20 +74,22 @@ pub fn link_tree(
     cancel: &AtomicBool,
 ) -> Result<Linked, TreeError> {
     let times = Times::resolve(manifest, options.unpacking)?;
-    // All are looked at before anything is made: a package whose blobs are damaged starts over, and says which.
+    // The blobs are checked before anything is made. A package with damaged blobs starts over and
+    // names them.
     let files = sound_files(linker, manifest, &times, options)?;
     let mut files = files.into_iter();
 
     let mut dirs = Directories::create(target, manifest.root_mode, options)?;
-    // Modes of directories come last and innermost first: one without write permission must be filled before.
+    // Modes of directories come last and innermost first, because one without write permission must
+    // be filled before.
     let mut dir_modes: Vec<(PathBuf, u32)> = Vec::new();
     let mut dir_times: Vec<(&str, i64)> = Vec::new();
     let has_acl = linker.has_default_acl();
     let exact = |mode, time| match mode {
         _ if options.unpacking.by_zip_archive => None,
         archive::Mode::Exact(mode) => Some(mode),
-        // unzip sets the mode of each directory that has an entry, which shows where a default ACL has set
-        // another one [measured]. Only such entries have a time.
+        // unzip sets the mode of each directory that has an entry, which shows where a default ACL
+        // has set another one [measured]. Only such entries have a time.
         archive::Mode::Default if has_acl && time != archive::Time::Now => {
             Some(0o777 & !options.unpacking.umask)
         }
@@ -115,7 +117,7 @@ pub fn link_tree(
                 };
                 let method = match linker.link(&file.source, &file.spec, &place) {
                     Ok(method) => method,
-                    // Another process has taken it away since we looked.
+                    // Another process has removed the blob since the check.
                     Err(LinkError::Vanished) => {
                         return Err(TreeError::Incomplete {
                             damaged: Vec::new(),
@@ -146,7 +148,7 @@ pub fn link_tree(
             }
         }
     }
-    // Times come when nothing is made in a directory any more.
+    // Times come after all files, because each new file changes the time of its directory.
     for (path, seconds) in dir_times {
         dirs.set_time(path, seconds)?;
     }
@@ -159,7 +161,7 @@ pub fn link_tree(
     Ok(linked)
 }
 
-/// The times that a manifest names, as they come out here.
+/// The times of a manifest, resolved for this system.
 struct Times {
     files: Vec<FileTime>,
     dirs: Vec<FileTime>,
@@ -235,14 +237,14 @@ fn sound_files(
     }
 }
 
-/// The directories of a package, made as they are needed.
+/// The directories of a package. They are created when they are needed.
 struct Directories<'a> {
     root: &'a Path,
     handle: OwnedFd,
     options: TreeOptions<'a>,
     made: HashSet<String>,
-    /// Where the last file was made: the path and a handle for each of its directories, outermost first.
-    /// Files of a directory mostly follow each other.
+    /// Path of the last file's directory. `open` has a handle for each part of the path, outermost
+    /// first, because consecutive files mostly share a directory.
     open_path: String,
     open: Vec<(usize, OwnedFd)>,
 }
@@ -264,7 +266,7 @@ impl<'a> Directories<'a> {
         })
     }
 
-    /// The handle of the directory that a path lies in, and the path's last part.
+    /// Returns the handle of the directory that a path lies in, and the path's last part.
     fn parent<'p>(&mut self, path: &'p str) -> Result<(BorrowedFd<'_>, &'p str)> {
         let Some((parent, name)) = path.rsplit_once('/') else {
             return Ok((self.handle.as_fd(), path));
@@ -277,7 +279,8 @@ impl<'a> Directories<'a> {
         Ok((dir, name))
     }
 
-    /// Makes a directory with an entry of its own. `false`: it was there already, and stays as it is.
+    /// Makes a directory that has an entry of its own. Returns `false` if the directory exists
+    /// already, and leaves it as it is.
     fn make(&mut self, path: &str, mode: archive::Mode) -> Result<bool> {
         if self.made.contains(path) {
             return Ok(false);
@@ -290,12 +293,12 @@ impl<'a> Directories<'a> {
         Ok(true)
     }
 
-    /// Opens a directory, which is made with its parents if it isn't there.
+    /// Opens a directory, and makes it with its parents if it doesn't exist.
     fn enter(&mut self, path: &str) -> Result<()> {
         if self.open_path == path {
             return Ok(());
         }
-        // Handles of directories that the path isn't below are let go.
+        // Handles of directories that don't contain the path are closed.
         while let Some(&(end, _)) = self.open.last() {
             let common = &self.open_path[..end];
             if path == common
@@ -342,21 +345,22 @@ impl<'a> Directories<'a> {
     }
 }
 
-/// Sets the permission bits of a directory; an inherited set-group-ID bit stays, as with unzip [measured].
+/// Sets the permission bits of a directory. An inherited set-group-ID bit stays, as with unzip
+/// [measured].
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let directory = open_regular_directory(path)?;
     let inherited = fstat(&directory)?.st_mode & 0o2000;
     tolerate(fchmod(&directory, Mode::from_raw_mode(mode | inherited)))
 }
 
-/// Opens a directory itself, not only its place: its mode is to be set.
+/// Opens a directory with read access, because fchmod(2) refuses a handle opened with `O_PATH`.
 fn open_regular_directory(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// The mode that mkdir is called with: the kernel takes the umask from it, or a default ACL decides instead,
-/// and an inherited set-group-ID bit stays.
+/// Returns the mode for mkdir(2). The kernel applies the umask to it, or a default ACL decides
+/// instead. An inherited set-group-ID bit stays.
 fn made_with(mode: archive::Mode, options: TreeOptions<'_>) -> u32 {
     match mode {
         archive::Mode::Masked(bits) if !options.unpacking.by_zip_archive => bits,

@@ -76,7 +76,7 @@ fn hard_links_share_the_inode_and_private_files_do_not() {
     assert_eq!(method, Method::Hardlink);
     let method = bed.put(&linker, &file, "private", true).expect("made");
     assert_ne!(method, Method::Hardlink);
-    // The time of the installation can't be shared.
+    // A file with the time of the installation can't share an inode.
     let now = FileSpec {
         time: FileTime::Now,
         ..file
@@ -143,7 +143,7 @@ fn another_users_content_is_read_before_it_is_believed() {
     if std::os::unix::fs::chown(bed.blob(), Some(1234), None).is_err() {
         return;
     }
-    // As the new owner may do: the time is put back.
+    // The new owner may put the time back.
     fs::write(bed.blob(), b"CONTENT").expect("edited");
     bed.store
         .reseal(&bed.store.linkable(&Bed::file()))
@@ -170,7 +170,7 @@ fn a_seal_that_was_lost_is_put_back_and_an_edit_is_damage() {
         .expect("linked");
     assert_eq!(method, Method::Hardlink);
     assert_eq!(bed.facts("one").mtime(), 1_600_000_000);
-    // With another name the time is that of a project's file.
+    // An inode with another name has the time of a project's file.
     lose();
     let touched = bed.facts("one").mtime();
     bed.put(&linker, &Bed::file(), "two", false)
