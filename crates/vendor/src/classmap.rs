@@ -1,13 +1,15 @@
-//! Composer's class map, made natively: which files a rule covers, which classes they declare, and which of them count.
+//! Makes Composer's class map natively: finds the files that a rule covers, the classes that they
+//! declare, and which of these count.
 //!
-//! * [`parser`]: the classes of one file
-//! * [`pattern`]: Composer's exclusion expressions
-//! * [`walk`]: the files below a directory, in the order in which Composer meets them
-//! * [`scan`]: rules → class map
-//! * [`records`], [`lists`], [`trace`], [`dump`]: what is known from earlier scans
+//! - [`parser`]: finds the classes of one file.
+//! - [`pattern`]: reads Composer's exclusion expressions.
+//! - [`walk`]: lists the files below a directory, in the order in which Composer meets them.
+//! - [`scan`]: turns rules into a class map.
+//! - [`records`], [`lists`], [`trace`], [`dump`]: keep the results of earlier scans.
 //!
-//! The rules are those that Composer's own dump asks for, in its order; the text of generated files is Composer's
-//! too. Where a result can't be the same for sure the scan is declined, and Composer's own generator runs.
+//! The rules are those of Composer's own dump, in its order. Composer also writes the text of
+//! generated files. Where a result might differ from Composer's, the scan is declined, and
+//! Composer's own generator runs.
 
 pub mod dump;
 #[cfg(any(test, feature = "testing"))]

@@ -1,3 +1,3 @@
-//! The files that Composer generates below `vendor/`: the class map of its autoloader.
+//! Makes the content of files that Composer generates below `vendor/`: the autoloader's class map.
 
 pub mod classmap;

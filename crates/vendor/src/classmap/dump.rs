@@ -1,6 +1,7 @@
-//! What the last dump of a project was made from and gave, and where the records of a project stand.
+//! The record of a project's last dump: its input and its output. The module also knows the places
+//! of a project's records.
 //!
-//! On disk: [`Dump`], sealed (see [`Record::Dump`]).
+//! A record is on disk as a sealed [`Dump`] (see [`Record::Dump`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,20 +16,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Dialect, Rule, Traits};
 
-/// What a dump was made from, and what it gave.
+/// The input and the output of a dump.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Dump {
-    /// Fingerprint of everything but PHP files; empty until the dump is done.
+    /// Fingerprint of everything but PHP files. It is empty until the dump is done.
     pub fingerprint: String,
-    /// What the dump printed.
+    /// Text that the dump printed.
     pub said: String,
-    /// What the class map was made from.
+    /// Input of the class map.
     pub input: Input,
     /// Digest of the class map.
     pub digest: [u8; 32],
-    /// Number of classes, as the dump tells it.
+    /// Number of classes, as the dump reports it.
     pub classes: u64,
-    /// Generated files; `None` for one that there must not be.
+    /// Generated files. `None` stands for a file that must not exist.
     pub outputs: Vec<(PathBuf, Option<Output>)>,
 }
 
@@ -51,7 +52,7 @@ pub struct Output {
     identity: Identity,
     /// Whether any later change must show in the identity.
     settled: bool,
-    /// SHA-256, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal.
     digest: String,
 }
 
@@ -66,7 +67,7 @@ impl Dump {
         places.write(&places.dump, &Record::Dump.encode(&places.dump, self))
     }
 
-    /// Returns whether all generated files are still what the dump wrote.
+    /// Returns whether all generated files are still as the dump wrote them.
     pub fn has_its_outputs(&self) -> bool {
         self.outputs.iter().all(|(path, output)| match output {
             None => identity(path).is_none(),
@@ -76,8 +77,10 @@ impl Dump {
 }
 
 impl Output {
-    /// Returns the state of a generated file: `Some(None)` where there must be none and is none; `None` where the file
-    /// isn't the expected one. `expected` is its SHA-256, in hexadecimal.
+    /// Returns the state of a generated file, whose SHA-256 is `expected`, in hexadecimal.
+    ///
+    /// `Some(None)` says that the file must not exist and doesn't. `None` says that the file isn't
+    /// the expected one.
     pub fn of(path: &Path, expected: Option<&str>, clock: &Clock) -> Option<Option<Self>> {
         match (expected, identity(path)) {
             (None, None) => Some(None),
@@ -92,26 +95,26 @@ impl Output {
         }
     }
 
-    /// Whether the file at `path` is still what was written.
+    /// Returns whether the file at `path` is still as it was written.
     fn is_at(&self, path: &Path) -> bool {
         identity(path).as_ref() == Some(&self.identity)
             && (self.settled || digest(path).as_deref() == Some(&self.digest))
     }
 }
 
-/// A file's identity, if it is there.
+/// Returns a file's identity, if the file exists.
 fn identity(path: &Path) -> Option<Identity> {
     lstat(path).ok().map(|stat| Identity::from(&stat))
 }
 
-/// SHA-256 of a file, in hexadecimal.
+/// Returns the SHA-256 of a file, in hexadecimal.
 fn digest(path: &Path) -> Option<String> {
     fs::read(path)
         .ok()
         .map(|bytes| hex(&Sha256::digest(&bytes)))
 }
 
-/// Where the records of a project stand. Without a store nothing is remembered.
+/// The places of a project's records. Without a store, nothing is kept.
 pub struct Places {
     /// The store, if it can be used.
     pub store: Option<Store>,
@@ -134,7 +137,7 @@ impl Places {
         }
     }
 
-    /// Returns the bytes of a record; none if there is no record.
+    /// Returns the bytes of a record, or no bytes if there is no record.
     pub fn read(&self, place: &str) -> Vec<u8> {
         self.store
             .as_ref()

@@ -1,4 +1,4 @@
-//! Fuzz target of the class scanner, and the kinds of records that this module decodes.
+//! The fuzz target of the class scanner, and the kinds of records that this module decodes.
 
 use allegro_base::testing::records::Kind;
 
@@ -7,7 +7,7 @@ use super::{Dialect, dump, find_classes, lists, records, trace};
 /// The kinds of records of class maps.
 pub const RECORDS: [Kind; 4] = [lists::FUZZED, records::FUZZED, trace::FUZZED, dump::FUZZED];
 
-/// Looks for the classes of a PHP file. The first byte chooses the dialect.
+/// Finds the classes of a PHP file, and checks the result. The first byte chooses the dialect.
 pub fn scanner(data: &[u8]) {
     let Some((first, source)) = data.split_first() else {
         return;

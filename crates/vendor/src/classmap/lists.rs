@@ -1,9 +1,8 @@
-//! The classes of a package's files, kept in the store beside its manifest: a project that gets the package for the
-//! first time need not read what another one has read.
+//! Keeps the classes of a package's files in the store, beside the package's manifest. So a project
+//! that gets the package for the first time needn't read files that another one has read.
 //!
-//! On disk: [`Contents`], sealed (see [`Record::PackageClasses`]).
-//!
-//! A list is believed for a file only while it is the one that was linked: see [`Placed`].
+//! A list is on disk as sealed [`Contents`] (see [`Record::PackageClasses`]). It is valid for a
+//! file only while that is the file that was linked (see [`Placed`]).
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -20,53 +19,56 @@ use allegro_base::identity::Moment;
 use allegro_composer::ManifestKey;
 use allegro_store::{ItemKind, Record, Store};
 
-/// Classes by the number of the item in the manifest, separated by NUL.
+/// Classes of each item, by the item's number in the manifest. The classes are separated by NUL.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Contents {
     items: Vec<(u32, Vec<u8>)>,
 }
 
-/// A package that was put in place in this run, and when its files were made.
+/// A package that was put in place in this run, and the time at which its files were made.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// Its directory, without links.
+    /// Directory of the package, without links.
     pub directory: String,
-    /// Its content.
+    /// Key of the package's manifest.
     pub key: ManifestKey,
-    /// Composer would have unpacked it with PHP's ZipArchive.
+    /// Whether Composer would have unpacked the package with PHP's ZipArchive.
     pub by_zip_archive: bool,
-    /// Its files were made no earlier than this …
+    /// Earliest time at which the files can have been made.
     pub from: Moment,
-    /// … and before this: a file changed later isn't the one that was linked.
+    /// End of the time in which the files were made. A file changed later isn't the one that was
+    /// linked.
     pub until: Moment,
 }
 
-/// A placed package with what the store knows of it.
+/// A placed package, with its content in the store.
 struct Package {
     from: Moment,
     until: Moment,
     key: ManifestKey,
     by_zip_archive: bool,
-    /// Read when the first of its files is met: a plain dump looks into few packages. `None` if it can't be.
+    /// Content of the package, read when the first of its files is met, because a plain dump looks
+    /// into few packages. `None` if the content can't be read.
     content: OnceLock<Option<Content>>,
-    /// What was read in this run and isn't in the store yet.
+    /// Classes that were read in this run and aren't in the store yet.
     learnt: Mutex<Vec<(u32, Vec<u8>)>>,
 }
 
-/// What the store knows of a package.
+/// The content of a package, as the store has it.
 struct Content {
     files: HashMap<String, Linked>,
-    /// Classes by the file's number.
+    /// Known classes, by the file's number.
     known: HashMap<u32, Vec<u8>>,
 }
 
 /// A file as it was linked.
 struct Linked {
-    /// Of the manifest's item.
+    /// Number of the manifest's item.
     number: u32,
-    /// In bytes.
+    /// Size in bytes.
     size: u64,
-    /// Modification time; a file that has the time of its installation is told by its change time alone.
+    /// Modification time. A file with the time of its installation is recognized by its change time
+    /// alone.
     modified: FileTime,
 }
 
@@ -107,7 +109,7 @@ impl Content {
     }
 }
 
-/// What the store knows of the classes of placed packages.
+/// The store's knowledge of the classes of placed packages.
 #[derive(Default)]
 pub struct Lists<'s> {
     source: Option<(&'s Store, Dialect, &'s Zone)>,
@@ -115,7 +117,7 @@ pub struct Lists<'s> {
 }
 
 impl<'s> Lists<'s> {
-    /// The lists of these packages. What can't be read isn't known.
+    /// Returns the lists of these packages. An unreadable list counts as absent.
     pub fn of(store: &'s Store, dialect: Dialect, zone: &'s Zone, placed: &[Placed]) -> Self {
         let packages = placed
             .iter()
@@ -137,17 +139,18 @@ impl<'s> Lists<'s> {
         }
     }
 
-    /// The package and item that a file is, if it is still what was linked.
+    /// Returns the package and item of a file, if the file is still as it was linked.
     fn pristine(&self, found: &Found) -> Option<(&Package, &Content, u32)> {
         let (store, dialect, zone) = self.source?;
         let real = found.real();
-        // Packages may lie within each other (custom installers): the innermost has put the file there.
+        // Packages may lie within each other (custom installers). The innermost has put the file
+        // there.
         let (package, relative) = real.rmatch_indices('/').find_map(|(slash, _)| {
             let package = self.packages.get(&real[..slash])?;
             Some((package, &real[slash + 1..]))
         })?;
         let identity = &found.identity;
-        // The change time of an inode with several names is other projects' as well.
+        // An inode with several names shares its change time with other projects.
         if !identity.is_shared()
             && (identity.changed < package.from || package.until <= identity.changed)
         {
@@ -176,13 +179,13 @@ impl<'s> Lists<'s> {
         (identity.size == linked.size && is_in_time).then_some((package, content, linked.number))
     }
 
-    /// The classes of a file, if it is pristine and they are known.
+    /// Returns the classes of a file, if the file is pristine and its classes are known.
     pub fn recall(&self, found: &Found) -> Option<&[u8]> {
         let (_, content, number) = self.pristine(found)?;
         content.known.get(&number).map(Vec::as_slice)
     }
 
-    /// Notes what was read from a file, for other projects.
+    /// Keeps the classes that were read from a file, for other projects.
     pub fn learn(&self, found: &Found, classes: &[u8]) {
         if let Some((package, content, number)) = self.pristine(found)
             && !content.known.contains_key(&number)
@@ -191,7 +194,7 @@ impl<'s> Lists<'s> {
         }
     }
 
-    /// Writes what was learnt. Failures cost the next project some time, nothing else.
+    /// Writes the new classes. A failure only costs the next project some time.
     pub fn save(&self) {
         use rayon::prelude::*;
         let Some((store, dialect, _)) = self.source else {
@@ -214,7 +217,8 @@ impl<'s> Lists<'s> {
     }
 }
 
-/// The place of a list below the store's root. PHP's lexer differs between minor versions only.
+/// Returns the place of a list below the store's root. PHP's lexer differs between minor versions
+/// only.
 fn place(dialect: Dialect, key: &ManifestKey) -> String {
     let hex = key.hex();
     let (shard, rest) = hex.split_at(2);
@@ -270,7 +274,7 @@ mod tests {
         }
     }
 
-    /// A package of one file, put in place as the linker does.
+    /// Makes a package of one file, put in place as the linker does.
     fn placed(store: &Store, directory: &Path) -> (Placed, PathBuf) {
         let digest = Digest([7; 32]);
         let dist = Dist::at("https://example.org/1.zip");
@@ -331,7 +335,7 @@ mod tests {
             std::slice::from_ref(&second),
         );
         assert_eq!(lists.recall(&found(&file)), Some(&b"A\0B"[..]));
-        // Another dialect may read it in another way.
+        // Another dialect may read the file differently.
         let other = Dialect {
             backslash_guards: true,
             ..Dialect::PHP_8_2
@@ -381,7 +385,7 @@ mod tests {
             std::slice::from_ref(&placed),
         );
         assert!(lists.recall(&found(&file)).is_some());
-        // Same size, and the time put back.
+        // The edit keeps the size, and the time is put back.
         fs::write(&file, "<?PHP").expect("edited");
         set_time(&file);
         assert_eq!(lists.recall(&found(&file)), None);
@@ -391,7 +395,7 @@ mod tests {
         assert_eq!(lists.recall(&found(&file)), None);
     }
 
-    /// The change time of a hard link is that of all projects that have one.
+    /// Another project's link changes the change time of the inode, but not the file's identity.
     #[test]
     fn another_projects_link_changes_nothing() {
         let zone = Zone::of(Some(""), Path::new("/"));

@@ -1,16 +1,17 @@
-//! Composer's exclusion expressions (`exclude-from-classmap`), without PCRE.
+//! Matches Composer's exclusion expressions (`exclude-from-classmap`) without PCRE.
 //!
-//! `AutoloadGenerator::parseAutoloadsType` makes them: quoted text, `.+?` for `**`, `[^/]+?` for `*`, `($|/)` at the
-//! end; `buildExclusionRegex` joins them to `{(…|…)}`. Nothing else is understood here.
+//! `AutoloadGenerator::parseAutoloadsType` makes them of quoted text, with `.+?` for `**`, `[^/]+?`
+//! for `*`, and `($|/)` at the end. `buildExclusionRegex` joins them to `{(…|…)}`. The parser
+//! understands nothing else.
 
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Paths that a rule leaves out.
+/// A pattern for the paths that a rule leaves out.
 #[derive(Debug, Clone)]
 pub struct Exclusion(Regex);
 
 impl Exclusion {
-    /// Reads Composer's expression; `None` if it isn't of the expected form.
+    /// Parses Composer's expression. Returns `None` if the expression isn't of the expected form.
     pub fn parse(expression: &str) -> Option<Self> {
         let body = expression.strip_prefix('{')?.strip_suffix('}')?;
         let mut pattern = String::with_capacity(body.len() + 16);
@@ -23,7 +24,8 @@ impl Exclusion {
                 pattern.push_str(wild);
                 wild.len()
             } else if first == '\\' {
-                // `preg_quote` puts a backslash before punctuation; before a letter or digit it means something else.
+                // `preg_quote` puts a backslash before punctuation. Before a letter or digit, a
+                // backslash means something else.
                 let quoted = rest[1..]
                     .chars()
                     .next()
@@ -45,7 +47,7 @@ impl Exclusion {
             .map(Self)
     }
 
-    /// Whether the expression matches anywhere in the path.
+    /// Returns whether the expression matches anywhere in the path.
     pub fn matches(&self, path: &str) -> bool {
         self.0.is_match(path.as_bytes())
     }

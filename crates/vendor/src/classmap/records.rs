@@ -1,6 +1,8 @@
-//! What earlier scans of a project read: a file's identity and the classes that it declares.
+//! Keeps the results of a project's earlier scans: each file's identity and the classes that it
+//! declares.
 //!
-//! On disk: [`Contents`], sealed (see [`Record::ProjectClasses`]). Only files that had settled ([`allegro_base::identity::Clock`]) are in it.
+//! The records are on disk as sealed [`Contents`] (see [`Record::ProjectClasses`]). They hold only
+//! files that had settled ([`allegro_base::identity::Clock`]).
 
 use std::collections::HashMap;
 
@@ -10,7 +12,7 @@ use super::parser::Dialect;
 use allegro_base::identity::Identity;
 use allegro_store::Record;
 
-/// Grows when the parser's answers change.
+/// The version of the parser, which grows when the parser's answers change.
 pub const PARSER: u32 = 1;
 
 #[derive(Serialize)]
@@ -24,29 +26,29 @@ struct Contents<'a> {
 struct FileClasses<'a> {
     real: &'a str,
     identity: Identity,
-    /// Separated by NUL, which no name can hold.
+    /// Names of the classes, separated by NUL, which no name can hold.
     classes: &'a [u8],
 }
 
-/// The records of a project. They stay as they are on disk, because those of a large project are many, and a plain dump
-/// looks at few.
+/// The records of a project, in their encoded form. A large project has many records, and a plain
+/// dump reads few of them.
 #[derive(Debug, Default)]
 pub struct Records<'a> {
     bytes: &'a [u8],
-    /// Where each file's record begins.
+    /// Start of each file's record.
     at: HashMap<&'a str, u32>,
 }
 
 impl<'a> Records<'a> {
-    /// Reads the records at a place that were made in the same dialect; others, torn ones and those of another place
-    /// are as good as none.
+    /// Decodes the records at a place that were made in the same dialect. Records that are torn, of
+    /// another dialect or of another place count as absent.
     pub fn decode(place: &str, bytes: &'a [u8], dialect: Dialect) -> Self {
         Self::try_decode(place, bytes, dialect).unwrap_or_default()
     }
 
     fn try_decode(place: &str, bytes: &'a [u8], dialect: Dialect) -> Option<Self> {
         let bytes = Record::ProjectClasses.payload(place, bytes)?;
-        // As `Contents` is encoded: a list begins with its length.
+        // The values follow the encoding of `Contents`, where a list begins with its length.
         let ((parser, written, count), mut rest): ((u32, Dialect, usize), _) =
             postcard::take_from_bytes(bytes).ok()?;
         if parser != PARSER || written != dialect {
@@ -70,7 +72,7 @@ impl<'a> Records<'a> {
             .map(|(record, _)| record)
     }
 
-    /// The bytes of records for these files: real path, identity, classes separated by NUL.
+    /// Returns the bytes of records for these files: real path, identity, classes separated by NUL.
     pub fn encode<'f>(
         place: &str,
         dialect: Dialect,
@@ -90,13 +92,13 @@ impl<'a> Records<'a> {
         Record::ProjectClasses.encode(place, &contents)
     }
 
-    /// The classes of a file, if it is still the one that was read.
+    /// Returns the classes of a file, if its identity is still the recorded one.
     pub fn classes(&self, real: &str, identity: &Identity) -> Option<&'a [u8]> {
         let record = self.record(*self.at.get(real)?)?;
         (record.identity == *identity).then_some(record.classes)
     }
 
-    /// All files but those that `covers` names.
+    /// Returns the records of all files but those that `covers` names.
     pub fn others<'s>(
         &'s self,
         covers: &'s dyn Fn(&str) -> bool,

@@ -1,6 +1,7 @@
-//! Rules → class map, as Composer's `ClassMapGenerator::scanPaths` goes through them one after the other.
+//! Turns rules into a class map, as Composer's `ClassMapGenerator::scanPaths` does rule by rule.
 //!
-//! Files are found and read by many threads; what counts is then decided in Composer's order by one.
+//! Many threads find and read files. One thread then decides in Composer's order which classes
+//! count.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -20,59 +21,61 @@ use allegro_base::hex::hex;
 use allegro_base::identity::{Clock, Identity};
 use allegro_base::progress;
 
-/// What a rule's directory stands for.
+/// The kind of a rule, which decides the classes that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// Every class counts.
     Classmap,
-    /// Classes whose path follows from their name, underscores standing for directories too.
+    /// A class counts if its path follows from its name. Underscores stand for directories too.
     Psr0,
-    /// Classes whose path follows from their name less the namespace.
+    /// A class counts if its path follows from its name without the namespace.
     Psr4,
 }
 
-/// One call of `scanPaths`.
+/// A rule of the class map, which stands for one call of `scanPaths`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// A directory or file, absolute or below the working directory.
+    /// Path of a directory or file, absolute or below the working directory.
     pub path: String,
-    /// What it stands for.
+    /// Kind of the rule.
     pub kind: Kind,
-    /// The namespace of PSR rules.
+    /// Namespace of a PSR rule.
     pub namespace: String,
-    /// Composer's expression for what is left out.
+    /// Composer's expression for excluded paths.
     pub excluded: Option<String>,
 }
 
-/// How the running class-map-generator decides what counts; it differs between versions.
+/// The behaviour of the running class-map-generator, which differs between versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traits {
-    /// A class outside the namespace of its PSR-4 rule doesn't count, even if the length fits.
+    /// Whether a class outside the namespace of its PSR-4 rule doesn't count, even if the length
+    /// fits.
     pub psr4_prefix: bool,
-    /// The same for PSR-0.
+    /// Whether a class outside the namespace of its PSR-0 rule doesn't count, even if the length
+    /// fits.
     pub psr0_prefix: bool,
 }
 
-/// Classes of one file, separated by NUL.
+/// The classes of one file, separated by NUL.
 pub type Classes<'a> = Cow<'a, [u8]>;
 
 /// A file and its classes, for the records.
 #[derive(Debug)]
 pub struct Read<'a> {
-    /// What was found.
+    /// File that was found.
     pub found: Found,
-    /// Its classes; `None` where the parser isn't sure.
+    /// Classes of the file. `None` where the parser isn't sure.
     pub classes: Option<Classes<'a>>,
 }
 
-/// A file of a PSR rule of whose classes none counts.
+/// A file of a PSR rule that has classes, none of which counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// The rule's index.
+    /// Index of the rule.
     pub rule: usize,
-    /// The file's path.
+    /// Path of the file.
     pub path: Arc<str>,
-    /// All its classes.
+    /// All classes of the file.
     pub classes: Vec<String>,
 }
 
@@ -81,10 +84,10 @@ pub struct Rejected {
 pub struct Scan {
     /// Paths that the numbers in `at` and `ambiguous` point to.
     pub files: Vec<Arc<str>>,
-    /// Class names, in the order in which they were found. One that isn't UTF-8 is a NUL and its bytes in hexadecimal,
-    /// here and below.
+    /// Class names, in the order in which they were found. A name that isn't UTF-8 is written as a
+    /// NUL and its bytes in hexadecimal, here and below.
     pub names: Vec<String>,
-    /// The file of each name.
+    /// File of each name, as an index of `files`.
     pub at: Vec<u32>,
     /// Further files of a class, in the order in which they were found.
     pub ambiguous: Vec<(String, u32)>,
@@ -93,7 +96,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// A digest of everything in it.
+    /// Returns a digest of the whole class map.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         let mut text = |text: &str| {
@@ -119,19 +122,20 @@ impl Scan {
     }
 }
 
-/// Where classes come from before a file is read: what is known of a file that is still the same.
+/// A source of known classes for files that are unchanged. The scan asks it before it reads a file.
 pub trait Memory: Sync {
-    /// The classes of the file, if they are known for sure.
+    /// Returns the classes of the file, if they are known for sure.
     fn recall(&self, found: &Found) -> Option<Classes<'_>>;
 }
 
 /// The files that rules cover.
 pub struct Survey<'m> {
-    /// For each rule, the numbers of its files in Composer's order, with the path as spelled for this rule.
+    /// For each rule, the numbers of its files in Composer's order, with the path as spelled for
+    /// this rule.
     covered: Vec<Vec<(u32, Arc<str>)>>,
-    /// Each file once, by real path.
+    /// All files, each once by real path.
     pub files: Vec<Read<'m>>,
-    /// What was looked at, where that tells everything.
+    /// Everything that the survey looked at, where that determines the result.
     pub seen: Option<Seen>,
 }
 
@@ -147,7 +151,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Adds a walk; `None` if it depends on more than what it has met.
+    /// Adds a walk. Returns `None` if the walk depends on more than it has met.
     fn with(mut self, walk: &mut Walk) -> Option<Self> {
         if walk.directories.is_empty() && walk.links.is_empty() {
             self.files.push(walk.single.take()?);
@@ -158,10 +162,11 @@ impl Seen {
     }
 }
 
-/// Finds and reads what the rules cover.
+/// Finds and reads the files that the rules cover.
 ///
 /// # Errors
-/// [`Declined`] where PHP would throw or may see something else; [`STOPPED`] if it was cancelled.
+/// [`Declined`] where PHP would throw or may see something else. [`STOPPED`] if the survey was
+/// cancelled.
 pub fn survey<'m>(
     rules: &[Rule],
     cwd: &str,
@@ -182,7 +187,8 @@ pub fn survey<'m>(
         .iter()
         .map(|rule| spelling(&rule.path, cwd))
         .collect::<Result<Vec<_>, _>>()?;
-    // Composer excludes what it never reads; so do we, for a file that can't be read may be excluded because of that.
+    // Exclusion comes before reading, as in Composer, because a file may be excluded for being
+    // unreadable.
     let walks = spelled
         .par_iter()
         .zip(&exclusions)
@@ -238,14 +244,14 @@ pub fn survey<'m>(
     })
 }
 
-/// Reads a file's classes.
+/// Reads a file and returns its classes, or `None` if the parser isn't sure.
 fn parse(found: &Found, dialect: Dialect) -> Option<Vec<u8>> {
     let source = std::fs::read(found.real().as_ref()).ok()?;
     let classes = find_classes(&source, dialect).ok()?;
     Some(join(&classes))
 }
 
-/// Classes as one text.
+/// Returns classes as one text, separated by NUL.
 pub fn join<T: AsRef<[u8]>>(classes: &[T]) -> Vec<u8> {
     let mut joined = Vec::new();
     for (index, class) in classes.iter().enumerate() {
@@ -257,13 +263,13 @@ pub fn join<T: AsRef<[u8]>>(classes: &[T]) -> Vec<u8> {
     joined
 }
 
-/// The absolute path of a rule as Composer spells the files below it.
+/// Returns the absolute path of a rule, as Composer spells the files below it.
 fn spelling(path: &str, cwd: &str) -> Result<String, Declined> {
     if path.contains('\\') || cwd.contains('\\') || path.contains('*') || path.contains("://") {
         return Err(Declined("a path is special"));
     }
     let absolute = if path.starts_with('/') {
-        // Runs of slashes become one; anything else stays.
+        // Runs of slashes become one slash, and everything else stays.
         let mut spelled = String::with_capacity(path.len());
         for character in path.chars() {
             if character != '/' || !spelled.ends_with('/') {
@@ -287,7 +293,7 @@ fn spelling(path: &str, cwd: &str) -> Result<String, Declined> {
             }
         }
         let spelled = format!("/{}", parts.join("/"));
-        // `a/../b` is another place than `b` where `a` is a link; Composer mixes both.
+        // `a/../b` is another place than `b` where `a` is a link. Composer mixes both.
         if path.split('/').any(|part| part == "..")
             && real_path(&spelled)? != real_path(&format!("{cwd}/{path}"))?
         {
@@ -301,7 +307,8 @@ fn spelling(path: &str, cwd: &str) -> Result<String, Declined> {
     Ok(absolute)
 }
 
-/// What a rule's path covers. A walk without directories is that of a single file.
+/// Returns the files that a rule's path covers. A walk without directories is that of a single
+/// file.
 fn find(path: &str, cancel: &AtomicBool) -> Result<Walk, Declined> {
     let metadata = std::fs::metadata(path).map_err(|_| Declined("a path isn't there"))?;
     if metadata.is_dir() {
@@ -331,7 +338,7 @@ fn find(path: &str, cancel: &AtomicBool) -> Result<Walk, Declined> {
 }
 
 impl Survey<'_> {
-    /// Files whose classes the parser isn't sure of.
+    /// Returns the files whose classes the parser isn't sure of.
     pub fn unsure(&self) -> impl Iterator<Item = &Found> {
         self.files
             .iter()
@@ -339,7 +346,7 @@ impl Survey<'_> {
             .map(|file| &file.found)
     }
 
-    /// Real path, identity and classes of all files that may be believed later.
+    /// Returns real path, identity and classes of all files that a later scan may trust.
     pub fn settled<'s>(
         &'s self,
         clock: &'s Clock,
@@ -354,7 +361,7 @@ impl Survey<'_> {
         })
     }
 
-    /// Decides what counts.
+    /// Decides which classes count, and returns the class map.
     ///
     /// # Errors
     /// [`Declined`] if a file's classes are not known.
@@ -365,7 +372,7 @@ impl Survey<'_> {
         for (index, (rule, covered)) in rules.iter().zip(&self.covered).enumerate() {
             let base = match rule.kind {
                 Kind::Classmap => 0,
-                // As Composer counts: the length of the rule's path, which it has normalized before.
+                // Composer counts the length of the rule's path, which it has normalized before.
                 Kind::Psr0 | Kind::Psr4 => rule.path.len() + 1,
             };
             for (number, path) in covered {
@@ -410,7 +417,7 @@ impl Survey<'_> {
     }
 }
 
-/// A class name as it crosses the boundary, see [`Scan::names`].
+/// Returns a class name in the form of the protocol (see [`Scan::names`]).
 fn to_wire(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(name) => name.to_owned(),
@@ -418,7 +425,8 @@ fn to_wire(name: &[u8]) -> String {
     }
 }
 
-/// Whether a class belongs to the file at `sub_path` (below the rule's directory, less the extension).
+/// Returns whether a class belongs to the file at `sub_path`, which is relative to the rule's
+/// directory and has no extension.
 fn counts(class: &[u8], rule: &Rule, traits: Traits, sub_path: &str) -> bool {
     let namespace = rule.namespace.as_str();
     let check = match rule.kind {

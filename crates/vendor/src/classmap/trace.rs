@@ -1,8 +1,9 @@
-//! A whole walk, kept so that a later one can be spared: if each directory and each file is still what it was, the
-//! class map is too.
+//! Keeps the trace of a whole walk, so that a later scan can skip the walk. If each directory and
+//! each file is unchanged, the class map is too.
 //!
-//! On disk: [`Contents`], sealed (see [`Record::Walk`]). There is a trace only where all directories and files had
-//! settled ([`Clock`]). Links are followed anew each time: what they lead to may become another thing without a trace.
+//! A trace is on disk as sealed [`Contents`] (see [`Record::Walk`]). It exists only where all
+//! directories and files had settled ([`Clock`]). Links are followed anew each time, because their
+//! targets may be replaced without any change beside the link.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +19,7 @@ use allegro_store::Record;
 
 #[derive(Serialize, Deserialize)]
 struct Contents<'a> {
-    /// Of the class map that the walk led to.
+    /// Digest of the class map that the walk led to.
     digest: [u8; 32],
     #[serde(borrow)]
     directories: Vec<Directory<'a>>,
@@ -36,7 +37,8 @@ struct Directory<'a> {
     files: Vec<(&'a str, Identity)>,
 }
 
-/// Returns the bytes of a trace that is kept at `place`; `None` if the walk can't be told by it.
+/// Returns the bytes of a trace that is kept at `place`. Returns `None` if something had not
+/// settled, so that a later change might not show.
 pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Option<Vec<u8>> {
     let mut directories = Vec::with_capacity(seen.directories.len());
     for directory in &seen.directories {
@@ -78,7 +80,7 @@ pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Opti
     }
     links.sort_by_key(|(path, _)| *path);
     links.dedup();
-    // Rules overlap; a directory need be looked at once.
+    // Rules overlap, but each directory need be checked only once.
     directories.sort_by_key(|directory| directory.path);
     directories.dedup_by_key(|directory| directory.path);
     Some(Record::Walk.encode(
@@ -92,24 +94,24 @@ pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Opti
     ))
 }
 
-/// The last part of a path.
+/// Returns the last part of a path.
 fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// What a trace tells.
+/// The result of checking a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything is as it was.
+    /// All directories, files and links are unchanged.
     Same,
-    /// Something is not.
+    /// A directory, file or link has changed.
     Changed,
-    /// There is no trace of the walk that led to this class map.
+    /// No trace of the walk that led to this class map is known.
     Unknown,
 }
 
-/// Looks whether the walk that led to the class map `digest` would go the same way again. What it says when it was
-/// cancelled is worth nothing.
+/// Checks whether the walk that led to the class map `digest` would find the same again. The
+/// verdict of a cancelled check is meaningless.
 pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
     let Some(contents) = Record::Walk.decode::<Contents<'_>>(place, bytes) else {
         return Verdict::Unknown;
@@ -174,7 +176,7 @@ mod tests {
 
     const DIGEST: [u8; 32] = [7; 32];
 
-    /// A project with links to a file and a directory outside, and one that leads nowhere.
+    /// Makes a project with links to a file and a directory outside, and one that leads nowhere.
     fn project(root: &Path) {
         for path in ["src/A.php", "out/one/B.php", "out/two/B.php", "out/C.php"] {
             let path = root.join(path);
@@ -185,7 +187,7 @@ mod tests {
         symlink("../out/C.php", root.join("src/C.php")).expect("a link");
         symlink("../out/D.php", root.join("src/D.php")).expect("a link");
         symlink("src", root.join("root")).expect("a link");
-        // Until everything has settled.
+        // The project must have settled before the test goes on.
         std::thread::sleep(Duration::from_millis(40));
     }
 
@@ -201,7 +203,7 @@ mod tests {
         encode("here", DIGEST, &seen, &clock).expect("everything has settled")
     }
 
-    /// What is said of a project after a change.
+    /// Returns the verdict on a project after a change.
     fn verdict(change: impl FnOnce(&Path)) -> Verdict {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().canonicalize().expect("real");
@@ -211,7 +213,8 @@ mod tests {
         check("here", &trace, DIGEST, &AtomicBool::new(false))
     }
 
-    /// Puts another link in the place of one, at once: its directory changes as little as it can.
+    /// Replaces a link by another one in one step, so that its directory changes as little as
+    /// possible.
     fn relink(root: &Path, link: &str, target: &str) {
         let beside = root.join("beside");
         symlink(target, &beside).expect("a link");
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn a_project_with_links_is_told_by_its_trace() {
         assert_eq!(verdict(|_| {}), Verdict::Same);
-        // What links don't lead to doesn't matter.
+        // A file that no link leads to doesn't matter.
         let elsewhere = |root: &Path| fs::write(root.join("out/two/E.php"), "").expect("a file");
         assert_eq!(verdict(elsewhere), Verdict::Same);
     }

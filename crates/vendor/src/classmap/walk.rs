@@ -1,6 +1,8 @@
-//! The PHP files below a directory, in the order and with the exceptions of the Finder that Composer uses: depth
-//! first in the order of `readdir`, links followed, nothing whose name starts with a dot, no directories of version
-//! control systems.
+//! Walks the PHP files below a directory, in the order of Composer's Finder and with its
+//! exceptions.
+//!
+//! The walk goes depth first in the order of `readdir`, and follows links. It skips names that
+//! start with a dot, and directories of version control systems.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -13,25 +15,26 @@ use serde::{Deserialize, Serialize};
 use allegro_base::identity::Identity;
 use allegro_base::progress;
 
-/// What `Finder::ignoreVCS` leaves out, apart from names with a dot at the start.
+/// Directories that `Finder::ignoreVCS` leaves out, apart from names that start with a dot.
 const VCS: [&str; 3] = ["_svn", "CVS", "_darcs"];
 
-/// Deeper trees are left to PHP; no package comes near.
+/// The depth from which a tree is left to PHP. No package comes near.
 const DEPTH: usize = 256;
 
-/// A PHP file and where it is.
+/// A PHP file and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its path as Composer spells it. Shared, because a large project has many files and each is named in several lists.
+    /// Path as Composer spells it. The path is shared, because several lists name each of a
+    /// project's many files.
     pub path: Arc<str>,
-    /// Its path without links, where that is another one.
+    /// Path without links, where that differs.
     pub real: Option<Arc<str>>,
-    /// What it was when it was found.
+    /// Identity of the file when it was found.
     pub identity: Identity,
 }
 
 impl Found {
-    /// Its path without links.
+    /// Returns the path without links.
     pub fn real(&self) -> &Arc<str> {
         self.real.as_ref().unwrap_or(&self.path)
     }
@@ -40,68 +43,68 @@ impl Found {
 /// A directory that was walked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walked {
-    /// Its path as Composer spells it.
+    /// Path as Composer spells it.
     pub path: String,
-    /// What it was before it was read.
+    /// Identity of the directory before it was read.
     pub identity: Identity,
-    /// Path and identity of its PHP files.
+    /// Path and identity of the directory's PHP files.
     pub files: Vec<(Arc<str>, Identity)>,
 }
 
-/// What a link leads to, as far as the Finder is concerned.
+/// The target of a link, as far as the Finder is concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
-    /// Nowhere, or to something that is passed over.
+    /// The link leads nowhere, or to something that the Finder skips.
     Nothing,
-    /// A PHP file: its path without links.
+    /// The link leads to a PHP file, given by its path without links.
     File(String, Identity),
-    /// A directory to look into: its path without links.
+    /// The link leads to a directory to walk, given by its path without links.
     Directory(String),
 }
 
-/// What a walk has met.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub struct Walk {
     /// Files, in the Finder's order.
     pub found: Vec<Found>,
-    /// Directories.
+    /// Directories that were walked.
     pub directories: Vec<Walked>,
-    /// Paths that lead through links. What is there may become another thing without a trace in the directory that the
-    /// link is in.
+    /// Paths that lead through links. Their targets may be replaced without a change in the
+    /// directory of the link.
     pub links: Vec<(Arc<str>, Target)>,
-    /// The file that a rule names instead of a directory, if its path leads through no link.
+    /// File that a rule names instead of a directory, if its path leads through no link.
     pub single: Option<(String, Identity)>,
 }
 
-/// Why a directory is left to PHP.
+/// The reason why a directory is left to PHP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Declined(pub &'static str);
 
-/// Whether Composer looks into a file of this name.
+/// Returns whether Composer looks into a file of this name.
 pub fn is_php(name: &str) -> bool {
     matches!(name.rsplit_once('.'), Some((_, "php" | "inc" | "hh")))
 }
 
-/// Why a walk is incomplete: the caller wants it to stop.
+/// The error of a walk that the caller has cancelled.
 pub const STOPPED: Declined = Declined("interrupted");
 
 /// A walk under way.
 struct Walker<'c> {
     cancel: &'c AtomicBool,
-    /// Spelling of the directory at hand.
+    /// Path of the current directory, as Composer spells it.
     path: String,
-    /// Its real path.
+    /// Path of the current directory without links.
     real: String,
     walk: Walk,
 }
 
-/// The files below `path`, an existing directory.
+/// Walks the files below `path`, an existing directory.
 ///
 /// `path` is absolute and has neither `//` nor a slash at its end.
 ///
 /// # Errors
-/// [`Declined`] for what PHP answers with an exception, and for names and shapes that it may see differently;
-/// [`STOPPED`] if it was cancelled.
+/// [`Declined`] where PHP would throw an exception, and for names and shapes that PHP may see
+/// differently. [`STOPPED`] if the walk was cancelled.
 pub fn walk(path: &str, cancel: &AtomicBool) -> Result<Walk, Declined> {
     let real = real_path(path)?;
     let directory = open(rustix::fs::CWD, path)?;
@@ -119,7 +122,7 @@ pub fn walk(path: &str, cancel: &AtomicBool) -> Result<Walk, Declined> {
     Ok(walker.walk)
 }
 
-/// The path of an existing file without links.
+/// Returns the path of an existing file without links.
 pub fn real_path(path: &str) -> Result<String, Declined> {
     Path::new(path)
         .canonicalize()
@@ -129,7 +132,7 @@ pub fn real_path(path: &str) -> Result<String, Declined> {
         .ok_or(Declined("a path can't be resolved"))
 }
 
-/// What is at the path, links followed.
+/// Returns the target at a path, with links followed.
 pub fn follow(path: &str) -> Result<Target, Declined> {
     // A link that leads nowhere is neither a file nor a directory for the Finder.
     let Ok(stat) = stat(path) else {
@@ -249,7 +252,8 @@ impl Walker<'_> {
             }
             Target::Directory(real) => real,
         };
-        // Older Finders go round until the system has had enough, newer ones stop: neither is worth a copy.
+        // Older Finders follow the loop until the system stops them, and newer ones stop
+        // themselves. Neither is worth copying.
         if Path::new(&self.real).starts_with(&real) {
             return Err(Declined("a link leads to a directory above it"));
         }

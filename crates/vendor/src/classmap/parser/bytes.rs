@@ -1,33 +1,34 @@
-//! Kinds of bytes, and small searches.
+//! Classifies bytes, and does small searches.
 
 use memchr::memchr2;
 
-/// What the lexer takes for a blank in code.
+/// Returns whether the lexer takes the byte for a blank in code.
 pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// What `\s` means in a pattern: two more than the lexer has.
+/// Returns whether `\s` matches the byte in a pattern. It matches two more bytes than the lexer's
+/// blanks.
 pub(super) const fn is_space(byte: u8) -> bool {
     byte == b' ' || byte.wrapping_sub(b'\t') < 5
 }
 
-/// What `\w` means in a pattern: letters of ASCII alone.
+/// Returns whether `\w` matches the byte in a pattern. Only ASCII letters count.
 pub(super) const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The first byte of a label in PHP.
+/// Returns whether the byte can start a label in PHP.
 pub(super) const fn is_label_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-/// A further byte of a label in PHP.
+/// Returns whether the byte can continue a label in PHP.
 pub(super) const fn is_label(byte: u8) -> bool {
     is_label_start(byte) || byte.is_ascii_digit()
 }
 
-/// The first place from `at` on whose byte is not of this kind.
+/// Returns the first position from `at` on whose byte is not of this kind.
 pub(super) fn skip(text: &[u8], at: usize, kind: impl Fn(u8) -> bool) -> usize {
     text[at..]
         .iter()
@@ -35,12 +36,12 @@ pub(super) fn skip(text: &[u8], at: usize, kind: impl Fn(u8) -> bool) -> usize {
         .map_or(text.len(), |found| at + found)
 }
 
-/// The place of the next newline byte, or the end.
+/// Returns the position of the next newline byte, or the end.
 pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |found| at + found)
 }
 
-/// The place behind the newline that starts here, if one does.
+/// Returns the position behind the newline that starts here, if one does.
 pub(super) fn newline(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at) {
         Some(b'\n') => Some(at + 1),
@@ -51,15 +52,15 @@ pub(super) fn newline(text: &[u8], at: usize) -> Option<usize> {
 
 /// The opening of a heredoc or nowdoc.
 pub(super) struct Opening {
-    /// Where its label is.
+    /// Range of the label.
     pub label: std::ops::Range<usize>,
     /// Whether it is a nowdoc.
     pub raw: bool,
-    /// Where its first line starts.
+    /// Start of the first line.
     pub end: usize,
 }
 
-/// The heredoc that opens here, if one does. The lexer and the cleaner agree on this.
+/// Returns the heredoc that opens here, if one does. The lexer and the cleaner agree on heredocs.
 pub(super) fn heredoc(text: &[u8], at: usize) -> Option<Opening> {
     if !text[at..].starts_with(b"<<<") {
         return None;

@@ -1,10 +1,11 @@
-//! Composer's cleaner: what is not PHP, strings and heredocs make room for the declarations.
+//! Reimplements Composer's cleaner, which removes text outside of PHP, strings and heredocs.
 
 use super::bytes::{self, is_label, is_space};
 use super::names;
 use memchr::memchr2;
 
-/// Bytes at which something can start; the letters are those of the keywords, looked at for a single declaration.
+/// Bytes at which something can start. The letters start keywords, and matter only for a single
+/// declaration.
 const STOPS: [u8; 256] = {
     let mut stops = [0; 256];
     let mut byte = u8::MAX;
@@ -21,9 +22,10 @@ const STOPS: [u8; 256] = {
     }
 };
 
-/// The text without what could be mistaken for a declaration.
+/// Returns the text without parts that could be mistaken for a declaration.
 ///
-/// With a `single` candidate the text ends at the first declaration, which is then the last thing of interest.
+/// With a `single` candidate, the result ends at the first declaration, because nothing of interest
+/// follows.
 pub(super) fn clean(text: &[u8], single: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(if single { 1024 } else { text.len() + 16 });
     let mut at = 0;
@@ -35,12 +37,12 @@ pub(super) fn clean(text: &[u8], single: bool) -> Vec<u8> {
     out
 }
 
-/// The place behind the next `<?`, or the end.
+/// Returns the position behind the next `<?`, or the end.
 fn opening(text: &[u8], at: usize) -> usize {
     memchr::memmem::find(&text[at..], b"<?").map_or(text.len(), |found| at + found + 2)
 }
 
-/// Cleans up to behind the next `?>`, or to the end.
+/// Cleans the text up to the end of the next `?>`, or to the end.
 fn php(text: &[u8], mut at: usize, single: bool, out: &mut Vec<u8>) -> usize {
     let stop = if single { 2 } else { 1 };
     let mut from = at;
@@ -66,7 +68,8 @@ fn php(text: &[u8], mut at: usize, single: bool, out: &mut Vec<u8>) -> usize {
             b'c' | b'i' | b't' | b'e' => {
                 if let Some(end) = declaration(text, at) {
                     out.extend_from_slice(&text[from..at]);
-                    // The byte before it comes twice, or, behind something dropped, once more.
+                    // The byte before the declaration comes twice, or once more if it is behind
+                    // something dropped.
                     out.extend_from_slice(&text[at - 1..end]);
                     return text.len();
                 }
@@ -86,7 +89,8 @@ fn php(text: &[u8], mut at: usize, single: bool, out: &mut Vec<u8>) -> usize {
     text.len()
 }
 
-/// The place behind the string whose content starts here; an escape is a backslash before itself or the delimiter.
+/// Returns the position behind the string whose content starts here. A backslash escapes only
+/// itself or the delimiter.
 fn string(text: &[u8], mut at: usize, delimiter: u8) -> usize {
     while let Some(found) = memchr2(delimiter, b'\\', &text[at..]) {
         at += found;
@@ -101,12 +105,12 @@ fn string(text: &[u8], mut at: usize, delimiter: u8) -> usize {
     text.len()
 }
 
-/// The place behind the comment whose content starts here.
+/// Returns the position behind the comment whose content starts here.
 fn comment(text: &[u8], at: usize) -> usize {
     memchr::memmem::find(&text[at..], b"*/").map_or(text.len(), |found| at + found + 2)
 }
 
-/// The place behind the label that ends the heredoc whose content starts here.
+/// Returns the position behind the label that ends the heredoc whose content starts here.
 fn heredoc(text: &[u8], mut at: usize, label: &[u8]) -> usize {
     while at < text.len() {
         at = bytes::skip(text, at, |byte| matches!(byte, b' ' | b'\t'));
@@ -121,7 +125,7 @@ fn heredoc(text: &[u8], mut at: usize, label: &[u8]) -> usize {
     text.len()
 }
 
-/// The end of the name of the declaration whose keyword, in lower case, starts here.
+/// Returns the end of the name of the declaration whose keyword, in lower case, starts here.
 fn declaration(text: &[u8], at: usize) -> Option<usize> {
     let keyword = names::TYPES
         .into_iter()

@@ -1,11 +1,11 @@
-//! Composer's patterns: how many declarations there may be, and which there are.
+//! Reimplements Composer's patterns, which count the possible declarations and name the real ones.
 
 use super::bytes::{is_label_start, is_space, is_word, skip};
 
 /// The keywords that declare a class.
 pub(super) const TYPES: [&[u8]; 4] = [b"class", b"interface", b"trait", b"enum"];
 
-/// How many candidates a text has: keywords, in any case, with a space behind.
+/// Returns the number of candidates: keywords, in any case, with a space behind.
 pub(super) fn candidates(text: &[u8]) -> usize {
     const STEP: usize = 64;
     let mut count = 0;
@@ -27,7 +27,7 @@ pub(super) fn candidates(text: &[u8]) -> usize {
     count + candidates_within(text, at, text.len().saturating_sub(2))
 }
 
-/// How many candidates have the last but one byte of their keyword in `from..to`.
+/// Returns the number of candidates whose last but one keyword byte is in `from..to`.
 fn candidates_within(text: &[u8], from: usize, to: usize) -> usize {
     (from..to)
         .filter(|&at| ends_keyword(text[at], text[at + 1]) && is_space(text[at + 2]))
@@ -42,7 +42,7 @@ fn candidates_within(text: &[u8], from: usize, to: usize) -> usize {
         .count()
 }
 
-/// Whether a keyword can end with these two letters.
+/// Returns whether a keyword can end with these two letters.
 fn ends_keyword(first: u8, second: u8) -> bool {
     let (first, second) = (first | 0x20, second | 0x20);
     (first == b's' && second == b's')
@@ -51,7 +51,7 @@ fn ends_keyword(first: u8, second: u8) -> bool {
         || (first == b'u' && second == b'm')
 }
 
-/// The names that are declared, each with the namespace in force.
+/// Returns the declared names, each with the namespace in force.
 pub(super) fn names(text: &[u8], backslash_guards: bool) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
     let mut namespace = Vec::new();
@@ -100,7 +100,8 @@ pub(super) fn names(text: &[u8], backslash_guards: bool) -> Vec<Vec<u8>> {
     names
 }
 
-/// The end of the name of a class that starts here, if one does. Colons and hyphens are those of XHP.
+/// Returns the end of the class name that starts here, if one does. Colons and hyphens are those of
+/// XHP.
 pub(super) fn name_end(text: &[u8], start: usize) -> Option<usize> {
     let named = |byte: u8| is_label_start(byte) || matches!(byte, b':' | 0x7f);
     text.get(start).copied().filter(|&byte| named(byte))?;
@@ -109,7 +110,8 @@ pub(super) fn name_end(text: &[u8], start: usize) -> Option<usize> {
     }))
 }
 
-/// The name (with the blanks before and in it) of a namespace whose keyword ends here, and the end of the statement.
+/// Returns the name of a namespace whose keyword ends here, and the end of the statement. The name
+/// includes the blanks before and in it.
 fn namespace_name(text: &[u8], keyword_end: usize) -> Option<(&[u8], usize)> {
     let start = skip(text, keyword_end, is_space);
     let mut end = keyword_end;
@@ -132,7 +134,7 @@ fn namespace_name(text: &[u8], keyword_end: usize) -> Option<(&[u8], usize)> {
     matches!(text.get(closing), Some(b'{' | b';')).then(|| (&text[keyword_end..end], closing + 1))
 }
 
-/// The end of the part of a namespace that starts here, if one does.
+/// Returns the end of the part of a namespace that starts here, if one does.
 fn part_end(text: &[u8], start: usize) -> Option<usize> {
     let named = |byte: u8| is_label_start(byte) || byte == 0x7f;
     text.get(start).copied().filter(|&byte| named(byte))?;
@@ -141,7 +143,7 @@ fn part_end(text: &[u8], start: usize) -> Option<usize> {
     }))
 }
 
-/// The class that a declaration with this name makes, if it is not an anonymous one.
+/// Returns the class that a declaration with this name makes, unless the class is anonymous.
 fn class(namespace: &[u8], name: &[u8], is_enum: bool) -> Option<Vec<u8>> {
     if matches!(name, b"extends" | b"implements") {
         return None;

@@ -1,8 +1,9 @@
-//! `php_strip_whitespace`: PHP's lexer with comments dropped and blanks in code made one space.
+//! Reimplements `php_strip_whitespace`: PHP's lexer, which drops comments and turns blanks in code
+//! into one space.
 //!
-//! Tokens are of interest only as far as they decide where comments, blanks, strings and inline HTML are, so most of
-//! the text is copied without a look at it. A file that is no valid PHP is read like PHP's lexer reads it when nobody
-//! listens to its errors.
+//! Tokens matter only as far as they decide where comments, blanks, strings and inline HTML are. So
+//! the stripper copies most of the text without inspection. It reads an invalid PHP file as PHP's
+//! lexer does when nobody listens to its errors.
 
 mod text;
 
@@ -14,7 +15,7 @@ use std::ops::Range;
 /// The first PHP in which `yield`, comments and `from` are one token, comments included.
 const YIELD_WITH_COMMENTS: u32 = 80300;
 
-/// Where in a file the lexer is.
+/// The kind of text that the lexer is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Html,
@@ -23,7 +24,7 @@ enum State {
     End,
 }
 
-/// Text with interpolations.
+/// A kind of text with interpolations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Text {
     Double,
@@ -31,18 +32,18 @@ enum Text {
     Heredoc,
 }
 
-/// What is open in the code of an interpolation. Outside of interpolations nothing depends on brackets.
+/// A bracket that is open in the code of an interpolation. Elsewhere nothing depends on brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
-    /// The interpolation itself; its closing brace leads back to the text.
+    /// The interpolation itself, whose closing brace leads back to the text.
     Interpolation(Text),
     Brace,
-    /// Parentheses and square brackets are kept within heredocs only.
+    /// An open parenthesis. Parentheses and square brackets are tracked within heredocs only.
     Parenthesis,
     Bracket,
 }
 
-/// Kinds of bytes, as bits.
+/// The situations in which a byte needs inspection, as bits.
 const CODE: u8 = 1;
 const INTERPOLATION: u8 = 2;
 const IN_HEREDOC: u8 = 4;
@@ -50,7 +51,7 @@ const DOUBLE: u8 = 8;
 const BACKTICK: u8 = 16;
 const HEREDOC: u8 = 32;
 
-/// In which situations each byte needs a look.
+/// For each byte, the situations in which it needs inspection.
 const STOPS: [u8; 256] = {
     let mut stops = [0; 256];
     let mut byte = u8::MAX;
@@ -75,7 +76,7 @@ const STOPS: [u8; 256] = {
     }
 };
 
-/// The text as `php_strip_whitespace` gives it.
+/// Returns the text as `php_strip_whitespace` gives it.
 pub(super) fn strip(source: &[u8], dialect: Dialect) -> Result<Vec<u8>, Unsure> {
     let start = shebang(source)?;
     if [&b"\xff\xfe"[..], b"\xfe\xff", b"\0\0\xfe\xff"]
@@ -99,13 +100,15 @@ pub(super) fn strip(source: &[u8], dialect: Dialect) -> Result<Vec<u8>, Unsure> 
     Ok(stripper.out)
 }
 
-/// The end of a first line for the system's loader: on the command line PHP skips it in all files.
+/// Returns the end of a `#!` line for the system's loader. On the command line, PHP skips such a
+/// first line in all files.
 fn shebang(source: &[u8]) -> Result<usize, Unsure> {
     if !source.starts_with(b"#!") {
         return Ok(0);
     }
     let end = memchr(b'\n', source).ok_or(Unsure("a line for the loader without an end"))? + 1;
-    // Elsewhere PHP doesn't skip it; with nothing of interest in it that makes no difference.
+    // Elsewhere PHP doesn't skip the line. That makes no difference if it has neither `<` nor a
+    // candidate.
     let plain =
         memchr(b'<', &source[..end]).is_none() && super::names::candidates(&source[..end]) == 0;
     plain
@@ -113,7 +116,7 @@ fn shebang(source: &[u8]) -> Result<usize, Unsure> {
         .ok_or(Unsure("a line for the loader with PHP in it"))
 }
 
-/// Whether a text ends with this word, in any case.
+/// Returns whether a text ends with this word, in any case.
 fn ends_with(text: &[u8], word: &[u8]) -> bool {
     text.len() >= word.len() && text[text.len() - word.len()..].eq_ignore_ascii_case(word)
 }
@@ -122,16 +125,18 @@ struct Stripper<'a> {
     source: &'a [u8],
     dialect: Dialect,
     out: Vec<u8>,
-    /// Where the lexer is.
+    /// Position of the lexer.
     at: usize,
-    /// What is before is in `out` already, what follows up to `at` is still to be copied.
+    /// Start of the text that is still to be copied, up to `at`. The text before is in `out`
+    /// already.
     from: usize,
-    /// Right behind a blank after which nothing has been written; further blanks here are dropped.
+    /// Position right behind a blank after which nothing has been written. Further blanks there are
+    /// dropped.
     gap: usize,
     open: Vec<Open>,
     /// Labels of the heredocs that are open.
     labels: Vec<Range<usize>>,
-    /// Up to where it is known whether a `yield` and `from` have only comments between them.
+    /// Position up to which the text between a `yield` and a `from` has been checked for comments.
     looked_for_from: usize,
 }
 
@@ -156,18 +161,18 @@ impl Stripper<'_> {
         self.source.get(self.at + ahead).copied()
     }
 
-    /// Copies what is still to be copied.
+    /// Copies the text that is still to be copied.
     fn copy(&mut self) {
         self.out.extend_from_slice(&self.source[self.from..self.at]);
         self.from = self.at;
     }
 
-    /// Goes on at `to` and leaves out what is between.
+    /// Goes on at `to`, and leaves out the text between.
     fn drop_to(&mut self, to: usize) {
         (self.at, self.from) = (to, to);
     }
 
-    /// Inline HTML, up to behind the next opening tag.
+    /// Reads inline HTML, up to the end of the next opening tag.
     fn html(&mut self) -> State {
         while let Some(found) = memchr(b'<', &self.source[self.at..]) {
             self.at += found + 1;
@@ -179,7 +184,7 @@ impl Stripper<'_> {
         State::End
     }
 
-    /// The end of the opening tag whose `<` is right before.
+    /// Returns the end of the opening tag whose `<` is right before.
     fn opening_tag(&self) -> Option<usize> {
         let tag = self.source[self.at..].strip_prefix(b"?")?;
         let short = self.dialect.short_open_tag.then_some(self.at + 1);
@@ -200,7 +205,7 @@ impl Stripper<'_> {
         }
     }
 
-    /// Code, up to where something else starts.
+    /// Reads code, up to the start of something else.
     fn code(&mut self) -> Result<State, Unsure> {
         let kind = match (self.open.is_empty(), self.labels.is_empty()) {
             (true, true) => CODE,
@@ -269,9 +274,9 @@ impl Stripper<'_> {
         self.at += 1;
     }
 
-    /// A closing parenthesis or bracket within a heredoc.
+    /// Reads a closing parenthesis or bracket within a heredoc.
     ///
-    /// A wrong one makes PHP give up on finding out how far the end of the heredoc is indented.
+    /// A wrong one makes PHP give up finding the indentation of the heredoc's end.
     fn close(&mut self, open: Open) -> Result<(), Unsure> {
         self.at += 1;
         if self.open.pop() == Some(open) {
@@ -281,7 +286,7 @@ impl Stripper<'_> {
         }
     }
 
-    /// What the brace that closes leads back to, if it is an interpolation's.
+    /// Returns the text that the closing brace leads back to, if it closes an interpolation.
     fn close_brace(&mut self) -> Result<Option<Text>, Unsure> {
         match self.open.pop() {
             Some(Open::Interpolation(text)) => Ok(Some(text)),
@@ -291,10 +296,10 @@ impl Stripper<'_> {
         }
     }
 
-    /// Blanks in code.
+    /// Reads blanks in code, and writes one space for them.
     fn blank(&mut self, byte: u8) -> Result<(), Unsure> {
         if byte == b' ' && self.gap != self.at && !self.peek(1).is_some_and(is_blank) {
-            // A single space is as it should be.
+            // A single space stays as it is.
             self.at += 1;
             self.gap = self.at;
             return Ok(());
@@ -313,13 +318,13 @@ impl Stripper<'_> {
         Ok(())
     }
 
-    /// Whether `from` starts here.
+    /// Returns whether `from` starts here.
     fn is_from(&self, at: usize) -> bool {
         let word = self.source[at..].get(..4);
         word.is_some_and(|word| word.eq_ignore_ascii_case(b"from"))
     }
 
-    /// Drops a comment. It separates nothing: blanks on either side count as one.
+    /// Drops a comment. Comments separate nothing: blanks on either side count as one.
     fn comment(&mut self, end: usize) -> Result<(), Unsure> {
         self.copy();
         if self.dialect.php >= YIELD_WITH_COMMENTS
@@ -335,12 +340,13 @@ impl Stripper<'_> {
         Ok(())
     }
 
-    /// Whether the last thing written, but for a blank, is this (with nothing left to be copied).
+    /// Returns whether the output ends with this word, apart from a blank. Nothing may be left to
+    /// be copied.
     fn is_behind(&self, word: &[u8]) -> bool {
         ends_with(self.out.strip_suffix(b" ").unwrap_or(&self.out), word)
     }
 
-    /// Sees that only comments between `yield` and `from` are no reason to doubt.
+    /// Checks that no `from` follows a `yield` with only blanks and comments between.
     fn look_for_from(&mut self) -> Result<(), Unsure> {
         let mut at = self.at;
         loop {
@@ -394,7 +400,7 @@ impl Stripper<'_> {
         bytes::newline(self.source, end).unwrap_or(end)
     }
 
-    /// `#[`
+    /// Reads `#[`, the start of an attribute.
     fn attribute(&mut self, kind: u8) -> Result<(), Unsure> {
         self.copy();
         if self.is_behind(b"->") {
@@ -407,7 +413,7 @@ impl Stripper<'_> {
         Ok(())
     }
 
-    /// A number in a heredoc: a wrong one makes PHP give up on the heredoc's indentation.
+    /// Reads a number in a heredoc. A wrong number makes PHP give up on the heredoc's indentation.
     fn number(&mut self) -> Result<(), Unsure> {
         let start = self.at;
         self.at = bytes::skip(self.source, start, |byte| {
@@ -421,7 +427,7 @@ impl Stripper<'_> {
         Ok(())
     }
 
-    /// A string in single quotes.
+    /// Reads a string in single quotes.
     fn single(&mut self) {
         self.at += 1;
         while let Some(found) = memchr2(b'\'', b'\\', &self.source[self.at..]) {

@@ -19,7 +19,7 @@ fn classes(source: &[u8], dialect: Dialect) -> Result<Vec<String>, Unsure> {
         .collect())
 }
 
-/// Sources (with `<?php ` before each) and what Composer finds in them.
+/// Sources (with `<?php ` before each), and the classes that Composer finds in them.
 const TABLE: &[(&str, &[&str])] = &[
     ("", &[]),
     ("class A {}", &["A"]),

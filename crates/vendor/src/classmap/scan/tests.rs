@@ -18,7 +18,7 @@ fn rule(path: &str, kind: Kind, namespace: &str) -> Rule {
     }
 }
 
-/// The class map as `class file` lines, with paths below the project.
+/// Returns the class map as `class file` lines, with paths below the project.
 fn map(files: &[(&str, &str)], rules: &[Rule], traits: Traits) -> (Vec<String>, Scan) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let root = dir.path().canonicalize().expect("real");
@@ -31,7 +31,8 @@ fn map(files: &[(&str, &str)], rules: &[Rule], traits: Traits) -> (Vec<String>, 
     let rules: Vec<Rule> = rules
         .iter()
         .map(|rule| Rule {
-            // As Composer gives them: PSR directories absolute, class map ones as they are written.
+            // Composer gives PSR directories as absolute paths, and class map paths as they are
+            // written.
             path: match rule.kind {
                 Kind::Classmap => rule.path.clone(),
                 _ => format!("{cwd}/{}", rule.path),

@@ -1,4 +1,4 @@
-//! Texts with interpolations, and heredocs.
+//! Reads texts with interpolations, and heredocs.
 
 use super::super::Unsure;
 use super::super::bytes::{self, is_blank, is_label, is_label_start};
@@ -6,7 +6,7 @@ use super::{BACKTICK, DOUBLE, HEREDOC, Open, STOPS, State, Stripper, Text};
 use memchr::memchr;
 
 impl Stripper<'_> {
-    /// Text in double quotes or backticks, up to its end or an interpolation.
+    /// Reads text in double quotes or backticks, up to its end or an interpolation.
     pub(super) fn text(&mut self, text: Text) -> Result<State, Unsure> {
         let kind = if text == Text::Double {
             DOUBLE
@@ -39,7 +39,7 @@ impl Stripper<'_> {
         Ok(State::End)
     }
 
-    /// Steps over what a `$` or `{` in a text is; whether code follows.
+    /// Steps over a `$` or `{` in a text, with its variable. Returns whether code follows.
     fn interpolation(&mut self, byte: u8, text: Text) -> bool {
         let next = self.peek(1);
         self.at += 1;
@@ -61,7 +61,7 @@ impl Stripper<'_> {
         false
     }
 
-    /// The offset in `$name[offset]`. Quotes in it don't end the text.
+    /// Reads the offset in `$name[offset]`. Quotes in the offset don't end the text.
     fn offset(&mut self) {
         self.at += 1;
         while let Some(byte) = self.peek(0) {
@@ -76,7 +76,7 @@ impl Stripper<'_> {
         }
     }
 
-    /// The heredoc that opens here, at least up to its first line.
+    /// Reads the heredoc that opens here, at least up to its first line.
     pub(super) fn open_heredoc(&mut self, opening: bytes::Opening) -> Result<State, Unsure> {
         self.at = opening.end;
         self.labels.push(opening.label);
@@ -90,7 +90,7 @@ impl Stripper<'_> {
         }
     }
 
-    /// Skips the indentation of a line; the end of the label if it closes the heredoc.
+    /// Skips the indentation of a line. Returns the end of the label if it closes the heredoc.
     fn label_end(&mut self) -> Result<Option<usize>, Unsure> {
         let start = self.at;
         self.at = bytes::skip(self.source, start, |byte| matches!(byte, b' ' | b'\t'));
@@ -99,7 +99,7 @@ impl Stripper<'_> {
             .labels
             .last()
             .map_or(&[][..], |label| &self.source[label.clone()]);
-        // A label that ends the file is none.
+        // A label that ends the file doesn't close the heredoc.
         if !rest.starts_with(label) || rest.get(label.len()).is_none_or(|&byte| is_label(byte)) {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl Stripper<'_> {
         }
     }
 
-    /// A heredoc's text, up to its end or an interpolation.
+    /// Reads a heredoc's text, up to its end or an interpolation.
     pub(super) fn heredoc(&mut self) -> Result<State, Unsure> {
         while let Some(&byte) = self.source.get(self.at) {
             if STOPS[usize::from(byte)] & HEREDOC == 0 {
@@ -151,8 +151,8 @@ impl Stripper<'_> {
         Ok(State::End)
     }
 
-    /// Behind a heredoc's label: PHP writes the token that follows, whatever it is, and a newline; only a blank makes
-    /// way for the newline.
+    /// Writes the token behind a heredoc's label, and a newline, as PHP does. Only a blank gives
+    /// way to the newline.
     fn close_heredoc(&mut self, end: usize) -> Result<State, Unsure> {
         self.at = end;
         self.labels.pop();
