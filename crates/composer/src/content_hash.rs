@@ -1,11 +1,12 @@
-//! The `content-hash` of a lock, which ties it to its `composer.json`.
+//! Computes the `content-hash` of a lock, which ties the lock to its `composer.json`.
 
 use allegro_base::hex::hex;
 use md5::{Digest, Md5};
 
 use crate::json::Json;
 
-/// The keys of a manifest that decide the choice of versions (`Locker::getContentHash`, composer 2.5.5).
+/// The keys of a manifest that decide the choice of versions (`Locker::getContentHash`, composer
+/// 2.5.5).
 const RELEVANT: [&str; 11] = [
     "conflict",
     "extra",

@@ -1,4 +1,4 @@
-//! A dist's identity: what decides whether two dists are the same archive.
+//! The identity of a dist, which decides whether two dists are the same archive.
 
 use std::fmt;
 
@@ -10,24 +10,25 @@ use allegro_base::redact::strip;
 /// The place of a package's archive, in Composer's words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Dist<'a> {
-    /// Name of the package, lower case. Composer's own cache keeps packages apart by it.
+    /// Name of the package in lower case. Composer's own cache keeps packages apart by the name.
     pub name: &'a str,
-    /// `zip` or `tar`; other types stay with Composer.
+    /// Type of the archive: `zip` or `tar`. Other types stay with Composer.
     pub kind: &'a str,
-    /// The URL as Composer would ask for it, credentials included; see [`Self::public_url`].
+    /// URL as Composer would request it, credentials included (see [`Self::public_url`]).
     pub url: &'a str,
     /// Commit or other name of the exact state.
     pub reference: Option<&'a str>,
-    /// Composer's SHA-1 of the archive; often absent.
+    /// SHA-1 of the archive, as Composer has it. It is often absent.
     pub shasum: Option<&'a str>,
-    /// A plugin's own cache key (`PreFileDownloadEvent::setCustomCacheKey`), part of the identity if set.
+    /// Cache key of a plugin (`PreFileDownloadEvent::setCustomCacheKey`), which is part of the
+    /// identity if set.
     pub custom_cache_key: Option<&'a str>,
 }
 
-/// Names a manifest: a digest over the dist's identity.
+/// The name of a manifest: a digest over the dist's identity.
 ///
-/// The identity tells apart whatever Composer's cache key or the URL tells apart: the whole URL is part
-/// of the digest, which reveals nothing of the secrets in it.
+/// The identity distinguishes everything that Composer's cache key or the URL distinguishes. The
+/// whole URL is part of the digest, which reveals nothing of the secrets in the URL.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ManifestKey([u8; 32]);
 
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(dist().key(), base);
     }
 
-    /// Parts of a URL that are taken for secrets may be all that tells two archives apart.
+    /// Two archives may differ only in parts of the URL that count as secrets.
     #[test]
     fn what_is_redacted_still_tells_dists_apart() {
         for [one, other] in [

@@ -1,5 +1,7 @@
-//! JSON as PHP sees it: objects keep their order, `{}` and `[]` stay apart, and text is encoded as Composer writes its
-//! files (`JsonFile::encode`) or as it hashes a manifest (`Locker::getContentHash`).
+//! Represents JSON as PHP sees it: objects keep their order, and `{}` and `[]` stay apart.
+//!
+//! The module encodes text as Composer writes its files (`JsonFile::encode`), or as it hashes a
+//! manifest (`Locker::getContentHash`).
 
 mod grammar;
 
@@ -15,9 +17,9 @@ pub use grammar::PhpJson;
 /// A JSON value whose objects remember the order of their keys.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
-    /// `null`
+    /// The value `null`.
     Null,
-    /// `true` or `false`
+    /// One of the values `true` and `false`.
     Bool(bool),
     /// A whole number.
     Int(i64),
@@ -25,9 +27,9 @@ pub enum Json {
     Float(f64),
     /// A string.
     Str(String),
-    /// `[…]`
+    /// A list, `[…]`.
     Array(Vec<Json>),
-    /// `{…}`, in the order of the text.
+    /// An object, `{…}`, in the order of the text.
     Object(Vec<(String, Json)>),
 }
 
@@ -60,7 +62,7 @@ impl Json {
             .map(|(_, value)| value)
     }
 
-    /// Returns the value under `key`, to be changed.
+    /// Returns a mutable reference to the value under `key`, if this is an object that has it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
         match self {
             Self::Object(entries) => entries
@@ -71,8 +73,8 @@ impl Json {
         }
     }
 
-    /// Sets `key`, in its old place if there was one. Anything that is not an object becomes one first, which is
-    /// what PHP does to an empty list.
+    /// Sets `key`, in its old place if there was one. A value that is not an object becomes one
+    /// first, as an empty list does in PHP.
     pub fn set(&mut self, key: &str, value: Self) {
         if let Some(old) = self.get_mut(key) {
             *old = value;
@@ -84,7 +86,7 @@ impl Json {
         }
     }
 
-    /// Returns the object under `key`, made when absent.
+    /// Returns the object under `key`, and makes it if it is absent.
     pub fn child(&mut self, key: &str) -> &mut Self {
         if !matches!(self.get(key), Some(Self::Object(_))) {
             self.set(key, Self::object());
@@ -93,7 +95,7 @@ impl Json {
             .unwrap_or_else(|| unreachable!("set just above"))
     }
 
-    /// Removes `key` and returns what it held.
+    /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         match self {
             Self::Object(entries) => {
@@ -117,7 +119,7 @@ impl Json {
         self.get(key).and_then(Self::as_str)
     }
 
-    /// Returns the elements of a list; nothing for any other value.
+    /// Returns the elements of a list, or none for any other value.
     pub fn items(&self) -> &[Self] {
         match self {
             Self::Array(items) => items,
@@ -130,7 +132,7 @@ impl Json {
         self.get(key).map_or(&[], Self::items)
     }
 
-    /// Returns the entries of an object; nothing for any other value.
+    /// Returns the entries of an object, or none for any other value.
     pub fn entries(&self) -> &[(String, Self)] {
         match self {
             Self::Object(entries) => entries,
@@ -152,7 +154,8 @@ impl Json {
         }
     }
 
-    /// Returns the text of a file that Composer writes: four spaces, slashes and unicode as they are, a newline at the end.
+    /// Returns the text of a file that Composer writes: indented by four spaces, with a newline at
+    /// the end. Slashes and unicode stay as they are.
     pub fn to_file_text(&self) -> String {
         let mut out = String::new();
         self.write_pretty(&mut out, 0);
@@ -160,14 +163,15 @@ impl Json {
         out
     }
 
-    /// Returns one line without spaces, slashes and unicode as they are.
+    /// Returns the value as one line without spaces. Slashes and unicode stay as they are.
     pub fn to_line(&self) -> String {
         let mut out = String::new();
         self.write_compact(&mut out, Escape::Little, false);
         out
     }
 
-    /// Returns `json_encode` of the value after a trip through PHP arrays, with PHP's default flags.
+    /// Returns `json_encode` of the value after a trip through PHP arrays, with PHP's default
+    /// flags.
     pub fn to_php_default(&self) -> String {
         let mut out = String::new();
         self.write_compact(&mut out, Escape::All, true);
@@ -252,12 +256,12 @@ impl Json {
     }
 }
 
-/// How much a string is escaped.
+/// The degree to which a string is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escape {
-    /// Only what JSON and JavaScript need.
+    /// Escapes only what JSON and JavaScript need.
     Little,
-    /// Slashes and everything outside ASCII too: PHP's default.
+    /// Escapes slashes and everything outside ASCII too, which is PHP's default.
     All,
 }
 
@@ -288,8 +292,8 @@ fn write_string(out: &mut String, text: &str, escape: Escape) {
     out.push('"');
 }
 
-/// Writes `0` for each `-0` of a document, because PHP reads the number -0 as the integer 0, and -0.0 as a negative
-/// float.
+/// Returns the text with `0` for each `-0`. PHP reads the number -0 as the integer 0, and -0.0 as a
+/// negative float.
 fn without_negative_zeros(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut kept = Vec::new();
@@ -298,7 +302,7 @@ fn without_negative_zeros(text: &str) -> Cow<'_, str> {
         at += found;
         if bytes[at] == b'"' {
             at += 1;
-            // To the end of the string.
+            // The loop goes to the end of the string.
             while let Some(end) = memchr2(b'"', b'\\', &bytes[at..]) {
                 at += end + 1;
                 if bytes[at - 1] == b'"' {
@@ -326,8 +330,9 @@ fn without_negative_zeros(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept.concat())
 }
 
-/// Writes a number as PHP does with `serialize_precision` -1: the shortest digits that mean it, in exponential notation
-/// from 1.0e+17 on and below 0.0001 (`smart_str_append_double`, PHP 8.2).
+/// Writes a number as PHP does with `serialize_precision` -1, by the shortest digits that mean it.
+/// Exponential notation applies from 1.0e+17 on and below 0.0001 (`smart_str_append_double`, PHP
+/// 8.2).
 fn write_float(out: &mut String, value: f64) {
     let text = format!("{value:e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));

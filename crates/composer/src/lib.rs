@@ -1,5 +1,5 @@
-//! Composer's data: JSON as PHP reads and writes it, the content-hash of a lock, the identity of a dist.
-//! Nothing here reads or writes files.
+//! Represents Composer's data: JSON as PHP reads and writes it, the content-hash of a lock, and the
+//! identity of a dist. The crate neither reads nor writes files.
 
 mod content_hash;
 mod dist;

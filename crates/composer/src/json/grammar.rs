@@ -1,28 +1,28 @@
-//! The grammar of JSON as PHP reads it.
+//! Checks JSON against the grammar by which PHP reads it.
 //!
-//! Composer reads JSON by `json_decode($text, true)`. What it refuses must not be accepted here, and what it reads must
-//! be read alike. `serde_json` alone is no measure: it looks into nothing that it skips, so that a lone surrogate or a
-//! thousand brackets pass in a value that nobody asks for.
+//! Composer reads JSON by `json_decode($text, true)`. The check must refuse every text that
+//! Composer refuses, and read the others alike. `serde_json` alone is too lenient, because it
+//! doesn't look into skipped values. There, a lone surrogate or a thousand brackets would pass.
 
 use std::sync::Arc;
 
-/// How many arrays and objects may lie in each other. `json_decode`'s own limit is 512, of which the innermost values
-/// take one.
+/// The number of arrays and objects that may lie in each other. `json_decode`'s own limit is 512,
+/// of which the innermost values take one.
 const DEEPEST: usize = 511;
 
-/// No finite number is written with so many characters and without an exponent.
+/// The greatest length of a finite number that is written without an exponent.
 const LONGEST_FINITE: usize = 300;
 
 /// A text that `json_decode` accepts, and in which no number is infinite to PHP.
 ///
-/// Two things are refused that PHP accepts. `TRUE`, `False` and the like are words to PHP, but not to `serde_json`. A
-/// number such as `1e999` is infinite to PHP, which can't write it again: Composer fails where it would put such a
-/// document into its cache.
+/// The check refuses two things that PHP accepts. `TRUE`, `False` and the like are words to PHP,
+/// but not to `serde_json`. A number such as `1e999` is infinite to PHP, which can't write it
+/// again. Composer fails where it would put such a document into its cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhpJson(Arc<String>);
 
 impl PhpJson {
-    /// Checks a text; the error says what is wrong with it.
+    /// Checks a text. The error says what is wrong with the text.
     pub fn of(text: String) -> Result<Self, &'static str> {
         check(text.as_bytes())?;
         Ok(Self(Arc::new(text)))
@@ -33,12 +33,13 @@ impl PhpJson {
         &self.0
     }
 
-    /// Returns the text, to be kept. It is copied only if somebody else has it too.
+    /// Returns the text as an owned string. The text is copied only if somebody else has it too.
     pub fn into_string(self) -> String {
         Arc::unwrap_or_clone(self.0)
     }
 
-    /// Returns the document with one member more, a text, if it is an object that has members.
+    /// Returns the document with one more text member, if the document is an object that has
+    /// members.
     #[must_use]
     pub fn with_member(self, key: &str, value: &str) -> Self {
         match self.0.trim_end().strip_suffix('}') {
@@ -51,7 +52,8 @@ impl PhpJson {
     }
 }
 
-/// Walks through a text that is UTF-8 by the grammar of PHP's scanner and parser (`ext/json`, PHP 7.0 to 8.5).
+/// Walks through a UTF-8 text by the grammar of PHP's scanner and parser (`ext/json`, PHP 7.0 to
+/// 8.5).
 fn check(text: &[u8]) -> Result<(), &'static str> {
     let mut scanner = Scanner { text, at: 0 };
     let mut open: Vec<u8> = Vec::new();
@@ -77,7 +79,7 @@ fn check(text: &[u8]) -> Result<(), &'static str> {
             Some(b'-' | b'0'..=b'9') => scanner.number()?,
             _ => scanner.word()?,
         }
-        // A value has ended, and with it perhaps what it is in.
+        // A value has ended, and perhaps the list or object around it.
         loop {
             match (open.last(), scanner.token()) {
                 (None, None) => return Ok(()),
@@ -114,7 +116,7 @@ impl Scanner<'_> {
         self.text.get(self.at).copied()
     }
 
-    /// Steps over whitespace and returns what comes next.
+    /// Steps over whitespace and returns the next byte.
     fn token(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
