@@ -1,4 +1,5 @@
-//! Answers → PHP values, without a copy in between: those of large projects have a hundred thousand texts.
+//! Turns answers into PHP values without a copy in between, because answers of large projects have
+//! a hundred thousand texts.
 
 use std::fmt::Display;
 
@@ -11,14 +12,14 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// A value as PHP has it, in the shape that it has as JSON: objects become arrays with text keys.
+/// Returns a value as PHP has it, in the shape of its JSON. Objects become arrays with text keys.
 pub fn to_zval(value: &(impl Serialize + ?Sized)) -> Result<Zval> {
     value
         .serialize(ToZval)
         .map_err(|Failed(text)| Error::Internal(text))
 }
 
-/// Why a value can't be made.
+/// The reason why a value can't be made.
 #[derive(Debug)]
 struct Failed(String);
 
@@ -44,7 +45,7 @@ impl From<ext_php_rs::error::Error> for Failed {
 
 struct ToZval;
 
-/// An array under way, and the name of the variant that it is the content of.
+/// An array under way, and the name of the variant that has it as content.
 struct Table {
     array: ZBox<ZendHashTable>,
     key: String,
@@ -95,7 +96,7 @@ macro_rules! integers {
         $(fn $name(self, value: $type) -> Result<Zval, Failed> {
             zval(|zval| match i64::try_from(value) {
                 Ok(value) => zval.set_long(value),
-                // As PHP reads such numbers in JSON.
+                // PHP reads such numbers in JSON as floats, too.
                 #[allow(clippy::cast_precision_loss, clippy::cast_lossless)]
                 Err(_) => zval.set_double(value as f64),
             })
@@ -255,7 +256,8 @@ impl SerializeMap for Table {
     }
 }
 
-/// Lists, and structs with named fields: the traits differ in the names of their methods only.
+/// Implements the traits of sequences, which differ only in the names of their methods. `structs`
+/// does the same for structs with named fields.
 macro_rules! lists {
     ($($list:ident::$method:ident),*) => {
         $(impl $list for Table {

@@ -1,13 +1,13 @@
-//! PHP values → JSON values. The types of the protocol do the checking.
+//! Turns PHP values into JSON values. The types of the protocol do the checking.
 
 use allegro_base::error::{Error, Result};
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::{Map, Number, Value};
 
-/// Deeper nesting than any request has.
+/// The greatest nesting depth, which no request comes near.
 const MAX_DEPTH: usize = 32;
 
-/// A PHP array as JSON: a list if its keys are 0, 1, 2, …, else an object.
+/// Returns a PHP array as JSON: a list if its keys are 0, 1, 2, …, else an object.
 pub fn to_json(array: &ZendHashTable) -> Result<Value> {
     array_to_json(array, 0)
 }
@@ -24,7 +24,7 @@ fn array_to_json(array: &ZendHashTable, depth: usize) -> Result<Value> {
             .map(Value::Array);
     }
     let mut map = Map::with_capacity(array.len());
-    // Not as an `Iterator`: that one panics at a key which isn't UTF-8.
+    // The loop doesn't use an `Iterator`, which panics at a key that isn't UTF-8.
     let mut items = array.iter();
     while let Some((key, value)) = items.next_zval() {
         let key = match key.long() {

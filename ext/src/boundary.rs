@@ -1,4 +1,4 @@
-//! The one boundary between Rust and PHP: every export passes through [`boundary`].
+//! The only boundary between Rust and PHP, through which every export passes (see [`boundary`]).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,10 +8,11 @@ use ext_php_rs::prelude::*;
 use crate::exception::exception;
 use crate::host::{follow_php, run_signal_handlers};
 
-/// Runs an export; errors and panics become exceptions.
+/// Runs an export, and turns errors and panics into exceptions.
 pub fn boundary<T>(work: impl FnOnce() -> Result<T>) -> PhpResult<T> {
     follow_php();
-    // Unwind safe: what `work` borrowed is gone afterwards, and the core keeps no state between calls.
+    // This is unwind safe: borrows of `work` are gone afterwards, and the core keeps no state
+    // between calls.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {

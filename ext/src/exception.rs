@@ -1,8 +1,8 @@
-//! The exceptions that PHP sees. All implement `Allegro\Exception\AllegroException`.
+//! Registers the exceptions that PHP sees. All implement `Allegro\Exception\AllegroException`.
 //!
-//! They are registered as plain subclasses of `\Exception`, not with `#[php_class]`: a class made by that
-//! macro brings its own way to make objects, so its exceptions would know neither file, line nor trace, and
-//! PHP code could neither make nor extend them.
+//! The exceptions are plain subclasses of `\Exception`, not classes made with `#[php_class]`. Such
+//! a class makes its objects in its own way. So its exceptions would know neither file, line nor
+//! trace, and PHP code could neither make nor extend them.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -13,7 +13,7 @@ use ext_php_rs::flags::ClassFlags;
 use ext_php_rs::prelude::*;
 use ext_php_rs::zend::{ClassEntry, ce};
 
-/// A class of this extension, once the module has started.
+/// A class of this extension, which is set once the module has started.
 struct Class(AtomicPtr<ClassEntry>);
 
 impl Class {
@@ -26,12 +26,13 @@ impl Class {
     }
 
     fn entry(&self) -> &'static ClassEntry {
-        // SAFETY: null or what the engine gave us for an internal class, which lives as long as the module.
+        // SAFETY: the pointer is null, or the engine gave it to us for an internal class. Such a
+        // class lives as long as the module.
         unsafe { self.0.load(Ordering::Acquire).as_ref() }.unwrap_or_else(|| ce::exception())
     }
 }
 
-/// Marks every exception of this extension.
+/// The interface that marks every exception of this extension.
 static MARKER: Class = Class::new();
 const MARKER_NAME: &str = "Allegro\\Exception\\AllegroException";
 
@@ -60,31 +61,32 @@ macro_rules! exceptions {
 }
 
 exceptions! {
-    /// A request that makes no sense: wrong settings, or plugin and extension don't fit.
+    /// The exception for a request that makes no sense: settings are wrong, or plugin and extension
+    /// don't match.
     INPUT = "Allegro\\Exception\\InputException";
-    /// A dist couldn't be had.
+    /// The exception for a dist that couldn't be downloaded.
     NETWORK = "Allegro\\Exception\\NetworkException";
-    /// Bytes that aren't what they claim to be.
+    /// The exception for bytes that aren't what they claim to be.
     INTEGRITY = "Allegro\\Exception\\IntegrityException";
-    /// The file system refused.
+    /// The exception for an operation that the file system refused.
     FILESYSTEM = "Allegro\\Exception\\FilesystemException";
-    /// A signal arrived; its handler has run.
+    /// The exception after a signal has arrived and its handler has run.
     INTERRUPTED = "Allegro\\Exception\\InterruptedException";
-    /// A bug of ours.
+    /// The exception for a bug of Allegro.
     INTERNAL = "Allegro\\Exception\\InternalException";
 }
 
-/// Adds interface and classes when the module starts.
+/// Registers interface and classes when the module starts.
 pub fn register(module: ModuleBuilder) -> ModuleBuilder {
     module.startup_function(startup)
 }
 
 unsafe extern "C" fn startup(_type: i32, _module: i32) -> i32 {
-    // The engine's SUCCESS and FAILURE.
+    // These numbers are the engine's `SUCCESS` and `FAILURE`.
     if register_all().is_ok() { 0 } else { -1 }
 }
 
-/// The exception of a class of errors.
+/// Returns the exception of a class of errors.
 pub fn exception(kind: ErrorKind, message: String) -> PhpException {
     let class = match kind {
         ErrorKind::Declined | ErrorKind::Input => &INPUT,

@@ -1,4 +1,4 @@
-//! What PHP sees: one function per stage.
+//! Exports the functions that PHP sees, one for each operation.
 
 use allegro::dispatch::{Environment, dispatch};
 use ext_php_rs::prelude::*;
@@ -9,14 +9,14 @@ use crate::args::to_json;
 use crate::boundary::boundary;
 use crate::host::PhpHost;
 
-/// The extension's version.
+/// Returns the extension's version.
 #[php_function]
 #[php(name = "Allegro\\version")]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// Version, protocol, store and link strategy.
+/// Returns version, protocol, store and link strategy.
 #[php_function]
 #[php(name = "Allegro\\info")]
 pub fn info() -> PhpResult<Zval> {
@@ -30,15 +30,16 @@ pub fn info() -> PhpResult<Zval> {
     })
 }
 
-/// Makes packages ready in staging; see `PrepareRequest` and `PrepareAnswer` of the core for the shapes.
-/// `$onEvents` is called with a list of events now and then.
+/// Makes packages ready in staging, and calls `$onEvents` with a list of events now and then. See
+/// `PrepareRequest` and `PrepareAnswer` of the core for the shapes.
 #[php_function]
 #[php(name = "Allegro\\prepare")]
 pub fn prepare(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpResult<Zval> {
     call_with_events("prepare", request, on_events)
 }
 
-/// Which versions an update would lock; see `ResolveRequest` and `ResolveAnswer` of the core. `on_events` as above.
+/// Returns the versions that an update would lock (see `ResolveRequest` and `ResolveAnswer` of the
+/// core). The callback is that of `prepare`.
 #[php_function]
 #[php(name = "Allegro\\resolve")]
 pub fn resolve(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpResult<Zval> {
@@ -52,42 +53,44 @@ pub fn remove(request: &ZendHashTable) -> PhpResult<Zval> {
     call("remove", request)
 }
 
-/// What an install would use, found out by trying; see `DiagnoseRequest` and `DiagnoseAnswer` of the core.
+/// Returns the settings and methods that an install would use, found by probing. See
+/// `DiagnoseRequest` and `DiagnoseAnswer` of the core.
 #[php_function]
 #[php(name = "Allegro\\diagnose")]
 pub fn diagnose(request: &ZendHashTable) -> PhpResult<Zval> {
     call("diagnose", request)
 }
 
-/// Puts a file that was written beside another one in its place; see `ReplaceRequest` of the core.
+/// Puts a file that was written beside another one in its place (see `ReplaceRequest` of the core).
 #[php_function]
 #[php(name = "Allegro\\replace")]
 pub fn replace(request: &ZendHashTable) -> PhpResult<Zval> {
     call("replace", request)
 }
 
-/// The class map of Composer's rules; see `ScanRequest` and `ScanAnswer` of the core.
+/// Returns the class map of Composer's rules (see `ScanRequest` and `ScanAnswer` of the core).
 #[php_function]
 #[php(name = "Allegro\\scan")]
 pub fn scan(request: &ZendHashTable) -> PhpResult<Zval> {
     call("scan", request)
 }
 
-/// Whether a dump would give what is there already; see `UnchangedRequest` and `UnchangedAnswer` of the core.
+/// Returns whether a dump would reproduce the existing files. See `UnchangedRequest` and
+/// `UnchangedAnswer` of the core.
 #[php_function]
 #[php(name = "Allegro\\unchanged")]
 pub fn unchanged(request: &ZendHashTable) -> PhpResult<Zval> {
     call("unchanged", request)
 }
 
-/// A dump is done; see `DumpedRequest` of the core.
+/// Records that a dump is done (see `DumpedRequest` of the core).
 #[php_function]
 #[php(name = "Allegro\\dumped")]
 pub fn dumped(request: &ZendHashTable) -> PhpResult<Zval> {
     call("dumped", request)
 }
 
-/// An operation that tells a callback what happens.
+/// Runs an operation that reports events to a callback.
 fn call_with_events(
     op: &str,
     request: &ZendHashTable,
@@ -99,7 +102,7 @@ fn call_with_events(
     result
 }
 
-/// An operation without events.
+/// Runs an operation without events.
 fn call(op: &str, request: &ZendHashTable) -> PhpResult<Zval> {
     boundary(|| {
         dispatch(

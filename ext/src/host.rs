@@ -1,4 +1,4 @@
-//! PHP's thread during a long call: hands events to a callback and notices signals.
+//! Serves PHP's thread during a long call: hands events to a callback, and notices signals.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -12,17 +12,18 @@ use serde::Serialize;
 
 use crate::answer::to_zval;
 
-/// Calls PHP only from PHP's own thread, between two waits of the core.
+/// A host that calls PHP only from PHP's own thread, between two waits of the core.
 pub struct PhpHost<'a> {
     callback: Option<ZendCallable<'a>>,
-    /// The callback threw, or ended the script.
+    /// Whether the callback threw, or ended the script.
     stopped: bool,
-    /// A fatal error in the callback; the engine wants to leave by a long jump.
+    /// Whether the callback met a fatal error, after which the engine wants to leave by a long
+    /// jump.
     fatal: bool,
 }
 
 impl<'a> PhpHost<'a> {
-    /// `callback` takes a list of events.
+    /// Returns a host for `callback`, which takes a list of events.
     pub fn new(callback: Option<ZendCallable<'a>>) -> Self {
         Self {
             callback,
@@ -31,11 +32,13 @@ impl<'a> PhpHost<'a> {
         }
     }
 
-    /// Lets the engine leave after a fatal error in the callback. Call it when all threads have ended.
+    /// Lets the engine leave after a fatal error in the callback. All threads must have ended
+    /// before.
     pub fn finish(self) {
         if self.fatal {
             drop(self);
-            // SAFETY: only frames of ours without destructors are between here and the engine's own `try`.
+            // SAFETY: only frames of ours without destructors are between here and the engine's own
+            // `try`.
             unsafe { bailout() }
         }
     }
@@ -48,7 +51,8 @@ impl Caller for PhpHost<'_> {
         let Some(callback) = &self.callback else {
             return;
         };
-        // With a signal pending no PHP code may run: its handler may end the process while our threads write.
+        // With a signal pending, no PHP code may run: its handler may end the process while our
+        // threads write.
         if self.stopped || signal_pending() {
             return;
         }
@@ -78,18 +82,21 @@ impl Caller for PhpHost<'_> {
     }
 }
 
-/// Whether the engine wants to run something between two opcodes: a signal handler, or a time-out.
+/// Returns whether the engine wants to run something between two opcodes: a signal handler, or a
+/// time-out.
 fn signal_pending() -> bool {
     let globals = ExecutorGlobals::get();
-    // SAFETY: `vm_interrupt` is one byte in every PHP since 8.1 (a `bool`, later an atomic one) and is set by
-    // a signal handler, so it is read as such, and not kept.
+    // SAFETY: `vm_interrupt` is one byte in every PHP since 8.1 (a `bool`, later an atomic one). A
+    // signal handler sets it, so it is read as volatile and not kept.
     unsafe { std::ptr::read_volatile((&raw const globals.vm_interrupt).cast::<u8>()) != 0 }
 }
 
-/// Runs the handlers of signals that arrived while we worked; what a handler throws is pending afterwards.
+/// Runs the handlers of signals that arrived during the work. An exception of a handler is pending
+/// afterwards.
 ///
-/// Called before an exception of ours is thrown. PHP itself would run them at the jump to the `catch`, where
-/// that exception is still pending: no handler can be called then, and the signals are lost.
+/// The caller runs this before it throws an exception of its own. PHP itself would run the handlers
+/// at the jump to the `catch`, where that exception is still pending. No handler can be called
+/// then, and the signals are lost.
 pub fn run_signal_handlers() {
     if signal_pending()
         && let Ok(dispatch) = ZendCallable::try_from_name("pcntl_signal_dispatch")
@@ -99,8 +106,9 @@ pub fn run_signal_handlers() {
     }
 }
 
-/// Moves the process to where PHP is. In a thread-safe PHP `chdir()` is remembered by the thread alone, and a relative
-/// path of ours would be another one than PHP's. Such a PHP itself never looks at the directory of the process.
+/// Moves the process to PHP's working directory. In a thread-safe PHP, only the thread remembers
+/// `chdir()`, so our relative paths would differ from PHP's. Such a PHP itself never looks at the
+/// directory of the process.
 pub fn follow_php() {
     let Ok(getcwd) = ZendCallable::try_from_name("getcwd") else {
         return;
@@ -110,7 +118,7 @@ pub fn follow_php() {
         return;
     };
     if std::env::current_dir().map_or(true, |now| now != dir) {
-        // A directory that is gone: relative paths lead nowhere then, for PHP as well.
+        // If the directory is gone, relative paths lead nowhere, for PHP as well.
         let _ = std::env::set_current_dir(dir);
     }
 }

@@ -1,7 +1,9 @@
-//! The PHP extension `allegro`: a thin face of the core library.
+//! The PHP extension `allegro`, a thin face of the core library.
 //!
-//! `functions.rs` lists what PHP sees, `args.rs` and `answer.rs` convert values, `boundary.rs` is the one place where errors
-//! and panics become exceptions, `host.rs` looks after events and interrupts on PHP's thread.
+//! - `functions.rs` exports the functions that PHP sees.
+//! - `args.rs` and `answer.rs` convert values.
+//! - `boundary.rs` is the only place where errors and panics become exceptions.
+//! - `host.rs` handles events and interrupts on PHP's thread.
 
 #![cfg_attr(windows, feature(abi_vectorcall))]
 
@@ -21,10 +23,10 @@ use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 #[global_allocator]
 static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
 
-/// What `php --ri allegro` prints.
+/// Prints the table of `php --ri allegro`.
 ///
 /// # Safety
-/// Called by the engine only, with a valid module.
+/// Only the engine may call this function, with a valid module.
 unsafe extern "C" fn info(_module: *mut ModuleEntry) {
     let info = allegro::dispatch::info(&allegro::dispatch::Environment::PROCESS);
     let store = info.store.map_or_else(
@@ -40,7 +42,8 @@ unsafe extern "C" fn info(_module: *mut ModuleEntry) {
     info_table_end!();
 }
 
-/// The table's macro can't take NUL bytes, and an environment variable can't hold any either.
+/// Returns the text up to its first NUL byte. The table's macro can't take NUL bytes, and an
+/// environment variable can't hold any either.
 fn clean(text: &str) -> String {
     CStr::from_bytes_until_nul(text.as_bytes()).map_or_else(
         |_| text.to_owned(),
