@@ -1,4 +1,5 @@
-//! Fuzz targets of the requests, and of the records of all crates. Those of the readers stand beside the readers.
+//! The fuzz targets of the requests, and of the records of all crates. The targets of the readers
+//! stand beside the readers.
 
 use allegro_base::testing::records::{Kind, seal};
 use allegro_vendor::classmap;
@@ -12,7 +13,7 @@ fn kinds() -> impl Iterator<Item = Kind> {
         .chain(ops::RECORDS)
 }
 
-/// Reads a record of the store. The first byte chooses the kind.
+/// Decodes a record of the store. The first byte chooses the kind.
 pub fn records(data: &[u8]) {
     let Some((first, payload)) = data.split_first() else {
         return;
@@ -35,7 +36,7 @@ pub fn records(data: &[u8]) {
     }
 }
 
-/// Reads a request of the plugin, a line of the helper's input.
+/// Reads a request of the plugin, which is a line of the helper's input.
 pub fn request(data: &[u8]) {
     if let Ok(line) = std::str::from_utf8(data) {
         helper::fuzzed(line);
@@ -81,7 +82,7 @@ mod tests {
         }
     }
 
-    /// Values of the same shape as the records, in the order of the kinds.
+    /// Returns values of the same shape as the records, in the order of the kinds.
     fn records() -> Vec<Vec<u8>> {
         let identity: [u64; 3] = [1, 2, 3];
         let moment = (0_i64, 0_u32);
@@ -111,7 +112,8 @@ mod tests {
             .collect()
     }
 
-    /// Formats change; seeds that are not read any more are of no use.
+    /// Seeds must be renewed when a format changes, because seeds that no decoder reads are
+    /// useless.
     #[test]
     fn seeds_of_records_are_read() {
         assert_eq!(seeds("records").len(), records().len());

@@ -1,19 +1,23 @@
-//! Allegro's core: archives into a content-addressable store, packages from it into a project.
+//! Allegro's core: puts archives into a content-addressable store, and packages from the store into
+//! a project.
 //!
-//! Layers, low to high; each is a crate of its own below `crates/`, so that Cargo keeps the order:
+//! The layers follow from low to high. Each is a crate of its own below `crates/`, so that Cargo
+//! keeps the order:
 //!
-//! * `allegro-base`: errors, progress, limits, memory, file operations
-//! * `allegro-semver`, `allegro-composer`: versions and constraints; Composer's data
-//! * `allegro-archive`, `allegro-fetch`: reading zip and tar; HTTP
-//! * `allegro-store`: blobs, manifests, and links from them into directories
-//! * `allegro-vendor`: what Composer generates below `vendor/`
-//! * `allegro-resolver`: which versions an update would lock
-//! * this crate: [`settings`], [`ops`] (the use cases, the only place where stages are joined), and the boundary to
-//!   PHP: [`protocol`] (the messages), [`dispatch`] (from a request to its answer), [`helper`] and [`parting`] (the
-//!   transport of the helper process)
+//! - `allegro-base`: errors, progress, limits, memory, file operations
+//! - `allegro-semver`, `allegro-composer`: versions and constraints, Composer's data
+//! - `allegro-archive`, `allegro-fetch`: readers of zip and tar, HTTP
+//! - `allegro-store`: blobs, manifests, and links from them into directories
+//! - `allegro-vendor`: files that Composer generates below `vendor/`
+//! - `allegro-resolver`: the choice of versions that an update would lock
+//! - this crate: the operations and the boundary to PHP
 //!
-//! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`; the plugin
-//! then renames each staged package into place inside Composer's own operation.
+//! This crate has [`settings`] and [`ops`], the only place where stages are joined. Its boundary to
+//! PHP consists of [`protocol`] (messages) and [`dispatch`] (from a request to its answer).
+//! [`helper`] and [`parting`] are the transport of the helper process.
+//!
+//! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`. The
+//! plugin then renames each staged package into place inside Composer's own operation.
 
 pub mod dispatch;
 #[cfg(any(test, feature = "testing"))]

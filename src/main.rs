@@ -1,4 +1,4 @@
-//! The `allegro` binary: the helper process of the plugin, and a look at the store.
+//! The `allegro` binary: the plugin's helper process, and commands for the store.
 
 use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
@@ -80,9 +80,10 @@ fn main() -> ExitCode {
 }
 
 enum Failure {
-    /// Nobody reads our output any more; that is not a failure.
+    /// Nobody reads our output any more, which is not a failure.
     Pipe,
-    /// `store verify` found something, or `store prune` failed in part; it has been said already.
+    /// `store verify` found faults, or `store prune` failed in part. The command has reported that
+    /// already.
     Damaged,
     Error(allegro_base::error::Error),
 }
@@ -141,15 +142,16 @@ fn prune(is_dry_run: bool) -> Result<(), Failure> {
     }
 }
 
-/// What the pipe to the plugin holds, in bytes.
+/// The capacity of the pipe to the plugin, in bytes.
 #[cfg(target_os = "linux")]
 const PIPE: usize = 1 << 18;
 
 fn helper() -> Result<(), Failure> {
-    // Composer decides what Ctrl-C means; it ends us by closing our input.
+    // Composer decides on the meaning of Ctrl-C. It ends the helper by closing its input.
     ignore_terminal_signals();
     allegro::parting::watch();
-    // Answers of large projects have megabytes, and both of us work on while one is on its way.
+    // Answers of large projects have megabytes. The plugin and the helper go on working while one
+    // is on its way.
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(stdout(), PIPE);
     // Standard output's own buffer would be emptied for each kilobyte.
@@ -165,6 +167,7 @@ fn helper() -> Result<(), Failure> {
 }
 
 fn ignore_terminal_signals() {
-    // A process group of our own: the terminal sends its signals to the foreground group only.
+    // The helper gets a process group of its own, because the terminal signals only the foreground
+    // group.
     let _ = rustix::process::setpgid(None, None);
 }

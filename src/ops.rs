@@ -1,4 +1,4 @@
-//! Use cases: the only place where stages are joined.
+//! Implements the operations, and is the only place where stages are joined.
 
 mod attend;
 mod autoload;
@@ -22,6 +22,6 @@ pub use remove::remove;
 pub use replace::replace;
 pub use resolve::{resolve, warm_up};
 
-/// Decoders of records, for the fuzz targets.
+/// The decoders of records, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const RECORDS: [allegro_base::testing::records::Kind; 1] = [outlines::FUZZED];

@@ -1,16 +1,19 @@
-//! The end of the helper: it never outlives the process that it works for.
+//! Ends the helper, which never outlives the process that it works for.
 //!
-//! That process ends the helper by closing its standard input. The end of input isn't noticed, though, where a
-//! process that was forked meanwhile holds the pipe open too, or where the helper waits for a disk or for somebody
-//! to read what it says. So the kernel tells of the process's death by a signal ([`watch`]), and an alarm ends the
-//! helper if it isn't gone a moment later. Neither needs a thread, which may not be had.
+//! That process ends the helper by closing its standard input. The helper doesn't notice the end of
+//! input in two cases. A process that was forked meanwhile may hold the pipe open too. Or the
+//! helper may be waiting for a disk, or for a reader of its output.
+//!
+//! So the kernel reports the process's death by a signal ([`watch`]). An alarm ends the helper if
+//! it isn't gone a moment later. Neither needs a thread, which may not be available.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 
-/// Seconds for removing what is half-written. Composer grants a helper that it ends itself as many.
+/// The seconds for removing half-written files. Composer grants the same time to a helper that it
+/// ends itself.
 const GRACE: u32 = 5;
 
 static IS_BEREFT: AtomicBool = AtomicBool::new(false);
@@ -21,7 +24,8 @@ pub fn is_bereft() -> bool {
     IS_BEREFT.load(Ordering::Relaxed)
 }
 
-/// Returns whether nobody needs what this process does: its input has been closed, or its parent has died.
+/// Returns whether nobody needs this process any more: its input has been closed, or its parent has
+/// died.
 pub fn is_over() -> bool {
     let input = std::io::stdin();
     let mut waited = [PollFd::new(&input, PollFlags::empty())];
@@ -34,7 +38,7 @@ pub fn is_over() -> bool {
         || (poll(&mut waited, Some(&at_once)).is_ok() && waited[0].revents().intersects(closed))
 }
 
-/// Waits for the next request: a process that does nothing else leaves at once when its parent dies.
+/// Waits for the next request. A process that only waits exits at once when its parent dies.
 pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
     IS_IDLE.store(true, Ordering::SeqCst);
     let result = wait();
@@ -42,12 +46,12 @@ pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Sees to it that this process ends soon after its parent, also if it is stopped by then.
+/// Makes this process end soon after its parent, even if this process is stopped by then.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "a signal's handler can't be set in another way")]
 pub fn watch() {
     // The parent may ignore or block these signals, which a child inherits.
-    // SAFETY: the handler calls what may be called in a signal's handler (signal-safety(7)), and all
+    // SAFETY: the handler calls only what a signal's handler may call (signal-safety(7)). All
     // structures are whole: an empty signal set and no flags but one.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -55,7 +59,7 @@ pub fn watch() {
         action.sa_flags = libc::SA_RESTART;
         action.sa_sigaction = leave as extern "C" fn(libc::c_int) as libc::sighandler_t;
         libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut());
-        // A stopped process whose parent dies gets this one first, and is continued.
+        // A stopped process whose parent dies gets this signal first, and is continued.
         libc::sigaction(libc::SIGHUP, &raw const action, std::ptr::null_mut());
         action.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
@@ -70,11 +74,12 @@ pub fn watch() {
 
 #[cfg(target_os = "linux")]
 fn tell_of_death() {
-    // Where that is forbidden, the end of input has to do.
+    // Where that is forbidden, the end of input must suffice.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
 }
 
-/// Where the kernel doesn't tell, a thread looks each second. Without one, the end of input has to do.
+/// Starts a thread that looks for the parent each second, where the kernel doesn't report its
+/// death. Without a thread, the end of input must suffice.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn tell_of_death() {
     let parent = rustix::process::getppid();
@@ -91,7 +96,7 @@ fn tell_of_death() {
 #[allow(unsafe_code, reason = "there is no other way to call these")]
 extern "C" fn leave(_signal: libc::c_int) {
     IS_BEREFT.store(true, Ordering::SeqCst);
-    // SAFETY: both take a number, and may be called in a signal's handler.
+    // SAFETY: both calls take a number, and a signal's handler may make them.
     unsafe {
         if IS_IDLE.load(Ordering::SeqCst) {
             libc::_exit(0);

@@ -1,4 +1,4 @@
-//! The resolved settings and the one place that layers them: request > environment > default.
+//! Resolves the settings, in the only place that layers them: request > environment > default.
 
 mod environment;
 
@@ -16,41 +16,43 @@ use allegro_base::limits::{self, Share};
 use allegro_fetch::{DEFAULT_WORKERS, MOST_WORKERS};
 use allegro_store::link::Strategy;
 
-/// Settings with every question answered.
+/// The settings, completely resolved.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The store's root.
+    /// Root directory of the store.
     pub store: PathBuf,
-    /// How files get into a project.
+    /// Strategy for linking files into a project.
     pub strategy: Strategy,
-    /// Parallel downloads, 1 to 32, as far as this process may have files and memory for them.
+    /// Number of parallel downloads, 1 to 32, as far as this process may have files and memory for
+    /// them.
     pub workers: usize,
-    /// Threads for files and archives.
+    /// Number of threads for files and archives.
     pub threads: usize,
-    /// A download without a byte for this long is given up.
+    /// Time without a byte after which a download is given up.
     pub idle_timeout: Duration,
-    /// Each blob is read before a file is made from it.
+    /// Whether each blob is read before a file is made from it.
     pub verify: bool,
     /// Whether unzip, started from this process, would surely write names in UTF-8.
     pub utf8_locale: bool,
-    /// Where the C library looks for time zones.
+    /// Directory in which the C library looks for time zones.
     pub zone_directory: PathBuf,
 }
 
-/// A download has a connection and a file, besides buffers.
+/// The share of a download: a connection and a file, besides buffers.
 const WORKER: Share = Share {
     descriptors: 3,
     memory: 8 << 20,
 };
 
-/// A thread for files has an archive, a file at each end, and the directories that lead to one of them.
+/// The share of a thread for files: an archive, a file at each end, and the directories that lead
+/// to one of them.
 const THREAD: Share = Share {
     descriptors: 12,
     memory: 48 << 20,
 };
 
 impl Settings {
-    /// Layers `overrides` over the environment over the defaults.
+    /// Resolves the settings: `overrides` beat the environment, which beats the defaults.
     pub fn resolve(overrides: &Overrides, environment: &Environment) -> Result<Self> {
         let store = match overrides
             .store
@@ -124,8 +126,11 @@ impl Settings {
     }
 }
 
-/// Expands what Composer expands in its own path variables (`Platform::expandPath`, composer 2.5.5): `~/` is the home
-/// directory, and a variable at the beginning, `$NAME` or `%NAME%`, is its value, nothing if it isn't set.
+/// Expands a path as Composer expands its own path variables (`Platform::expandPath`, composer
+/// 2.5.5).
+///
+/// `~/` is the home directory. A variable at the beginning, `$NAME` or `%NAME%`, is its value, or
+/// nothing if it isn't set.
 fn expanded(path: PathBuf, environment: &Environment) -> PathBuf {
     let home = || (environment.home_dir)().map(PathBuf::into_os_string);
     expand(&path, environment.variable, home).unwrap_or(path)
@@ -159,7 +164,7 @@ fn expand(
     Some(value.into())
 }
 
-/// `$XDG_CACHE_HOME/allegro`, `~/.cache/allegro`, or `~/Library/Caches/allegro` on macOS.
+/// Returns `$XDG_CACHE_HOME/allegro`, `~/.cache/allegro`, or `~/Library/Caches/allegro` on macOS.
 fn default_store(environment: &Environment) -> Result<PathBuf> {
     if let Some(cache) = environment
         .path("XDG_CACHE_HOME")
@@ -200,7 +205,7 @@ mod tests {
         assert_eq!(settings.workers, 3);
     }
 
-    /// The same table is put to Composer's own function in the plugin's tests.
+    /// The plugin's tests put the same table to Composer's own function.
     #[test]
     fn paths_are_expanded_as_composer_expands_its_own() {
         let var = |name: &OsStr| match name.to_str()? {

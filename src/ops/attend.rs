@@ -1,4 +1,5 @@
-//! The calling thread during long work: hands events to the host and passes on its wish to stop.
+//! Serves the calling thread during long work: hands events to the host, and passes on its wish to
+//! stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,13 +11,14 @@ use allegro_base::error::{Error, Result};
 use allegro_base::progress;
 use allegro_base::report::{Event, Host};
 
-/// How often the calling thread looks for events and for a reason to stop.
+/// The interval at which the calling thread looks for events and for a reason to stop.
 const TICK: Duration = Duration::from_millis(40);
 
-/// How often the host is told that work goes on. The plugin waits many times as long.
+/// The interval at which the host learns that work goes on. The plugin waits many times as long.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
-/// Does the work on a thread of its own and returns when it has ended. `cancel` is set once the host wants it to stop.
+/// Does the work on a thread of its own, and returns when the work has ended. The function sets
+/// `cancel` once the host wants to stop.
 pub fn attend<T: Send>(
     host: &mut dyn Host,
     cancel: &AtomicBool,
@@ -32,8 +34,8 @@ pub fn attend<T: Send>(
     )
 }
 
-/// The same, for work that has something to clear away when its result is known: meanwhile `take` makes use of the
-/// result.
+/// Does the work as [`attend`] does, for work that must clean up after its result is known.
+/// Meanwhile, `take` uses the result.
 pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
     host: &mut H,
     cancel: &AtomicBool,
@@ -48,8 +50,8 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
             .name("allegro-work".to_owned())
             .spawn_scoped(scope, move || work(events, result))
             .map_err(|error| Error::no_thread(&error))?;
-        // The first at once, then collected for a tick: each hand-over wakes PHP, which the threads that link
-        // would feel.
+        // The host gets the first event at once, and further ones collected for a tick. Each
+        // hand-over wakes PHP, which would slow down the threads that link.
         let mut batch = Vec::new();
         let mut last: Option<Instant> = None;
         let mut last_sign = Instant::now();
@@ -83,7 +85,7 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
         if !batch.is_empty() {
             host.events(batch);
         }
-        // What came of it is part of what was to be done.
+        // The use of the result is part of the work.
         let taken = (!is_spent()).then(|| result.map(|result| take(host, result)));
         let panicked = |_| Error::Internal("a worker panicked".to_owned());
         worker.join().map_err(panicked)?;
@@ -99,7 +101,7 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
 mod tests {
     use super::*;
 
-    /// Wants to stop when it is asked for the third time.
+    /// A host that wants to stop when it is asked for the third time.
     struct Impatient(u32);
 
     impl Host for Impatient {
@@ -116,7 +118,7 @@ mod tests {
         let cancel = AtomicBool::new(false);
         let mut host = Impatient(0);
         let turns = attend(&mut host, &cancel, |_events| {
-            // Some two minutes, if nobody says anything.
+            // This takes some two minutes if nobody stops it.
             (0..60_000).find(|_| {
                 std::thread::sleep(Duration::from_millis(2));
                 cancel.load(Ordering::Relaxed)

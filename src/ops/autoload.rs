@@ -1,4 +1,4 @@
-//! The class map for Composer's dump, and whether a dump would change anything at all.
+//! Makes the class map for Composer's dump, and finds out whether a dump would change anything.
 
 mod convert;
 
@@ -32,27 +32,27 @@ use allegro_vendor::classmap::trace::{self, Verdict};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
 use allegro_vendor::classmap::{Dialect, Records, Rule};
 
-/// More files than this for PHP to read one by one: its own generator is the better road.
+/// The number of files for PHP to read above which Composer's own generator is the better way.
 const UNSURE: usize = 2_000;
 
-/// So many files that a dump doesn't cover may stay on record, whatever the size of the project.
+/// The number of files outside of a dump that may stay on record, whatever the size of the project.
 const KEPT: usize = 100_000;
 
-/// What is known before files are read.
+/// The classes that are known before files are read.
 struct Known<'a> {
     records: &'a Records<'a>,
     lists: &'a Lists<'a>,
-    /// Read by PHP in this run, by real path.
+    /// Classes that PHP has read in this run, by real path.
     by_php: HashMap<&'a str, ByPhp>,
 }
 
-/// What PHP has read of a file.
+/// The classes that PHP has read from a file.
 struct ByPhp {
     token: Token,
     classes: Vec<u8>,
 }
 
-/// What a file was before PHP read it.
+/// The state of a file before PHP read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Token {
     identity: Identity,
@@ -64,7 +64,7 @@ impl Memory for Known<'_> {
     fn recall(&self, found: &Found) -> Option<Classes<'_>> {
         let real = found.real();
         if let Some(read) = self.by_php.get(&**real) {
-            // Changed since PHP has read it: read it anew.
+            // A file that has changed since PHP read it is read anew.
             return (read.token.identity == found.identity)
                 .then_some(Cow::Borrowed(read.classes.as_slice()));
         }
@@ -78,7 +78,8 @@ impl Memory for Known<'_> {
 /// Makes the class map of the request's rules.
 ///
 /// # Errors
-/// Only settings and requests that make no sense, and [`Error::Interrupted`]; what can't be done natively is part of the answer.
+/// Fails only for settings and requests that make no sense, and with [`Error::Interrupted`]. Where
+/// the scan can't be done natively, the answer says so.
 pub fn scan(
     request: ScanRequest,
     environment: &Environment,
@@ -123,7 +124,8 @@ pub fn scan(
     })
 }
 
-/// Does work that the host may want to stop: it is told so by the flag, and what it gives then doesn't count.
+/// Does work that the host may want to stop. The flag tells the work to stop, and the result of
+/// stopped work doesn't count.
 fn stoppable<T: Send>(
     host: &mut dyn Host,
     work: impl FnOnce(&AtomicBool) -> Result<T> + Send,
@@ -218,7 +220,8 @@ fn placed(packages: &[PlacedPackage]) -> Vec<Placed> {
         .collect()
 }
 
-/// Keeps what was read for the next time; returns how many files were. Failures cost time, nothing else.
+/// Keeps the classes for the next scan, and returns the number of files read. A failure only costs
+/// time.
 fn remember(
     places: &Places,
     dialect: Dialect,
@@ -254,7 +257,8 @@ fn remember(
             .map(|file| &**file.found.real())
             .collect();
         let covers = |real: &str| covered.contains(real);
-        // A plain dump looks at less than an optimized one, and shall not make it forget; but files go for good too.
+        // A plain dump covers fewer files than an optimized one, and must not drop the records of
+        // the others. But files also vanish for good, so a limit applies.
         let others: Vec<_> = known.records.others(&covers).collect();
         let keep = if others.len() > 4 * survey.files.len() + KEPT {
             &[][..]
@@ -279,7 +283,7 @@ fn remember(
     read
 }
 
-/// Keeps the way that led to a class map.
+/// Keeps the trace of the walk that led to a class map.
 fn keep_trace(
     places: &Places,
     clock: &Clock,
@@ -299,7 +303,7 @@ fn keep_trace(
     }
 }
 
-/// Notes what the dump in progress is made from.
+/// Records the input of the dump in progress.
 fn note(places: &Places, input: &Input, digest: [u8; 32]) {
     let dump = Dump {
         fingerprint: String::new(),
@@ -312,10 +316,10 @@ fn note(places: &Places, input: &Input, digest: [u8; 32]) {
     let _ = dump.write(places);
 }
 
-/// Whether a dump with this fingerprint would give what is there already.
+/// Returns whether a dump with this fingerprint would reproduce the existing files.
 ///
 /// # Errors
-/// Only settings that make no sense, and [`Error::Interrupted`].
+/// Fails only for settings that make no sense, and with [`Error::Interrupted`].
 pub fn unchanged(
     request: &UnchangedRequest,
     environment: &Environment,
@@ -351,7 +355,7 @@ fn compare(
     })?;
     match verdict {
         Verdict::Same => return Ok(unchanged),
-        // The dump finds out what that means.
+        // The dump finds out whether the change matters.
         Verdict::Changed => return Ok(UnchangedAnswer::default()),
         Verdict::Unknown => {}
     }
@@ -381,11 +385,11 @@ fn compare(
     })
 }
 
-/// Notes what a dump gave. A file that isn't what the dump wrote, because a listener has changed it since, makes the
-/// next dump a full one.
+/// Records the output of a dump. A file that differs from the dump's, because a listener has
+/// changed it since, makes the next dump a full one.
 ///
 /// # Errors
-/// Only settings that make no sense, and [`Error::Interrupted`].
+/// Fails only for settings that make no sense, and with [`Error::Interrupted`].
 pub fn dumped(
     request: &DumpedRequest,
     environment: &Environment,

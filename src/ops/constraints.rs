@@ -1,5 +1,5 @@
-//! Constraints of the chosen packages, read in PHP's stead: Composer's parser takes longer for them than for all else
-//! that it makes of the packages.
+//! Parses the constraints of the chosen packages in PHP's place. Composer's parser takes longer for
+//! them than for everything else about the packages.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,9 +13,11 @@ use serde_json::value::RawValue;
 use allegro_resolver::versions::links;
 use allegro_semver::constraint::{Constraint, ConstraintId, Terms};
 
-/// What is written in the links of packages, each once, and how `VersionParser::parseConstraints()` reads it, in the
-/// form of [`ResolveAnswer::Solved`](crate::protocol::resolve::ResolveAnswer::Solved). What isn't understood is left out: Composer
-/// reads it itself.
+/// Returns the texts of constraints in the packages' links, each once, with their meaning.
+///
+/// The meaning is that of `VersionParser::parseConstraints()`, in the form of
+/// [`ResolveAnswer::Solved`](crate::protocol::resolve::ResolveAnswer::Solved). Texts that aren't
+/// understood are left out, and Composer parses them itself.
 pub fn parsed(terms: &mut Terms, packages: &[String], pool: &ThreadPool) -> Vec<(String, Value)> {
     let texts: Vec<Vec<Cow<'_, str>>> = pool.install(|| {
         let packages = packages.par_iter();
@@ -55,7 +57,8 @@ fn meaning(terms: &Terms, id: ConstraintId) -> Option<Value> {
     Some(Value::Array(parts))
 }
 
-/// Constraints in a package's links; for `self.version` the version, which is read in its place.
+/// Returns the constraints in a package's links. In place of `self.version`, it returns the
+/// version, as Composer parses that.
 fn texts(json: &str) -> Option<Vec<Cow<'_, str>>> {
     let Links {
         version,

@@ -1,4 +1,4 @@
-//! Conversions between the protocol and the crates that several operations need.
+//! Converts values between the protocol and the crates, where several operations need that.
 
 use crate::protocol::dist::Dist;
 use crate::protocol::error::{ErrorAnswer, ErrorKind};

@@ -1,4 +1,4 @@
-//! What an install here would use, found out by trying it.
+//! Finds out what an install would use, by probing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use allegro_base::fs::{beside, remove_all};
 use allegro_store::link::{Method, Refusal, probe};
 use allegro_store::{LAYOUT, Store};
 
-/// Looks at the store and at the project's file system. Nothing that it makes is left behind.
+/// Probes the store and the project's file system. The function leaves nothing behind.
 ///
 /// # Errors
-/// Only settings that make no sense; a store that can't be used is part of the answer.
+/// Fails only for settings that make no sense. A store that can't be used is part of the answer.
 pub fn diagnose(request: &DiagnoseRequest, environment: &Environment) -> Result<DiagnoseAnswer> {
     let settings = Settings::resolve(&Overrides::default(), environment)?;
     let project = existing(&request.vendor_dir);
@@ -82,7 +82,7 @@ fn try_out(settings: &Settings, project: &Path) -> Result<(Store, Method, Option
     Ok((store, method, refusal))
 }
 
-/// The path itself or what exists of it.
+/// Returns the real path of the nearest existing ancestor, or of the path itself.
 fn existing(path: &Path) -> PathBuf {
     path.ancestors()
         .find_map(|path| path.canonicalize().ok())
@@ -98,7 +98,7 @@ fn place(path: &Path, existing: &Path) -> Place {
     }
 }
 
-/// Type and mount point of the file system that a path is on, from `/proc/self/mountinfo` (proc(5)).
+/// Returns type and mount point of a path's file system, from `/proc/self/mountinfo` (proc(5)).
 fn mounted(path: &Path) -> Option<(String, PathBuf)> {
     let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
     text.lines()
@@ -108,13 +108,13 @@ fn mounted(path: &Path) -> Option<(String, PathBuf)> {
             let kind = right.split(' ').next()?;
             path.starts_with(&mount).then(|| (kind.to_owned(), mount))
         })
-        // Of mounts on one point the last one counts.
+        // Of several mounts on one point, the last one counts.
         .enumerate()
         .max_by_key(|(line, (_, mount))| (mount.components().count(), *line))
         .map(|(_, found)| found)
 }
 
-/// Spaces and the like are written as octal there.
+/// Decodes the octal escapes of that file, which it has for spaces and the like.
 fn unescaped(text: &str) -> String {
     ["\\040", "\\011", "\\012", "\\134"]
         .iter()

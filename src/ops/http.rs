@@ -1,4 +1,4 @@
-//! HTTP options of a request, for the fetcher.
+//! Converts the HTTP options of a request into those of the fetcher.
 
 use crate::protocol::http::{ClientCertificate, HttpOptions, Proxies, Tls};
 use crate::settings::Settings;
@@ -17,7 +17,7 @@ pub fn fetch_options(settings: &Settings, http: &HttpOptions) -> FetchOptions {
     }
 }
 
-/// Splits header lines (`Name: value`, as Composer keeps them). Lines without a colon are dropped.
+/// Splits header lines (`Name: value`, as Composer keeps them), and drops lines without a colon.
 pub fn headers(lines: &[String]) -> Vec<(String, String)> {
     lines
         .iter()

@@ -1,4 +1,4 @@
-//! What this native part is and where it works.
+//! Describes this native part: its version, its protocol and its settings.
 
 use crate::protocol::VERSION;
 use crate::protocol::info::InfoAnswer;
@@ -6,7 +6,8 @@ use crate::protocol::settings::Overrides;
 use crate::settings::{Environment, Settings};
 use allegro_base::env;
 
-/// Never fails: settings that can't be resolved are left out.
+/// Returns the description. The function never fails, and leaves out settings that can't be
+/// resolved.
 pub fn info(environment: &Environment) -> InfoAnswer {
     InfoAnswer {
         version: env!("CARGO_PKG_VERSION").to_owned(),

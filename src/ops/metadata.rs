@@ -1,7 +1,8 @@
-//! Metadata files of repositories, through Composer's cache, while a resolution goes on.
+//! Provides metadata files of repositories, through Composer's cache, while a resolution goes on.
 //!
-//! What the cache has is given at once, as if the server had said already that it is still good; whether it has is
-//! looked at in the end ([`Provider::settle`]). So nobody waits for answers that change nothing.
+//! The resolution uses a cached file at once, as if the server had confirmed it already. In the
+//! end, [`Provider::settle`] checks whether the server has. So nobody waits for answers that change
+//! nothing.
 
 mod board;
 mod budget;
@@ -28,20 +29,21 @@ use board::{Board, Ending, Slot};
 use budget::Budget;
 use source::{Read, Sheet, Source};
 
-/// So many files are told of together: what is shown changes a few times a second at most.
+/// The number of files per progress event, because the display changes a few times a second at
+/// most.
 const TOLD_AT_ONCE: usize = 16;
 
 /// The repositories of a request, and the proxies on the way to them.
 pub(super) struct Repositories {
-    /// `None` for a repository without metadata files.
+    /// Repositories by number. `None` stands for a repository without metadata files.
     pub sources: Vec<Option<ResolveSource>>,
     pub proxies: Proxies,
 }
 
-/// Metadata files. They arrive on threads of their own while the first of them are made use of.
+/// Metadata files, which arrive on threads of their own while the solver uses the first of them.
 pub(super) struct Files<'env> {
     cancel: &'env AtomicBool,
-    /// Nobody waits for files any more.
+    /// Whether nobody waits for files any more.
     over: &'env AtomicBool,
     queue: &'env Queue<Asking>,
     events: Sender<Event>,
@@ -49,14 +51,14 @@ pub(super) struct Files<'env> {
     sources: Vec<Option<Arc<Source>>>,
     board: Arc<Board>,
     budget: Arc<Budget>,
-    /// Files in the order in which they were asked for, and where they are in it.
+    /// Requested files, in the order of the requests. `places` has the index of each file.
     asked: Vec<(usize, String)>,
     places: HashMap<(usize, String), usize>,
     is_settled: bool,
 }
 
 impl Files<'_> {
-    /// Why a file doesn't come.
+    /// Returns the reason why a file doesn't come.
     fn gone(&self) -> Stop {
         match self.unless_cancelled() {
             Ok(()) => Stop::Unclear("metadata is not asked for any more".to_owned()),
@@ -66,7 +68,8 @@ impl Files<'_> {
 }
 
 impl<'env> Files<'env> {
-    /// Begins to do what will be in the queue. It ends with the value that is returned.
+    /// Starts the thread that works on the queue. The thread ends when the returned value is
+    /// dropped.
     pub fn new<'scope>(
         scope: &'scope Scope<'scope, 'env>,
         repositories: Repositories,
@@ -123,7 +126,7 @@ impl<'env> Files<'env> {
         source.ok_or_else(|| Stop::Unclear("a repository has no address".to_owned()))
     }
 
-    /// Versions as their repositories would give them.
+    /// Returns versions as their repositories would give them.
     pub fn wholes(&self, places: &[Place], pool: &ThreadPool) -> Result<Vec<String>, Stop> {
         let state = self.board.state.lock();
         let wanted = places.iter().map(|place| {
@@ -143,10 +146,11 @@ impl<'env> Files<'env> {
         })
     }
 
-    /// Puts what was read on record, for the next run.
+    /// Records what this run has read, for the next run.
     pub fn keep(&self) {
         let state = self.board.state.lock();
-        // Repositories whose addresses differ in odd characters, or in what they are asked for, share a directory.
+        // Repositories share a directory if their addresses differ only in odd characters, or in
+        // what they are asked for.
         let mut done: Vec<&Path> = Vec::new();
         for source in self.sources.iter().flatten() {
             let Some(dir) = source.cache_dir().filter(|dir| !done.contains(dir)) else {
@@ -235,7 +239,7 @@ impl Provider for Files<'_> {
         let read = read.filter(|sheet| !sheet.is_missing());
         match (read, copy) {
             (Some(sheet), _) if sheet.is_at_hand() => Ok(true),
-            // What the server sent couldn't replace the copy, which Composer would take now.
+            // The new document couldn't replace the cached file, which Composer would use now.
             (Some(sheet), Some(copy)) if !can_be_kept && sheet.outline != copy.outline => {
                 Err(Stop::Unclear(format!(
                     "{file} is in a cache that can't be written, and has changed"
@@ -258,7 +262,7 @@ impl Provider for Files<'_> {
     }
 }
 
-/// One file: from the cache if the server says that the copy is good.
+/// A request for one file. The cached file serves if the server confirms it.
 pub(super) struct Asking {
     source: Arc<Source>,
     file: String,

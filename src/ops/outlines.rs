@@ -1,9 +1,9 @@
-//! What earlier resolutions read of metadata files, so that a file of Composer's cache that hasn't changed isn't read
-//! again.
+//! Keeps the outlines that earlier resolutions read, so that unchanged files of Composer's cache
+//! needn't be read again.
 //!
-//! On disk, for each directory of Composer's cache: an indexed record (see [`Record::Metadata`]) whose index is
-//! [`Index`] and whose parts are outlines. Outlines are read one by one, because a run needs few of those that all
-//! projects together have.
+//! On disk, each directory of Composer's cache has an indexed record (see [`Record::Metadata`]).
+//! Its index is [`Index`], and its parts are outlines. They are read one by one, because a run
+//! needs few of those that all projects together have.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use allegro_store::{
     Bucket, Indexed, Part, Parts, Record, Store, forget_unwritten, read_indexed, write_indexed,
 };
 
-/// If all outlines together would take more, only those of the last run are kept. All of Packagist would be some 400 MiB;
-/// a machine that has met 30,000 files has 60.
+/// The size in bytes above which only the outlines of the last run are kept. All of Packagist would
+/// be some 400 MiB. A machine that has met 30,000 files has 60 MiB.
 const MOST_KEPT: u64 = 64 << 20;
 
 #[derive(Default, Serialize, Deserialize)]
 struct Index {
-    /// [`FORMAT`], and our own version: what an outline has is worked out, and the next version may do it better.
+    /// [`FORMAT`], and our own version, because the next version may derive outlines better.
     format: (u32, String),
     files: Vec<Entry>,
     /// Files that the repository doesn't have.
@@ -34,17 +34,17 @@ struct Index {
 /// A metadata file and its outline.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
-    /// As a provider is asked for it.
+    /// Name by which a provider is asked for the file.
     file: String,
     /// Identity of the file in Composer's cache.
     identity: Identity,
-    /// The file's validator.
+    /// Validator of the file.
     last_modified: String,
-    /// The outline.
+    /// Outline of the file, as a part of the record.
     outline: Part,
 }
 
-/// An outline and what it is of.
+/// An outline, and the file that it describes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
     pub file: &'a str,
@@ -62,9 +62,9 @@ fn format() -> (u32, String) {
 pub(super) struct Outlines {
     /// The store's directory.
     root: PathBuf,
-    /// The record's path below the store's root.
+    /// Path of the record below the store's root.
     place: String,
-    /// `None` if there are none yet, or none that can be read.
+    /// Open record. `None` if there are no outlines yet, or none that can be read.
     record: Option<Indexed>,
     index: HashMap<String, Entry>,
     missing: HashSet<String>,
@@ -90,17 +90,17 @@ impl Outlines {
         outlines
     }
 
-    /// Whether nothing is known.
+    /// Returns whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty() && self.missing.is_empty()
     }
 
-    /// Whether the repository didn't have a file when it was last asked.
+    /// Returns whether the repository didn't have a file when it was last asked.
     pub fn is_missing(&self, file: &str) -> bool {
         self.missing.contains(file)
     }
 
-    /// The outline of a file and the file's validator, if it is still the one that was read.
+    /// Returns the outline of a file and the file's validator, if the file's identity is unchanged.
     pub fn get(&self, file: &str, identity: &Identity) -> Option<(Outline, &str)> {
         let entry = self.index.get(file)?;
         if entry.identity != *identity {
@@ -116,8 +116,8 @@ impl Outlines {
         self.record.as_ref()?.read(outline)
     }
 
-    /// Keeps these, which files the repository doesn't have, and what is known of others. Failures cost the next run its
-    /// advantage.
+    /// Writes these outlines, the names of missing files, and the outlines of other files. A
+    /// failure only costs the next run its advantage.
     pub fn keep(&self, known: &[Known<'_>], missing: &[&str]) {
         let mut entries = Vec::with_capacity(known.len());
         let mut outlines = Parts::default();
@@ -165,7 +165,8 @@ impl Outlines {
             missing: gone.into_iter().map(str::to_owned).collect(),
         };
         if self.record.is_none() {
-            // A cache that is new may have taken another one's place.
+            // A new cache may have taken another one's place, so records that nobody writes
+            // any more are removed.
             forget_unwritten(&self.root, Bucket::Metadata);
         }
         let _ = write_indexed(&self.root, Record::Metadata, &self.place, &index, &outlines);
@@ -229,18 +230,18 @@ mod tests {
         assert_eq!(open().get("a/a", &other), None);
         assert_eq!(open().get("c/c", &one), None);
         assert!(Outlines::open(&store, Path::new("/other")).is_empty());
-        // What isn't told again stays.
+        // An outline that isn't written again stays.
         open().keep(&[known("b/b", other, &second)], &["e/e"]);
         assert!(open().is_missing("d/d") && open().is_missing("e/e"));
         assert!(!open().is_missing("b/b"));
         assert_eq!(open().get("a/a", &one), Some((first.clone(), "then")));
         assert_eq!(open().get("b/b", &one), None);
         assert_eq!(open().get("b/b", &other), Some((second.clone(), "then")));
-        // A file comes, and another goes.
+        // One file is new, and another is missing now.
         open().keep(&[known("d/d", one, &first)], &["b/b"]);
         assert!(open().get("d/d", &one).is_some() && !open().is_missing("d/d"));
         assert!(open().get("b/b", &other).is_none() && open().is_missing("b/b"));
-        // A damaged one is as good as none.
+        // A damaged record counts as absent.
         let path = store.root().join(open().place);
         let whole = fs::read(&path).expect("read");
         for at in 0..whole.len() {
@@ -252,7 +253,7 @@ mod tests {
         }
         fs::write(&path, &whole[..whole.len() / 2]).expect("written");
         assert!(open().is_empty());
-        // One that nobody has written for long goes with the first of another.
+        // A record that nobody has written for long goes with the first of another.
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let file = File::options().append(true).open(&path).expect("opened");
         file.set_modified(SystemTime::now() - year)

@@ -1,4 +1,5 @@
-//! Packages → directories in staging: from the store, from Composer's archive cache, or from the network.
+//! Puts packages into directories in staging: from the store, from Composer's archive cache, or
+//! from the network.
 
 mod damages;
 mod download;
@@ -41,23 +42,23 @@ use notices::{CROWDED, decline_all, gather, of_copies};
 use road::{Road, plan};
 use staging::Staging;
 
-/// The time that one call may spend on removing what former versions left in the store.
+/// The time that one call may spend on removing leftovers of former versions from the store.
 const RETIREMENT: Duration = Duration::from_millis(100);
 
 /// Makes all packages of the request ready in staging.
 ///
-/// Nothing outside `request.staging`, the store and Composer's archive cache is touched. All threads have
-/// ended when this returns.
+/// The function touches only `request.staging`, the store and Composer's archive cache. All threads
+/// have ended when it returns.
 ///
 /// # Errors
-/// Only for what concerns the whole request; a package's own trouble is in its [`Outcome`].
+/// Fails only for trouble of the whole request. A package's own trouble is in its [`Outcome`].
 pub fn prepare(
     request: &PrepareRequest,
     environment: &Environment,
     host: &mut dyn Host,
 ) -> Result<PrepareAnswer> {
     let settings = Settings::resolve(&request.settings, environment)?;
-    // In the extension it is that already.
+    // In the extension, the umask has this value already.
     rustix::process::umask(Mode::from_raw_mode(request.umask));
     let store = match open_store(&settings, host) {
         Ok(store) => store,
@@ -68,7 +69,8 @@ pub fn prepare(
         Err(error) => return Err(error),
     };
     store.sweep();
-    // Whoever asked may be gone by now: nothing is begun then that another run is already sweeping.
+    // The caller may be gone by now. Nothing may be started that another run is already sweeping
+    // away.
     if host.interrupted() {
         let _ = fs::remove_dir(&request.staging);
         return Err(Error::Interrupted);
@@ -116,7 +118,7 @@ pub fn prepare(
     Ok(answer)
 }
 
-/// Opens the store; says so if another process keeps it locked for long.
+/// Opens the store, and sends a notice if another process keeps the store locked for long.
 fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
     let host = RefCell::new(host);
     let is_told = Cell::new(false);
@@ -149,13 +151,13 @@ struct Run<'a> {
     store: &'a Store,
     started: Moment,
     linker: Linker<'a>,
-    /// The zone of local times in archives.
+    /// Zone of local times in archives.
     zone: Zone,
     damages: Damages,
     staging: Staging<'a>,
     answers: Mutex<HashMap<usize, Outcome>>,
     method: Mutex<Option<Method>>,
-    /// There was no room for the packages beside what they replace.
+    /// Whether there was no room for the packages beside those that they replace.
     is_crowded: AtomicBool,
     cancel: AtomicBool,
 }
@@ -168,12 +170,13 @@ impl Run<'_> {
     fn work_in(&self, pool: &rayon::ThreadPool, events: &Sender<Event>) {
         let (local, mut wanted) = plan(self.store, &self.request.packages);
         if !self.store.is_writable() {
-            // Nothing can be added.
+            // Nothing can be added to the store.
             for package in wanted.drain(..) {
                 self.settle(package, read_only(), events);
             }
         }
-        // What the store or the cache turned out not to hold soundly is downloaded in a second round.
+        // A second round downloads packages that the store or the cache turned out not to hold
+        // soundly.
         let unsound = Mutex::new(Vec::new());
         pool.in_place_scope(|scope| {
             for (package, road) in local {
@@ -202,14 +205,15 @@ impl Run<'_> {
         let _ = events.send(Event::Settled { id: package.id });
     }
 
-    /// Whether Composer may find room where we don't: it removes what it replaces before it unpacks, while ours are all
-    /// beside that first. Into an empty vendor directory both write the same.
+    /// Returns whether Composer may find room where we don't. Composer removes a package before it
+    /// unpacks the new one, while ours all lie beside the old ones first. Into an empty vendor
+    /// directory, both write the same.
     fn makes_room(&self) -> bool {
         let installed = self.request.vendor_dir.join("composer/installed.json");
         fs::metadata(installed).is_ok_and(|facts| facts.len() > 0)
     }
 
-    /// Leaves all packages of this call to Composer, so that it has the room that ours take.
+    /// Leaves all packages of this call to Composer, which then has the room that ours take.
     fn give_way(&self) {
         self.staging.clear(&self.request.packages);
         for outcome in self.answers.lock().values_mut() {
@@ -222,7 +226,8 @@ impl Run<'_> {
         }
     }
 
-    /// `None`: the package's blobs or manifest are not sound and there is no archive either.
+    /// Makes a package from the store. Returns `None` if its blobs or its manifest are not sound,
+    /// and there is no archive either.
     fn take_from_store(&self, package: &PackageRequest) -> Option<Outcome> {
         let manifest = match self.store.read_manifest(&Dist::from(&package.dist).key()) {
             Ok(Some(manifest)) => manifest,
@@ -230,7 +235,7 @@ impl Run<'_> {
             Err(error) => return Some(error.into()),
         };
         let linked = match self.link(package, &manifest) {
-            // Another process may have renewed what was not there.
+            // Another process may have renewed a blob that was missing.
             Err(TreeError::Incomplete { damaged }) if damaged.is_empty() => {
                 self.link(package, &manifest)
             }
@@ -246,18 +251,18 @@ impl Run<'_> {
         }
     }
 
-    /// `None`: there is no (valid) archive in Composer's cache.
+    /// Makes a package from an archive. Returns `None` if Composer's cache has no valid archive.
     fn take_from_archive(&self, package: &PackageRequest) -> Option<Outcome> {
         let archive = package.archive.as_deref().filter(|path| path.is_file())?;
         if let Some(expected) = package.dist.shasum.as_deref().filter(|sum| !sum.is_empty()) {
             match sha1_of(archive) {
                 Ok(actual) if actual.eq_ignore_ascii_case(expected) => {}
-                // As in Composer: a cache entry with another sum is no entry.
+                // As in Composer, a cache entry with another sum is no entry.
                 _ => return None,
             }
         }
         match self.unpack(package, archive, Origin::Archive, 0) {
-            // Damaged in the cache: as good as not there.
+            // A damaged archive in the cache counts as absent.
             Err(Error::Damaged(_)) => {
                 let _ = fs::remove_file(archive);
                 None
@@ -326,7 +331,8 @@ impl Run<'_> {
             Err(error) => {
                 let _ = remove_all(&stage);
                 Err(match error {
-                    // What the system refuses us it may allow Composer, or Composer says it in its own words.
+                    // The system may allow Composer what it refuses us, or Composer reports the
+                    // error in its own words.
                     TreeError::Failed(error @ Error::Filesystem { .. })
                         if !error.is_full() || self.makes_room() =>
                     {
@@ -388,7 +394,8 @@ impl Run<'_> {
         let mut roots: BTreeMap<&Path, Vec<ManifestKey>> = BTreeMap::new();
         for package in &self.request.packages {
             if matches!(answers.get(&package.id), Some(Outcome::Ready { .. })) {
-                // What lies outside of vendor is a root of its own: a project that is made has no vendor yet.
+                // A package outside of vendor is a root of its own, because a new project has no
+                // vendor directory yet.
                 let root = match &package.path {
                     Some(path) if !is_below(path, vendor_dir) => path,
                     _ => vendor_dir,
@@ -400,7 +407,8 @@ impl Run<'_> {
             }
         }
         for (root, keys) in roots {
-            // Only for naming projects and for pruning later: no reason to fail an install.
+            // Only later pruning and the naming of projects use the root, so a failure doesn't fail
+            // the install.
             let _ = self.store.note_root(root, &keys);
         }
         let mut packages: Vec<PackageAnswer> = self
@@ -431,7 +439,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether a path, which need not exist yet, leads to a place below a directory without links.
+/// Returns whether a path leads to a place below a directory without links. The path need not exist
+/// yet.
 fn is_below(path: &Path, directory: &Path) -> bool {
     path.starts_with(directory)
         || path
@@ -440,7 +449,7 @@ fn is_below(path: &Path, directory: &Path) -> bool {
             .is_some_and(|real| real.starts_with(directory))
 }
 
-/// SHA-1 of a file, in lower-case hexadecimal.
+/// Returns the SHA-1 of a file, in lower-case hexadecimal.
 fn sha1_of(path: &Path) -> std::io::Result<String> {
     let mut file = fs::File::open(path)?;
     let mut hasher = Sha1::new();

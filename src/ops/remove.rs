@@ -1,4 +1,4 @@
-//! Removing trees that the plugin moved out of the way.
+//! Removes trees that the plugin moved out of the way.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,14 @@ use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
 
-/// Removes all paths, side by side if threads can be had. It is done to the end even if the host wants to stop.
+/// Removes all paths, side by side if threads are available. The function goes on to the end even
+/// if the host wants to stop.
 pub fn remove(request: &RemoveRequest, host: &mut dyn Host) -> RemoveAnswer {
     let each = |path: &PathBuf| {
         let failed = |error| format!("{} can't be removed: {error}", path.display());
         remove_for_good(path).err().map(failed)
     };
-    // A pool of our own: the global one would outlive the call.
+    // The pool is our own, because the global one would outlive the call.
     let in_pool = || {
         with_pool(4, |pool| {
             pool.install(|| request.paths.par_iter().filter_map(each).collect())
@@ -33,12 +34,14 @@ pub fn remove(request: &RemoveRequest, host: &mut dyn Host) -> RemoveAnswer {
     }
 }
 
-/// So often, and after so long a rest, what others still write into is removed again.
+/// The number of attempts to remove a tree that others still write into. [`REST`] lies between
+/// them.
 const TRIES: u32 = 200;
 const REST: Duration = Duration::from_millis(5);
 
-/// Removes a tree, also one that is still being written: after Ctrl-C in a process that has the extension, its handler
-/// clears away what threads of the interrupted call are at. It gets another name then, so that they begin nothing more.
+/// Removes a tree, even while it is being written. After Ctrl-C in a process that has the
+/// extension, its handler removes directories that threads of the interrupted call write to. The
+/// tree gets another name then, so that they start nothing more.
 fn remove_for_good(path: &Path) -> io::Result<()> {
     let is_written = |error: &io::Error| {
         matches!(
@@ -48,7 +51,7 @@ fn remove_for_good(path: &Path) -> io::Result<()> {
     };
     if std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir()) {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            // What can't be removed fails once more below.
+            // An entry that can't be removed fails once more below.
             let _ = remove_all(&entry.path());
             progress::step();
         }

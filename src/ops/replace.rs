@@ -1,4 +1,5 @@
-//! Replacing a file by a rename as if it were written in place: with the owner, group, mode and ACL that it has.
+//! Replaces a file by a rename as if it were written in place, and keeps its owner, group, mode and
+//! ACL.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::protocol::replace::{ReplaceAnswer, ReplaceRequest};
 
-/// Puts the new file in the place of the old one, if everything but its content can stay as it is.
+/// Puts the new file in the place of the old one, if everything but the content can stay as it is.
 pub fn replace(request: &ReplaceRequest) -> ReplaceAnswer {
     ReplaceAnswer {
         replaced: carry_over(&request.temporary, &request.path)
@@ -25,7 +26,7 @@ pub fn replace(request: &ReplaceRequest) -> ReplaceAnswer {
     }
 }
 
-/// Gives the new file what the old one has; `false` if that isn't allowed.
+/// Gives the new file the attributes of the old one. Returns `false` if that isn't allowed.
 fn carry_over(temporary: &Path, path: &Path) -> io::Result<bool> {
     let old = fs::symlink_metadata(path)?;
     if !old.is_file() {
@@ -39,7 +40,7 @@ fn carry_over(temporary: &Path, path: &Path) -> io::Result<bool> {
             return Ok(false);
         }
     }
-    // The mode comes first: the ACL, which holds it too, is the last word.
+    // The mode comes first, because the ACL also holds it and has the last word.
     if new.mode() != old.mode() && fchmod(&file, Mode::from_raw_mode(old.mode() & 0o7777)).is_err()
     {
         return Ok(false);
@@ -60,7 +61,7 @@ fn carry_over(temporary: &Path, path: &Path) -> io::Result<bool> {
 const ACL: &str = "system.posix_acl_access";
 
 fn acl(file: impl AsFd) -> io::Result<Option<Vec<u8>>> {
-    // Each entry takes eight bytes; more than this no file system keeps.
+    // Each entry takes eight bytes, and no file system keeps more than this.
     let mut bytes = vec![0; 1 << 16];
     match fgetxattr(file, ACL, &mut bytes[..]) {
         Ok(length) => {

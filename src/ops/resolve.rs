@@ -1,4 +1,5 @@
-//! Which versions an update would lock: metadata from repositories and Composer's cache, then the solver.
+//! Finds the versions that an update would lock: collects metadata from repositories and Composer's
+//! cache, then runs the solver.
 
 mod problem;
 mod verdict;
@@ -30,23 +31,23 @@ use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
 use allegro_store::Store;
 
-/// Bytes that the thread that chooses needs for a project of some 200 packages.
+/// Bytes that the solver's thread needs for a project of some 200 packages.
 const LEAST_MEMORY: usize = 4 << 20;
 
-/// Bytes that it needs for each requirement of a project that requires everything by itself; others need less than is got
-/// for them.
+/// Bytes that the solver's thread needs for each requirement of a project that requires everything
+/// by itself. Other projects need less than is allocated for them.
 const MEMORY_PER_REQUIREMENT: usize = 12 << 10;
 
-/// Memory for no more than so many is got beforehand.
+/// The number of requirements up to which memory is allocated beforehand.
 const MOST_REQUIREMENTS: usize = 2_000;
 
-/// Makes ready what [`resolve`] needs in any case, and what takes time: the patterns of versions and constraints, some
-/// 7 ms, and memory, 2 to 12 ms.
+/// Prepares slow parts that every [`resolve`] needs. These are the patterns of versions and
+/// constraints, some 7 ms, and memory, 2 to 12 ms.
 pub fn warm_up(request: &WarmUpRequest) {
     let requirements = request.requirements.min(MOST_REQUIREMENTS);
     memory::ahead(LEAST_MEMORY + requirements * MEMORY_PER_REQUIREMENT);
     let mut terms = Terms::new(Dialect::default());
-    // Each goes another way through the parser.
+    // Each text goes another way through the parser.
     for text in [
         "dev-main",
         "dev-main#0",
@@ -61,11 +62,14 @@ pub fn warm_up(request: &WarmUpRequest) {
     }
 }
 
-/// Finds out what Composer would lock. `answered` gets the answer and what repositories say of the chosen versions as soon
-/// as both are there, while threads end and memory is given back.
+/// Finds the versions that Composer would lock.
+///
+/// The function calls `answered` as soon as the answer is complete, while threads end and memory is
+/// freed. `answered` also gets the repositories' metadata of the chosen versions.
 ///
 /// # Errors
-/// Those of `answered`; its own only for an interruption and for what makes no sense: whatever isn't certain is in the answer.
+/// Fails with the errors of `answered`, after an interruption, and for settings that make no sense.
+/// Any other uncertainty is part of the answer.
 pub fn resolve<H: Host, R>(
     request: ResolveRequest,
     environment: &Environment,
@@ -82,7 +86,7 @@ pub fn resolve<H: Host, R>(
         what: "no connection can be made",
         reason: error.to_string(),
     })?;
-    // Without a store nothing is known of earlier runs.
+    // Without a store, nothing is known of earlier runs.
     let store = Store::open_at_once(&settings.store).ok();
     let queue = Queue::default();
     let repositories = Repositories {

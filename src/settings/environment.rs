@@ -1,22 +1,23 @@
-//! The surroundings of the process, which a face hands to the library.
+//! The environment of the process, which a face hands to the library.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 
-/// Where variables and directories are looked up. The library itself asks nothing else for them.
+/// The source of variables and directories. The library itself asks nothing else for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Environment {
-    /// Returns the value of a variable.
+    /// Function that returns the value of a variable.
     pub variable: fn(&OsStr) -> Option<OsString>,
-    /// Returns the working directory.
+    /// Function that returns the working directory.
     pub current_dir: fn() -> io::Result<PathBuf>,
-    /// Returns the home directory as Composer has it: `HOME`, or the entry of the user database.
+    /// Function that returns the home directory as Composer has it: `HOME`, or the entry of the
+    /// user database.
     pub home_dir: fn() -> Option<PathBuf>,
 }
 
 impl Environment {
-    /// The surroundings of this process.
+    /// The environment of this process.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place where they are asked for"
@@ -42,9 +43,10 @@ impl Environment {
         self.value(name).map(PathBuf::from)
     }
 
-    /// Returns whether the locale variables name a locale that is certainly installed and codes text as UTF-8.
+    /// Returns whether the locale variables name a locale that is certainly installed and codes
+    /// text as UTF-8.
     ///
-    /// Only `C.UTF-8` qualifies: any other may be missing, and unzip then falls back to `C`.
+    /// Only `C.UTF-8` qualifies. Any other locale may be missing, and unzip then falls back to `C`.
     pub fn has_utf8_locale(&self) -> bool {
         ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
@@ -67,7 +69,7 @@ mod tests {
         assert!(with(|name| (name == "LC_ALL").then(|| "C.utf8".into())).has_utf8_locale());
         assert!(!with(|name| (name == "LANG").then(|| "de_DE.UTF-8".into())).has_utf8_locale());
         assert!(!with(|_| None).has_utf8_locale());
-        // An empty one is as good as none, and the first counts.
+        // An empty variable counts as absent, and the first set one decides.
         let mixed = with(|name| match name.to_str()? {
             "LC_ALL" => Some("".into()),
             "LC_CTYPE" => Some("C.UTF-8".into()),

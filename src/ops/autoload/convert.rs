@@ -1,5 +1,5 @@
-//! The protocol's rules and class map as those of the class-map reader. Values move, so that a
-//! large class map is not copied.
+//! Converts rules and class maps between the protocol and the class-map reader. Values move, so
+//! that a large class map is not copied.
 
 use crate::protocol::scan::{Dialect, Rejected, Rule, RuleKind, Traits};
 use allegro_vendor::classmap::{self, scan};

@@ -1,11 +1,11 @@
-//! What the threads that ask tell the one that chooses.
+//! Hands files from the threads that fetch them to the thread that solves.
 
 use parking_lot::{Condvar, Mutex};
 
 use super::source::{Read, Sheet};
 use allegro_resolver::Stop;
 
-/// What is known of the files that were asked for, in that order.
+/// The state of all requested files, in the order of the requests.
 #[derive(Default)]
 pub struct Board {
     pub state: Mutex<Asked>,
@@ -16,19 +16,20 @@ pub struct Board {
 pub struct Asked {
     pub files: Vec<Slot>,
     pub answered: usize,
-    /// The file that somebody sleeps for: waking a thread takes as long as reading a file.
+    /// Index of the file that a thread sleeps for. Waking a thread takes as long as reading a file,
+    /// so other files should not wake it.
     wanted: Option<usize>,
-    /// Something differs from its copy.
+    /// Whether some file differs from its cached copy.
     pub is_outdated: bool,
-    /// Why a file can't be had. Composer has to go on then, so nothing else is waited for.
+    /// Reason why a file can't be had. Composer takes over then, so nobody waits for other files.
     failed: Option<Stop>,
-    /// No more will come.
+    /// Whether no more answers will come.
     is_over: bool,
 }
 
 #[derive(Default)]
 pub struct Slot {
-    /// What the cache has.
+    /// Copy of the file in the cache.
     pub copy: Option<Sheet>,
     pub answer: Option<Read>,
 }
@@ -40,12 +41,12 @@ impl Board {
         self.wake(&state, at);
     }
 
-    /// Puts down an answer; gives how many there are, and of how many files.
+    /// Stores an answer. Returns the number of answers and the number of files.
     pub fn answer(&self, at: usize, read: Read) -> (usize, usize) {
         let mut state = self.state.lock();
         let slot = &mut state.files[at];
         let is_same = match (&slot.copy, &read) {
-            // Nobody can have believed anything.
+            // Nobody can have used a copy.
             (None, _) => true,
             (Some(copy), Ok(Some(sheet))) => {
                 copy.outline == sheet.outline && copy.is_at_hand() == sheet.is_at_hand()
@@ -69,7 +70,7 @@ impl Board {
         }
     }
 
-    /// Waits for a file. `None`: it won't come.
+    /// Waits for a file. Returns `None` if the file won't come.
     pub fn wait_for(&self, at: usize, may_be_copy: bool) -> Option<Read> {
         let mut state = self.state.lock();
         loop {
@@ -91,8 +92,8 @@ impl Board {
         }
     }
 
-    /// Waits for all answers, or the first that can't be had. Whether all say what the copies said; `None`: some won't
-    /// come.
+    /// Waits for all answers, or for the first failure. Returns whether all answers match their
+    /// copies, or `None` if some won't come.
     pub fn wait_for_all(&self) -> Option<Result<bool, Stop>> {
         let mut state = self.state.lock();
         state.wanted = None;
@@ -111,7 +112,7 @@ impl Board {
     }
 }
 
-/// Ends the waiting, also where a panic ends the asking.
+/// A guard that ends the waiting, even where a panic ends the fetching.
 pub struct Ending<'a>(pub &'a Board);
 
 impl Drop for Ending<'_> {
@@ -139,7 +140,7 @@ mod tests {
         board
     }
 
-    /// A file that says that there is this version.
+    /// Returns a file that lists this version.
     fn sheet(version: &str) -> Sheet {
         let about = serde_json::json!({ "url": "http://localhost/" });
         let source = Source::of(serde_json::from_value(about).expect("a source"), None);
@@ -189,7 +190,7 @@ mod tests {
         });
     }
 
-    /// With thousands of files more to be asked for, each several times.
+    /// Without this, thousands of files might each be requested several times more.
     #[test]
     fn the_first_failure_ends_all_waiting() {
         let stop = || Stop::Unclear("refused".to_owned());

@@ -1,16 +1,18 @@
-//! How much metadata one resolution takes in. A repository without measure must not take all memory of the machine.
+//! Limits the metadata that one resolution takes in, because a repository must not exhaust the
+//! memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allegro_resolver::Stop;
 
-/// Bytes of all documents of a run. What is made of them takes a part of that in memory.
+/// The limit for all documents of a run, in bytes. Their outlines take a part of that in memory.
 const READ: usize = 1 << 30;
 
-/// Bytes of all texts that have to stay in memory, because Composer's cache can't be written.
+/// The limit in bytes for texts that must stay in memory, because Composer's cache can't be
+/// written.
 const KEPT: usize = 256 << 20;
 
-/// What a run has taken in.
+/// The counters of one run.
 #[derive(Default)]
 pub struct Budget {
     read: AtomicUsize,
@@ -18,10 +20,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Counts a document that came.
+    /// Counts a document that has arrived.
     ///
     /// # Errors
-    /// The run goes on with Composer.
+    /// Fails beyond the limit, and Composer takes over the run.
     pub fn read(&self, bytes: usize) -> Result<(), Stop> {
         count(
             &self.read,
@@ -34,7 +36,7 @@ impl Budget {
     /// Counts a text that stays in memory.
     ///
     /// # Errors
-    /// As with [`Self::read`].
+    /// Fails as [`Self::read`] does.
     pub fn keep(&self, bytes: usize) -> Result<(), Stop> {
         count(
             &self.kept,

@@ -1,4 +1,5 @@
-//! Files of one repository: in Composer's cache, on record, and as they come from the server.
+//! Reads the files of one repository: from Composer's cache, from records, and from the server's
+//! answers.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -21,16 +22,16 @@ use allegro_resolver::versions::Versions;
 use allegro_resolver::{Place, Stop};
 use allegro_store::Store;
 
-/// A file that was read.
+/// A metadata file that was read.
 #[derive(Debug, Clone)]
 pub struct Sheet {
-    /// What it says of its package; `None` if it doesn't know it.
+    /// Outline of the package. `None` if the file doesn't know the package.
     pub outline: Option<Arc<Outline>>,
     text: Text,
 }
 
 impl Sheet {
-    /// What to ask with whether it is still good.
+    /// Returns the validator for a conditional request.
     pub fn validator(&self) -> Option<&str> {
         match &self.text {
             Text::Cached(cached) => cached.last_modified.as_deref(),
@@ -38,7 +39,7 @@ impl Sheet {
         }
     }
 
-    /// Bytes of text that it keeps in memory.
+    /// Returns the number of bytes of text that the sheet keeps in memory.
     pub fn kept(&self) -> usize {
         match &self.text {
             Text::Kept(text) => text.len(),
@@ -46,26 +47,27 @@ impl Sheet {
         }
     }
 
-    /// Whether it stands for a file that the repository doesn't have.
+    /// Returns whether the sheet stands for a file that the repository doesn't have.
     pub fn is_missing(&self) -> bool {
         matches!(self.text, Text::Missing)
     }
 
-    /// Whether Composer has it at once, when it needs it again: it is in the cache, with a validator.
+    /// Returns whether Composer has the file at once when it needs it again. Such a file is in the
+    /// cache, with a validator.
     pub fn is_at_hand(&self) -> bool {
         self.validator().is_some()
     }
 }
 
-/// Where the text of a file is. It isn't kept in memory if it need not be: a resolution needs it for the chosen versions
-/// only.
+/// The place of a file's text. The text stays out of memory where possible, because a resolution
+/// needs it only for the chosen versions.
 #[derive(Debug, Clone)]
 enum Text {
-    /// In Composer's cache, as long as the file there is this one.
+    /// The text is in Composer's cache, as long as the file there has this identity.
     Cached(Cached),
-    /// Nowhere else.
+    /// The text is only in memory.
     Kept(Arc<str>),
-    /// The repository didn't have the file when it was last asked.
+    /// The repository didn't have the file at the last request.
     Missing,
 }
 
@@ -73,29 +75,29 @@ enum Text {
 struct Cached {
     identity: Identity,
     last_modified: Option<String>,
-    /// Any change must show in the identity.
+    /// Whether any change must show in the identity.
     is_settled: bool,
-    /// The outline is on record already.
+    /// Whether the outline is on record already.
     is_known: bool,
 }
 
-/// `None` if the repository doesn't have the file.
+/// The result of reading a file. `None` if the repository doesn't have the file.
 pub type Read = Result<Option<Sheet>, Stop>;
 
 /// A repository.
 pub struct Source {
-    /// URL of a file; `%package%` stands for its name.
+    /// URL of a file, in which `%package%` stands for the file's name.
     pub url: String,
     pub headers: Vec<(String, String)>,
     /// Certificates in place of those that all requests share.
     pub tls: Option<Tls>,
-    /// The repository's directory in Composer's cache; `None` if that cache is off.
+    /// Directory of the repository in Composer's cache. `None` if that cache is off.
     cache_dir: Option<PathBuf>,
     /// Whether Composer's cache may be written.
     pub cache_writable: bool,
-    /// What earlier runs read of its files in Composer's cache.
+    /// Outlines that earlier runs read from files in Composer's cache.
     outlines: Outlines,
-    /// The repository's directory in Composer's cache: a file in it is found in half the time.
+    /// Handle of the repository's directory in Composer's cache. It halves the time of a look-up.
     dir: Option<OwnedFd>,
     clock: Option<Clock>,
 }
@@ -120,17 +122,18 @@ impl Source {
         }
     }
 
-    /// The repository's directory in Composer's cache.
+    /// Returns the repository's directory in Composer's cache.
     pub fn cache_dir(&self) -> Option<&Path> {
         self.cache_dir.as_deref()
     }
 
-    /// Where Composer keeps a file.
+    /// Returns the path at which Composer keeps a file.
     fn cache_path(&self, file: &str) -> Option<PathBuf> {
         Some(self.cache_dir()?.join(cache_name(file)))
     }
 
-    /// What the cache has, if an earlier run has read it, or that the repository had no such file then.
+    /// Returns the cached file if an earlier run has read it. A file that the repository didn't
+    /// have then is returned as missing.
     pub fn known(&self, file: &str) -> Option<Sheet> {
         if self.outlines.is_empty() {
             return None;
@@ -155,7 +158,8 @@ impl Source {
         })
     }
 
-    /// What the cache has, read. Without a validator there is nothing to ask with, and the copy is of no use.
+    /// Reads the cached file. A file without a validator is useless, because no conditional request
+    /// is possible.
     pub fn cached(&self, file: &str) -> Option<Sheet> {
         let (text, identity) = read(&self.cache_path(file)?)?;
         let last_modified = validator(&text)?;
@@ -171,7 +175,7 @@ impl Source {
         })
     }
 
-    /// Takes in what the server has sent, and puts it into the cache.
+    /// Reads a document that the server has sent, and puts it into the cache.
     pub fn received(
         &self,
         file: &str,
@@ -185,8 +189,8 @@ impl Source {
             Some(moment) => json.with_member(VALIDATOR, moment),
             None => json,
         };
-        // What isn't understood isn't kept either: Composer, which asks for it once more, may have something to say of it
-        // that it doesn't say of a copy.
+        // A document that isn't understood isn't cached. Composer requests it once more, and may
+        // have something to say of it that it doesn't say of a copy.
         let outline = outline(file, json.clone())?;
         let path = self.cache_path(file).filter(|_| self.cache_writable);
         let identity = path.and_then(|path| {
@@ -198,7 +202,7 @@ impl Source {
             Some(identity) => Text::Cached(Cached {
                 identity,
                 last_modified,
-                // Nobody else has had this file in hands.
+                // Nobody else has opened this file.
                 is_settled: true,
                 is_known: false,
             }),
@@ -207,7 +211,7 @@ impl Source {
         Ok(Sheet { outline, text })
     }
 
-    /// A version as the repository would give it.
+    /// Returns a version as the repository would give it.
     pub fn whole(&self, place: &Place, sheet: &Sheet) -> Result<String, Stop> {
         let file = &place.file;
         let unclear = |what: &str| Stop::Unclear(format!("{file}: {what}"));
@@ -223,7 +227,7 @@ impl Source {
                 if let Some(text) = beginning(&path, &cached.identity, needed) {
                     outline.whole(place.entry, &text)
                 } else {
-                    // Another run may have put the same there.
+                    // Another run may have written the same content.
                     let (text, _) = read(&path).ok_or_else(changed)?;
                     let now = self::outline(file, json(file, text.clone())?)?;
                     if now.as_ref() != Some(outline) {
@@ -236,7 +240,7 @@ impl Source {
         whole.map_err(|error| unclear(&error.0))
     }
 
-    /// Puts what was read on record; `None`: the repository doesn't have the file.
+    /// Records the sheets of this run. `None` stands for a file that the repository doesn't have.
     pub fn keep<'a>(&self, sheets: impl Iterator<Item = (&'a str, Option<&'a Sheet>)>) {
         let mut is_new = false;
         let mut list = Vec::new();
@@ -267,7 +271,8 @@ impl Source {
     }
 }
 
-/// A file in Composer's cache: `provider-vendor~name.json`, other characters as `-`.
+/// Returns the name of a file in Composer's cache: `provider-vendor~name.json`, other characters as
+/// `-`.
 fn cache_name(file: &str) -> String {
     let characters = file.chars().map(|one| match one {
         '/' => '~',
@@ -280,7 +285,7 @@ fn cache_name(file: &str) -> String {
     name
 }
 
-/// A file with its identity.
+/// Reads a file with its identity.
 fn read(path: &Path) -> Option<(String, Identity)> {
     let mut file = File::open(path).ok()?;
     let identity = Identity::from(&fstat(&file).ok()?);
@@ -289,7 +294,7 @@ fn read(path: &Path) -> Option<(String, Identity)> {
     Some((text, identity))
 }
 
-/// The first bytes of a file, if it is this one.
+/// Returns the first bytes of a file, if it has this identity.
 fn beginning(path: &Path, identity: &Identity, length: usize) -> Option<String> {
     let file = File::open(path).ok()?;
     if Identity::from(&fstat(&file).ok()?) != *identity {
@@ -304,7 +309,7 @@ fn package_of(file: &str) -> &str {
     file.strip_suffix("~dev").unwrap_or(file)
 }
 
-/// A document of which it is certain that Composer reads it alike.
+/// Checks that Composer reads a document as this code does, and returns it.
 fn json(file: &str, text: String) -> Result<PhpJson, Stop> {
     PhpJson::of(text).map_err(|what| Stop::Unclear(format!("{file}: {what}")))
 }
@@ -320,14 +325,14 @@ fn outline(file: &str, json: PhpJson) -> Result<Option<Arc<Outline>>, Stop> {
     }
 }
 
-/// Composer puts the validator into the file, as its last member.
+/// The name of the last member of a cached file, in which Composer keeps the validator.
 const VALIDATOR: &str = "last-modified";
 
 fn validator(text: &str) -> Option<String> {
     let body = text.trim_end().strip_suffix('}')?.trim_end();
     let key = format!("\"{VALIDATOR}\":");
     let (before, value) = body.rsplit_once(&key)?;
-    // Behind a backslash the quote is a part of a longer key.
+    // Behind a backslash, the quote is a part of a longer key.
     let value = value.trim();
     (!before.ends_with('\\')).then(|| serde_json::from_str(value).ok())?
 }
@@ -368,7 +373,7 @@ mod tests {
         assert!(matches!(whole(), Err(Stop::Unclear(_))));
         fs::remove_file(&path).expect("removed");
         assert!(matches!(whole(), Err(Stop::Unclear(_))));
-        // Without a cache the text is kept.
+        // Without a cache, the text is kept in memory.
         let source = Source::of(
             ResolveSource {
                 cache_dir: None,

@@ -9,7 +9,7 @@ use crate::protocol::prepare::PackageRequest;
 
 /// A file of the store that was changed in place or torn.
 struct Damage {
-    /// The file and its package, for people.
+    /// Name of the file and its package, for people.
     file: String,
     /// Key of the package's manifest.
     key: ManifestKey,
@@ -20,7 +20,7 @@ struct Damage {
 pub struct Damages(Mutex<Vec<Damage>>);
 
 impl Damages {
-    /// Notes damaged files of a package.
+    /// Records damaged files of a package.
     pub fn note(&self, package: &PackageRequest, paths: Vec<String>) {
         self.0.lock().extend(paths.into_iter().map(|path| Damage {
             file: format!("{path} of {} ({})", package.name, package.version),
@@ -28,8 +28,8 @@ impl Damages {
         }));
     }
 
-    /// Returns the notice about the damaged files, if there are any. It also names the projects that may have them
-    /// through a hard link. It is one line, whatever happened.
+    /// Returns the notice about the damaged files, if there are any. It also names the projects
+    /// that may have them through a hard link. The notice is one line, whatever happened.
     pub fn notice(self, store: &Store) -> Option<String> {
         let mut damages = self.0.into_inner();
         damages.sort_by(|one, other| one.file.cmp(&other.file));

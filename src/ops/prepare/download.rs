@@ -15,7 +15,8 @@ use crate::ops::http::{fetch_options, headers};
 use crate::protocol::prepare::{Origin, Outcome, PackageRequest};
 
 impl Run<'_> {
-    /// Downloads what can be, and hands each archive to the pool as it arrives.
+    /// Downloads the packages that can be downloaded, and hands each archive to the pool as it
+    /// arrives.
     pub(super) fn download<'s>(
         &'s self,
         packages: Vec<&'s PackageRequest>,
@@ -89,7 +90,8 @@ impl Run<'_> {
                     let outcome = self
                         .unpack(package, &path, Origin::Download, fetched.bytes)
                         .unwrap_or_else(|error| {
-                            // Composer, since 2.11, keeps no archive that can't be opened: it shall try again.
+                            // Composer, since 2.11, keeps no archive that can't be opened, so that
+                            // it tries again.
                             if matches!(error, Error::Damaged(_) | Error::Unreadable { .. }) {
                                 let _ = fs::remove_file(&path);
                             }
@@ -107,7 +109,8 @@ impl Run<'_> {
         fetcher.run(requests, &self.cancel, &on_event, &on_done);
     }
 
-    /// Returns where a download goes: Composer's cache, or staging where that can't be written.
+    /// Returns the place of a download: Composer's cache, or staging where that cache can't be
+    /// written.
     pub(super) fn download_path(&self, package: &PackageRequest) -> PathBuf {
         match &package.archive {
             Some(path) if package.archive_writable => path.clone(),
@@ -116,7 +119,8 @@ impl Run<'_> {
     }
 }
 
-/// Removes what killed downloads left beside `dest` an hour or more ago. Failures don't matter.
+/// Removes leftovers of killed downloads beside `dest` that are an hour or more old. The function
+/// ignores failures.
 fn sweep_downloads(dest: &Path) {
     const AGE: Duration = Duration::from_hours(1);
     let Some(entries) = dest.parent().and_then(|dir| fs::read_dir(dir).ok()) else {

@@ -1,5 +1,5 @@
-//! The rule that decides which packages are left to Composer although their archive can be unpacked, and which are
-//! refused because Composer would write outside of them.
+//! Decides which packages are left to Composer although their archive can be unpacked. It also
+//! refuses packages where Composer would write outside of them.
 
 use std::fs;
 use std::path::Path;
@@ -22,8 +22,8 @@ pub fn read_only() -> Outcome {
 /// Checks a package before it is linked.
 ///
 /// # Errors
-/// [`Error::Declined`] if Composer's result would be another one than ours; [`Error::Integrity`] if Composer would
-/// write outside of the package.
+/// - [`Error::Declined`] if Composer's result would differ from ours.
+/// - [`Error::Integrity`] if Composer would write outside of the package.
 pub fn check(
     package: &PackageRequest,
     manifest: &Manifest,
@@ -51,7 +51,8 @@ pub fn check(
     Ok(())
 }
 
-/// Whether a directory takes symbolic links; without them there are none to write through.
+/// Returns whether a directory allows symbolic links. Without links, nothing can be written through
+/// them.
 fn takes_links(directory: &Path) -> bool {
     let path = directory.join(allegro_base::fs::unique());
     let made = std::os::unix::fs::symlink("nowhere", &path).is_ok();
@@ -59,8 +60,8 @@ fn takes_links(directory: &Path) -> bool {
     made
 }
 
-/// Refuses a package with a link that leads out where unzip fails, because Composer then writes
-/// through the links that unzip has made.
+/// Refuses a package with a link that leads out, on a file system where unzip fails. Composer would
+/// then write through the links that unzip has made.
 pub fn not_through_links(
     package: &PackageRequest,
     manifest: &Manifest,

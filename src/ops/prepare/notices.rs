@@ -1,4 +1,4 @@
-//! The notices of an answer: each tells once what concerns several packages.
+//! Collects the notices of an answer. Each reports once a reason that several packages share.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use allegro_store::link::Refusal;
 
 use crate::protocol::prepare::{Outcome, PackageAnswer, PrepareAnswer, PrepareRequest};
 
-/// Why a package is declined that finds no room in the store.
+/// The reason for a package that finds no room in the store.
 pub const STORE_IS_FULL: &str = "the store is full";
 
-/// Why a package is declined that can't be added to the store.
+/// The reason for a package that can't be added to the store.
 pub const READ_ONLY: &str = "the store can't be written";
 
-/// Why packages are declined that find no room beside those that they replace.
+/// The reason for packages that find no room beside those that they replace.
 pub const CROWDED: &str = "there is no room for all packages at once";
 
 /// Moves reasons that several packages share into notices.
@@ -53,7 +53,8 @@ pub fn of_copies(store: &Store, vendor_dir: &Path, refusal: Refusal) -> Option<S
         })
 }
 
-/// The store can't be used at all: Composer does the run, and says once why it is slow.
+/// Returns the answer for a store that can't be used at all. Composer does the run, and one notice
+/// says why it is slow.
 pub fn decline_all(request: &PrepareRequest, root: &Path, error: Error) -> PrepareAnswer {
     let is_full = error.is_full();
     let outcome = Outcome::from(error);
@@ -86,7 +87,7 @@ pub fn decline_all(request: &PrepareRequest, root: &Path, error: Error) -> Prepa
     }
 }
 
-/// The line about a full store; it is the same each time, so that it is shown once.
+/// Returns the notice about a full store. Its text is the same each time, so that it is shown once.
 fn full(root: &Path) -> String {
     format!(
         "the store at {} is full; Composer installs what it lacks. Free some space there, or name another place in {}",
@@ -95,7 +96,7 @@ fn full(root: &Path) -> String {
     )
 }
 
-/// Says in one line what would otherwise be said of each of several packages.
+/// Replaces the reasons of several packages by one line, if several would be shown.
 fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
     let mut said: Vec<(&mut bool, &mut String)> = packages
         .iter_mut()
@@ -118,7 +119,8 @@ fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
     Some(text)
 }
 
-/// Takes a reason from all packages that have it; returns whether there are any, so that a notice must tell it.
+/// Takes a reason from all packages that have it. Returns whether there are any, so that a notice
+/// must tell it.
 fn tell_once(packages: &mut [PackageAnswer], what: &str) -> bool {
     let mut is_there = false;
     for package in packages {
@@ -132,7 +134,7 @@ fn tell_once(packages: &mut [PackageAnswer], what: &str) -> bool {
     is_there
 }
 
-/// The first three of some names, and how many more there are.
+/// Returns the first three of some names, and the number of the others.
 pub fn first_names(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     let shown = names[..names.len().min(SHOWN)].join(", ");

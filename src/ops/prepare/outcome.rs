@@ -1,4 +1,4 @@
-//! The outcome of a package whose preparation failed.
+//! Converts an error into the outcome of a package whose preparation failed.
 
 use allegro_base::error::{Error, ErrorKind};
 
@@ -8,7 +8,7 @@ use crate::protocol::prepare::Outcome;
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error.kind() {
-            // The same words for each package, whichever of its files found no room.
+            // Each package gets the same words, whichever of its files found no room.
             ErrorKind::Declined if error.is_full() => Self::Declined {
                 reason: STORE_IS_FULL.to_owned(),
                 loud: false,
@@ -20,7 +20,7 @@ impl From<Error> for Outcome {
                 },
                 loud: matches!(error, Error::Store { .. }),
             },
-            // Composer asks again and reports in its own words, with its own exit code.
+            // Composer retries, and reports in its own words, with its own exit code.
             ErrorKind::Network => Self::Declined {
                 reason: error.to_string(),
                 loud: false,

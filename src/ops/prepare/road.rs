@@ -4,7 +4,7 @@ use crate::protocol::prepare::PackageRequest;
 use allegro_composer::Dist;
 use allegro_store::Store;
 
-/// Where a package's content is nearby.
+/// The place nearby that has a package's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Road {
     /// The store has a manifest.
@@ -13,13 +13,14 @@ pub enum Road {
     Archive,
 }
 
-/// What a package that may have to be copied in part counts for, in bytes of manifest: a bin can be an archive of
-/// many MiB.
+/// The weight, in bytes of manifest, of a package that may have to be copied in part. A bin can be
+/// an archive of many MiB.
 const COPIES: u64 = 1 << 20;
 
-/// Splits the packages into those that are nearby, the costly ones first, and those to be downloaded.
+/// Splits the packages into those that are nearby, the costly ones first, and those to be
+/// downloaded.
 ///
-/// Costly first keeps all threads busy until the end: one huge package started last would run alone.
+/// This order keeps all threads busy until the end: one huge package started last would run alone.
 pub fn plan<'a>(
     store: &Store,
     packages: &'a [PackageRequest],

@@ -1,4 +1,4 @@
-//! The staging directory: packages wait there until the plugin moves them into place.
+//! Manages the staging directory, where packages wait until the plugin moves them into place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use allegro_base::fs::{owner_is_alive, remove_all};
 
 use crate::protocol::prepare::PackageRequest;
 
-/// What staging directories are called: this, then [`allegro_base::fs::unique`].
+/// The prefix of names of staging directories. [`allegro_base::fs::unique`] gives the rest.
 const PREFIX: &str = ".allegro-";
 
 /// The staging directory of one call.
@@ -27,18 +27,19 @@ impl<'a> Staging<'a> {
         self.0
     }
 
-    /// Returns where a package is made ready.
+    /// Returns the directory in which a package is made ready.
     pub fn of(&self, package: &PackageRequest) -> PathBuf {
         self.0.join(package.id.to_string())
     }
 
-    /// Returns where a package's archive goes if Composer's cache can't have it.
+    /// Returns the place of a package's archive if Composer's cache can't have it.
     pub fn archive_of(&self, package: &PackageRequest) -> PathBuf {
         self.0.join(format!("{}.archive", package.id))
     }
 
-    /// Removes what this call has put into staging. What an earlier call made ready there is still wanted: after a
-    /// signal that doesn't end the process, the plugin asks again for the packages of this call only.
+    /// Removes this call's packages from staging. Packages of an earlier call are still wanted.
+    /// After a signal that doesn't end the process, the plugin requests only the packages of this
+    /// call again.
     pub fn clear(&self, packages: &[PackageRequest]) {
         for package in packages {
             let _ = remove_all(&self.of(package));
@@ -48,7 +49,8 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// Removes staging directories beside `staging` whose process is gone. Failures don't matter.
+/// Removes staging directories beside `staging` whose process is gone. The function ignores
+/// failures.
 fn sweep(staging: &Path) {
     let Some(entries) = staging
         .parent()

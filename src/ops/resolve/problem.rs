@@ -1,4 +1,5 @@
-//! The protocol's problem as the solver's. Values move, so that a large problem is not copied.
+//! Converts the protocol's problem into the solver's. Values move, so that a large problem is not
+//! copied.
 
 use crate::protocol::resolve::problem::{
     Content, Dialect, GivenConstraint, GivenLink, GivenPackage, PlatformFilter, Problem, Reach,

@@ -1,4 +1,4 @@
-//! The solver's verdict as the protocol's.
+//! Converts the solver's verdict into the protocol's.
 
 use crate::protocol::resolve::verdict::{Change, Claim, Lack, Verdict, What};
 use allegro_resolver::verdict;
