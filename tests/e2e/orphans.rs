@@ -218,7 +218,7 @@ fn composer_goes_on_without_a_helper_that_hangs() {
             .set_faults(vec![Rule::always("/dist/*", Fault::Hang(50))]);
         scene.write_project();
         let (mut child, log) = interrupts::start(&impatient(&scene), &scene);
-        wait_for("downloads", || scene.server.open_connections() > 3);
+        wait_for("downloads", || scene.server.in_flight() > 3);
         // Composer asks again, and gets its answers.
         scene.server.set_faults(Vec::new());
         let helper = helper_of(&child).expect("a helper");

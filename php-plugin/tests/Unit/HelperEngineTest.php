@@ -312,7 +312,7 @@ final class HelperEngineTest extends TestCase
             static fn (HelperEngine $engine): array => $engine->remove([str_repeat('x', $length)]),
         ];
         foreach ($calls as $call) {
-            $engine = $this->engine('touch(__DIR__."/".uniqid("started-", true)); '.$body, 0.6);
+            $engine = $this->engine('touch(__DIR__."/".uniqid("started-", true)); '.$body, 1.5);
             for ($time = 0; $time < 2; ++$time) {
                 try {
                     $call($engine);

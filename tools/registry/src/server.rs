@@ -244,6 +244,11 @@ impl Server {
         self.state.counters.open.load(Ordering::Relaxed)
     }
 
+    /// Returns how many requests are being answered now; one that hangs is among them.
+    pub fn in_flight(&self) -> usize {
+        self.state.counters.in_flight.load(Ordering::Relaxed)
+    }
+
     /// The most requests that were being answered at once.
     pub fn max_in_flight(&self) -> usize {
         self.state.counters.max_in_flight.load(Ordering::Relaxed)
