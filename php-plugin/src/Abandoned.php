@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Allegro\Plugin;
 
 /**
- * Leaves code of Composer in which something of ours has failed: Composer does the whole once more by itself.
+ * Unwinds a method of Composer in which Allegro's code has failed. The catcher has Composer repeat
+ * the whole work by itself.
  */
 final class Abandoned extends \Exception implements Deliberate
 {

@@ -10,21 +10,21 @@ use Composer\ClassMapGenerator\ClassMap;
  * Loads the plugin's classes before a package changes, so that an update of the plugin mixes no
  * versions.
  *
- * The list of classes is read from the directory that this class came from. That is done once in a
+ * The list of classes comes from the directory of this class. {@see loadAll()} reads it once in a
  * process, because the directory may hold another version of the plugin afterwards.
  */
 final class Classes
 {
     /**
-     * Directories of classes that are needed while packages change. Commands load by themselves
-     * what they need then, and a resolution is over by then.
+     * Directories of the classes that a run needs while packages change. Commands load their own
+     * classes by themselves, and a resolution is over by then.
      */
     private const DIRECTORIES = ['', 'Autoload/', 'Install/', 'Io/', 'Native/'];
 
     private static bool $isLoaded = false;
 
     /**
-     * Loads all classes that are needed late in a run, unless that was done before.
+     * Loads all classes that are needed late in a run, unless an earlier call has loaded them.
      */
     public static function loadAll(): void
     {
@@ -32,14 +32,14 @@ final class Classes
             return;
         }
         self::$isLoaded = true;
-        // A class can't be loaded without its parent, and Composer before 2.4 has no class maps of
-        // this kind.
+        // PHP can't load a class without its parent, and Composer before 2.4 lacks the parent of
+        // RememberedClassMap.
         $without = class_exists(ClassMap::class) ? [] : [Autoload\RememberedClassMap::class];
         foreach (self::DIRECTORIES as $directory) {
             foreach (@scandir(__DIR__.'/'.$directory) ?: [] as $file) {
                 $class = __NAMESPACE__.'\\'.str_replace('/', '\\', $directory.basename($file, '.php'));
                 if (str_ends_with($file, '.php') && !in_array($class, $without, true)) {
-                    // An interface, a trait or an enum is loaded by this as well.
+                    // class_exists() loads an interface, a trait or an enum as well.
                     class_exists($class);
                 }
             }

@@ -5,35 +5,49 @@ declare(strict_types=1);
 namespace Allegro\Plugin;
 
 /**
- * The boundary between Composer and Allegro: a fault of Allegro is never one of the user's run.
+ * Guards the boundary between Composer and Allegro: a fault in Allegro never becomes a fault of the
+ * user's run.
  *
- * Each method that Composer calls hands its work to {@see run()}, together with the work that puts things back and
- * lets Composer do it by itself. Calls from our code to somebody else, such as a listener or Composer's own download,
- * go through {@see out()}: what is thrown there is thrown without us as well, and passes unchanged.
+ * Each method that Composer calls passes its work to {@see run()}. It also passes a fallback, which
+ * undoes half-done work and lets Composer do the work by itself. Calls from Allegro's code to other
+ * code, such as a listener or Composer's own download, go through {@see out()}. That code throws
+ * the same exceptions without Allegro, so they pass unchanged.
  *
- * Memory exhaustion and `exit` can't be caught by PHP code.
+ * PHP code can't catch memory exhaustion and `exit`.
  *
  * The state is static because a fault of the code concerns every Composer instance of the process.
  */
 final class Guard
 {
-    /** @var \WeakMap<\Throwable, true>|null what somebody else has thrown */
+    /**
+     * Exceptions that other code than Allegro's has thrown.
+     *
+     * @var \WeakMap<\Throwable, true>|null
+     */
     private static ?\WeakMap $theirs = null;
 
-    /** @var array<int, \Closure(\Throwable, bool): void> what is told of the first fault, by number */
+    /**
+     * Callbacks that take Allegro out of use after the first fault, by the number of their
+     * registration.
+     *
+     * @var array<int, \Closure(\Throwable, bool): void>
+     */
     private static array $sessions = [];
 
+    /** The number of the latest registration. */
     private static int $last = 0;
 
+    /** Whether there was a fault in this process. */
     private static bool $isFaulty = false;
 
     /**
-     * Does work of ours, and lets Composer do it where that fails.
+     * Does work of Allegro, and lets Composer do it if that fails.
      *
      * @template T
      *
      * @param callable(): T           $ours
-     * @param callable(\Throwable): T $instead puts back what `$ours` left half-done, and does the work by Composer's code
+     * @param callable(\Throwable): T $instead puts back what `$ours` left half-done, and does the
+     *                                         work by Composer's code
      *
      * @return T
      *
@@ -48,7 +62,8 @@ final class Guard
                 throw $fault;
             }
         }
-        // Composer's code may have refused what it would have refused without us, too. Then there is nothing to be said.
+        // Composer's code may have thrown the exception, and may throw it without Allegro as well.
+        // In that case Allegro reports no fault.
         $isCertain = self::isCertain($fault);
         $isCertain && self::standBack($fault);
         try {
@@ -64,7 +79,7 @@ final class Guard
     }
 
     /**
-     * Does work of ours that nobody else would do; where it fails, it is left out.
+     * Does work of Allegro that nobody else would do, and leaves it out if it fails.
      *
      * @template T
      *
@@ -80,7 +95,8 @@ final class Guard
     }
 
     /**
-     * Takes what was thrown by work of ours, as {@see run()} does: for code that is called too often for closures.
+     * Handles an exception of Allegro's code as {@see run()} does. It serves code that runs too
+     * often for closures.
      *
      * @throws \Throwable what is no fault of ours
      */
@@ -93,7 +109,7 @@ final class Guard
     }
 
     /**
-     * Does steps that all have to be done, such as those that put something back: none keeps the others from it.
+     * Does all of several steps, such as those of a roll-back, even if some of them throw.
      *
      * @param callable(): mixed ...$steps
      *
@@ -119,7 +135,7 @@ final class Guard
     }
 
     /**
-     * Calls somebody else from within our work.
+     * Calls other code from within Allegro's work, and marks its exceptions as not Allegro's.
      *
      * @template T
      *
@@ -137,7 +153,7 @@ final class Guard
     }
 
     /**
-     * Tells whether something that was thrown is none of our faults.
+     * Tells whether an exception is none of Allegro's faults.
      */
     public static function passes(\Throwable $e): bool
     {
@@ -145,9 +161,11 @@ final class Guard
     }
 
     /**
-     * Has somebody told of the first fault, who then takes Allegro out of use for the rest of the run.
+     * Registers a callback for the first fault. The callback takes Allegro out of use for the rest
+     * of the run.
      *
-     * @param \Closure(\Throwable, bool): void $standBack gets the fault, and whether the user was told of it already
+     * @param \Closure(\Throwable, bool): void $standBack gets the fault, and whether the user was
+     *                                                    told of it already
      *
      * @return int for {@see forget()}
      */
@@ -158,6 +176,9 @@ final class Guard
         return self::$last;
     }
 
+    /**
+     * Removes a registration of {@see watch()}.
+     */
     public static function forget(int $number): void
     {
         unset(self::$sessions[$number]);
@@ -178,7 +199,7 @@ final class Guard
                 $session($fault, $isTold);
                 $isTold = true;
             } catch (\Throwable $e) {
-                // Whoever can't even stand back has no say any more.
+                // A session that fails to stand back is ignored.
             }
         }
     }
@@ -192,7 +213,7 @@ final class Guard
     }
 
     /**
-     * Names a fault by its kind and place. Its message may hold secrets.
+     * Names a fault by its class and place. The message is left out because it may hold secrets.
      */
     public static function name(\Throwable $fault): string
     {
@@ -200,7 +221,7 @@ final class Guard
     }
 
     /**
-     * Describes a fault for those who mend it: no arguments, which may hold secrets.
+     * Describes a fault for developers. Arguments are left out because they may hold secrets.
      *
      * @return non-empty-list<string> lines
      */
@@ -230,13 +251,17 @@ final class Guard
     }
 
     /**
-     * Tells whether it was our code that failed: nobody throws an error or a warning on purpose.
+     * Tells whether Allegro's code has certainly failed. Errors and warnings count, because nobody
+     * throws them on purpose. Exceptions that Allegro's own files throw count as well.
      */
     private static function isCertain(\Throwable $fault): bool
     {
         return $fault instanceof \Error || $fault instanceof \ErrorException || str_starts_with($fault->getFile(), __DIR__.'/');
     }
 
+    /**
+     * Tells whether two exceptions have the same class and message.
+     */
     private static function isTheSame(\Throwable $one, \Throwable $other): bool
     {
         return get_class($one) === get_class($other) && $one->getMessage() === $other->getMessage();

@@ -28,15 +28,21 @@ use Composer\Util\HttpDownloader;
 use Composer\Util\ProcessExecutor;
 
 /**
- * What Composer keeps in private, or calls internal, and offers no other way to.
+ * Reads and writes members that Composer keeps private or calls internal, and to which it offers no
+ * other way.
  *
- * Which of it is there depends on Composer's version. What a part of Allegro can't do without is listed here, and
- * without one of these that part is left to Composer. `docs/internals.md` has the versions in which each was read, and
- * what is used only where it is there; `InternalsTest` compares both with the code and with the running Composer.
+ * Composer's version decides which of these members exist. {@see NEEDED} lists the members that a
+ * part of Allegro can't do without. If one of them is missing, Allegro leaves that part to
+ * Composer. `docs/internals.md` names the versions in which each member was read, and the members
+ * that are used only where they exist. `InternalsTest` compares both with the code and with the
+ * running Composer.
  */
 final class Internals
 {
-    /** Members by the part that can't do without them. `$` marks a property, `()` a method. */
+    /**
+     * Members by the part that can't do without them. `$` marks a property, and `()` marks a
+     * method.
+     */
     public const NEEDED = [
         'download' => [
             FileDownloader::class => [
@@ -81,11 +87,16 @@ final class Internals
         ],
     ];
 
-    /** @var array<string, string|null> by part */
+    /**
+     * Results of {@see missing()}, by part.
+     *
+     * @var array<string, string|null>
+     */
     private static array $missing = [];
 
     /**
-     * Returns the first internal that this Composer doesn't have and that a part of Allegro needs; null if all are there.
+     * Returns the first internal member that a part of Allegro needs and this Composer lacks. It
+     * returns null if all members exist.
      *
      * @param key-of<self::NEEDED> $part
      */
@@ -106,6 +117,8 @@ final class Internals
     }
 
     /**
+     * Tells whether a class has a property or a method.
+     *
      * @param string $member as in {@see NEEDED}
      */
     public static function has(string $class, string $member): bool
@@ -114,7 +127,10 @@ final class Internals
     }
 
     /**
-     * @param class-string $class    whose private properties are wanted; also a parent of the object's own
+     * Returns private properties of an object.
+     *
+     * @param class-string $class    whose private properties are wanted; also a parent of the
+     *                               object's own
      * @param string       ...$names which of them; without names all
      *
      * @return array<string, mixed> values by name; a property without a value is left out
@@ -127,6 +143,8 @@ final class Internals
     }
 
     /**
+     * Sets a private property of an object.
+     *
      * @param class-string $class
      */
     public static function set(object $object, string $class, string $name, mixed $value): void
@@ -138,10 +156,10 @@ final class Internals
     }
 
     /**
-     * Returns what reads and writes the lock of a Composer instance; null where there is none.
+     * Returns the locker of a Composer instance, or null if it has none.
      *
-     * Composer 2.2 gives the instance with which `create-project` unpacks the project's own package no locker. Getters
-     * of later versions promise one, and throw where none was set.
+     * In `create-project`, Composer 2.2 unpacks the project's own package with an instance that has
+     * no locker. The getters of later versions promise a locker, and throw if none was set.
      */
     public static function locker(Composer $composer): ?Locker
     {
@@ -153,7 +171,7 @@ final class Internals
     }
 
     /**
-     * Gives an object of a subclass everything that one of Composer's own class knows.
+     * Gives an object of a subclass all properties of an object of Composer's own class.
      *
      * @template T of object
      *

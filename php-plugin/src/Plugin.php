@@ -18,21 +18,24 @@ use Composer\Plugin\PluginInterface;
 use Composer\Script\ScriptEvents;
 
 /**
- * Entry of the plugin: decides whether to take part and hands the events on.
+ * Enters Allegro into Composer: decides whether to take part in a run, and passes events on.
  *
- * Kept small on purpose: when the plugin is updated in a run, Composer evaluates this class anew from the new
- * source while all other classes stay the old ones.
+ * This class is small on purpose. When a run updates the plugin, Composer evaluates this class anew
+ * from the new source. All other classes stay the old ones.
  */
 final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
 {
     /** @var Session|null */
     private $session;
 
+    /**
+     * Opens a session if Allegro takes part in runs of this Composer instance.
+     */
     public function activate(Composer $composer, IOInterface $io): void
     {
         $watch = Guard::watch(static fn (\Throwable $fault, bool $isTold) => $isTold || (new Report($io))->fault($fault));
         Guard::attempt(function () use ($composer, $io): void {
-            // Composer subscribes us, whether we take part or not.
+            // Composer subscribes this plugin to its events, even if Allegro takes no part.
             Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, array_column(self::getSubscribedEvents(), 0));
             if (Session::wanted($composer)) {
                 $this->session = Session::open($composer, $io);
@@ -41,6 +44,9 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
         Guard::forget($watch);
     }
 
+    /**
+     * Closes the session.
+     */
     public function deactivate(Composer $composer, IOInterface $io): void
     {
         $session = $this->session;
@@ -55,7 +61,7 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
-     * What Allegro has in this Composer instance; null where it doesn't take part.
+     * Returns Allegro's session in this Composer instance, or null if Allegro takes no part.
      */
     public function session(): ?Session
     {
@@ -63,6 +69,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
+     * Returns the provider of Allegro's commands.
+     *
      * @return array<class-string, class-string>
      */
     public function getCapabilities(): array
@@ -71,6 +79,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
+     * Returns the methods that listen to Composer's events, with their priorities.
+     *
      * @return array<string, array{string, int}>
      */
     public static function getSubscribedEvents(): array
@@ -85,6 +95,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
+     * Prepares Allegro for a command that begins.
+     *
      * @param \Composer\Plugin\CommandEvent $event
      */
     public function onCommand($event): void
@@ -96,6 +108,8 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
     }
 
     /**
+     * Prepares Allegro for operations that Composer is about to execute.
+     *
      * @param InstallerEvent $event
      */
     public function onOperations($event): void
@@ -107,6 +121,9 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
         }
     }
 
+    /**
+     * Prints the summary of the packages that Allegro has installed.
+     */
     public function onOperationsDone(): void
     {
         $session = $this->session;

@@ -28,32 +28,47 @@ use Composer\Util\Platform;
 use Symfony\Component\Console\Input\InputInterface;
 
 /**
- * What the plugin has in one Composer instance. No statics: one process may hold several instances.
+ * Holds the state of the plugin in one Composer instance.
+ *
+ * It has no static state, because one process may hold several instances.
  */
 final class Session
 {
-    /** Commands that say so before they change a package. */
+    /** Commands that call the plugin before they change a package. */
     private const LAZY = ['install', 'dump-autoload'];
 
-    /** Commands that have something for the native part to do, whatever comes. */
+    /** Commands that always have work for the native part. */
     private const NATIVE = ['install', 'update', 'require', 'remove', 'reinstall', 'dump-autoload'];
 
-    /** @var array<string, DownloaderInterface> what we replaced, by dist type */
+    /**
+     * Composer's downloaders that Allegro has replaced, by dist type.
+     *
+     * @var array<string, DownloaderInterface>
+     */
     private array $replaced = [];
 
     private ?Autoload\AutoloadGenerator $generator = null;
 
+    /** Whether the command `resolve` has begun. */
     private bool $isResolving = false;
 
-    /** For what an installation needs; it isn't taken over yet, because there may be none. */
+    /**
+     * The engine for an installation that may never come. Until it comes, Composer's own
+     * downloaders and autoload generator stay in place.
+     */
     private ?Engine $waiting = null;
 
     private ?Batch $batch = null;
 
-    /** @var list<\Closure(): void> what puts Composer's own parts back, in the order in which they were replaced */
+    /**
+     * Closures that put Composer's own parts back, in the order in which Allegro replaced the
+     * parts.
+     *
+     * @var list<\Closure(): void>
+     */
     private array $undo = [];
 
-    /** What the guard knows this session by. */
+    /** The number of this session's registration at the guard. */
     private int $watch = 0;
 
     private function __construct(
@@ -66,7 +81,7 @@ final class Session
     }
 
     /**
-     * Whether Allegro takes part in runs of this Composer instance.
+     * Tells whether Allegro takes part in runs of this Composer instance.
      *
      * @param object $composer a `PartialComposer` where there is nothing to install
      */
@@ -81,7 +96,8 @@ final class Session
     }
 
     /**
-     * Takes part in the runs of a Composer instance; null if that failed, and nothing of ours is left in it then.
+     * Opens a session in a Composer instance. If that fails, it puts Composer's own parts back and
+     * returns null.
      */
     public static function open(Composer $composer, IOInterface $io): ?self
     {
@@ -102,6 +118,9 @@ final class Session
         });
     }
 
+    /**
+     * Replaces parts of Composer by Allegro's, if there is an engine.
+     */
     private function takeOver(): void
     {
         $engine = $this->engines->find();
@@ -109,11 +128,13 @@ final class Session
             return;
         }
         $installers = self::runningInstallers();
-        // Nobody is going to tell us which command it is: it starts while our classes are loaded.
+        // A run that has begun already dispatches no COMMAND event any more. So the engine starts
+        // now, while PHP loads the plugin's classes.
         $installers === [] || $engine->warmUp();
         $this->takeOverLocker();
         if ($installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true)) {
-            // It mostly installs nothing; whatever else it is says so when it begins.
+            // `resolve` mostly installs nothing. Any other command with this word calls
+            // beginCommand() when it begins.
             $this->waiting = $engine;
         } else {
             $this->takeOverInstallation($engine, $installers);
@@ -121,7 +142,7 @@ final class Session
     }
 
     /**
-     * Leaves the rest of the run to Composer, because of a fault of ours.
+     * Leaves the rest of the run to Composer, because of a fault of Allegro.
      *
      * @param bool $isTold whether the user was told of it by another session
      */
@@ -137,7 +158,7 @@ final class Session
     }
 
     /**
-     * Puts ours where Composer has what installs.
+     * Replaces the parts of Composer that install packages by Allegro's.
      *
      * @param list<Installer> $installers
      */
@@ -155,7 +176,8 @@ final class Session
     }
 
     /**
-     * Tells whether this Composer lacks something that a part of Allegro needs: it is left to Composer then.
+     * Tells whether this Composer lacks a member that a part of Allegro needs. Allegro leaves that
+     * part to Composer then.
      */
     private function lacks(string $part): bool
     {
@@ -167,6 +189,9 @@ final class Session
         return $missing !== null;
     }
 
+    /**
+     * Returns the batch of this Composer instance, and makes it at the first call.
+     */
     private function batch(): Batch
     {
         if ($this->batch === null) {
@@ -178,7 +203,7 @@ final class Session
     }
 
     /**
-     * Puts our downloaders where Composer's own are; another plugin's downloader stays.
+     * Replaces Composer's own downloaders by Allegro's. A downloader of another plugin stays.
      */
     private function takeOverDownloaders(): void
     {
@@ -208,7 +233,8 @@ final class Session
                 continue;
             }
             if (get_class($current) === $class) {
-                // The plugin was updated in this run: the former instance has retired from it.
+                // The run has updated the plugin, and the former session has retired from this
+                // downloader.
                 $this->undo[] = static fn () => $current->retire();
                 $current->useBatch($this->batch());
                 continue;
@@ -234,7 +260,7 @@ final class Session
     }
 
     /**
-     * Puts our generator where Composer's own is; another plugin's stays.
+     * Replaces Composer's own autoload generator by Allegro's. A generator of another plugin stays.
      *
      * @param list<Installer> $installers
      */
@@ -263,7 +289,8 @@ final class Session
     }
 
     /**
-     * Runs that have begun before there was a plugin, as in a fresh clone: they have taken what they need already.
+     * Returns the Installers of runs that began before the plugin was active, as in a fresh clone.
+     * They have copied the parts that they need already.
      *
      * @return list<Installer>
      */
@@ -275,7 +302,7 @@ final class Session
     }
 
     /**
-     * Puts our locker where Composer's own is; another plugin's stays.
+     * Replaces Composer's own locker by Allegro's. A locker of another plugin stays.
      */
     private function takeOverLocker(): void
     {
@@ -287,7 +314,8 @@ final class Session
     }
 
     /**
-     * `resolve` begins, which goes on as an update. That changes packages at most in the end, and says so before.
+     * Prepares for the command `resolve`, which continues as an update. The update changes packages
+     * only at its end, and announces that by an event.
      */
     public function beginResolve(): void
     {
@@ -297,9 +325,13 @@ final class Session
         $engine === null || $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
     }
 
+    /**
+     * Prepares for a command that begins.
+     */
     public function beginCommand(string $name, InputInterface $input): void
     {
-        // The others change packages without asking us for them first, or do too little to count.
+        // Other commands change packages without calling the plugin first, or do too little for the
+        // time to count.
         if (!$this->isResolving && !in_array($name, self::LAZY, true)) {
             Classes::loadAll();
         }
@@ -307,13 +339,13 @@ final class Session
             $engine = $this->engines->find();
             $engine === null || $engine->warmUp();
         }
-        // `resolve` goes on as an update, whose options it has set by now.
+        // `resolve` continues as an update, and has set the options of the update by now.
         $installs = !$input->hasOption('no-install') || $input->getOption('no-install') !== true;
         if ($installs && $this->waiting !== null) {
             $this->takeOverInstallation($this->waiting, []);
             $this->waiting = null;
         }
-        // With times and memory before everything that is written no line can be written anew.
+        // `--profile` puts time and memory before each output, so no line can be rewritten.
         foreach (['no-progress', 'profile'] as $option) {
             if ($input->hasOption($option) && $input->getOption($option) === true) {
                 $this->report->hideProgress();
@@ -322,7 +354,7 @@ final class Session
     }
 
     /**
-     * Operations are about to be executed.
+     * Prepares for operations that Composer is about to execute.
      *
      * @param array<\Composer\DependencyResolver\Operation\OperationInterface> $operations
      */
@@ -336,7 +368,8 @@ final class Session
     }
 
     /**
-     * An update of this Composer instance whose versions the native part chooses; null where it can't.
+     * Returns an update of this Composer instance whose versions the native part chooses. It
+     * returns null if the native part can't choose them.
      *
      * @param Composer|null $copy what is updated in its stead, in silence
      */
@@ -348,21 +381,28 @@ final class Session
         return $engine === null ? null : new Resolution($copy ?? $composer, $io, $engine, $this->sources, $this->report);
     }
 
+    /**
+     * Prints the summary of the packages that Allegro has installed.
+     */
     public function summarize(): void
     {
         $this->report->summarize();
     }
 
+    /**
+     * Ends the session, and leaves new packages to Composer.
+     */
     public function close(): void
     {
         Guard::forget($this->watch);
-        // First of all: what was put off is written, whatever becomes of the rest.
+        // The deferred writes come first, so that no later failure can lose them.
         $this->batch === null || $this->batch->flushWrites();
         $manager = $this->composer->getDownloadManager();
         foreach ($this->replaced as $type => $downloader) {
             $current = $manager->getDownloader($type);
             if ($current instanceof ZipDownloader || $current instanceof TarDownloader) {
-                // Packages that are prepared already still belong to us: only new ones go the old way.
+                // Packages that are prepared already stay with Allegro. Only new packages go
+                // Composer's way.
                 $current->retire();
             }
         }

@@ -7,13 +7,16 @@ namespace Allegro\Plugin;
 use Composer\EventDispatcher\EventDispatcher;
 
 /**
- * Spares a run the autoloader that Composer makes for listeners of plugins.
+ * Saves a run the autoloader that Composer makes for listeners of plugins.
  *
- * Composer 2.9 and later make one before they call a listener that isn't a string, because it may need classes of the
- * project (`EventDispatcher::makeAutoloader`). For that every class map of the project is made anew, in each command,
- * since all commands dispatch an event. Ours needs none. The dispatcher remembers in `previousListeners` for which
- * listeners it has made an autoloader, and leaves those alone. Composers that don't have this list make no autoloader
- * for objects. Listeners of other plugins get theirs as without us.
+ * Composer 2.9 and later make an autoloader before they call a listener that isn't a string. They
+ * do so because the listener may need classes of the project (`EventDispatcher::makeAutoloader`).
+ * For that, Composer makes every class map of the project anew, in each command, because all
+ * commands dispatch an event. Allegro's listeners need no class of the project.
+ *
+ * The dispatcher remembers in `previousListeners` the listeners for which it has made an
+ * autoloader, and makes no other one for them. Versions of Composer without this list make no
+ * autoloader for objects. Listeners of other plugins get theirs as they do without Allegro.
  */
 final class Subscription
 {

@@ -24,39 +24,53 @@ use Composer\Script\ScriptEvents;
 use Composer\Util\Filesystem;
 
 /**
- * Composer's generator, whose dump makes the class map natively, and does nothing where nothing would change.
+ * Replaces Composer's autoload generator: makes class maps natively, and skips a dump that would
+ * change nothing.
  *
- * The dump itself is the running Composer's own method, see {@see DumpMethod}: events, order and text are its. Whatever
- * can't be done for sure in this way is done by that method as it is.
+ * The dump itself is the method of the running Composer, see {@see DumpMethod}, with its events,
+ * its order and its text. If this way is not certain, the unchanged method makes the dump.
  *
  * @phpstan-import-type PlacedPackage from Protocol
  */
 final class AutoloadGenerator extends ComposerGenerator
 {
-    /** The native part, as long as it is of use. */
+    /** The native part, or null once this generator has retired. */
     private ?Engine $engine = null;
 
-    /** @var \Closure(): list<PlacedPackage> */
+    /**
+     * Returns the packages that were put in place in this run.
+     *
+     * @var \Closure(): list<PlacedPackage>
+     */
     private \Closure $placed;
 
-    /** The dump in progress, until it is known whether it changes anything. */
+    /**
+     * The native dump in progress. It is null outside of a dump, and while the dump is compared
+     * with the former one.
+     */
     private ?Dump $dump = null;
 
-    /** @var array<string, string> the code of a path below a directory, up to the file's name */
+    /**
+     * The PHP code of each directory's path, up to the name of a file.
+     *
+     * @var array<string, string>
+     */
     private array $codes = [];
 
+    /** The base path and the vendor path for which `$codes` is valid. */
     private string $codesFor = '';
 
-    /** Whether PRE_AUTOLOAD_DUMP has been dispatched in the dump in progress, and POST_AUTOLOAD_DUMP. */
+    /** Whether PRE_AUTOLOAD_DUMP has been dispatched in the dump in progress. */
     private bool $isAnnounced = false;
 
+    /** Whether POST_AUTOLOAD_DUMP has been dispatched in the dump in progress. */
     private bool $isAnnouncedDone = false;
 
     /** The class map of a dump that is done. */
     private ?object $map = null;
 
     /**
-     * Takes the place of a generator, with everything that it has been told.
+     * Makes a generator that takes the place of another one, with the state of the other.
      *
      * @param \Closure(): list<PlacedPackage> $placed packages that were put in place in this run
      */
@@ -70,7 +84,7 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
-     * From now on everything is Composer's own work.
+     * Leaves all dumps from now on to Composer.
      */
     public function retire(): void
     {
@@ -101,7 +115,7 @@ final class AutoloadGenerator extends ComposerGenerator
     ) {
         $arguments = func_get_args();
         if ($this->dump !== null) {
-            // A listener of the dump in progress makes one of its own.
+            // A listener of the dump in progress makes a dump of its own.
             return Guard::out(fn () => parent::dump(...$arguments));
         }
 
@@ -113,6 +127,8 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
+     * Makes a dump with the native part. If that can't be, Composer's method makes it.
+     *
      * @param mixed ...$options arguments of dump() after the installation manager
      */
     private function dumpNatively(
@@ -149,6 +165,9 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
+     * Makes a dump with Composer's method and the native parts in it. A dump that would change
+     * nothing is skipped.
+     *
      * @param list<mixed> $arguments
      */
     private function dumpWith(DumpMethod $method, ClassMapMaker $maker, Dump $dump, array $arguments): mixed
@@ -172,7 +191,7 @@ final class AutoloadGenerator extends ComposerGenerator
             Overheard::repeat($unchanged->said, $io);
             $io->writeError('Allegro: the autoloader is up to date', true, IOInterface::VERBOSE);
             $this->dispatchDone($dump->scansPsr($this->valuesOfParent()));
-            // Somebody who looks at the classes gets them: by the same dump, which changes nothing.
+            // Code that looks at the classes gets them from the same dump, which changes nothing.
             $again = $dump->withoutCheck();
 
             return new RememberedClassMap($unchanged->classes, function () use ($method, $maker, $again, $arguments): object {
@@ -190,7 +209,8 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
-     * Has Composer make the dump in which something of ours has failed. Listeners are called as often as without us.
+     * Has Composer make the dump in which Allegro has failed. Listeners are called as often as
+     * without Allegro.
      *
      * @param list<mixed> $arguments those of dump()
      */
@@ -219,7 +239,7 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
-     * The end of the dump that was left out.
+     * Dispatches POST_AUTOLOAD_DUMP, because Composer's method didn't.
      */
     private function dispatchDone(bool $optimize): void
     {
@@ -235,6 +255,9 @@ final class AutoloadGenerator extends ComposerGenerator
         }
     }
 
+    /**
+     * Does work without output and without scripts.
+     */
     private function quietly(callable $work): mixed
     {
         $before = $this->valuesOfParent();
@@ -251,7 +274,8 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * {@inheritDoc}
      *
-     * Within a dump: the first moment at which everything is known that the result depends on.
+     * Within a dump, this is the first moment at which everything is known that the result depends
+     * on.
      *
      * @param PackageInterface[] $packages
      *
@@ -266,13 +290,16 @@ final class AutoloadGenerator extends ComposerGenerator
     }
 
     /**
+     * Compares the dump in progress with the former one.
+     *
      * @param array<int, array{0: PackageInterface, 1: string|null}> $map
      *
      * @throws Unchanged if the dump in progress would give what is there already
      */
     private function check(array $map): void
     {
-        // The dump makes its file system when PRE_AUTOLOAD_DUMP is over: listeners ask for package maps too.
+        // The dump makes its file system when PRE_AUTOLOAD_DUMP is over. Before that, a listener of
+        // the event has asked for the package map.
         if ($this->dump === null || DumpFilesystem::current() === null) {
             return;
         }
@@ -308,7 +335,8 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * {@inheritDoc}
      *
-     * Composer works out each path anew; those of one directory differ in their last part only.
+     * Composer works out each path anew. Paths of one directory differ in their last part only, so
+     * the code of the directory is kept.
      *
      * @param string $basePath
      * @param string $vendorPath
@@ -318,7 +346,7 @@ final class AutoloadGenerator extends ComposerGenerator
      */
     protected function getPathCode(Filesystem $filesystem, $basePath, $vendorPath, $path): string
     {
-        // Without a closure: there are tens of thousands of paths.
+        // This works without a closure, because there are tens of thousands of paths.
         try {
             return $this->codeOf($filesystem, $basePath, $vendorPath, $path);
         } catch (\Throwable $e) {
@@ -328,6 +356,9 @@ final class AutoloadGenerator extends ComposerGenerator
         }
     }
 
+    /**
+     * Returns the code of a path, from the code of its directory where that is certain.
+     */
     private function codeOf(Filesystem $filesystem, string $basePath, string $vendorPath, string $path): string
     {
         $slash = strrpos($path, '/');
@@ -351,12 +382,17 @@ final class AutoloadGenerator extends ComposerGenerator
         return $this->codes[$directory].str_replace("'", "\\'", $name)."'";
     }
 
+    /**
+     * Returns the IO that Composer's class writes to.
+     */
     private function ioOfParent(): IOInterface
     {
         return $this->valuesOfParent()['io'];
     }
 
     /**
+     * Returns the properties of Composer's class.
+     *
      * @return array<string, mixed> what Composer's class keeps, by name
      */
     private function valuesOfParent(): array
@@ -364,6 +400,9 @@ final class AutoloadGenerator extends ComposerGenerator
         return Internals::of($this, ComposerGenerator::class);
     }
 
+    /**
+     * Sets a property of Composer's class.
+     */
     private function setInParent(string $name, mixed $value): void
     {
         Internals::set($this, ComposerGenerator::class, $name, $value);

@@ -14,9 +14,10 @@ use Composer\ClassMapGenerator\PhpFileParser;
 use Composer\IO\IOInterface;
 
 /**
- * Has the core make a class map, and puts it into Composer's own objects.
+ * Has the native part make a class map, and puts it into Composer's own objects.
  *
- * What differs between versions of class-map-generator is found out by asking the running one, not by its number.
+ * Versions of class-map-generator differ. This class finds out the differences by asking the
+ * running version, not by its number.
  *
  * @phpstan-import-type PlacedPackage from Protocol
  * @phpstan-import-type ScanDialect from Protocol
@@ -26,19 +27,30 @@ use Composer\IO\IOInterface;
  */
 final class ClassMapMaker
 {
-    /** Files that only PHP can read are read in so many rounds at most: they may change meanwhile. */
+    /**
+     * The largest number of rounds in which files that only PHP can read are read. They may change
+     * meanwhile.
+     */
     private const ROUNDS = 3;
 
-    /** @var ScanDialect|null */
+    /**
+     * The way in which the running PHP and class-map-generator read files.
+     *
+     * @var ScanDialect|null
+     */
     private ?array $dialect = null;
 
-    /** @var ScanTraits|null */
+    /**
+     * The way in which the running class-map-generator compares namespaces.
+     *
+     * @var ScanTraits|null
+     */
     private ?array $traits = null;
 
-    /** What {@see vendorDir()} has found. */
+    /** The result of {@see vendorDir()}. */
     private ?string $resolvedVendorDir = null;
 
-    /** Of the scan that the last class map was made from. */
+    /** The digest of the scan that the last class map was made from. */
     private ?string $digest = null;
 
     /**
@@ -54,7 +66,8 @@ final class ClassMapMaker
     }
 
     /**
-     * The vendor directory without links, as it is when this is asked first: Composer makes it at the start of a dump.
+     * Returns the vendor directory without links, as it is at the first call. Composer makes the
+     * directory at the start of a dump.
      */
     public function vendorDir(): string
     {
@@ -62,7 +75,8 @@ final class ClassMapMaker
     }
 
     /**
-     * What the result depends on apart from rules and files; null if the core can't do it here.
+     * Returns everything that the result depends on apart from rules and files. It returns null if
+     * the native part can't make a class map here.
      *
      * @return array{dialect: ScanDialect, traits: ScanTraits}|null
      */
@@ -89,7 +103,8 @@ final class ClassMapMaker
     }
 
     /**
-     * The core's name for the scan that the last class map was made from; null if Composer has made it.
+     * Returns the native part's name for the scan that the last class map was made from. It returns
+     * null if Composer has made the class map.
      */
     public function digest(): ?string
     {
@@ -135,7 +150,8 @@ final class ClassMapMaker
 
                         return true;
                     case 'unsure':
-                        // Composer's generator says what is wrong with a file that can't be read at all.
+                        // PhpFileParser throws if a file can't be read at all. Composer's generator
+                        // then tells the user about it.
                         foreach ($answer['files'] as $file) {
                             $request['known'][] = $file + ['classes' => array_map([self::class, 'encoded'], PhpFileParser::findClasses($file['path']))];
                         }
@@ -153,6 +169,9 @@ final class ClassMapMaker
         return $this->declined('files change faster than they can be read');
     }
 
+    /**
+     * Prints why Composer makes the class map, and returns false.
+     */
     private function declined(string $reason): bool
     {
         $this->io->writeError('Allegro: Composer makes the class map: '.$reason, true, IOInterface::VERBOSE);
@@ -161,6 +180,8 @@ final class ClassMapMaker
     }
 
     /**
+     * Returns the rules of a list of calls, or null if the native part can't follow one of them.
+     *
      * @param list<array<int, mixed>> $calls
      *
      * @return list<ScanRule>|null
@@ -190,13 +211,16 @@ final class ClassMapMaker
     }
 
     /**
+     * Puts a class map of the native part into a generator.
+     *
      * @param Scanned        $answer
      * @param list<ScanRule> $rules
      */
     private function fill(ClassMapGenerator $generator, array $answer, array $rules): void
     {
         $map = $generator->getClassMap();
-        // First, because a class that counts after all takes back what was said of its file.
+        // Rejected classes come first. If a class of the file counts after all, adding it takes
+        // back the remarks about the file.
         foreach ($answer['rejected'] as $rejected) {
             $rule = $rules[$rejected['rule']];
             self::filter($generator, array_map([self::class, 'decoded'], $rejected['classes']), $rejected['path'], $rule['namespace'], $rule['kind'], $rule['path']);
@@ -211,7 +235,8 @@ final class ClassMapMaker
     }
 
     /**
-     * Returns a class name as the protocol has it: one that isn't UTF-8 is a NUL and its bytes in hexadecimal.
+     * Returns a class name as the protocol has it. A name that isn't UTF-8 becomes a NUL and its
+     * bytes in hexadecimal.
      */
     private static function encoded(string $name): string
     {
@@ -227,7 +252,8 @@ final class ClassMapMaker
     }
 
     /**
-     * The running generator's own judgement of a file, with its own words for what it rejects.
+     * Returns the classes of a file that the running generator accepts. The generator has its own
+     * messages for the classes that it rejects.
      *
      * @param list<string> $classes
      *
@@ -245,7 +271,10 @@ final class ClassMapMaker
     }
 
     /**
-     * Up to 1.3 the generator itself leaves out what looks like a test; later its class map does when it is asked.
+     * Adds a second file of a class to the class map.
+     *
+     * Up to class-map-generator 1.3, the generator itself leaves out paths that look like tests. In
+     * later versions the class map leaves them out when it is asked.
      */
     private static function addAmbiguous(ClassMapGenerator $generator, string $class, string $path): void
     {

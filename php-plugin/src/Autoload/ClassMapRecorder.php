@@ -9,16 +9,22 @@ use Composer\ClassMapGenerator\ClassMap;
 use Composer\ClassMapGenerator\ClassMapGenerator;
 
 /**
- * Stands for Composer's ClassMapGenerator within a dump: takes the rules one by one, and has the class map made of all
- * of them at once when it is asked for.
+ * Takes the place of Composer's ClassMapGenerator within a dump. It records rules one by one, and
+ * makes the class map of all of them at once.
  *
- * Made by the code of {@see DumpMethod}, which knows no arguments but Composer's: so the dump in progress is static.
+ * The code of {@see DumpMethod} makes this object, and knows no arguments but Composer's. So the
+ * dump in progress is static.
  */
 final class ClassMapRecorder
 {
+    /** The maker of class maps for the dump in progress. */
     private static ?ClassMapMaker $maker = null;
 
-    /** @var list<array<int, mixed>> arguments of scanPaths() */
+    /**
+     * Arguments of the calls of scanPaths().
+     *
+     * @var list<array<int, mixed>>
+     */
     private array $calls = [];
 
     private bool $avoidsDuplicates = false;
@@ -31,7 +37,7 @@ final class ClassMapRecorder
     }
 
     /**
-     * Says who makes class maps until the next call.
+     * Sets the maker of class maps until the next call, and returns the former one.
      */
     public static function within(?ClassMapMaker $maker): ?ClassMapMaker
     {
@@ -41,6 +47,9 @@ final class ClassMapRecorder
         return $before;
     }
 
+    /**
+     * Records that Composer's generator avoids duplicate scans.
+     */
     public function avoidDuplicateScans(): self
     {
         $this->avoidsDuplicates = true;
@@ -49,6 +58,8 @@ final class ClassMapRecorder
     }
 
     /**
+     * Records a rule.
+     *
      * @param mixed ...$arguments as those of Composer's ClassMapGenerator
      */
     public function scanPaths(...$arguments): void
@@ -56,12 +67,15 @@ final class ClassMapRecorder
         $this->calls[] = $arguments;
     }
 
+    /**
+     * Makes the class map of all recorded rules.
+     */
     public function getClassMap(): ClassMap
     {
         $generator = $this->generator();
         $isMade = Guard::attempt(fn (): bool => $this->isMadeNatively($generator));
         if ($isMade === null) {
-            // It may be half-filled.
+            // The former generator may be half-filled.
             $generator = $this->generator();
         }
         foreach ($isMade === true ? [] : $this->calls as $call) {
@@ -71,6 +85,9 @@ final class ClassMapRecorder
         return $generator->getClassMap();
     }
 
+    /**
+     * Tells whether the native part has filled the class map of a generator.
+     */
     private function isMadeNatively(ClassMapGenerator $generator): bool
     {
         return $this->avoidsDuplicates
@@ -79,6 +96,9 @@ final class ClassMapRecorder
             && self::$maker->make($generator, $this->calls);
     }
 
+    /**
+     * Returns a new generator of Composer with the recorded settings.
+     */
     private function generator(): ClassMapGenerator
     {
         $generator = new ClassMapGenerator($this->extensions);

@@ -15,15 +15,22 @@ use Composer\Package\RootPackageInterface;
 use Composer\Repository\InstalledRepositoryInterface;
 
 /**
- * One dump: everything that it depends on apart from PHP files, as a fingerprint.
+ * Compares a dump with the former one. Its fingerprint covers everything that the dump depends on,
+ * apart from PHP files.
  */
 final class Dump
 {
+    /** The fingerprint of the dump, or null if it was not checked or has none. */
     private ?string $fingerprint = null;
 
+    /** Whether the dump may still be skipped. */
     private bool $checks = true;
 
-    /** @var array<string, array<mixed>> what all packages and the project declare */
+    /**
+     * The autoload rules that all packages and the project declare.
+     *
+     * @var array<string, array<mixed>>
+     */
     private array $autoloads = [];
 
     /**
@@ -40,6 +47,9 @@ final class Dump
     ) {
     }
 
+    /**
+     * Returns a copy of the dump that is never skipped.
+     */
     public function withoutCheck(): self
     {
         $dump = clone $this;
@@ -49,7 +59,7 @@ final class Dump
     }
 
     /**
-     * Whether PSR directories are scanned too.
+     * Tells whether PSR directories are scanned too.
      *
      * @param array<string, mixed> $state what Composer's generator keeps
      */
@@ -59,8 +69,11 @@ final class Dump
     }
 
     /**
+     * Throws if the dump would reproduce the existing files. Only the first call checks that.
+     *
      * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
-     * @param array<string, mixed>                                     $state      what Composer's generator keeps
+     * @param array<string, mixed>                                     $state
+     *         what Composer's generator keeps
      *
      * @throws Unchanged if the dump would give what is there already
      */
@@ -86,6 +99,8 @@ final class Dump
     }
 
     /**
+     * Remembers the autoload rules of the dump.
+     *
      * @param array<string, array<mixed>> $autoloads what all packages and the project declare
      */
     public function parsed(array $autoloads): void
@@ -94,6 +109,8 @@ final class Dump
     }
 
     /**
+     * Has the native part record a finished dump, so that a later one can be skipped.
+     *
      * @param array<string, string|null> $outputs SHA-256 of each generated file
      * @param string|null                $said    null if it was too much to be said again
      * @param array<string, mixed>       $state   what Composer's generator keeps
@@ -127,7 +144,8 @@ final class Dump
     }
 
     /**
-     * PSR directories that are not there, so that no rule was made for them: once they are, the class map is another.
+     * Returns the PSR directories that don't exist, and for which Composer has made no rule. Once
+     * they exist, the class map is another.
      *
      * @return list<string>
      */
@@ -149,6 +167,8 @@ final class Dump
     }
 
     /**
+     * Returns the fingerprint of the dump.
+     *
      * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
      * @param array<string, mixed>                                     $state
      *
@@ -161,7 +181,8 @@ final class Dump
         if ($manner === null || ($state['dryRun'] ?? false) || (($state['apcu'] ?? false) && ($state['apcuPrefix'] ?? null) === null)) {
             return null;
         }
-        // Without the locker: only its hash is used, for a suffix where there is no autoloader yet.
+        // The locker is left out. Composer uses only its hash, as a suffix if there is no
+        // autoloader yet.
         $options = [$this->options[0] ?? null, $this->scansPsr($state), (string) ($this->options[2] ?? ''), (bool) ($this->options[4] ?? false)];
         if (array_slice($this->options, 5) !== []) {
             return null;
@@ -169,7 +190,7 @@ final class Dump
         $packages = [];
         foreach ($packageMap as [$package, $path]) {
             if ($package->getTargetDir() !== null) {
-                // Composer looks for each of its files at two places.
+                // Composer looks for each file of the package at two places.
                 return null;
             }
             $packages[] = [
@@ -199,12 +220,14 @@ final class Dump
                 $this->localRepo->getDevPackageNames(),
             ]));
         } catch (\Exception $e) {
-            // Something that can't be written as text: not worth more than a full dump.
+            // A value can't be written as text. A full dump is good enough for this case.
             return null;
         }
     }
 
     /**
+     * Returns the links of a package as text.
+     *
      * @param Link[] $links
      *
      * @return list<string>

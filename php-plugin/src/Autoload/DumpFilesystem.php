@@ -10,22 +10,37 @@ use Allegro\Plugin\Install\AtomicFilesystem;
 use Composer\Util\Filesystem;
 
 /**
- * The file system of a dump: files are replaced by a rename or left alone, and those that a former autoloader still
- * needs go last. It remembers what was written, so that a later dump can tell that nothing changed.
+ * Writes the files of a dump: replaces a file by a rename, or leaves it alone if it is equal.
+ *
+ * Files that a former autoloader still needs are replaced last. The class remembers the written
+ * files, so that a later dump can tell that nothing changed.
  */
 final class DumpFilesystem extends Filesystem
 {
+    /** The file system of the dump in progress. */
     private static ?self $current = null;
 
-    /** Files that are read when the autoloader is used, in the order in which they may come one by one. */
+    /**
+     * Files that are read when the autoloader is used, in the order in which they may come one by
+     * one.
+     */
     private const TOGETHER = ['include_paths.php', 'platform_check.php', 'autoload_static.php', 'autoload_real.php', 'autoload.php'];
 
-    /** @var array<string, array{string, string}> path and what is to replace it, by name */
+    /**
+     * Path and temporary file of each replacement that is to come, by file name.
+     *
+     * @var array<string, array{string, string}>
+     */
     private array $waiting = [];
 
+    /** Whether the new autoloader trusts its class map alone. */
     private bool $isAuthoritative = false;
 
-    /** @var array<string, string|null> SHA-256 of each file's content, null for one that there must not be */
+    /**
+     * SHA-256 of each file's content by path, or null for a file that must not exist.
+     *
+     * @var array<string, string|null>
+     */
     private array $outputs = [];
 
     public function __construct()
@@ -35,7 +50,7 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
-     * That of the dump in progress, once it has one.
+     * Returns the file system of the dump in progress, or null if the dump has not made one yet.
      */
     public static function current(): ?self
     {
@@ -43,7 +58,7 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
-     * Begins a dump, or goes back to the one around it.
+     * Begins a dump, or goes back to the one around it. It returns the former file system.
      */
     public static function within(?self $filesystem): ?self
     {
@@ -54,6 +69,8 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
+     * Returns the checksums of the files that were written.
+     *
      * @return array<string, string|null>
      */
     public function outputs(): array
@@ -75,6 +92,8 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
+     * Writes a file at once, or beside its path if it must wait for {@see replaceTogether()}.
+     *
      * @return int|false
      */
     private function put(string $path, string $content)
@@ -95,6 +114,9 @@ final class DumpFilesystem extends Filesystem
         return strlen($content);
     }
 
+    /**
+     * Removes the temporary files of an unfinished dump.
+     */
     public function __destruct()
     {
         Guard::restore(function (): void {
@@ -105,13 +127,14 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
-     * Puts the files in place that work with each other only.
+     * Puts the files in place that work only with each other.
      */
     private function replaceTogether(): void
     {
         $order = self::TOGETHER;
         if (!$this->isAuthoritative) {
-            // A former loader that trusts its class map alone would miss what the new map leaves out.
+            // A former loader that trusts its class map alone would miss the classes that the new
+            // map leaves out.
             [$order[2], $order[3]] = [$order[3], $order[2]];
         }
         foreach ($order as $name) {
@@ -126,11 +149,10 @@ final class DumpFilesystem extends Filesystem
     /**
      * {@inheritDoc}
      *
-     * Called for the last files of a dump.
+     * Composer calls this method for the last files of a dump.
      *
      * @param string $source
      * @param string $target
-     *
      */
     public function safeCopy($source, $target): void
     {
@@ -148,7 +170,8 @@ final class DumpFilesystem extends Filesystem
     }
 
     /**
-     * Composer's own code copies, because since 2.6 it gives the copy the source's time.
+     * Copies a file with Composer's own code, because since 2.6 that code gives the copy the
+     * source's time.
      */
     private function copyWithTime(string $source, string $target): void
     {
@@ -164,14 +187,16 @@ final class DumpFilesystem extends Filesystem
         AtomicFilesystem::replace($temporary, $target);
         clearstatcache(true, $target);
         if (filemtime($target) !== $time) {
-            // It was written in place.
+            // The target was written in place, and has a time of its own.
             @touch($target, $time);
         }
     }
 
     /**
-     * The former `autoload_real.php` may require a file until it is replaced itself. Others go at once: the dump looks
-     * whether they are there.
+     * Removes a file, at once or at the end of the dump.
+     *
+     * The former `autoload_real.php` may require the file until it is replaced itself. Other files
+     * go at once, because the dump checks whether they exist.
      */
     public function unlinkAtTheEnd(string $path): bool
     {

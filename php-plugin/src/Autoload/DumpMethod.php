@@ -8,12 +8,15 @@ use Allegro\Plugin\Guard;
 use Composer\Autoload\AutoloadGenerator;
 
 /**
- * The running Composer's own `AutoloadGenerator::dump()`, with three parts exchanged: what makes the class map, what
- * writes files, and what removes them. Everything else, the text of each file first of all, is that Composer's.
+ * Runs the `AutoloadGenerator::dump()` of the running Composer with three parts exchanged.
  *
- * The method makes both objects itself and asks nobody for them. So its source is read, `new ClassMapGenerator` and
- * `new Filesystem` get other names, and the result is evaluated in the scope of the same class; Composer loads updated
- * plugins in this way. A method in which the parts can't be found exactly is left alone.
+ * The parts make the class map, write files, and remove files. Everything else is that Composer's
+ * own, first of all the text of each file.
+ *
+ * The method makes both objects itself and accepts no others. So this class reads the method's
+ * source, and gives `new ClassMapGenerator` and `new Filesystem` other names. It evaluates the
+ * result in the scope of the same class. Composer loads updated plugins in this way. A method in
+ * which the parts can't be found exactly is left alone.
  */
 final class DumpMethod
 {
@@ -22,8 +25,10 @@ final class DumpMethod
     }
 
     /**
-     * Reads the method; null if it is not of the expected kind (Composer before 2.4 makes class maps elsewhere), or if
-     * PHP has no tokenizer, which Composer can do without.
+     * Reads the method, or returns null if the parts can't be exchanged.
+     *
+     * Composer before 2.4 makes class maps elsewhere, so its method is not of the expected kind.
+     * PHP may also have no tokenizer, which Composer can do without.
      */
     public static function read(): ?self
     {
@@ -55,7 +60,7 @@ final class DumpMethod
     }
 
     /**
-     * Tells one Composer's generator from another's.
+     * Returns a digest of the generator's source, which tells versions of Composer apart.
      */
     public function digest(): string
     {
@@ -63,6 +68,8 @@ final class DumpMethod
     }
 
     /**
+     * Calls the method on a generator.
+     *
      * @param list<mixed> $arguments those of dump()
      */
     public function call(AutoloadGenerator $generator, array $arguments): mixed
@@ -71,8 +78,8 @@ final class DumpMethod
         try {
             return $bound(...$arguments);
         } catch (\Throwable $e) {
-            // Composer's code, and whoever it calls, throws here as it does without us. Only an error in the code that
-            // was evaluated may be due to the exchange.
+            // Composer's code and its callees throw here as they do without Allegro. Only an error
+            // in the evaluated code may be due to the exchange.
             $isOurs = $e instanceof \Error && str_starts_with($e->getFile(), __FILE__.'(') && str_contains($e->getFile(), "eval()'d code");
 
             throw $isOurs ? $e : Guard::asTheirs($e);
@@ -80,7 +87,8 @@ final class DumpMethod
     }
 
     /**
-     * The method as a closure, with the parts exchanged.
+     * Returns the method as the code of a closure with the parts exchanged, or null if they can't
+     * be found exactly.
      */
     private static function exchange(string $method, string $dir): ?string
     {
@@ -94,7 +102,7 @@ final class DumpMethod
         foreach ($tokens as $index => $token) {
             $text = $token->text;
             if (!$named) {
-                // Up to the name: modifiers, doc comments.
+                // The tokens up to the name are modifiers and doc comments.
                 $named = $token->is(T_STRING) && $text === 'dump' && $before !== null && $before->is(T_FUNCTION);
                 $before = $token->isIgnorable() ? $before : $token;
                 $code = 'function ';

@@ -8,11 +8,16 @@ use Allegro\Plugin\Internals;
 use Composer\ClassMapGenerator\ClassMap;
 
 /**
- * The class map of a dump that was left out: its size is known, everything else is made when somebody looks at it.
+ * A class map of a dump that was skipped. Its size is known, and the rest is loaded at the first
+ * access.
  */
 final class RememberedClassMap extends ClassMap
 {
-    /** @var array<string, mixed>|null */
+    /**
+     * The properties of the full class map, once it is loaded.
+     *
+     * @var array<string, mixed>|null
+     */
     private ?array $loaded = null;
 
     /**
@@ -20,7 +25,8 @@ final class RememberedClassMap extends ClassMap
      */
     public function __construct(private readonly int $classes, private readonly \Closure $load)
     {
-        // A property that isn't there is asked for below, whatever the properties of this version are.
+        // PHP calls __get() for an unset property. That works for the properties of every version
+        // of the class.
         $empty = static function (ClassMap $map): void {
             foreach (array_keys(get_object_vars($map)) as $name) {
                 unset($map->$name);
@@ -29,11 +35,17 @@ final class RememberedClassMap extends ClassMap
         \Closure::bind($empty, null, ClassMap::class)($this);
     }
 
+    /**
+     * Returns the number of classes, without loading the full class map.
+     */
     public function count(): int
     {
         return $this->loaded === null ? $this->classes : parent::count();
     }
 
+    /**
+     * Loads the full class map at the first call, and returns one of its properties.
+     */
     public function &__get(string $name): mixed
     {
         if ($this->loaded === null) {

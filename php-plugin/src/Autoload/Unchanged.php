@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Autoload;
 use Allegro\Plugin\Deliberate;
 
 /**
- * Leaves a dump that would give what is there already.
+ * Unwinds a dump that would reproduce the existing files.
  */
 final class Unchanged extends \Exception implements Deliberate
 {

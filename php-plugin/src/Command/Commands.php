@@ -9,11 +9,17 @@ use Allegro\Plugin\Plugin;
 use Composer\Plugin\Capability\CommandProvider;
 
 /**
- * Our commands, asked for only when somebody types one or wants a list.
+ * Provides Allegro's commands. Composer asks for them only when a user types one of them or wants a
+ * list.
  */
 final class Commands implements CommandProvider
 {
-    /** @var Plugin no type: when the plugin is updated in a run, its class is evaluated anew under another name */
+    /**
+     * The plugin. The property doesn't have the type Plugin, because Composer evaluates the class
+     * of an updated plugin under another name.
+     *
+     * @var Plugin
+     */
     private readonly object $plugin;
 
     /**

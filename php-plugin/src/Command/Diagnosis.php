@@ -14,7 +14,7 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Process\ExecutableFinder;
 
 /**
- * What Allegro uses in a project.
+ * Describes the parts that Allegro uses in a project, and gives advice.
  *
  * @phpstan-import-type Place from Protocol
  */
@@ -23,6 +23,7 @@ final class Diagnosis
     /** File systems whose answers come over a network. */
     private const REMOTE = ['nfs', 'nfs4', 'cifs', 'smb3', '9p', 'fuse.sshfs', 'virtiofs', 'fuse.grpcfuse'];
 
+    /** Explanations of the link methods. */
     private const METHODS = [
         'reflink' => 'reflinks: each file is its own, but takes no space of its own',
         'hardlink' => 'hard links: files of vendor and of the store are the same',
@@ -38,6 +39,8 @@ final class Diagnosis
     }
 
     /**
+     * Examines the native part, the downloaders and the packages of a project.
+     *
      * @param bool $wanted whether the plugin takes part at all
      */
     public static function of(Composer $composer, EngineFinder $engines, bool $wanted): self
@@ -80,12 +83,17 @@ final class Diagnosis
         return new self($facts, self::advice($facts, $composer, $engines));
     }
 
+    /**
+     * Tells whether Allegro works in the project.
+     */
     public function works(): bool
     {
         return $this->facts['works'];
     }
 
     /**
+     * Returns the facts and the advice, as data.
+     *
      * @return array<string, mixed>
      */
     public function facts(): array
@@ -94,7 +102,7 @@ final class Diagnosis
     }
 
     /**
-     * For people.
+     * Returns the facts and the advice, as lines for people.
      *
      * @return list<string>
      */
@@ -174,6 +182,8 @@ final class Diagnosis
     }
 
     /**
+     * Returns sentences on changes that would make Allegro faster or better.
+     *
      * @param array<string, mixed> $facts
      *
      * @return list<string>
@@ -223,6 +233,8 @@ final class Diagnosis
     }
 
     /**
+     * Formats a directory with its file system and mount point.
+     *
      * @param Place $place
      */
     private static function place(array $place): string
@@ -230,6 +242,9 @@ final class Diagnosis
         return $place['path'].($place['file_system'] === null ? '' : ' on '.$place['file_system'].' ('.$place['mount'].')');
     }
 
+    /**
+     * Formats a number of bytes, such as "1.4 MiB".
+     */
     private static function bytes(int $bytes): string
     {
         $units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

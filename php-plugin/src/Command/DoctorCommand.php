@@ -15,10 +15,14 @@ use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * `composer allegro:doctor`: what is used here, why, and what would be faster.
+ * Implements `composer allegro:doctor`: explains the parts that Allegro uses here, and suggests
+ * faster ones.
  */
 final class DoctorCommand extends BaseCommand
 {
+    /**
+     * Declares the name, options and help of the command.
+     */
     protected function configure(): void
     {
         $this->setName('allegro:doctor')
@@ -32,20 +36,27 @@ final class DoctorCommand extends BaseCommand
             );
     }
 
+    /**
+     * Prints the diagnosis, or the description of a fault.
+     */
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
         return Guard::run(fn (): int => $this->diagnose($input, $output), static function (\Throwable $fault) use ($output): int {
-            // That is the finding.
+            // The fault itself is the finding of the command.
             $output->writeln(array_merge(['Allegro has made a mistake:'], Guard::describe($fault)), OutputInterface::OUTPUT_RAW);
 
             return 1;
         });
     }
 
+    /**
+     * Prints the diagnosis, and returns the exit code.
+     */
     private function diagnose(InputInterface $input, OutputInterface $output): int
     {
         $composer = method_exists($this, 'tryComposer') ? $this->tryComposer() : $this->getComposer(false);
-        // Without a composer.json: what a project in this directory would use.
+        // Without a composer.json the command examines the configuration of a new project in this
+        // directory.
         $composer ??= Factory::create($this->getIO(), []);
         $diagnosis = Diagnosis::of(
             $composer,

@@ -11,12 +11,15 @@ use Composer\Composer;
 use Composer\Package\PackageInterface;
 
 /**
- * The installed packages whose files are not shared with the store, by the reason for it.
+ * Finds the installed packages whose files are not shared with the store, by the reason for it.
  */
 final class OwnFiles
 {
     /**
-     * @return list<array{reason: string, packages: list<string>}> the reason says what the packages are
+     * Returns these packages in groups, one for each reason.
+     *
+     * @return list<array{reason: string, packages: list<string>}> the reason says what the packages
+     *                                                             are
      */
     public static function of(Composer $composer): array
     {
@@ -52,7 +55,8 @@ final class OwnFiles
     }
 
     /**
-     * Returns where a package is, if it came through the store.
+     * Returns the install path of a package that may have come through the store, or null for other
+     * packages.
      */
     private static function pathOf(PackageInterface $package, Composer $composer): ?string
     {
@@ -62,7 +66,7 @@ final class OwnFiles
         try {
             return $composer->getInstallationManager()->getInstallPath($package) ?: null;
         } catch (\Exception $e) {
-            // Its installer is gone, or has no place for it.
+            // The installer of the package is gone, or has no path for it.
             return null;
         }
     }

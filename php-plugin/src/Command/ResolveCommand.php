@@ -27,18 +27,27 @@ use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * `composer update --no-install`, whose versions the native part chooses. Options are those of the running Composer's
- * update; the lock is written by its Locker.
+ * Implements `composer resolve`, a `composer update --no-install` whose versions the native part
+ * chooses.
+ *
+ * The options are those of the running Composer's update, and Composer's Locker writes the lock.
  */
 final class ResolveCommand extends UpdateCommand
 {
-    /** Exit code if something stays affected: what Composer's own commands say then (`Installer::ERROR_AUDIT_FAILED`). */
+    /**
+     * The exit code if a package stays affected. Composer's own commands return the same then
+     * (`Installer::ERROR_AUDIT_FAILED`).
+     */
     public const STILL_AFFECTED = 5;
 
-    /** What the first update has ended with; null before that. */
+    /** The exit code of the first update, or null before its end. */
     private ?int $exit = null;
 
-    /** @var array{string, string|false}|null path and former text of the lock, where options of ours are given */
+    /**
+     * Path and former text of the lock, if Allegro's own options are given.
+     *
+     * @var array{string, string|false}|null
+     */
     private ?array $lock = null;
 
     /**
@@ -49,6 +58,9 @@ final class ResolveCommand extends UpdateCommand
         parent::__construct();
     }
 
+    /**
+     * Declares the command with the options of Composer's update and Allegro's own ones.
+     */
     protected function configure(): void
     {
         parent::configure();
@@ -72,6 +84,9 @@ final class ResolveCommand extends UpdateCommand
             );
     }
 
+    /**
+     * Resolves with the native part, and runs Composer's own update after a fault of Allegro.
+     */
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
         $this->exit = $this->lock = null;
@@ -80,7 +95,9 @@ final class ResolveCommand extends UpdateCommand
     }
 
     /**
-     * Composer's own update, after a fault of ours. What only we can do is refused, and nothing is written then.
+     * Runs Composer's own update after a fault of Allegro.
+     *
+     * It refuses options and settings that only Allegro can serve, and writes nothing then.
      */
     private function updateInstead(InputInterface $input, OutputInterface $output): int
     {
@@ -111,12 +128,18 @@ final class ResolveCommand extends UpdateCommand
         return 1;
     }
 
+    /**
+     * Returns the Composer instance of the project, or throws if there is none.
+     */
     private function composer(): Composer
     {
-        // The typed method comes with 2.3.
+        // `requireComposer()` exists since Composer 2.3.
         return Guard::out(fn (): Composer => method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true));
     }
 
+    /**
+     * Runs the command, and prints an error if a setting is not valid.
+     */
     private function resolve(InputInterface $input, OutputInterface $output): int
     {
         $session = $this->plugin->session();
@@ -134,13 +157,16 @@ final class ResolveCommand extends UpdateCommand
     }
 
     /**
+     * Updates the lock, and then prints its changes and the explanations that the options ask for.
+     *
      * @throws SettingException
      */
     private function chosen(InputInterface $input, OutputInterface $output): int
     {
         $diff = $this->format($input);
         $names = $input->getOption('explain');
-        // Loaded before a package changes, so that an update of the plugin mixes no versions.
+        // The class is loaded before a package changes, so that an update of the plugin mixes no
+        // versions.
         $names === [] || class_exists(Explanation::class);
         $composer = $this->composer();
         $locker = $composer->getLocker();
@@ -148,7 +174,7 @@ final class ResolveCommand extends UpdateCommand
         try {
             $before = $diff !== null && $locker->isLocked() ? $locker->getLockData() : null;
         } catch (ParsingException $e) {
-            // Composer writes another.
+            // The lock can't be parsed, and Composer writes another one.
         }
         if ($diff !== null || $names !== [] || $input->getOption('security-only') === true) {
             $path = Internals::of($locker, Locker::class)['lockFile']->getPath();
@@ -178,7 +204,7 @@ final class ResolveCommand extends UpdateCommand
     }
 
     /**
-     * How the difference is to be shown, if it is.
+     * Returns the format in which the changes of the lock are shown, or null if they are not shown.
      *
      * @throws SettingException
      */
@@ -188,7 +214,8 @@ final class ResolveCommand extends UpdateCommand
         if ($diff === false && !$input->hasParameterOption('--diff')) {
             return null;
         }
-        // Without a value it is null, or with the consoles of older Composers what it is by default.
+        // Without a value the option is null. With the consoles of older versions of Composer it
+        // has its default.
         $diff = is_string($diff) ? $diff : LockDiff::FORMATS[0];
         if (!in_array($diff, LockDiff::FORMATS, true)) {
             throw new SettingException('--diff='.$diff.' is not known; say --diff, --diff=md or --diff=json');
@@ -197,13 +224,17 @@ final class ResolveCommand extends UpdateCommand
             if ($input->getOption('explain') !== []) {
                 throw new SettingException('--explain is text: it can not be had together with --diff='.$diff);
             }
-            // New Composers tell the result of the audit on standard output, where a program reads ours.
+            // New versions of Composer print the result of the audit on standard output, where
+            // programs read the changes.
             $input->hasOption('no-audit') && $input->setOption('no-audit', true);
         }
 
         return $diff;
     }
 
+    /**
+     * Runs Composer's own update, and keeps its exit code if this is the first one.
+     */
     private function update(InputInterface $input, OutputInterface $output): int
     {
         $exit = Guard::out(fn (): int => (int) parent::execute($input, $output));
@@ -213,7 +244,7 @@ final class ResolveCommand extends UpdateCommand
     }
 
     /**
-     * The update, with what `extra.allegro` and our own options want of it.
+     * Runs the update with the settings of `extra.allegro` and Allegro's own options.
      *
      * @throws SettingException
      */
@@ -231,7 +262,7 @@ final class ResolveCommand extends UpdateCommand
         };
         $isSecurityOnly = $input->getOption('security-only') === true;
         if (!$isSecurityOnly && !is_array($root->getExtra()['allegro'] ?? null)) {
-            // Most projects: what follows isn't even loaded.
+            // Most projects end here, so PHP doesn't even load the classes below.
             return $resolve();
         }
         $exceptions = Exceptions::of($root);
@@ -256,7 +287,8 @@ final class ResolveCommand extends UpdateCommand
     }
 
     /**
-     * Returns what gives an Installer the policies that the options and the configuration ask for, as the update does.
+     * Returns a closure that gives an Installer the policies of the options and the configuration,
+     * as the update does.
      *
      * @return \Closure(Installer): void
      */
@@ -266,7 +298,7 @@ final class ResolveCommand extends UpdateCommand
             if (method_exists($installer, 'setPolicyConfig')) {
                 $installer->setPolicyConfig($this->createPolicyConfig($composer->getConfig(), $input));
             } elseif (method_exists($installer, 'setAuditConfig')) {
-                // Composer 2.9.
+                // Composer 2.9 has this method.
                 $installer->setAuditConfig($this->createAuditConfig($composer->getConfig(), $input));
             }
         };

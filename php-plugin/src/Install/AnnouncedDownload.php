@@ -10,17 +10,20 @@ use Composer\EventDispatcher\EventDispatcher;
 use Composer\Plugin\PreFileDownloadEvent;
 
 /**
- * Composer's dispatcher, for a download whose PRE_FILE_DOWNLOAD was dispatched already: the first one answers what
- * the listeners said then. Each later one, of a retry or of a mirror, and every other event goes to the listeners.
+ * Dispatches the events of a download whose PRE_FILE_DOWNLOAD was dispatched already.
  *
- * Only Composer's file downloader is given this, and it calls dispatch() alone.
+ * It answers the first PRE_FILE_DOWNLOAD with the URL and key that the listeners left then. Each
+ * later one, of a retry or of a mirror, and every other event goes to the listeners.
+ *
+ * Only Composer's file downloader receives this object, and it calls dispatch() alone.
  */
 final class AnnouncedDownload extends EventDispatcher
 {
+    /** Whether the first PRE_FILE_DOWNLOAD has been answered. */
     private bool $answered = false;
 
     /**
-     * Without the parent's: this has no listeners of its own.
+     * Leaves the parent's constructor out, because this dispatcher has no listeners of its own.
      *
      * @param string      $url       as the listeners left it
      * @param string|null $customKey their cache key
@@ -47,6 +50,9 @@ final class AnnouncedDownload extends EventDispatcher
         return Guard::run(fn (): int => $this->answer($event), fn (): int => $this->dispatcher->dispatch($eventName, $event));
     }
 
+    /**
+     * Gives an event the URL and the cache key that the listeners left.
+     */
     private function answer(PreFileDownloadEvent $event): int
     {
         $event->setProcessedUrl($this->url);

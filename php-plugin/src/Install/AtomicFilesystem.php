@@ -9,28 +9,37 @@ use Allegro\Plugin\Native\Functions;
 use Composer\Util\Filesystem;
 
 /**
- * Composer's Filesystem, whose writes of generated files replace them by a rename: whoever is killed or reads
- * meanwhile has the old file or the new one.
+ * Replaces generated files by a rename, where Composer's Filesystem writes into them. So a killed
+ * process or a concurrent reader has the old file or the new one.
  *
- * A file that is there keeps its owner, group, mode and ACL, as it does when Composer writes into it. Only the native
- * part can see to that; where it can't, the file is written in place.
+ * An existing file keeps its owner, group, mode and ACL, as it does when Composer writes into it.
+ * Only the native part can ensure that. If it can't, the file is written in place.
  */
 final class AtomicFilesystem extends Filesystem
 {
-    /** EPERM: there is such a process, of another user. */
+    /** The error EPERM, by which the system says that a process of another user exists. */
     private const NOT_PERMITTED = 1;
 
-    /** @var (\Closure(string, string): bool)|null renames a file over another one, which keeps what it is */
+    /**
+     * Renames a file over another one, which keeps its owner, group, mode and ACL.
+     *
+     * @var (\Closure(string, string): bool)|null
+     */
     private static ?\Closure $replace = null;
 
-    /** @var array<string, true>|null files that were written beside others and are not in their place yet */
+    /**
+     * Temporary files that are not in their place yet, or null before the first one.
+     *
+     * @var array<string, true>|null
+     */
     private static ?array $unfinished = null;
 
     /**
-     * Sets what renames a temporary file over one that is there; null to write into files that are there.
+     * Sets the closure that renames a temporary file over an existing one. With null, existing
+     * files are written in place.
      *
-     * @param (\Closure(string, string): bool)|null $replace gets the temporary file and the path; false if nothing was
-     *                                                        renamed
+     * @param (\Closure(string, string): bool)|null $replace gets the temporary file and the path;
+     *                                                       false if nothing was renamed
      */
     public static function replaceBy(?\Closure $replace): void
     {
@@ -54,6 +63,8 @@ final class AtomicFilesystem extends Filesystem
     }
 
     /**
+     * Writes a file, by a rename where that can be.
+     *
      * @return int|false
      */
     public static function put(string $path, string $content)
@@ -72,26 +83,30 @@ final class AtomicFilesystem extends Filesystem
     }
 
     /**
-     * Tells whether a file can be replaced: it is neither a link nor a device, and if it is there its directory takes
-     * another one.
+     * Tells whether a file can be replaced by a rename.
+     *
+     * The file must be neither a link nor a device. If it exists, its directory must take another
+     * file.
      */
     public static function canReplace(string $path): bool
     {
         $type = @filetype($path);
 
-        // What is a directory can't be written in any way.
+        // A directory can't be written in either way.
         return in_array($type, [false, 'dir'], true) || ($type === 'file' && is_writable(dirname($path)));
     }
 
     /**
-     * Writes a file that is to replace the one at a path.
+     * Writes a temporary file beside a path, to replace the file there.
      *
-     * @return string|null null if none can be made there: what is at the path can be written in place at most
+     * @return string|null null if none can be made there: what is at the path can be written in
+     *                     place at most
      */
     public static function beside(string $path, string $content): ?string
     {
         $temporary = sprintf('%s/.%s.allegro-%x-%s', dirname($path), basename($path), getmypid(), bin2hex(random_bytes(4)));
-        // Named before it is there: a signal may end the process between any two lines, and nothing is to be left.
+        // The name is recorded before the file exists. A signal may end the process between any two
+        // lines, and no file shall be left behind.
         if (self::$unfinished === null) {
             self::$unfinished = [];
             register_shutdown_function(static fn () => Guard::restore(static function (): void {
@@ -109,7 +124,7 @@ final class AtomicFilesystem extends Filesystem
         $written = @fclose($file) ? $written : false;
         $mode = @fileperms($path);
         if ($mode !== false) {
-            // Nobody reads the new content who may not read the old one.
+            // A user who may not read the old content must not read the new one.
             @chmod($temporary, $mode & 07777);
         }
         if ($written !== strlen($content)) {
@@ -120,12 +135,12 @@ final class AtomicFilesystem extends Filesystem
     }
 
     /**
-     * Puts a file that was written beside another in the place of that.
+     * Replaces a file by the temporary file that was written beside it.
      */
     public static function replace(string $temporary, string $path): void
     {
         clearstatcache(true, $path);
-        // A file that is a mount of its own is written in place as well.
+        // A file that is a mount point is written in place as well.
         if (!(is_file($path) ? self::isReplaced($temporary, $path) : @rename($temporary, $path))) {
             $content = @file_get_contents($temporary);
             $content !== false && self::inPlace($path, $content) || self::fail($path, $temporary);
@@ -133,25 +148,32 @@ final class AtomicFilesystem extends Filesystem
         self::discard($temporary);
     }
 
+    /**
+     * Tells whether a temporary file was renamed over an existing one, with owner, group, mode and
+     * ACL kept.
+     */
     private static function isReplaced(string $temporary, string $path): bool
     {
         try {
             return self::$replace !== null && (self::$replace)($temporary, $path);
         } catch (\Exception $e) {
-            // Whoever renames may have done so before the answer got lost.
+            // The native part may have renamed the file before its answer got lost.
             clearstatcache(true, $temporary);
 
             return !file_exists($temporary);
         }
     }
 
+    /**
+     * Writes into a file, and tells whether all of the content was written.
+     */
     private static function inPlace(string $path, string $content): bool
     {
         return @file_put_contents($path, $content) === strlen($content);
     }
 
     /**
-     * Gives up a file that was written beside another.
+     * Removes a temporary file, if it still exists.
      */
     public static function discard(string $temporary): void
     {
@@ -160,7 +182,7 @@ final class AtomicFilesystem extends Filesystem
     }
 
     /**
-     * Removes what processes that were killed had written beside the files of a directory.
+     * Removes temporary files that killed processes have left in a directory.
      */
     public static function sweep(string $dir): void
     {
@@ -176,7 +198,9 @@ final class AtomicFilesystem extends Filesystem
     }
 
     /**
-     * Where that can't be told, as if it were: nothing is taken from somebody who may be at work.
+     * Tells whether a process is running.
+     *
+     * If that can't be told, the process counts as running, because it may still need its files.
      */
     private static function isRunning(int $pid): bool
     {
@@ -187,6 +211,9 @@ final class AtomicFilesystem extends Filesystem
         return !@is_dir('/proc/self') || @is_dir('/proc/'.$pid);
     }
 
+    /**
+     * Throws an exception with PHP's last error, after removing the temporary file.
+     */
     private static function fail(string $path, ?string $temporary = null): never
     {
         $error = error_get_last();

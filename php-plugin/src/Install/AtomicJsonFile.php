@@ -8,7 +8,7 @@ use Allegro\Plugin\Guard;
 use Composer\Json\JsonFile;
 
 /**
- * A JsonFile that is replaced by a rename instead of being truncated and rewritten in place.
+ * Writes a JSON file by a rename, instead of truncating it and writing into it.
  */
 class AtomicJsonFile extends JsonFile
 {
@@ -28,6 +28,8 @@ class AtomicJsonFile extends JsonFile
     }
 
     /**
+     * Replaces the file unless its content stays the same.
+     *
      * @param array<mixed> $hash
      */
     private function replace(array $hash, int $options): void

@@ -13,7 +13,7 @@ use Composer\Util\Filesystem;
 use Composer\Util\ProcessExecutor;
 
 /**
- * The parts that install packages in one Composer instance.
+ * Connects the parts that install packages in one Composer instance.
  *
  * A package meets them in this order:
  * 1. {@see StoreDownloads} takes Composer's call of download() and makes a {@see Ticket}.
@@ -66,6 +66,9 @@ final class Batch
         register_shutdown_function(fn () => Guard::restore(fn () => $this->flushWrites(), fn () => $this->sweep()));
     }
 
+    /**
+     * Tells whether there is an engine to install packages with.
+     */
     public function isAvailable(): bool
     {
         return $this->engines->find() !== null;

@@ -9,22 +9,29 @@ use Allegro\Plugin\Native\Protocol;
 use Composer\Util\HttpDownloader;
 
 /**
- * The `ssl` options of a download: whom to trust, and who we are.
+ * Translates the `ssl` options of a download: the trusted certificates, and the client's own one.
  *
  * @phpstan-import-type ClientCertificate from Protocol
  * @phpstan-import-type Tls from Protocol
  */
 final class Certificates
 {
-    /** Composer's defaults for PHP's streams, which curl is not told. */
+    /** Composer's defaults for PHP's streams, which Composer doesn't pass to curl. */
     private const IGNORED = ['ciphers', 'verify_depth', 'SNI_enabled', 'capture_peer_cert', 'disable_compression'];
 
+    /** Options that Allegro passes to the native part or checks itself. */
     private const UNDERSTOOD = ['cafile', 'capath', 'local_cert', 'local_pk', 'passphrase', 'verify_peer', 'verify_peer_name'];
 
-    /** @var array<string, ClientCertificate> by where they come from */
+    /**
+     * Client certificates that were read, by their files and passphrase.
+     *
+     * @var array<string, ClientCertificate>
+     */
     private array $read = [];
 
     /**
+     * Returns the TLS options of a download, or null if they are the same as those of all others.
+     *
      * @param array<string, mixed> $ssl    the options of one download
      * @param array<string, mixed> $common those of all others
      *
@@ -57,6 +64,8 @@ final class Certificates
     }
 
     /**
+     * Returns the file and the directory of trusted certificates.
+     *
      * @param array<string, mixed> $ssl
      *
      * @return array{ca_file: string|null, ca_dir: string|null}
@@ -70,7 +79,7 @@ final class Certificates
     }
 
     /**
-     * The client's certificate with a key that is not encrypted any more.
+     * Returns the client's certificate with a key that is not encrypted any more.
      *
      * @param array<string, mixed> $ssl
      *
@@ -90,6 +99,8 @@ final class Certificates
     }
 
     /**
+     * Reads a client's certificate and decrypts its key.
+     *
      * @return ClientCertificate
      */
     private static function readClient(string $chainFile, string $keyFile, string $passphrase): array
@@ -109,7 +120,7 @@ final class Certificates
         $opened = openssl_pkey_get_private($key, $passphrase);
         $plain = '';
         $exported = $opened !== false && openssl_pkey_export($opened, $plain);
-        // Nobody else shall find our errors in the queue.
+        // The queue of OpenSSL's errors is emptied, so that other code doesn't find these errors.
         while (openssl_error_string() !== false) {
             continue;
         }

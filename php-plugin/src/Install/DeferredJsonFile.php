@@ -8,7 +8,7 @@ use Allegro\Plugin\Guard;
 use Composer\IO\IOInterface;
 
 /**
- * `installed.json`, which is not written each time it is asked to be.
+ * Stands for `installed.json`, and may put off its writes.
  */
 final class DeferredJsonFile extends AtomicJsonFile
 {
@@ -20,6 +20,9 @@ final class DeferredJsonFile extends AtomicJsonFile
         $this->writes = $writes;
     }
 
+    /**
+     * Returns the object that decides which writes are put off.
+     */
     public function writes(): DeferredWrites
     {
         return $this->writes;

@@ -16,20 +16,23 @@ use Composer\Repository\InstalledFilesystemRepository;
 use Composer\Util\Filesystem;
 
 /**
- * The installed packages, written once at the end of the operations instead of after each of them.
+ * Writes the installed packages once at the end of the operations, instead of after each of them.
  *
- * Writing dumps every package each time, which costs minutes at 1,500 packages. It is put off as long as
- * nobody can see the difference: package event listeners, plugins that are activated in the run and the end of
- * the operations find everything written.
+ * Each write dumps every package, which costs minutes at 1,500 packages. It is put off as long as
+ * nobody can see the difference. Package event listeners, plugins that are activated in the run,
+ * and the end of the operations find everything written.
  *
- * In a fresh clone the plugin starts in the middle of a run whose repository is bound already and can't be
- * replaced. So the repository stays Composer's own and only its file is ours: write() asks the file for its path
- * first and hands it the result last (Composer 2.2 to 2.11), and in between it is shown no packages when the
- * write is put off. A repository that is built in another way is left alone: slower, never wrong.
+ * In a fresh clone the plugin starts in the middle of a run. The run has bound its repository
+ * already, which can't be replaced. So the repository stays Composer's own, and only its file is
+ * Allegro's.
+ *
+ * The repository's write() asks the file for its path first and hands it the result last (Composer
+ * 2.2 to 2.11). In between, the repository is shown no packages when the write is put off. A
+ * repository that is built in another way is left alone, which is slower but never wrong.
  */
 final class DeferredWrites
 {
-    /** Events between operations: who is called then may look at what is recorded. */
+    /** Events between operations. Their listeners may look at the recorded packages. */
     public const PACKAGE_EVENTS = [
         PackageEvents::PRE_PACKAGE_INSTALL,
         PackageEvents::POST_PACKAGE_INSTALL,
@@ -39,26 +42,40 @@ final class DeferredWrites
         PackageEvents::POST_PACKAGE_UNINSTALL,
     ];
 
-    /** After a fault: with the next write the repository is Composer's own again. */
+    /** Whether the repository becomes Composer's own again with the next write, after a fault. */
     private bool $isGivenUp = false;
 
-    /** Put back when something of ours fails. */
+    /** Composer's file, which is put back after a fault. */
     private ?JsonFile $formerFile = null;
 
+    /** Composer's Filesystem, which is put back after a fault. */
     private ?Filesystem $formerFilesystem = null;
 
-    /** What a write that was put off would have been called with: the dev mode. */
+    /** The dev mode of the write that was put off, or null if none was. */
     private ?bool $pending = null;
 
-    /** @var array<mixed>|null the packages, while the repository is shown none */
+    /**
+     * The packages, while the repository is shown none.
+     *
+     * @var array<mixed>|null
+     */
     private ?array $hidden = null;
 
-    /** @var array<mixed> the packages at the last write that was put off */
+    /**
+     * The packages at the last write that was put off.
+     *
+     * @var array<mixed>
+     */
     private array $last = [];
 
-    /** @var array<string, mixed> unique name => package, of the first `$known` packages */
+    /**
+     * The first `$known` packages, by their unique names.
+     *
+     * @var array<string, mixed>
+     */
     private array $index = [];
 
+    /** The number of packages that `$index` holds. */
     private int $known = 0;
 
     private function __construct(
@@ -69,11 +86,14 @@ final class DeferredWrites
     }
 
     /**
+     * Takes over the writes of a repository.
+     *
      * @return self|null null if the repository is not as Composer makes it
      */
     public static function over(object $repository, Composer $composer, Batch $batch, IOInterface $io): ?self
     {
-        // Not a subclass of somebody else, who knows what it overrides.
+        // A subclass of another plugin is left alone, because only that plugin knows the overridden
+        // methods.
         if (get_class($repository) !== InstalledFilesystemRepository::class) {
             return null;
         }
@@ -83,7 +103,8 @@ final class DeferredWrites
         $writes = new self($repository, $composer, $batch);
         $file = $writes->get('file');
         if ($file instanceof DeferredJsonFile) {
-            // The plugin was updated in this run: what the former instance put in place goes on with us.
+            // The run has updated the plugin. The file of the former instance goes on with the new
+            // batch.
             $file->writes()->batch = $batch;
 
             return $file->writes();
@@ -91,7 +112,7 @@ final class DeferredWrites
         if (!$file instanceof JsonFile || get_class($file) !== JsonFile::class || $writes->get('dumpVersions') !== true) {
             return null;
         }
-        // Read before the file is replaced.
+        // The repository reads its packages before the file is replaced.
         $repository->getPackages();
         $writes->formerFile = $file;
         $writes->formerFilesystem = $writes->get('filesystem');
@@ -101,18 +122,24 @@ final class DeferredWrites
         return $writes;
     }
 
+    /**
+     * Returns a property of the repository.
+     */
     private function get(string $name): mixed
     {
         return Internals::of($this->repository, FilesystemRepository::class, $name)[$name] ?? null;
     }
 
+    /**
+     * Sets a property of the repository.
+     */
     private function set(string $name, mixed $value): void
     {
         Internals::set($this->repository, FilesystemRepository::class, $name, $value);
     }
 
     /**
-     * Writes what was put off.
+     * Writes the packages if a write was put off.
      */
     public function flush(): void
     {
@@ -121,13 +148,17 @@ final class DeferredWrites
         }
     }
 
+    /**
+     * Has the repository write all packages.
+     */
     private function write(bool $isDev): void
     {
         Guard::out(fn () => $this->repository->write($isDev, $this->composer->getInstallationManager()));
     }
 
     /**
-     * Makes the repository Composer's own again, after a fault of ours, and writes what was put off.
+     * Makes the repository Composer's own again, after a fault of Allegro. A write that was put off
+     * is done.
      */
     public function giveUp(): void
     {
@@ -144,8 +175,9 @@ final class DeferredWrites
     }
 
     /**
-     * Has Composer write everything, after a fault of ours in the middle of a write: what that was about to write may
-     * be without packages.
+     * Has Composer write everything, after a fault of Allegro in the middle of a write.
+     *
+     * The interrupted write may have no packages in it.
      *
      * @param array<mixed> $data
      *
@@ -158,7 +190,8 @@ final class DeferredWrites
         $this->reveal();
         $this->restore();
         $this->write(($data['dev'] ?? false) === true);
-        // The write in the middle of which we are knows no paths of packages: it is not to go on with them.
+        // The interrupted write goes on after this. It knows no paths of packages, so it must not
+        // dump the versions.
         $this->isGivenUp = true;
         $this->set('dumpVersions', false);
         $this->set('file', $file);
@@ -178,6 +211,9 @@ final class DeferredWrites
         }
     }
 
+    /**
+     * Puts Composer's file and Filesystem back.
+     */
     private function restore(): void
     {
         $this->set('dumpVersions', true);
@@ -186,7 +222,8 @@ final class DeferredWrites
     }
 
     /**
-     * Keeps Composer's list of unique names up to date, which it would otherwise rebuild for each package.
+     * Keeps Composer's map of unique names up to date, which Composer would otherwise rebuild for
+     * each package.
      */
     public function prime(): void
     {
@@ -196,21 +233,22 @@ final class DeferredWrites
         }
         $count = count($packages);
         if ($this->known > $count || ($this->known > 0 && ($this->index[''] ?? null) !== $packages[$this->known - 1])) {
-            // Something was removed.
+            // A package was removed, so the index is built anew.
             $this->index = [];
             $this->known = 0;
         }
         for (; $this->known < $count; ++$this->known) {
             $package = $packages[$this->known];
             $this->index[$package->getUniqueName()] = $package;
-            // A name that no package has: the last one seen. Packages are only ever appended.
+            // No package has an empty name. It marks the last package seen, because packages are
+            // only ever appended.
             $this->index[''] = $package;
         }
         $this->set('packageMap', $this->index);
     }
 
     /**
-     * Called when somebody asks for the file's path.
+     * Decides whether a write is put off. The file calls this when it is asked for its path.
      *
      * @param list<array<string, mixed>> $trace from the caller of getPath() on
      */
@@ -238,7 +276,8 @@ final class DeferredWrites
     }
 
     /**
-     * Called with what is to be written.
+     * Puts a write off if {@see beforeWrite()} has decided so. The file calls this with the data
+     * that it is to write.
      *
      * @param array<mixed> $data
      *
@@ -260,7 +299,9 @@ final class DeferredWrites
     }
 
     /**
-     * Called when somebody reads the file: a repository that reloads has forgotten its packages by then.
+     * Writes the packages if a write was put off. The file calls this before it is read.
+     *
+     * A repository that reloads has forgotten its packages by then.
      */
     public function beforeRead(): void
     {

@@ -7,11 +7,11 @@ namespace Allegro\Plugin\Install;
 use Composer\Config;
 
 /**
- * Tells what stands at the install path of a package, and whether it may be replaced.
+ * Examines the install paths of packages, and tells whether their content may be replaced.
  */
 final class InstallPaths
 {
-    /** The vendor directory without links, once it is there. */
+    /** The vendor directory without links, once it exists. */
     private ?string $vendorDir = null;
 
     public function __construct(private readonly Config $config)
@@ -19,7 +19,8 @@ final class InstallPaths
     }
 
     /**
-     * Tells whether what is at a path may go: not the current directory, nor one that vendor is in.
+     * Tells whether the content of a path may be removed. The current directory and directories
+     * that hold vendor must stay.
      */
     public function isReplaceable(string $path): bool
     {
@@ -40,7 +41,7 @@ final class InstallPaths
     }
 
     /**
-     * Tells whether a path is a directory with nothing in it.
+     * Tells whether a path is a directory without entries.
      */
     public static function isEmpty(string $path): bool
     {
@@ -61,6 +62,9 @@ final class InstallPaths
         return true;
     }
 
+    /**
+     * Returns the vendor directory, without links if it exists.
+     */
     private function vendorDir(): string
     {
         if ($this->vendorDir === null) {

@@ -35,13 +35,16 @@ final class Job
         $this->deferred = new Deferred();
     }
 
+    /**
+     * Returns the promise that Composer waits for.
+     */
     public function promise(): PromiseInterface
     {
         return $this->deferred->promise();
     }
 
     /**
-     * Does what comes before the work of any job.
+     * Does the part of the job that comes before the work of any job.
      *
      * @return bool false if that has failed; the promise is settled with the failure then
      */
@@ -69,7 +72,7 @@ final class Job
     public function run(\Closure $before): void
     {
         if ($this->ticket !== null && $this->isAbandoned()) {
-            // Composer says this for each package, because its archive is gone.
+            // Composer prints this message for each package, because the package's archive is gone.
             $name = $this->ticket->package->getName();
             $this->deferred->reject(new \RuntimeException('Failed to extract '.$name.' as the installation was aborted by another package operation.'));
 
@@ -83,6 +86,9 @@ final class Job
         }
     }
 
+    /**
+     * Tells whether the run was aborted before the package was placed.
+     */
     private function isAbandoned(): bool
     {
         return $this->ticket?->state() === TicketState::Abandoned;

@@ -13,7 +13,8 @@ use Composer\Plugin\PluginEvents;
 use Composer\Plugin\PostFileDownloadEvent;
 
 /**
- * The listeners of Composer's events, as far as they can tell our installation from Composer's.
+ * Serves the listeners of Composer's events, as far as they can tell Allegro's installation from
+ * Composer's.
  */
 final class Listeners
 {
@@ -46,7 +47,8 @@ final class Listeners
     public function show(Ticket $ticket, string $archive): bool
     {
         $dispatcher = $this->composer->getEventDispatcher();
-        // No link: listeners may write into it, and Composer's cache keeps what was downloaded.
+        // The archive is copied instead of linked, because listeners may write into it. Composer's
+        // cache keeps the bytes that were downloaded.
         if (!@copy($archive, $ticket->fileName)) {
             throw new DeclinedException('its archive can not be put where listeners look for it');
         }

@@ -9,19 +9,23 @@ use Allegro\Plugin\Internals;
 use Composer\Json\JsonFile;
 
 /**
- * A lock file that isn't parsed when it has just been written.
+ * Represents the lock file, and doesn't parse a text that it has just written.
  *
- * Composer writes the lock and reads it again, which takes as long as to write it (0.02 s with 1,600 packages) and makes
- * every text of it a second time. What is read is still the file: only if its text is the one that was written, what it
- * means is known.
+ * Composer writes the lock and reads it again. Reading takes as long as writing (0.02 s with 1,600
+ * packages) and makes every string a second time. The file itself is still read. If its text is the
+ * one that was written, the content is known without parsing.
  */
 final class LockFile extends JsonFile
 {
-    /** @var array{string, array<mixed>}|null what was written last, and what reading it gives */
+    /**
+     * The text that was written last, and the content that reading it gives.
+     *
+     * @var array{string, array<mixed>}|null
+     */
     private static ?array $written = null;
 
     /**
-     * Takes the place of a file, with everything that it knows.
+     * Makes a file that takes the place of another one, with the state of the other.
      */
     public static function inPlaceOf(JsonFile $other): self
     {
@@ -60,7 +64,7 @@ final class LockFile extends JsonFile
     }
 
     /**
-     * Returns what a text means if it is the one that was written last.
+     * Returns the content of a text that is the one written last, or null for another text.
      *
      * @return array<mixed>|null
      */
@@ -70,14 +74,15 @@ final class LockFile extends JsonFile
         if ($text === null || !is_string($json) || rtrim($json, "\n") !== $text) {
             return null;
         }
-        // It is asked for once; then the locker has it.
+        // The locker asks once, and then has the content.
         self::$written = null;
 
         return $read;
     }
 
     /**
-     * What comes back when this has been JSON; null if that is not certain.
+     * Returns the content that data has after it was written and read as JSON. It returns null if
+     * that is not certain.
      *
      * @param array<mixed> $data
      *
@@ -85,7 +90,8 @@ final class LockFile extends JsonFile
      */
     private static function asRead(array $data): ?array
     {
-        // Empty lists that are to be objects are objects.
+        // Empty objects stand for empty lists that are written as objects. Reading gives empty
+        // arrays for them.
         foreach ($data as $key => $value) {
             if ($value instanceof \stdClass && (array) $value === []) {
                 $data[$key] = [];
@@ -96,13 +102,15 @@ final class LockFile extends JsonFile
     }
 
     /**
-     * No objects, and no numbers with a point: without anything behind it they become whole ones.
+     * Tells whether data stays the same when it is written and read as JSON.
+     *
+     * It must hold no objects and no floats, because a float without decimals becomes an integer.
      *
      * @param array<mixed> $data
      */
     private static function isCertain(array $data): bool
     {
-        // A walk with a callback takes as long as parsing would.
+        // A walk with a callback would take as long as parsing.
         foreach ($data as $value) {
             if (is_array($value) ? !self::isCertain($value) : is_float($value) || is_object($value)) {
                 return false;

@@ -11,18 +11,22 @@ use Composer\Package\CompletePackage;
 use Composer\Package\Loader\ArrayLoader;
 
 /**
- * Composer's loader of locked packages, which doesn't load the same one twice.
+ * Loads locked packages like Composer's loader, but doesn't load the same package twice.
  *
- * Composer loads the whole lock each time it is looked at, two to four times in a run (0.05 s with 1,600 packages). Each
- * of them gets packages of its own: copies of one that nobody else has.
+ * Composer loads the whole lock at each look at it, two to four times in a run (0.05 s with 1,600
+ * packages). Each caller gets packages of its own, as copies of a package that no other code has.
  */
 final class LockLoader extends ArrayLoader
 {
-    /** @var array<string, array{array<mixed>, CompletePackage}> by name: what was loaded, and what came of it */
+    /**
+     * Loaded packages by name, each with the data that it was loaded from.
+     *
+     * @var array<string, array{array<mixed>, CompletePackage}>
+     */
     private array $known = [];
 
     /**
-     * Takes the place of a loader, with everything that it knows.
+     * Makes a loader that takes the place of another one, with the state of the other.
      */
     public static function inPlaceOf(ArrayLoader $other): self
     {
@@ -48,6 +52,8 @@ final class LockLoader extends ArrayLoader
     }
 
     /**
+     * Loads a package, or copies the one that was loaded from the same data.
+     *
      * @param array<mixed> $config
      */
     private function loadOnce(array $config, string $class): BasePackage
@@ -56,12 +62,12 @@ final class LockLoader extends ArrayLoader
         if ($class !== CompletePackage::class || !is_string($name)) {
             return Guard::out(fn (): BasePackage => parent::load($config, $class));
         }
-        // Arrays that are one and the same are equal at once.
+        // PHP sees at once that an array is equal to itself.
         if (isset($this->known[$name]) && $this->known[$name][0] === $config) {
             return clone $this->known[$name][1];
         }
         $package = Guard::out(fn (): BasePackage => parent::load($config, $class));
-        // An alias has its package with it, which would be the same for all.
+        // An alias holds its package, which would be the same for all copies.
         if (get_class($package) === CompletePackage::class) {
             $this->known[$name] = [$config, clone $package];
         }

@@ -5,11 +5,15 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 /**
- * A list of package names with wildcards, as settings in composer.json have it.
+ * Matches package names with a list of names with wildcards, as settings in composer.json have it.
  */
 final class NamePatterns
 {
-    /** @var list<string> lower case */
+    /**
+     * The names of the list, in lower case.
+     *
+     * @var list<string>
+     */
     private array $patterns;
 
     /**
@@ -22,6 +26,8 @@ final class NamePatterns
     }
 
     /**
+     * Tells whether a name matches the list.
+     *
      * @param string $name lower case
      */
     public function match(string $name): bool

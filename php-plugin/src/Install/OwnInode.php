@@ -5,27 +5,30 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 /**
- * Gives files that are hard links inodes of their own, so that a write or a chmod stays where it is done.
+ * Gives hard-linked files inodes of their own, so that a write or a chmod doesn't reach the other
+ * links.
  */
 final class OwnInode
 {
     /**
-     * Replaces every file below a directory that has several links by a copy.
+     * Replaces every file that has several links by a copy, in a directory and below it.
      *
      * @throws RefusedException
      */
     public static function giveAll(string $dir): void
     {
         $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($dir, \FilesystemIterator::SKIP_DOTS));
-        // Listed first, because copies come and go in the directories meanwhile.
+        // The files are listed first, because copies come and go in the directories meanwhile.
         foreach (array_keys(iterator_to_array($files)) as $file) {
             self::give((string) $file);
         }
     }
 
     /**
-     * Replaces a file by a copy if it has several links. Mode, time and, as far as they can be set, owner and group
-     * stay as they are, and so does the time of the directory.
+     * Replaces a file by a copy if it has several links.
+     *
+     * Mode and time stay as they are. So do owner and group as far as they can be set, and the time
+     * of the directory.
      *
      * @throws RefusedException
      */
@@ -43,7 +46,8 @@ final class OwnInode
         if (!@copy($file, $copy)) {
             self::fail($file, $copy);
         }
-        // A file system may know none of these; Composer goes without them, too. Hosts like to switch the first two off.
+        // A file system may support none of these calls, and Composer goes without them, too. Hosts
+        // like to switch the first two off.
         function_exists('chown') && @chown($copy, $stat['uid']);
         function_exists('chgrp') && @chgrp($copy, $stat['gid']);
         @chmod($copy, $stat['mode'] & 0777);
@@ -56,6 +60,9 @@ final class OwnInode
         }
     }
 
+    /**
+     * Throws an exception with PHP's last error, after removing the copy.
+     */
     private static function fail(string $file, string $copy): never
     {
         $error = error_get_last()['message'] ?? 'unknown error';

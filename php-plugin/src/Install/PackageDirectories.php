@@ -13,10 +13,11 @@ use Composer\Plugin\PluginEvents;
 use Composer\Util\Filesystem;
 
 /**
- * The empty directories that Composer makes for packages before it downloads and installs them.
+ * Makes the empty directories that Composer makes for packages before it downloads and installs
+ * them.
  *
- * A package's own directory is put off where nobody can miss it, because making and replacing it
- * takes longer than moving the package in.
+ * A package's own directory is put off where nobody can miss it. Making and replacing it takes
+ * longer than moving the package in.
  */
 final class PackageDirectories
 {
@@ -26,7 +27,7 @@ final class PackageDirectories
     /** @var array<string, true> directories that were made in this round */
     private array $made = [];
 
-    /** Whether no listener is called before packages are placed; null until a round asks. */
+    /** Whether no listener is called before packages are placed. It is null until a round asks. */
     private ?bool $isUnobserved = null;
 
     /** The number of plugins when `$isUnobserved` was found out. */
@@ -62,8 +63,9 @@ final class PackageDirectories
     }
 
     /**
-     * Puts off making an empty directory for a package, if nobody could look for it before the
-     * package is in it: there are no listeners, and the installer is Composer's own.
+     * Puts off making an empty directory for a package, if nobody can look for it before the
+     * package is in it. That is so if there are no listeners, and if the installer is Composer's
+     * own.
      *
      * A listener that comes later finds the directory, because {@see makeAll()} makes it.
      *
@@ -112,7 +114,7 @@ final class PackageDirectories
     }
 
     /**
-     * Forgets what was found out in a round, because plugins come and go between two.
+     * Forgets the findings of a round, because plugins come and go between two rounds.
      */
     public function endRound(): void
     {
@@ -120,10 +122,13 @@ final class PackageDirectories
         $this->made = [];
     }
 
+    /**
+     * Tells whether no listener is called before packages are placed.
+     */
     private function isUnobserved(): bool
     {
         if ($this->batch->deferWrites() === null) {
-            // Nobody would tell us that a listener has come.
+            // Without deferred writes, Allegro wouldn't know that a listener has come.
             return false;
         }
         $plugins = count($this->composer->getPluginManager()->getPlugins());
@@ -139,6 +144,9 @@ final class PackageDirectories
         return $this->isUnobserved;
     }
 
+    /**
+     * Makes a directory with Composer's Filesystem.
+     */
     private function make(string $path): void
     {
         Guard::out(fn () => $this->filesystem->ensureDirectoryExists($path));

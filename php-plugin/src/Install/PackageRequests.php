@@ -39,8 +39,8 @@ final class PackageRequests
         $key = $ticket->customKey;
         $useStore = $ticket->archive !== null || !$this->sources->cacheIsOff();
         if (!self::isNamed($package, $ticket->url)) {
-            // Only the archive itself can tell which content the store has to have: the one in
-            // Composer's cache, as long as it is there.
+            // Only the archive itself can tell which content the store must have. The archive of
+            // Composer's cache serves for that, as long as it exists.
             $sum = $ticket->archive !== null && is_file($ticket->archive) ? hash_file('sha256', $ticket->archive) : false;
             $useStore = $useStore && $sum !== false;
             $key .= ' '.$sum;

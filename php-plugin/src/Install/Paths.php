@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 /**
- * Tells where paths lead, also those of files that are still to come.
+ * Resolves paths, also those of files that don't exist yet.
  */
 final class Paths
 {
@@ -22,7 +22,7 @@ final class Paths
     }
 
     /**
-     * Tells whether anything is at a path, also a link that leads nowhere.
+     * Tells whether anything is at a path, even a link that leads nowhere.
      */
     public static function exists(string $path): bool
     {
@@ -30,7 +30,8 @@ final class Paths
     }
 
     /**
-     * Returns where a path leads: links in the part that exists are followed, the rest is taken as it is written.
+     * Returns the place that a path leads to. Links in the part that exists are followed, and the
+     * rest is taken as it is written.
      */
     public static function resolve(string $path): string
     {

@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Install;
 use Allegro\Plugin\Native\Protocol;
 
 /**
- * The packages of this run whose directories came from the staging directory.
+ * Lists the packages of this run whose directories came from the staging directory.
  *
  * @phpstan-import-type PlacedPackage from Protocol
  */
@@ -16,6 +16,9 @@ final class PlacedPackages
     /** @var list<PlacedPackage> */
     private array $packages = [];
 
+    /**
+     * Adds a package that was placed, if the time of its files is known.
+     */
     public function add(Ticket $ticket): void
     {
         $staged = $ticket->staged();

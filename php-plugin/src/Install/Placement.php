@@ -15,11 +15,11 @@ use React\Promise\PromiseInterface;
 /**
  * Moves packages from the staging directory to their install paths, by a rename where that can be.
  *
- * A package with which something of ours fails is downloaded and installed by Composer.
+ * If Allegro fails with a package, Composer downloads and installs that package.
  */
 final class Placement
 {
-    /** The package that Composer's code is to find "extracted". */
+    /** The package whose content Composer's code is to take as extracted. */
     private ?Ticket $extracting = null;
 
     private readonly InstallPaths $paths;
@@ -62,8 +62,8 @@ final class Placement
         $this->flushBeforePlugin($ticket->package);
         $processes = $this->processes($ticket) + (is_dir($path) && !is_link($path) ? 1 : 0);
 
-        // As with Composer's parallel removals, what is to be updated goes before anything of the
-        // round comes: packages may share a directory.
+        // As with Composer's parallel removals, old versions go before any package of the round
+        // comes. Packages may share a directory.
         return $this->placeLater($ticket, $path, $processes, fn () => Guard::run(
             fn () => $ticket->state() === TicketState::Ready ? $this->clear($ticket->package, $path) : null,
             static fn () => $ticket->giveUp()
@@ -71,7 +71,7 @@ final class Placement
     }
 
     /**
-     * Has Composer download and install a package with which something of ours has failed.
+     * Has Composer download and install a package with which Allegro has failed.
      */
     public function installByComposer(Ticket $ticket, string $path): PromiseInterface
     {
@@ -83,7 +83,8 @@ final class Placement
         $download = $isThere ? \React\Promise\resolve($ticket->fileName) : $ticket->downloadByComposer(true);
 
         return $download->then(function () use ($ticket, $package, $path): PromiseInterface {
-            // Composer empties the directory. What other packages have in it comes back afterwards.
+            // Composer empties the directory. The files of other packages in it come back
+            // afterwards.
             $others = $this->takeOut($ticket, $path);
             $promise = ($this->install)($package, $path);
 
@@ -95,7 +96,8 @@ final class Placement
     }
 
     /**
-     * Tells whether Composer's code is at a package that it is to find "extracted".
+     * Tells whether Composer's code is installing a package whose content it is to take as
+     * extracted.
      */
     public function isExtracting(PackageInterface $package): bool
     {
@@ -103,7 +105,8 @@ final class Placement
     }
 
     /**
-     * Gives Composer's code what it would have extracted.
+     * Moves the staged content of a package to the directory that Composer's code would extract
+     * into.
      *
      * @param string $path where to
      *
@@ -111,7 +114,7 @@ final class Placement
      */
     public function extract(string $path): void
     {
-        // One directory at the top: the parent takes its content, whatever that is.
+        // The content is one directory at the top, so the parent class takes everything in it.
         $stage = (string) $this->extracting?->staged()->directory;
         if (!@rename($stage, $path.'/content')) {
             throw new RefusedException('Allegro: '.$stage.' can not be moved to '.$path);
@@ -121,8 +124,9 @@ final class Placement
     /**
      * Tells whether Composer's clean-up may find an empty directory that it removes.
      *
-     * That is the directory of a package that turned out to hold nothing, or vendor itself where
-     * the package went somewhere else, also because an installer was added after the download.
+     * That is the directory of a package that turned out to hold nothing. It is also vendor itself
+     * if the package went somewhere else, for example because an installer was added after the
+     * download.
      */
     public function mayLeaveEmpty(Ticket $ticket, string $path): bool
     {
@@ -133,7 +137,7 @@ final class Placement
 
     /**
      * Writes the installed packages before a plugin is installed. A plugin is activated inside its
-     * own operation, and may look at what is recorded by then.
+     * own operation, and may look at the recorded packages then.
      */
     private function flushBeforePlugin(PackageInterface $package): void
     {
@@ -143,8 +147,8 @@ final class Placement
     }
 
     /**
-     * Returns how many processes it takes Composer to install a package: one that unpacks it,
-     * unless PHP does so, and one that removes the temporary directory.
+     * Returns the number of processes that Composer needs to install a package. One unpacks it,
+     * unless PHP does so, and one removes the temporary directory.
      */
     private function processes(Ticket $ticket): int
     {
@@ -152,8 +156,8 @@ final class Placement
     }
 
     /**
-     * Empties a package's directory at the moment at which Composer does. Whatever is in it later
-     * was put there by another package of the round.
+     * Empties a package's directory at the moment at which Composer does. Later files in it come
+     * from another package of the round.
      *
      * Composer removes the directory if the run is aborted before the package is in it.
      */
@@ -177,6 +181,8 @@ final class Placement
     }
 
     /**
+     * Has a package placed when the jobs of the round are done.
+     *
      * @param (\Closure(): void)|null $first what is done before any package of the round is placed
      */
     private function placeLater(Ticket $ticket, string $path, int $processes, ?\Closure $first = null): PromiseInterface
@@ -184,7 +190,7 @@ final class Placement
         $place = fn (): ?PromiseInterface => match ($ticket->state()) {
             TicketState::Ready => $this->place($ticket, $path),
             TicketState::GivenUp => $this->installByComposer($ticket, $path),
-            // Composer is at it already.
+            // Composer installs the package already.
             default => null,
         };
         $byComposer = fn (): PromiseInterface => $this->installByComposer($ticket, $path);
@@ -198,12 +204,12 @@ final class Placement
     }
 
     /**
-     * Makes a staged package visible at its path.
+     * Moves a staged package to its install path.
      */
     private function place(Ticket $ticket, string $path): ?PromiseInterface
     {
         $stage = $ticket->staged()->directory;
-        // An installer that came after the download may have chosen another place.
+        // An installer that was added after the download may have chosen another place.
         if ($ticket->staged()->isShared && !$this->batch->sharing->mayShare($ticket->package, $path, $this->batch->report)) {
             OwnInode::giveAll($stage);
         }
@@ -220,7 +226,8 @@ final class Placement
 
             return null;
         }
-        // Another file system, the current directory: Composer's own code knows how to copy.
+        // The path is on another file system, or is the current directory. Composer's own code
+        // knows how to copy.
         $this->extracting = $ticket;
         try {
             $promise = Guard::out(fn (): PromiseInterface => ($this->install)($ticket->package, $path));
@@ -239,6 +246,9 @@ final class Placement
         );
     }
 
+    /**
+     * Records a package that is at its install path.
+     */
     private function placed(Ticket $ticket, string $path): void
     {
         $ticket->place($path);
@@ -258,7 +268,7 @@ final class Placement
     }
 
     /**
-     * Takes out what other packages of this run have in a directory.
+     * Moves the files of other packages of this run out of a directory.
      *
      * @return string|null where that is meanwhile; null if there is nothing
      */

@@ -67,14 +67,15 @@ final class Preparation
         }
         $this->report->begin(array_column($requests, 'name', 'id'));
         try {
-            // The store and Composer's cache come first. What they lack is announced, as Composer does,
-            // and then downloaded.
+            // The store and Composer's cache come first. Packages that both lack are announced, as
+            // Composer does, and then downloaded.
             $open = $this->request($engine, $requests, $open);
             if ($open !== []) {
                 $this->warnWithoutNetwork($open);
                 $downloads = $this->withDownloads(array_intersect_key($requests, $open), $open);
                 foreach ($downloads as $id => $request) {
-                    // Listeners see this archive even if they were shown another, which was damaged.
+                    // Listeners see this archive even if they were shown another one, which was
+                    // damaged.
                     $downloads[$id]['want_archive'] = $listened;
                 }
                 $open = $this->request($engine, $downloads, $open);
@@ -98,7 +99,7 @@ final class Preparation
     }
 
     /**
-     * Settles whatever is still open of a round in which something of ours has failed.
+     * Settles all downloads that are still open in a round in which Allegro has failed.
      *
      * @param list<Ticket> $tickets
      */
@@ -170,6 +171,8 @@ final class Preparation
     }
 
     /**
+     * Settles the download of a package as the native part has answered for it.
+     *
      * @param PackageAnswer  $answer
      * @param PackageRequest $request
      * @param Made|null      $made
@@ -182,7 +185,7 @@ final class Preparation
                 $this->staging->hold($ticket);
                 $this->report->ready($answer['from'], $answer['downloaded']);
                 if ($answer['from'] === 'download') {
-                    // Composer reports sizes to the repository that asks for it.
+                    // Composer reports sizes to the repository that asks for them.
                     FileDownloader::$downloadMetadata[$ticket->package->getName()] = $answer['downloaded'];
                 } elseif ($answer['from'] === 'archive') {
                     $this->report->veryVerbose('  - Loading '.$ticket->label().' from cache');
@@ -216,7 +219,7 @@ final class Preparation
     {
         try {
             if ($archive !== '' && !$this->listeners->show($ticket, $archive)) {
-                // What is staged is not what shall be installed.
+                // The staged files are not the ones that shall be installed.
                 $this->staging->discard($ticket);
                 $this->listeners->reportChange($ticket->package);
             }
@@ -249,7 +252,7 @@ final class Preparation
     }
 
     /**
-     * Warns at once about packages that can't be had without network.
+     * Warns at once about packages that can't be downloaded because the network is disabled.
      *
      * @param array<int, Ticket> $open
      */
@@ -268,7 +271,7 @@ final class Preparation
     }
 
     /**
-     * Adds to requests how to download the packages, and announces each download.
+     * Adds the download to the request of each package, and announces it.
      *
      * As with Composer, a warning about a URL follows the line of its package. Packages that
      * Composer must download are handed over to it.

@@ -9,13 +9,17 @@ use Composer\Composer;
 use Composer\Package\PackageInterface;
 
 /**
- * Which packages get files of their own, because somebody is known to write into them.
+ * Decides which packages get files of their own, because other code is known to write into them.
  *
  * Through a hard link such a write would reach the store and every other project.
  */
 final class Privacy
 {
-    /** @var array<string, NamePatterns>|null by what the packages are, to be read after "it is" */
+    /**
+     * Patterns of package names, by a description that is to be read after "it is".
+     *
+     * @var array<string, NamePatterns>|null
+     */
     private ?array $patterns = null;
 
     public function __construct(private readonly Composer $composer)
@@ -23,14 +27,16 @@ final class Privacy
     }
 
     /**
-     * Returns why a package gets files of its own wherever it is installed; null if nothing speaks against sharing.
+     * Returns the reason for which a package gets files of its own wherever it is installed. It
+     * returns null if nothing speaks against sharing.
      *
      * @return string|null what the package is, to be read after "it is"
      */
     public function reason(PackageInterface $package): ?string
     {
         if (in_array($package->getType(), ['composer-plugin', 'composer-installer'], true)) {
-            // They write over files of their own dist: generated configurations, version lists.
+            // Plugins write over files of their own dist, such as generated configurations and
+            // version lists.
             return 'a plugin, which may write into its own files';
         }
         foreach ($this->patterns() as $reason => $patterns) {
@@ -43,6 +49,8 @@ final class Privacy
     }
 
     /**
+     * Returns the patterns of package names, by a description of the packages.
+     *
      * @return array<string, NamePatterns>
      */
     private function patterns(): array
@@ -61,7 +69,8 @@ final class Privacy
     }
 
     /**
-     * Packages named in patch lists: cweagans/composer-patches 1 and 2, and what follows their form.
+     * Returns the names in patch lists, which are those of cweagans/composer-patches 1 and 2 and
+     * others of their form.
      *
      * @param array<string, mixed> $extra
      *
@@ -95,7 +104,8 @@ final class Privacy
     }
 
     /**
-     * Tells whether the lock has another patching plugin than those whose lists are known: everything may be patched.
+     * Tells whether the lock has a patching plugin whose lists are not known. Such a plugin may
+     * patch every package.
      */
     private function hasUnknownPatcher(): bool
     {
@@ -113,6 +123,8 @@ final class Privacy
     }
 
     /**
+     * Returns all packages of the lock, as the lock describes them.
+     *
      * @return list<array<string, mixed>> none if the lock can't be read: Composer says so itself
      */
     private function locked(): array
@@ -128,7 +140,7 @@ final class Privacy
     }
 
     /**
-     * Packages whose files drupal/core-composer-scaffold may link into the web root.
+     * Returns the packages whose files drupal/core-composer-scaffold may link into the web root.
      *
      * @param array<string, mixed> $extra
      *

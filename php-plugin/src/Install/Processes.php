@@ -5,20 +5,26 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 /**
- * The order in which Composer would be done with work that it leaves to processes, of which several run at a time.
+ * Puts jobs into the order in which Composer would be done with them in parallel processes.
  *
- * Composer's `ProcessExecutor` starts processes in the order of the calls, and looks which of them have ended once all
- * of them are started or wait for others. A package whose work takes another process goes on with that at once. So
- * updates, which remove a directory first, are over after installs. And what removes a large package is over after what
- * removes small ones: after each of them Composer looks after the directory of programs, makes it, and removes it again
- * only if the package has programs. Whether an empty one stays depends on which package is the last.
+ * Composer's `ProcessExecutor` starts processes in the order of the calls. It looks for ended
+ * processes once all of them are started or wait for others. A package that takes another process
+ * goes on with that at once. So updates, which remove a directory first, are over after installs.
+ *
+ * The removal of a large package is over after those of small ones. After each removal Composer
+ * makes the directory of programs, and removes it again only if the package has programs. So it
+ * depends on the last package whether an empty directory stays.
  */
 final class Processes
 {
-    /** About so many files and directories are removed while a process is started. */
+    /**
+     * The approximate number of files and directories that are removed while a process is started.
+     */
     private const ENTRIES = 100;
 
     /**
+     * Returns the jobs in the order in which Composer would be done with them.
+     *
      * @param list<Job> $jobs in the order of the calls
      * @param int        $most how many processes Composer has at a time
      *
@@ -28,7 +34,7 @@ final class Processes
     {
         $sizes = $most > 1 ? self::sizes($jobs) : [];
         $done = $running = [];
-        // The time that it takes to start a process is one.
+        // The unit of time is the time that it takes to start a process.
         $now = 0;
         for ($next = 0; $next < count($jobs) || $running !== [];) {
             for (; $next < count($jobs) && count($running) < max(1, $most); ++$next) {
@@ -52,7 +58,7 @@ final class Processes
     }
 
     /**
-     * How much there is to remove, where that counts.
+     * Returns the sizes of the directories to remove, where sizes matter.
      *
      * @param list<Job> $jobs
      *
@@ -68,6 +74,9 @@ final class Processes
             : array_map(static fn (Job $one): int => self::size((string) $one->removed), $removals);
     }
 
+    /**
+     * Returns the number of files and directories in a directory.
+     */
     private static function size(string $dir): int
     {
         try {

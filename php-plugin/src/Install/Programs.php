@@ -11,12 +11,18 @@ use Composer\DependencyResolver\Operation\UpdateOperation;
 use Composer\Package\PackageInterface;
 
 /**
- * Gives inodes of their own to all files that Composer's BinaryInstaller makes executable, whichever package they
- * belong to: a `bin` may be a link, or lead into another package by `..`.
+ * Gives inodes of their own to all files that Composer's BinaryInstaller makes executable.
+ *
+ * The files may belong to any package, because a `bin` may be a link, or lead into another package
+ * by `..`.
  */
 final class Programs
 {
-    /** @var list<array{PackageInterface, string|null}> packages of this run that declare programs, with their paths */
+    /**
+     * Packages of this run that declare programs, with their paths.
+     *
+     * @var list<array{PackageInterface, string|null}>
+     */
     private array $known = [];
 
     public function __construct(private readonly Composer $composer)
@@ -24,7 +30,7 @@ final class Programs
     }
 
     /**
-     * Remembers the packages that operations are going to install, by whatever downloader.
+     * Remembers the packages that operations are going to install, with any downloader.
      *
      * @param array<OperationInterface> $operations
      */
@@ -52,7 +58,8 @@ final class Programs
     }
 
     /**
-     * Separates all programs of a package that has just come to its place: Composer makes them executable next.
+     * Separates all programs of a package that was just placed, because Composer makes them
+     * executable next.
      *
      * @throws RefusedException
      */
@@ -64,8 +71,10 @@ final class Programs
     }
 
     /**
-     * Separates programs that don't lie in the package that declares them. Composer looks for all programs again at
-     * the end of a run, and finds files by then that came after the package.
+     * Separates programs that don't lie in the package that declares them.
+     *
+     * Composer looks for all programs again at the end of a run. By then it finds files that came
+     * after the package.
      *
      * @return list<string> programs for which that can't be done, each with its package
      */
@@ -88,7 +97,10 @@ final class Programs
     }
 
     /**
-     * @return list<array{PackageInterface, string}> packages that declare programs, with their paths
+     * Returns the packages that declare programs, with their paths.
+     *
+     * @return list<array{PackageInterface, string}> packages that declare programs, with their
+     *                                               paths
      */
     private function all(): array
     {
@@ -103,7 +115,8 @@ final class Programs
             try {
                 $path ??= $this->composer->getInstallationManager()->getInstallPath($package);
             } catch (\Exception $e) {
-                // Its installer is gone or has no place for it: nothing of it is made executable.
+                // The installer is gone or has no path for the package, so none of its files is
+                // made executable.
             }
             if (is_string($path) && $path !== '') {
                 $found[] = [$package, $path];
@@ -114,7 +127,9 @@ final class Programs
     }
 
     /**
-     * Files outside of the project and of the package are no files of ours, whatever leads there.
+     * Separates a file that lies in the package, in vendor or in the project.
+     *
+     * All other files don't belong to Allegro, even if a link leads to them.
      */
     private function give(string $file, string $path): void
     {

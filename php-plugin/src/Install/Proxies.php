@@ -11,16 +11,18 @@ use Composer\Util\HttpDownloader;
 use Composer\Util\Platform;
 
 /**
- * The proxies of the environment, as this Composer understands them: which variables count differs between versions.
+ * Reads the proxies of the environment as the running Composer does. Versions of Composer differ in
+ * the variables that they read.
  *
  * @phpstan-import-type Proxies from Protocol as Addresses
  */
 final class Proxies
 {
+    /** The schemes of the proxies that the native part can use. */
     private const SCHEMES = ['http', 'https', 'socks4', 'socks4a', 'socks5', 'socks5h'];
 
     /**
-     * The proxy for a URL, with its credentials; null for none.
+     * Returns the proxy for a URL with its credentials, or null for none.
      *
      * @throws DeclinedException
      */
@@ -31,18 +33,21 @@ final class Proxies
             if (!HttpDownloader::isCurlEnabled()) {
                 return self::ofStream($request);
             }
-            // Since 2.7.3; it objects to a proxy that curl can't speak TLS with, and it needs curl to be there.
+            // This method exists since Composer 2.7.3. It rejects a proxy that curl can't speak TLS
+            // with, and it needs the curl extension.
             $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
         } catch (DeclinedException $e) {
             throw $e;
         } catch (\Exception | \Error $e) {
-            // An error: of curl's functions, `curl_version` alone may be switched off.
+            // An error is possible because a host may switch off `curl_version` alone of curl's
+            // functions.
             throw new DeclinedException('the proxy\'s URL is malformed or can not be used', 0, $e);
         }
         if ($options === null) {
             $proxy = $request->getUrl();
             if ($proxy === '' && (Platform::getEnv('all_proxy') || Platform::getEnv('ALL_PROXY'))) {
-                // These Composers leave curl alone then, and curl looks for itself.
+                // These versions of Composer tell curl no proxy then, and curl looks for one
+                // itself.
                 throw new DeclinedException('ALL_PROXY is left to curl');
             }
         } else {
@@ -62,7 +67,8 @@ final class Proxies
     }
 
     /**
-     * The proxies for all URLs, for redirects too: where they lead isn't known before.
+     * Returns the proxies for all URLs. Redirects need them, because their targets are not known
+     * before.
      *
      * @return Addresses
      */
@@ -79,8 +85,9 @@ final class Proxies
     }
 
     /**
-     * Tells that there is no proxy for a request that Composer makes with PHP's streams, because curl is missing or
-     * switched off.
+     * Makes sure that a request with PHP's streams has no proxy, and returns null.
+     *
+     * Composer makes such a request if curl is missing or switched off.
      *
      * @throws DeclinedException there is one
      */
@@ -93,18 +100,24 @@ final class Proxies
         return null;
     }
 
+    /**
+     * Returns the proxy for all URLs of a scheme, or null for none.
+     */
     private function ofScheme(string $scheme): ?string
     {
         try {
-            // A name that nobody has: excluded only if everything is.
+            // Nobody has this host name, so `no_proxy` excludes it only if it excludes everything.
             return $this->of($scheme.'://host.allegro.invalid/');
         } catch (DeclinedException $e) {
-            // No download is given to us that would need it, except by a redirect, which then fails and goes to Composer.
+            // Composer does the downloads that need this proxy. A redirect to such a URL fails, and
+            // its download goes to Composer.
             return null;
         }
     }
 
     /**
+     * Returns the URL of a proxy with credentials in it.
+     *
      * @param mixed $credentials as curl wants them, which is as they are in a URL
      */
     private static function withCredentials(string $proxy, mixed $credentials): string

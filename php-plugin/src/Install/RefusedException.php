@@ -7,9 +7,9 @@ namespace Allegro\Plugin\Install;
 use Allegro\Plugin\Deliberate;
 
 /**
- * A dist that must not be installed, or a file system that refuses: the run stops.
+ * Stops the run, because a dist must not be installed or the file system refuses.
  *
- * Not a RuntimeException, so that Composer doesn't go on with the package's source instead.
+ * It is not a RuntimeException, so that Composer doesn't go on with the package's source instead.
  */
 final class RefusedException extends \Exception implements Deliberate
 {

@@ -13,22 +13,27 @@ use Composer\Util\ProcessExecutor;
 use React\Promise\PromiseInterface;
 
 /**
- * Collects what Composer asks for between two waits, and does it all at once when Composer waits.
+ * Collects Composer's calls between two waits, and does all their work at once when Composer waits.
  *
  * Composer calls download() for every operation and then spins its loop until all promises are
  * settled. It does the same with install(), update() and remove(). The loop looks at HTTP transfers
- * and child processes, and the first look wakes us, see {@see Wake}. By then every call of the
- * round has been made, and every event before it has been seen, as with Composer's own parallel
- * work.
+ * and child processes, and its first look starts the work, see {@see Wake}. By then every call of
+ * the round has been made, and listeners have seen every event before it. That is the same with
+ * Composer's own parallel work.
  */
 final class Round
 {
     /** @var list<Ticket> packages that are to be downloaded */
     private array $tickets = [];
 
-    /** @var list<Job> */
+    /**
+     * Changes of install paths that are to be done.
+     *
+     * @var list<Job>
+     */
     private array $jobs = [];
 
+    /** Whether the loop is going to start the work of this round. */
     private bool $isArmed = false;
 
     public function __construct(
@@ -84,13 +89,16 @@ final class Round
         return $this->jobs !== [];
     }
 
+    /**
+     * Has the loop start the work of this round.
+     */
     private function arm(): void
     {
         if ($this->isArmed) {
             return;
         }
         $this->batch->deferWrites();
-        // Composer's bar would stand in the middle of our lines.
+        // Composer's progress bar would stand in the middle of Allegro's lines.
         $this->composer->getInstallationManager()->setOutputProgress(false);
         $fire = function (): void {
             $this->isArmed = false;
@@ -102,6 +110,9 @@ final class Round
         $this->isArmed = true;
     }
 
+    /**
+     * Does the work of this round: downloads first, and then jobs.
+     */
     private function fire(): void
     {
         $tickets = array_values(array_filter($this->tickets, static fn (Ticket $ticket): bool => $ticket->state() === TicketState::Waiting));
@@ -137,6 +148,9 @@ final class Round
         return is_int($most) ? $most : 1;
     }
 
+    /**
+     * Gives programs inodes of their own, and tells the user of those that stay shared.
+     */
     private function separateStrays(): void
     {
         $shared = $this->batch->programs->separateStrays();

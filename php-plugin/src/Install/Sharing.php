@@ -11,17 +11,21 @@ use Composer\Package\PackageInterface;
 use Composer\Package\RootPackageInterface;
 
 /**
- * Decides which packages may share the inodes of their files with the store, and through it with other projects.
+ * Decides which packages may share the inodes of their files with the store, and through it with
+ * other projects.
  *
- * Only files below vendor-dir may be shared, because everything else is the user's own. Of those, {@see Privacy}
- * leaves out what somebody is expected to write.
+ * Only files below vendor-dir may be shared, because everything else is the user's own. Of those,
+ * {@see Privacy} leaves out packages into which other code is expected to write.
  */
 final class Sharing
 {
+    /** The packages that `extra.allegro.link` names, once they are needed. */
     private ?NamePatterns $linked = null;
 
+    /** The vendor directory without links, once it exists. */
     private ?string $vendorDir = null;
 
+    /** Whether the project is in the vendor directory. */
     private bool $holdsProject = false;
 
     public function __construct(private readonly Composer $composer, private readonly Privacy $privacy)
@@ -42,7 +46,8 @@ final class Sharing
     }
 
     /**
-     * Returns why a package that is installed at a path must get files of its own; null if its files may be shared.
+     * Returns the reason for which a package at a path must get files of its own. It returns null
+     * if its files may be shared.
      *
      * @return string|null what the package is, to be read after "it is"
      */
@@ -67,8 +72,8 @@ final class Sharing
     }
 
     /**
-     * Returns the vendor directory without links, and finds out whether the project lies in it. Both are kept as soon
-     * as the directory is there.
+     * Returns the vendor directory without links, and finds out whether the project lies in it.
+     * Both results are kept once the directory exists.
      */
     private function vendorDir(): string
     {
@@ -105,7 +110,8 @@ final class Sharing
     }
 
     /**
-     * Returns where a package's directory will be. A link in its own place is no way to it: Composer removes that.
+     * Returns the place of a package's directory. A link at the path itself is not followed,
+     * because Composer removes that link.
      */
     private static function placeOf(string $path): string
     {
@@ -115,6 +121,9 @@ final class Sharing
         return in_array($name, ['', '.', '..'], true) ? Paths::resolve($path) : Paths::resolve(dirname($path)).'/'.$name;
     }
 
+    /**
+     * Tells whether `extra.allegro.link` names a package.
+     */
     private function isLinked(PackageInterface $package): bool
     {
         $this->linked ??= new NamePatterns($this->composer->getPackage()->getExtra()['allegro']['link'] ?? []);

@@ -15,7 +15,8 @@ use Composer\Util\StreamContextFactory;
 use Composer\Util\Url;
 
 /**
- * How Composer would fetch a dist: URL, credentials, proxies, certificates. What can't be told for sure stays with Composer.
+ * Finds out how Composer would fetch a dist: URL, credentials, proxies and certificates. A download
+ * that is not certain stays with Composer.
  *
  * @phpstan-import-type FetchInfo from Protocol
  * @phpstan-import-type HttpOptions from Protocol
@@ -36,7 +37,8 @@ final class Sources
     }
 
     /**
-     * `--no-cache`: nothing that was kept may be used.
+     * Tells whether Composer's cache is switched off, as by `--no-cache`. Then nothing that was
+     * kept may be used.
      */
     public function cacheIsOff(): bool
     {
@@ -45,13 +47,16 @@ final class Sources
         return preg_match('{(^|[\\\\/])(\$null|nul|NUL|/dev/null)([\\\\/]|$)}', $root) === 1 || str_starts_with($root, '/dev/null');
     }
 
+    /**
+     * Tells whether COMPOSER_DISABLE_NETWORK switches the network off.
+     */
     public function networkIsOff(): bool
     {
         return (bool) Platform::getEnv('COMPOSER_DISABLE_NETWORK');
     }
 
     /**
-     * What all downloads have in common.
+     * Returns the options that all downloads have in common.
      *
      * @return HttpOptions
      */
@@ -65,6 +70,8 @@ final class Sources
     }
 
     /**
+     * Returns the URL, headers and TLS options with which Composer would fetch a package.
+     *
      * @return FetchInfo
      *
      * @throws DeclinedException Composer must download it
@@ -75,7 +82,8 @@ final class Sources
     }
 
     /**
-     * How Composer would fetch the metadata of a repository.
+     * Returns the URL, headers and TLS options with which Composer would fetch metadata of a
+     * repository.
      *
      * @param array<string, mixed> $options the repository's
      *
@@ -89,6 +97,8 @@ final class Sources
     }
 
     /**
+     * Returns the URL, headers and TLS options of a request, with credentials.
+     *
      * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
      *
      * @return FetchInfo
@@ -99,7 +109,8 @@ final class Sources
     {
         $config = $this->composer->getConfig();
         try {
-            // Throws what Composer would throw; Composer's own download throws it again for the user to see.
+            // This throws the same as in Composer. Composer's own download throws it again for the
+            // user to see.
             $config->prohibitUrlByConfig($url, $this->io);
             $origin = Url::getOrigin($config, $url);
             if (preg_match('{^https?://([^:/]+):([^@/]+)@([^/]+)}i', $url, $match) === 1) {
@@ -118,7 +129,8 @@ final class Sources
     }
 
     /**
-     * The options that Composer would use, if all of them are understood; credentials come later.
+     * Returns the options that Composer would use, without credentials. It throws if one of them is
+     * not understood.
      *
      * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
      *
@@ -130,6 +142,9 @@ final class Sources
     }
 
     /**
+     * Returns the options of a request, without credentials. It throws if one of them is not
+     * understood.
+     *
      * @param array<string, mixed> $own options of the package or of the repository
      *
      * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
@@ -138,7 +153,7 @@ final class Sources
      */
     private function checkOptions(array $own, string $url): array
     {
-        // A listener of PRE_FILE_DOWNLOAD may have put anything there that PHP can open.
+        // A listener of PRE_FILE_DOWNLOAD may have set any URL that PHP can open.
         if (preg_match('{^https?://}i', $url) !== 1) {
             throw new DeclinedException('its URL is neither http nor https');
         }
@@ -174,6 +189,8 @@ final class Sources
     }
 
     /**
+     * Returns the TLS options of a request, or null if they are the common ones.
+     *
      * @param array<string, mixed> $options
      *
      * @return Tls|null
@@ -185,7 +202,7 @@ final class Sources
         $tls = $this->certificates->of($options['ssl'] ?? [], $this->commonOptions()['ssl'] ?? []);
         $proxy = $this->proxies->of($url);
         if ($proxy !== null && isset($tls['certificate']) && str_starts_with($proxy, 'https://')) {
-            // It is meant for the server, and would be shown to the proxy as well.
+            // The certificate is meant for the server, but the proxy would be shown it as well.
             throw new DeclinedException('a client certificate does not go through a proxy that speaks TLS itself');
         }
 
@@ -193,6 +210,8 @@ final class Sources
     }
 
     /**
+     * Returns the options that Composer's HttpDownloader uses for all requests.
+     *
      * @return array<string, mixed>
      */
     private function commonOptions(): array
@@ -201,6 +220,8 @@ final class Sources
     }
 
     /**
+     * Returns the options of a request with credentials.
+     *
      * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
      *
      * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
@@ -212,7 +233,7 @@ final class Sources
         if ($bitbucket !== null) {
             $options['http']['header'][] = 'Authorization: Bearer '.$bitbucket;
         } elseif (method_exists($this->auth, 'addAuthenticationOptions')) {
-            // Since 2.9; the older method is still there, but warns.
+            // This method exists since Composer 2.9. The older method is still there, but warns.
             $options = $this->auth->addAuthenticationOptions($options, $origin, $url);
         } else {
             $options['http']['header'] = $this->auth->addAuthenticationHeader($options['http']['header'], $origin, $url);
@@ -222,8 +243,10 @@ final class Sources
     }
 
     /**
-     * A Bitbucket token that was stored earlier and is still good. Composer sends the consumer's key and secret first,
-     * which can't succeed, and comes to the token when it is asked for credentials.
+     * Returns a Bitbucket token that was stored earlier and is still good, or null.
+     *
+     * Composer sends the consumer's key and secret first, which can't succeed. It comes to the
+     * token when the server asks it for credentials.
      */
     private function bitbucketToken(string $origin, string $url): ?string
     {
@@ -238,6 +261,9 @@ final class Sources
         return $isConsumer && is_string($token) && time() <= ($stored['access-token-expiration'] ?? 0) ? $token : null;
     }
 
+    /**
+     * Returns the User-Agent that Composer sends.
+     */
     private function userAgent(): string
     {
         try {
@@ -248,7 +274,7 @@ final class Sources
                 }
             }
         } catch (\Throwable $e) {
-            // Only a courtesy to the server.
+            // The header is only a courtesy to the server.
         }
 
         return 'Composer';

@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Install;
 use Allegro\Plugin\Native\Protocol;
 
 /**
- * What the native part has made of a package in the staging directory.
+ * Describes a package that the native part has made in the staging directory.
  *
  * @phpstan-import-type Dist from Protocol
  * @phpstan-import-type Made from Protocol

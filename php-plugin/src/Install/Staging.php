@@ -12,11 +12,11 @@ use Composer\Composer;
 use Composer\Util\Filesystem;
 
 /**
- * The staging directory of a run: it holds packages that are ready and not placed yet, and
+ * Manages the staging directory of a run. It holds packages that are ready and not placed yet, and
  * directories that were moved out of the way.
  *
- * It is made when it is first needed. It is removed as soon as nothing is in it, so that an empty
- * vendor directory is seen as empty.
+ * The directory is made when it is first needed. It is removed as soon as nothing is in it, so that
+ * an empty vendor directory is seen as empty.
  */
 final class Staging
 {
@@ -25,12 +25,16 @@ final class Staging
     /** @var array<string, true> directories of packages that are ready and not placed yet */
     private array $packages = [];
 
-    /** @var array<string, string> what is to be removed: where it is now => what it was */
+    /**
+     * Paths that are to be removed => the original paths or descriptions of the content.
+     *
+     * @var array<string, string>
+     */
     private array $trash = [];
 
     private int $lastTrash = 0;
 
-    /** Whether the user was told of something that can't be removed from the directory. */
+    /** Whether the user was told of a path that can't be removed from the directory. */
     private bool $isTold = false;
 
     public function __construct(
@@ -54,8 +58,8 @@ final class Staging
     /**
      * Returns the staging directory, and makes it on vendor's file system if necessary.
      *
-     * Its name holds the id of this process (see `unique` in the core), so that a later run can
-     * remove the directory of a killed one.
+     * Its name holds the id of this process (see `unique` in the core). So a later run can remove
+     * the directory of a killed one.
      *
      * @throws RefusedException
      */
@@ -64,7 +68,8 @@ final class Staging
         if ($this->directory === null) {
             $parent = $this->vendorDir().'/composer';
             $directory = sprintf('%s/.allegro-%x-%s', $parent, getmypid(), bin2hex(random_bytes(4)));
-            // Set before it is there, because a signal's handler may run before the next line does.
+            // The name is set before the directory exists, because a signal's handler may run
+            // before the next line does.
             $this->directory = $directory;
             if (!is_dir($directory) && !@mkdir($directory, 0777, true) && !is_dir($directory)) {
                 $this->directory = null;
@@ -94,7 +99,7 @@ final class Staging
     }
 
     /**
-     * Throws away what is staged of a package, at the end of the round.
+     * Throws the staged files of a package away, at the end of the round.
      */
     public function discard(Ticket $ticket): void
     {
@@ -108,7 +113,7 @@ final class Staging
     }
 
     /**
-     * Moves whatever is at a path out of the way, to be removed at the end of the round.
+     * Moves a file or directory out of the way, to be removed at the end of the round.
      *
      * @return bool false if it can't be moved (a mount point, another file system)
      */
@@ -127,7 +132,7 @@ final class Staging
     }
 
     /**
-     * Brings back what {@see moveAside()} has moved, unless something else is at the path by now.
+     * Brings a path back that {@see moveAside()} has moved, unless something else is there by now.
      */
     public function bringBack(string $path): void
     {
@@ -138,7 +143,7 @@ final class Staging
     }
 
     /**
-     * Removes what was moved out of the way, and tells the user what can't be removed.
+     * Removes everything that was moved out of the way, and tells the user of failures.
      */
     public function emptyTrash(): void
     {
@@ -168,17 +173,18 @@ final class Staging
     }
 
     /**
-     * Removes the directory with what is in it, at the end of a run or when it is aborted.
+     * Removes the directory with its content, at the end of a run or when the run is aborted.
      */
     public function sweep(): void
     {
         if ($this->directory === null) {
             return;
         }
-        // Also while it is empty, because this ends a helper that was asked to fill it. The name is
-        // forgotten afterwards, because a signal in the meantime does this once more.
+        // An empty directory is removed in this way as well, because that ends a helper that was
+        // asked to fill it. The name is forgotten afterwards, because a signal in the meantime
+        // calls this method once more.
         $failures = $this->remove([$this->directory]);
-        // The user was told by name of what can't be removed from it.
+        // The user already knows the names of the paths that can't be removed.
         $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
         $this->isTold = false;
         $this->directory = null;
@@ -186,6 +192,8 @@ final class Staging
     }
 
     /**
+     * Removes directories, by Composer's Filesystem if there is no engine.
+     *
      * @param list<string> $paths
      *
      * @return list<string> a sentence that begins with the path, for each one that is left

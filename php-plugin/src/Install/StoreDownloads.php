@@ -16,27 +16,47 @@ use Composer\Plugin\PreFileDownloadEvent;
 use React\Promise\PromiseInterface;
 
 /**
- * Overrides the methods of Composer's zip and tar downloaders, so that packages come
- * from the store.
+ * Overrides the methods of Composer's zip and tar downloaders, so that packages come from the
+ * store.
  *
- * The parent class, which is Composer's own downloader, does whatever the store can't do.
+ * The parent class, which is Composer's own downloader, does everything that the store can't do.
  * Parameters are untyped because Composer 2.2 has them so.
  */
 trait StoreDownloads
 {
-    /** @var Batch|null */
+    /**
+     * The parts that install packages, once the downloader takes part.
+     *
+     * @var Batch|null
+     */
     private $batch;
 
-    /** @var Placement|null there as soon as the batch is */
+    /**
+     * Moves packages to their install paths. It exists as soon as the batch does.
+     *
+     * @var Placement|null
+     */
     private $placement;
 
-    /** @var \WeakMap<PackageInterface, Ticket> */
+    /**
+     * The tickets of the packages that are on their way.
+     *
+     * @var \WeakMap<PackageInterface, Ticket>
+     */
     private $tickets;
 
-    /** @var \WeakMap<PackageInterface, true> packages whose operation is over */
+    /**
+     * Packages whose operation is over.
+     *
+     * @var \WeakMap<PackageInterface, true>
+     */
     private $done;
 
-    /** @var bool whether new packages are left to Composer */
+    /**
+     * Whether new packages are left to Composer.
+     *
+     * @var bool
+     */
     private $retired = false;
 
     /**
@@ -59,13 +79,14 @@ trait StoreDownloads
             removeCleanupPath: fn (PackageInterface $package, string $path) => $this->removeCleanupPath($package, $path),
         );
         $this->retired = false;
-        // Kept when the plugin is updated in a run: packages that are on their way stay ours.
+        // These are kept when a run updates the plugin, because packages that are on their way stay
+        // with Allegro.
         $this->tickets ??= new \WeakMap();
         $this->done ??= new \WeakMap();
     }
 
     /**
-     * Leaves new packages to Composer. Those that are on their way stay ours.
+     * Leaves new packages to Composer. Packages that are on their way stay with Allegro.
      */
     public function retire(): void
     {
@@ -96,8 +117,11 @@ trait StoreDownloads
     }
 
     /**
+     * Has a package downloaded in the next round, or by Composer if the store can't serve it.
+     *
      * @param \Closure(): PromiseInterface             $byComposer
-     * @param \Closure(string): PreFileDownloadEvent $announce   dispatches PRE_FILE_DOWNLOAD for a URL
+     * @param \Closure(string): PreFileDownloadEvent $announce   dispatches PRE_FILE_DOWNLOAD for a
+     *                                                           URL
      */
     private function downloadNatively(
         PackageInterface $package,
@@ -106,10 +130,12 @@ trait StoreDownloads
         \Closure $byComposer,
         \Closure $announce
     ): PromiseInterface {
-        // A plugin of the round before is active by now; its listeners look at what is recorded.
+        // A plugin of the round before is active by now, and its listeners look at the recorded
+        // packages.
         $this->batch?->flushWrites();
         unset($this->tickets[$package], $this->done[$package]);
-        // Without output: getLocalChanges() wants a fresh copy beside the installed one.
+        // Without output the caller is getLocalChanges(), which wants a fresh copy beside the
+        // installed one.
         if ($this->retired || !$output || $this->batch === null || !$this->batch->isAvailable()) {
             return $byComposer();
         }
@@ -138,7 +164,8 @@ trait StoreDownloads
         $archive = null;
         $isWritable = false;
         if ($this->cache !== null && $this->cache->isEnabled()) {
-            // As in Composer's FileDownloader: the key is the whole URL, under the package's name.
+            // As in Composer's FileDownloader, the key is made of the whole URL, below the
+            // package's name.
             $key = $package->getName().'/'.sha1($customKey ?? $url).'.'.$package->getDistType();
             $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
             $isWritable = !$this->cache->isReadOnly();
@@ -199,7 +226,7 @@ trait StoreDownloads
     }
 
     /**
-     * Begins Composer's own download of a package whose listeners have had their say already.
+     * Begins Composer's own download of a package whose PRE_FILE_DOWNLOAD was dispatched already.
      *
      * @param PreFileDownloadEvent         $announced what they have said
      * @param bool                         $isSaid    whether the user was told of the download too
@@ -209,7 +236,8 @@ trait StoreDownloads
     {
         $io = $this->io;
         $dispatcher = $this->eventDispatcher;
-        // The parent keeps what it finds here at its first step for all that follow.
+        // The parent reads both properties at its first step, and keeps them for all steps that
+        // follow.
         if ($isSaid) {
             $this->io = new SaidOnce($io);
         }
@@ -236,7 +264,7 @@ trait StoreDownloads
             Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
         }
 
-        // A copy, because a listener may keep the event.
+        // The event is copied, because a listener may keep the original.
         return clone $event;
     }
 
@@ -328,6 +356,8 @@ trait StoreDownloads
     }
 
     /**
+     * Ends the operation of a package, or gives the package up if the run is being aborted.
+     *
      * @param \Closure(): PromiseInterface $byComposer
      */
     private function cleanupNatively(PackageInterface $package, string $path, \Closure $byComposer): PromiseInterface
@@ -344,11 +374,12 @@ trait StoreDownloads
         }
         $isUnderWay = $ticket !== null && $ticket->state() !== TicketState::Declined;
         if ($isUnderWay || isset($this->done[$package])) {
-            // Called again, or before the package was placed: the run is being aborted.
+            // A second call, or one before the package was placed, means that the run is being
+            // aborted.
             unset($this->tickets[$package]);
             $this->batch?->flushWrites();
             if ($isUnderWay) {
-                // Composer waits for its processes before it ends: nothing may be begun then.
+                // Composer waits for its processes before it ends, and no work may begin then.
                 $ticket->abandon();
                 $this->batch?->sweep();
             }
@@ -361,7 +392,7 @@ trait StoreDownloads
     /**
      * {@inheritDoc}
      *
-     * Public, because it is in Composer 2.2.
+     * This method is public because it is public in Composer 2.2.
      */
     public function extract(PackageInterface $package, $file, $path): PromiseInterface
     {
@@ -377,7 +408,7 @@ trait StoreDownloads
     }
 
     /**
-     * Returns the ticket of a package that is ready; null if Composer installs the package.
+     * Returns the ticket of a package that is ready, or null if Composer installs the package.
      */
     private function readyTicket(PackageInterface $package): ?Ticket
     {

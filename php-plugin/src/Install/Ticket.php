@@ -9,7 +9,7 @@ use React\Promise\Deferred;
 use React\Promise\PromiseInterface;
 
 /**
- * One package between Composer's calls of download() and cleanup().
+ * Follows one package between Composer's calls of download() and cleanup().
  *
  * It holds the promise of the download. A method whose comment begins with "X → Y" is a transition
  * of {@see TicketState}.
@@ -22,14 +22,20 @@ final class Ticket
 
     private bool $isSettled = false;
 
+    /** Whether the user was told that the package is downloaded. */
     private bool $isSaid = false;
 
-    /** What the native part has made of the package; there as soon as it is ready. */
+    /** The staged package, which is set as soon as the package is ready. */
     private Staged $staged;
 
+    /** The install path, or null until the package is placed. */
     private ?string $path = null;
 
-    /** @var list<string> */
+    /**
+     * Paths that were moved into directories that other packages are in, too.
+     *
+     * @var list<string>
+     */
     private array $merged = [];
 
     /**
@@ -79,6 +85,9 @@ final class Ticket
         );
     }
 
+    /**
+     * Returns the state of the package.
+     */
     public function state(): TicketState
     {
         return $this->state;
@@ -94,7 +103,7 @@ final class Ticket
     }
 
     /**
-     * Ready → GivenUp: something of ours has failed, but it isn't the package's turn yet.
+     * Ready → GivenUp: Allegro has failed with the package, but it isn't the package's turn yet.
      */
     public function giveUp(): void
     {
@@ -135,7 +144,7 @@ final class Ticket
     }
 
     /**
-     * Returns what the native part has made of the package, which must have been ready.
+     * Returns the staged package. The package must have been ready.
      */
     public function staged(): Staged
     {
@@ -143,7 +152,7 @@ final class Ticket
     }
 
     /**
-     * Returns the install path; null until the package is placed.
+     * Returns the install path, or null until the package is placed.
      */
     public function path(): ?string
     {
@@ -151,14 +160,17 @@ final class Ticket
     }
 
     /**
-     * Returns the promise of the download, which is settled with the file name, as Composer's own
-     * is.
+     * Returns the promise of the download. It is settled with the file name, like that of
+     * Composer's own download.
      */
     public function promise(): PromiseInterface
     {
         return $this->download->promise();
     }
 
+    /**
+     * Tells whether the promise of the download is settled.
+     */
     public function isSettled(): bool
     {
         return $this->isSettled;
@@ -196,7 +208,8 @@ final class Ticket
     }
 
     /**
-     * Begins Composer's own download, without PRE_FILE_DOWNLOAD, which was dispatched already.
+     * Begins Composer's own download, without PRE_FILE_DOWNLOAD because that was dispatched
+     * already.
      *
      * @param bool $isSaid whether the user was told that the package is downloaded
      */
@@ -214,7 +227,7 @@ final class Ticket
     }
 
     /**
-     * Tells whether POST_FILE_DOWNLOAD was dispatched, by us or by Composer.
+     * Tells whether POST_FILE_DOWNLOAD was dispatched for the archive, by Allegro or by Composer.
      */
     public function isArchiveSeen(): bool
     {
@@ -238,7 +251,7 @@ final class Ticket
     }
 
     /**
-     * Returns what {@see addMerged()} has remembered, and forgets it.
+     * Returns the paths that {@see addMerged()} has remembered, and forgets them.
      *
      * @return list<string>
      */

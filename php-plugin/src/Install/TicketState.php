@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 /**
- * The state of a package between Composer's calls of download() and cleanup().
+ * Names the states of a package between Composer's calls of download() and cleanup().
  */
 enum TicketState
 {
@@ -15,7 +15,7 @@ enum TicketState
     /** The package is complete in the staging directory. */
     case Ready;
 
-    /** Something of ours has failed, and Composer installs the package when its turn comes. */
+    /** Allegro has failed with the package, and Composer installs it when its turn comes. */
     case GivenUp;
 
     /** Composer downloads and installs the package by its own code. */

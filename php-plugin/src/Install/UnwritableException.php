@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Install;
 use Allegro\Plugin\Deliberate;
 
 /**
- * A file that Composer generates can't be written. The message names it and says why.
+ * A file that Composer generates can't be written. The message names the file and the reason.
  */
 final class UnwritableException extends \RuntimeException implements Deliberate
 {

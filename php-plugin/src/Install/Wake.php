@@ -11,16 +11,20 @@ use Composer\Util\ProcessExecutor;
 use React\Promise\PromiseInterface;
 
 /**
- * Wakes us when Composer's loop begins to wait: the loop counts the jobs of its process executor, and this stands in
- * that executor's place until it is asked. Everything else goes to the executor itself.
+ * Starts Allegro's work when Composer's loop begins to wait.
  *
- * A child process that ends at once would be noticed as well, but starting one takes the longer the more memory PHP
- * has, and so does what follows, for its memory is shared with the child at first.
+ * The loop counts the jobs of its process executor. This object stands in that executor's place
+ * until the loop asks it, and passes everything else to the executor.
+ *
+ * The loop would also notice a child process that ends at once. But the more memory PHP has, the
+ * longer it takes to start a process. Allegro's work would take longer, too, because PHP shares its
+ * memory with the child at first.
  *
  * Parameters are untyped because Composer 2.2 has them so.
  */
 final class Wake extends ProcessExecutor
 {
+    /** Whether the work has begun. */
     private bool $hasFired = false;
 
     /**
@@ -46,7 +50,8 @@ final class Wake extends ProcessExecutor
 
             return;
         }
-        // Not as Composer makes it. The loop must go on until it has seen what is started in the meantime.
+        // The loop is not as Composer makes it. It must go on until it has seen the work that is
+        // started in the meantime.
         $do = static function () use ($executor, $fire): void {
             $executor->executeAsync('exit 0');
             $fire();
@@ -64,15 +69,15 @@ final class Wake extends ProcessExecutor
         }
         $inside = fn (): bool => (Internals::of($this->loop, Loop::class, 'processExecutor')['processExecutor'] ?? null) === $this;
         if ($this->hasFired || Guard::attempt($inside) === false) {
-            // Asked by a wait within a wait, which has fired by now.
+            // The caller is a wait within a wait, and the work has begun by now.
             return $this->executor->countActiveJobs();
         }
         $this->hasFired = true;
         Guard::attempt(fn () => Internals::set($this->loop, Loop::class, 'processExecutor', $this->executor));
-        // It guards itself: whatever becomes of it, every promise of the round is settled.
+        // The closure guards itself, and settles every promise of the round in any case.
         ($this->fire)();
 
-        // The loop looks at what was started by this before it ends.
+        // The loop is to look at the processes and transfers of this work before it ends.
         return $this->executor->countActiveJobs() + 1;
     }
 

@@ -8,19 +8,26 @@ use Allegro\Plugin\Guard;
 use Composer\Package\Package;
 
 /**
- * Composer's zip downloader, with the store in front of it. A class of its own for each type: Composer tells
- * downloaders apart by loose comparison.
+ * Puts the store in front of Composer's zip downloader.
+ *
+ * Each type has a class of its own, because Composer tells downloaders apart by loose comparison.
  */
 final class ZipDownloader extends \Composer\Downloader\ZipDownloader
 {
     use StoreDownloads;
 
-    /** @var string|null */
+    /**
+     * The result of {@see unpacker()}.
+     *
+     * @var string|null
+     */
     private $unpacker;
 
     /**
-     * Composer looks for programs when it first downloads a zip, and says then if there are none. A package without a
-     * dist makes it look and goes no further.
+     * Returns the program or class that Composer would unpack a zip with.
+     *
+     * Composer looks for programs when it first downloads a zip, and says then if there are none. A
+     * package without a dist makes it look, and the download goes no further.
      *
      * @throws \RuntimeException there is nothing to unpack with, in Composer's words
      */
@@ -30,7 +37,7 @@ final class ZipDownloader extends \Composer\Downloader\ZipDownloader
             try {
                 Guard::out(fn () => parent::download(new Package('allegro/none', '1.0.0.0', '1.0.0'), ''));
             } catch (\InvalidArgumentException $e) {
-                // It has no URL.
+                // The package has no URL, as intended.
             }
             $commands = static fn (): array => self::$unzipCommands;
             $this->unpacker = \Closure::bind($commands, null, parent::class)()[0][0] ?? 'ZipArchive';

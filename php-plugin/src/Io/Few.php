@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 /**
- * Shortens lists for people: no message of ours grows with the project.
+ * Shortens lists of names for people, so that no message of Allegro grows with the project.
  */
 final class Few
 {
-    /** So many names are shown. */
+    /** The number of names that a message shows. */
     private const SHOWN = 3;
 
     /**

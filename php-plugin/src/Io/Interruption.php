@@ -8,11 +8,14 @@ use Allegro\Plugin\Guard;
 use Allegro\Plugin\Native\Functions;
 
 /**
- * Ctrl-C at a time when Composer has nothing to clean up: the process ends as it would have, but the terminal is tidy.
+ * Handles Ctrl-C at a time when Composer has nothing to clean up. The process ends as it would
+ * without Allegro, but the terminal is tidy.
  */
 final class Interruption
 {
     /**
+     * Does work, and calls `$clear` if Ctrl-C interrupts the work.
+     *
      * @template T
      *
      * @param callable(): void $clear
@@ -25,7 +28,7 @@ final class Interruption
         if (Functions::missing(['pcntl_signal', 'pcntl_signal_get_handler', 'pcntl_async_signals', 'posix_kill']) !== null) {
             return $work();
         }
-        // Composer's own, or the system's.
+        // The former handler is Composer's own or the system's default.
         $before = pcntl_signal_get_handler(SIGINT);
         $async = pcntl_async_signals(true);
         pcntl_signal(SIGINT, static function (int $signal, $details = null) use ($clear, $before): void {

@@ -8,25 +8,34 @@ use Allegro\Plugin\Guard;
 use Composer\IO\IOInterface;
 
 /**
- * Passes on what a dump says, and remembers it for dumps that would say the same.
+ * Passes on the messages of a dump, and records them for later dumps that would print the same.
  *
- * Only Composer's AutoloadGenerator is given this, which writes and asks for the verbosity.
+ * Only Composer's AutoloadGenerator receives this object. That class writes and asks for the
+ * verbosity, and does nothing else with its IO.
  */
 final class Overheard extends PassingIO
 {
-    /** More bytes than this are not remembered: a project with thousands of warnings is dumped in full each time. */
+    /**
+     * The largest number of bytes that are recorded. A project with thousands of warnings is dumped
+     * in full each time.
+     */
     private const LIMIT = 1 << 20;
 
-    /** What PHP needs for a message apart from its text, about. */
+    /** The approximate number of bytes that PHP needs for a message apart from its text. */
     private const OVERHEAD = 512;
 
-    /** @var list<array{string|list<string>, bool, int}> */
+    /**
+     * Recorded messages, each with its newline flag and its verbosity.
+     *
+     * @var list<array{string|list<string>, bool, int}>
+     */
     private array $said = [];
 
+    /** The approximate size of the recorded messages, in bytes. */
     private int $bytes = 0;
 
     /**
-     * Everything said so far, as text; null if it was too much.
+     * Returns all messages so far as text, or null if they exceed the limit.
      */
     public function said(): ?string
     {
@@ -39,7 +48,7 @@ final class Overheard extends PassingIO
     }
 
     /**
-     * Says again what {@see said()} gave.
+     * Writes the messages that {@see said()} has returned.
      */
     public static function repeat(string $said, IOInterface $io): void
     {
@@ -62,6 +71,8 @@ final class Overheard extends PassingIO
     }
 
     /**
+     * Records a message, and drops all messages once they exceed the limit.
+     *
      * @param string|string[] $messages
      */
     private function remember($messages, bool $newline, int $verbosity): void

@@ -8,8 +8,8 @@ use Composer\IO\IOInterface;
 use Composer\IO\NullIO;
 
 /**
- * Passes on what is written and what is asked of the verbosity; for those of Composer's classes that do nothing else
- * with their IO.
+ * Passes on output and questions about the verbosity. It serves those of Composer's classes that do
+ * nothing else with their IO.
  */
 abstract class PassingIO extends NullIO
 {

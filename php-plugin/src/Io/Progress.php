@@ -5,25 +5,43 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 /**
- * How far the packages of a batch are, and the line that says it.
+ * Tracks how far the packages of a batch are, and formats the progress line.
  */
 final class Progress
 {
-    /** Seconds that the rate is measured over: it shall follow what happens, but not jump. */
+    /**
+     * The seconds over which the rate is measured. The rate shall follow changes without jumping.
+     */
     private const WINDOW = 3.0;
 
-    /** @var array<int, string> names of the packages that are not ready, by id */
+    /**
+     * Names of the packages that are not ready, by id.
+     *
+     * @var array<int, string>
+     */
     private array $open;
 
     private int $received = 0;
 
-    /** @var array<int, int> bytes that have come of a package */
+    /**
+     * Received bytes of each package, by id.
+     *
+     * @var array<int, int>
+     */
     private array $arrived = [];
 
-    /** @var array<int, int> sizes of archives, where the server tells */
+    /**
+     * Sizes of archives by package id, where the server tells.
+     *
+     * @var array<int, int>
+     */
     private array $sizes = [];
 
-    /** @var non-empty-list<array{float, int, int}> times, with bytes received and packages ready by then */
+    /**
+     * Points in time, each with the bytes received and the packages ready by then.
+     *
+     * @var non-empty-list<array{float, int, int}>
+     */
     private array $marks;
 
     /**
@@ -36,7 +54,7 @@ final class Progress
     }
 
     /**
-     * What is still to come: a package that was only looked for is not ready.
+     * Sets the packages that are still to come. A package that was only looked for is not ready.
      *
      * @param list<int> $ids
      */
@@ -46,16 +64,25 @@ final class Progress
         $this->marks = [$this->mark($now)];
     }
 
+    /**
+     * Counts a package as ready.
+     */
     public function settled(int $id): void
     {
         unset($this->open[$id]);
     }
 
+    /**
+     * Records the size of a package's archive.
+     */
     public function sized(int $id, int $bytes): void
     {
         $this->sizes[$id] = $bytes;
     }
 
+    /**
+     * Counts bytes that were received of a package.
+     */
     public function received(int $id, int $bytes): void
     {
         $this->received += $bytes;
@@ -63,7 +90,7 @@ final class Progress
     }
 
     /**
-     * What has come of it is void.
+     * Discards the received bytes of a package, because they are void.
      */
     public function retrying(int $id): void
     {
@@ -71,7 +98,8 @@ final class Progress
     }
 
     /**
-     * "    12/201 packages, 3.1 MiB, 2.2 MiB/s, 6 s left", as much of it as fits into a number of columns.
+     * Returns the progress line, such as "12/201 packages, 3.1 MiB, 2.2 MiB/s, 6 s left". It has as
+     * many of its parts as fit into a number of columns.
      */
     public function line(float $now, int $columns): string
     {
@@ -87,6 +115,8 @@ final class Progress
     }
 
     /**
+     * Returns the parts of the line that follow the number of packages.
+     *
      * @return list<string>
      */
     private function details(float $now): array
@@ -108,7 +138,8 @@ final class Progress
             $details[] = $left < 60 ? $left.' s left' : ceil($left / 60).' min left';
         }
         $name = (string) reset($this->open);
-        // Whom everybody waits for. Other names have a width of their own.
+        // The line names the last open package. A name with other characters than ASCII is left
+        // out, because its width is not known.
         if (count($this->open) === 1 && preg_match('{^[!-~]+$}D', $name) === 1) {
             $details[] = $name;
         }
@@ -117,8 +148,11 @@ final class Progress
     }
 
     /**
-     * By bytes where the server tells how many there are, otherwise by packages. A package that hasn't begun is taken
-     * to be like those that are ready: one large archive among those that are coming says little about it.
+     * Returns the estimated number of seconds left, or null if there is no estimate.
+     *
+     * The estimate counts bytes where the server tells their number, and packages otherwise. A
+     * package that hasn't begun counts like the average of the ready ones. One large archive among
+     * those that are coming says little about that package.
      */
     private function secondsLeft(float $now, float $bytesPerSecond, float $packagesPerSecond): ?int
     {
@@ -138,12 +172,17 @@ final class Progress
         return $bytesPerSecond > 0 && $missing > 0 ? (int) ceil($missing / $bytesPerSecond) : null;
     }
 
+    /**
+     * Returns the number of packages that are ready.
+     */
     private function ready(): int
     {
         return count($this->packages) - count($this->open);
     }
 
     /**
+     * Returns a point in time, with the bytes received and the packages ready by then.
+     *
      * @return array{float, int, int}
      */
     private function mark(float $now): array

@@ -12,29 +12,42 @@ use Composer\Util\Platform;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
- * What the user sees of us: one progress line while we work, one summary line at the end, notices.
+ * Prints everything that the user sees of Allegro: one progress line during work, one summary line
+ * at the end, and notices.
  *
  * @phpstan-import-type Event from Protocol
  */
 final class Report
 {
-    /** Microseconds after which a terminal has thrown away what it does at Ctrl-C; on a busy machine it takes its time. */
+    /**
+     * Microseconds to wait after Ctrl-C until a terminal has discarded its pending output. A busy
+     * machine takes longer.
+     */
     private const UNTIL_FLUSHED = [2_000, 20_000];
 
     private ?Progress $progress = null;
 
-    /** @var array{int, int}|null metadata files that have come, and those that were asked for */
+    /**
+     * Metadata files that have arrived, and those that were requested.
+     *
+     * @var array{int, int}|null
+     */
     private ?array $metadata = null;
 
+    /** Whether the progress line is hidden. */
     private bool $isHidden = false;
 
-    /** When the line was written last. */
+    /** The time at which the progress line was last written. */
     private float $shown = 0.0;
 
-    /** The line that stands there, without an end. */
+    /** The progress line on the terminal, which has no line end. */
     private string $line = '';
 
-    /** @var array<string, int> packages by where they came from */
+    /**
+     * Numbers of packages in the summary, by their origin.
+     *
+     * @var array<string, int>
+     */
     private array $from = ['store' => 0, 'archive' => 0, 'download' => 0];
 
     private int $declined = 0;
@@ -45,19 +58,28 @@ final class Report
 
     private ?string $method = null;
 
-    /** @var array<string, true> notices of this run */
+    /**
+     * Notices that were printed in this run.
+     *
+     * @var array<string, true>
+     */
     private array $told = [];
 
     public function __construct(private readonly IOInterface $io, private readonly Terminal $terminal = new Terminal())
     {
     }
 
+    /**
+     * Hides the progress line for the rest of the run.
+     */
     public function hideProgress(): void
     {
         $this->isHidden = true;
     }
 
     /**
+     * Begins a batch of packages.
+     *
      * @param array<int, string> $packages names by id
      */
     public function begin(array $packages): void
@@ -69,8 +91,10 @@ final class Report
     }
 
     /**
-     * Returns whether events other than notices are of any use. Without them no PHP code runs while a native call
-     * writes, so that a signal's handler can't end the process while threads of it do.
+     * Tells whether the report uses events other than notices.
+     *
+     * Without these events no PHP code runs while a native call writes. So a signal handler can't
+     * end the process while threads of the native call write.
      */
     public function listens(): bool
     {
@@ -78,7 +102,7 @@ final class Report
     }
 
     /**
-     * What is still to come: a package that was only looked for is not done.
+     * Sets the packages that are still to come. A package that was only looked for is not done.
      *
      * @param list<int> $ids
      */
@@ -88,7 +112,7 @@ final class Report
     }
 
     /**
-     * Shows how far metadata is while it is loaded.
+     * Shows the progress of metadata files while work loads them.
      *
      * @template T
      *
@@ -108,6 +132,8 @@ final class Report
     }
 
     /**
+     * Handles events of the native part, and rewrites the progress line.
+     *
      * @param list<Event> $events none as a sign of life
      */
     public function events(array $events): void
@@ -140,7 +166,8 @@ final class Report
         }
         $now = microtime(true);
         if ($now - $this->shown >= 0.1 && $this->showsProgress()) {
-            // The last column stays free: a terminal may go on to the next line as soon as it is written.
+            // The last column stays free, because a terminal may go to the next line once that
+            // column is written.
             $line = $this->line($now, $this->terminal->width() - 1);
             if ($line !== null) {
                 $this->shown = $now;
@@ -149,6 +176,9 @@ final class Report
         }
     }
 
+    /**
+     * Returns the progress line, or null if nothing is in progress.
+     */
     private function line(float $now, int $columns): ?string
     {
         if ($this->metadata !== null) {
@@ -161,25 +191,33 @@ final class Report
     }
 
     /**
-     * In one piece each time, so that nothing flickers and an end in between leaves the terminal as it was.
+     * Shows a progress line on the terminal.
+     *
+     * It writes each line at once, so that nothing flickers and an abort leaves the terminal as it
+     * was.
      */
     private function show(string $line): void
     {
         if ($line === $this->line) {
             return;
         }
-        // First of all: a signal's handler may want to clear the line as soon as it is written.
+        // The line is stored before the write, because a signal handler may clear it right after
+        // the write.
         $length = strlen($this->line);
         $this->line = $line;
         if ($this->io->isDecorated()) {
-            // A terminal that has become narrower may have broken the line: the cursor waits at its beginning, from
-            // where all of it is erased. For the same reason nothing wraps meanwhile.
+            // A terminal that has become narrower may have wrapped the line. The cursor waits at
+            // the line's beginning, from where the sequence erases all of it. For the same reason
+            // wrapping is off during the write.
             $this->io->writeErrorRaw("\r\e[?7l".$line."\e[J\e[?7h\r", false);
         } else {
             $this->io->writeErrorRaw("\r".str_pad($line, $length)."\r", false);
         }
     }
 
+    /**
+     * Erases the progress line.
+     */
     private function clear(): void
     {
         if ($this->line !== '') {
@@ -188,27 +226,32 @@ final class Report
         }
     }
 
+    /**
+     * Tells whether standard error can show a progress line and the user wants one.
+     */
     private function showsProgress(): bool
     {
         return !$this->isHidden
             && $this->io instanceof ConsoleIO
             && $this->terminal->isThere()
-            // Who wants no colours can do with a line that changes; `--no-ansi` asks for neither.
+            // NO_COLOR asks for no colours, but allows a changing line. `--no-ansi` asks for
+            // neither.
             && ($this->io->isDecorated() || (bool) Platform::getEnv('NO_COLOR'))
             && !$this->io->isDebug()
             && (bool) Platform::getEnv('CI') === false;
     }
 
     /**
-     * The batch ends before it is done: by Ctrl-C, say.
+     * Clears the progress line of a batch that ends before it is done, for example by Ctrl-C.
      */
     public function abort(): void
     {
         $line = $this->line;
         $this->clear();
         if ($line !== '') {
-            // A terminal sends the signal first and then throws away what it hasn't shown yet, see isig() in Linux'
-            // n_tty.c: on another core what we have just written may be part of that.
+            // A terminal sends the signal first, and then discards the output that it hasn't shown
+            // yet. See isig() in n_tty.c of Linux. On another core, it may discard parts of the
+            // line that was just cleared.
             foreach (self::UNTIL_FLUSHED as $wait) {
                 usleep($wait);
                 $this->line = $line;
@@ -217,6 +260,9 @@ final class Report
         }
     }
 
+    /**
+     * Ends a batch, and adds its duration to the summary.
+     */
     public function end(float $seconds): void
     {
         $this->clear();
@@ -224,18 +270,26 @@ final class Report
         $this->seconds += $seconds;
     }
 
+    /**
+     * Counts a package that is ready.
+     */
     public function ready(string $from, int $bytes): void
     {
         ++$this->from[$from];
         $this->downloaded += $bytes;
     }
 
+    /**
+     * Records the link method for the summary.
+     */
     public function method(?string $method): void
     {
         $this->method = $method ?? $this->method;
     }
 
     /**
+     * Counts a package that Composer installs by itself.
+     *
      * @param string $reason empty if a notice has told it
      */
     public function declined(string $name, string $reason): void
@@ -248,7 +302,7 @@ final class Report
     }
 
     /**
-     * Says something that the user should know, once however often it is found out in a run.
+     * Prints a notice for the user. A run prints each notice only once.
      */
     public function notice(string $message): void
     {
@@ -261,7 +315,8 @@ final class Report
     }
 
     /**
-     * Says that Composer does the rest of the run by itself, because of a fault of ours.
+     * Tells the user that Composer does the rest of the run by itself, because of a fault of
+     * Allegro.
      */
     public function fault(\Throwable $fault): void
     {
@@ -273,12 +328,18 @@ final class Report
         }
     }
 
+    /**
+     * Writes a line in place of the progress line.
+     */
     public function write(string $line): void
     {
         $this->clear();
         $this->io->writeError($line);
     }
 
+    /**
+     * Writes a line if the output is very verbose.
+     */
     public function veryVerbose(string $line): void
     {
         $this->clear();
@@ -286,7 +347,8 @@ final class Report
     }
 
     /**
-     * "Allegro: 201 packages, 198 from the store, 3 downloaded, 0.31 s, hardlink", once.
+     * Prints the summary once, such as "Allegro: 201 packages, 198 from the store, 3 downloaded,
+     * 0.31 s, hardlink".
      */
     public function summarize(): void
     {
@@ -320,7 +382,7 @@ final class Report
     }
 
     /**
-     * "1.4 MiB".
+     * Formats a number of bytes, such as "1.4 MiB".
      */
     public static function bytes(int $bytes): string
     {

@@ -10,20 +10,27 @@ use Symfony\Component\Console\Output\OutputInterface;
 use Symfony\Component\Console\Output\StreamOutput;
 
 /**
- * Standard error of work that may be done a second time: what the first time has said isn't said again.
+ * Writes the standard error of work that may be done a second time. The second time doesn't repeat
+ * lines of the first.
  */
 final class Retold extends StreamOutput
 {
-    /** What is no other line again: remarks of ours, and times. */
+    /** Beginnings of the lines that are always written: remarks of Allegro, and durations. */
     private const OWN = ['Allegro: ', 'Dependency resolution completed in '];
 
-    /** @var list<array{string, bool}> what was said, as far as the second time hasn't come to it yet */
+    /**
+     * Lines of the first time that the second time hasn't reached yet, with their newline flags.
+     *
+     * @var list<array{string, bool}>
+     */
     private array $said = [];
 
+    /** Whether the work is done for the second time. */
     private bool $isSecond = false;
 
     /**
-     * Does work that may ask for a second time, which it does by calling what it is given.
+     * Does work that may be done a second time. The work announces the second time by calling the
+     * closure that it gets.
      *
      * @template T
      *
@@ -49,6 +56,9 @@ final class Retold extends StreamOutput
         }
     }
 
+    /**
+     * Tells whether a line is a remark of Allegro or a duration.
+     */
     private static function isOwn(string $message): bool
     {
         foreach (self::OWN as $start) {
@@ -74,7 +84,8 @@ final class Retold extends StreamOutput
     }
 
     /**
-     * Tells whether a line was said the first time.
+     * Tells whether a line of the second time was written the first time, and records lines of the
+     * first time.
      */
     private function isSaid(string $message, bool $newline): bool
     {
@@ -88,7 +99,7 @@ final class Retold extends StreamOutput
         if ($at === false) {
             return false;
         }
-        // What stands before it was said the first time only.
+        // Only the first time has written the lines before this one.
         $this->said = array_slice($this->said, (int) $at + 1);
 
         return true;

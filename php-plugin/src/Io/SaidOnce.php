@@ -5,13 +5,15 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Io;
 
 /**
- * The output of a download that was announced already: Composer's first "Downloading" line is left out, those of its
- * retries and mirrors are not.
+ * Suppresses Composer's first "Downloading" line of a download that Allegro has announced already.
+ * The lines of retries and mirrors pass.
  *
- * Only Composer's file downloader is given this, which writes and asks for the verbosity.
+ * Only Composer's file downloader receives this object. That class writes and asks for the
+ * verbosity, and does nothing else with its IO.
  */
 final class SaidOnce extends PassingIO
 {
+    /** Whether the first line was suppressed. */
     private bool $said = false;
 
     /**

@@ -7,12 +7,12 @@ namespace Allegro\Plugin\Io;
 use Composer\Util\Platform;
 
 /**
- * The terminal that standard error goes to.
+ * Describes the terminal that standard error goes to.
  */
 class Terminal
 {
     /**
-     * Whether there is one on which a line can be written anew.
+     * Tells whether there is a terminal on which a line can be rewritten.
      */
     public function isThere(): bool
     {
@@ -20,7 +20,7 @@ class Terminal
     }
 
     /**
-     * Columns, as the console found them when it started.
+     * Returns the number of columns, as the console found it when it started.
      */
     public function width(): int
     {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 /**
- * The native part, wherever it runs.
+ * Defines the operations of the native part, wherever it runs.
  *
  * @phpstan-import-type DiagnoseAnswer from Protocol
  * @phpstan-import-type DumpedRequest from Protocol
@@ -22,14 +22,15 @@ namespace Allegro\Plugin\Native;
 interface Engine
 {
     /**
-     * Work is about to come: what takes time to start may start now.
+     * Starts everything that takes time to start, because work is about to come.
      *
-     * @param int|null $requirements {@see resolve()} will be called, for a project that requires so many packages
+     * @param int|null $requirements {@see resolve()} will be called, for a project that requires so
+     *                               many packages
      */
     public function warmUp(?int $requirements = null): void;
 
     /**
-     * Makes packages ready in staging.
+     * Makes packages ready in the staging directory.
      *
      * @param PrepareRequest                       $request
      * @param (callable(list<Event>): void)|null $onEvents an empty list is a sign of life
@@ -53,7 +54,8 @@ interface Engine
     public function remove(array $paths): array;
 
     /**
-     * Renames a file over another one and lets it keep the owner, group, mode and ACL of that.
+     * Renames a file over another one, and keeps the owner, group, mode and ACL of the replaced
+     * file.
      *
      * @throws EngineException
      * @throws InterruptedException as above
@@ -63,7 +65,7 @@ interface Engine
     public function replace(string $temporary, string $path): bool;
 
     /**
-     * What an install into a vendor directory would use, found out by trying.
+     * Tries out the facilities that an install into a vendor directory would use.
      *
      * @throws EngineException
      *
@@ -72,7 +74,7 @@ interface Engine
     public function diagnose(string $vendorDir): array;
 
     /**
-     * The class map of Composer's rules.
+     * Makes the class map of Composer's rules.
      *
      * @param ScanRequest $request
      *
@@ -84,7 +86,7 @@ interface Engine
     public function scan(array $request): array;
 
     /**
-     * Whether a dump would give what is there already.
+     * Tells whether a dump would reproduce the existing files.
      *
      * @param UnchangedRequest $request
      *
@@ -96,7 +98,7 @@ interface Engine
     public function unchanged(array $request): array;
 
     /**
-     * A dump is done.
+     * Records a dump that is done.
      *
      * @param DumpedRequest $request
      *
@@ -106,7 +108,7 @@ interface Engine
     public function dumped(array $request): void;
 
     /**
-     * Which versions an update would lock.
+     * Chooses the versions that an update would lock.
      *
      * @param ResolveRequest                       $request
      * @param (callable(list<Event>): void)|null $onEvents as for {@see prepare()}
@@ -119,8 +121,10 @@ interface Engine
     public function resolve(array $request, ?callable $onEvents): array;
 
     /**
-     * The same, without a wait: the answer is asked for by calling what is returned, once. Whatever else is asked for
-     * before that takes the place of it.
+     * Begins {@see resolve()}, and doesn't wait for its answer.
+     *
+     * The caller gets the answer by calling the returned callable once. Any other request before
+     * that call takes the place of this one.
      *
      * @param ResolveRequest $request
      *
@@ -131,12 +135,12 @@ interface Engine
     public function resolveMeanwhile(array $request): callable;
 
     /**
-     * Ends what runs beside us.
+     * Ends the helper process, if there is one.
      */
     public function close(): void;
 
     /**
-     * `extension` or `helper`.
+     * Returns `extension` or `helper`.
      */
     public function kind(): string;
 }

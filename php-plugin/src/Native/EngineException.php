@@ -11,12 +11,17 @@ namespace Allegro\Plugin\Native;
  */
 final class EngineException extends \RuntimeException
 {
+    /**
+     * Returns the exception for a helper that can't be used.
+     */
     public static function gone(string $what): self
     {
         return new self('the native helper '.$what);
     }
 
     /**
+     * Returns the exception for an error that the helper has answered.
+     *
      * @param ErrorAnswer|array{} $error empty if the helper describes none
      */
     public static function fromHelper(array $error): self

@@ -14,9 +14,10 @@ final class EngineFinder
 {
     private ?Engine $engine = null;
 
+    /** Whether the search for an engine is over. */
     private bool $searched = false;
 
-    /** Why there is no (better) engine. */
+    /** The reason for which there is no engine, or not the better one. */
     private ?string $reason = null;
 
     /**
@@ -27,7 +28,7 @@ final class EngineFinder
     }
 
     /**
-     * The engine, if there is one; says once why not.
+     * Returns the engine, or null if there is none. The first call tells the user the reason.
      */
     public function find(): ?Engine
     {
@@ -39,7 +40,8 @@ final class EngineFinder
         if ($missing !== null) {
             $this->reason = Functions::isOff($missing);
         } elseif ((string) ini_get('disable_classes') !== '') {
-            // Whichever they are: a class that is off still exists, but nothing can be done with it.
+            // It doesn't matter which classes they are. A class that is switched off still exists,
+            // but can't be used.
             $this->reason = 'classes of PHP are switched off (disable_classes)';
         } else {
             $this->engine = $this->extension() ?? $this->helper();
@@ -54,7 +56,7 @@ final class EngineFinder
     }
 
     /**
-     * Takes the engine out of use for the rest of the run.
+     * Takes the engine out of use for the rest of the run, and warns the user.
      */
     public function giveUp(string $reason): void
     {
@@ -65,7 +67,7 @@ final class EngineFinder
     }
 
     /**
-     * Takes the engine out of use without a word.
+     * Takes the engine out of use for the rest of the run, without a message.
      */
     public function withdraw(): void
     {
@@ -76,7 +78,8 @@ final class EngineFinder
     }
 
     /**
-     * Why there is no engine, or not the better one; null if there is nothing to say.
+     * Returns the reason for which there is no engine, or not the better one. It returns null if
+     * there is nothing to tell.
      */
     public function reason(): ?string
     {
@@ -84,7 +87,7 @@ final class EngineFinder
     }
 
     /**
-     * Where the helper is or would be.
+     * Returns the path at which the helper is or would be.
      */
     public function helperPath(): string
     {
@@ -92,14 +95,15 @@ final class EngineFinder
     }
 
     /**
-     * The packaged extension that this PHP could load.
+     * Returns the path of the packaged extension that this PHP could load, or null if there is
+     * none.
      */
     public function extensionPath(): ?string
     {
         if (Functions::missing(['phpinfo', 'php_uname']) !== null) {
             return null;
         }
-        // Told nowhere else.
+        // PHP tells the number of its API nowhere else.
         ob_start();
         phpinfo(INFO_GENERAL);
         $api = preg_match('{PHP API => (\d+)}', (string) ob_get_clean(), $match) === 1 ? $match[1] : '';
@@ -108,16 +112,26 @@ final class EngineFinder
         return is_file($file) ? $file : null;
     }
 
+    /**
+     * Returns the directory of the native part for this platform.
+     */
     private function nativeDir(): string
     {
         return $this->packageDir.'/native/'.self::platform();
     }
 
+    /**
+     * Returns the name of this platform: operating system and machine.
+     */
     private static function platform(): string
     {
         return strtolower(PHP_OS_FAMILY).'-'.(function_exists('php_uname') ? php_uname('m') : 'unknown');
     }
 
+    /**
+     * Returns the engine of the loaded extension, or null if the extension is not loaded or doesn't
+     * fit.
+     */
     private function extension(): ?Engine
     {
         if (!extension_loaded('allegro')) {
@@ -135,6 +149,9 @@ final class EngineFinder
         return null;
     }
 
+    /**
+     * Returns the engine of the bundled helper, or null if the helper can't be used.
+     */
     private function helper(): ?Engine
     {
         $missing = Functions::missing(['php_uname', ...HelperEngine::NEEDED]);
@@ -150,7 +167,7 @@ final class EngineFinder
             return null;
         }
         if (!is_executable($binary)) {
-            // Unpacked by PHP's ZipArchive, which drops modes.
+            // PHP's ZipArchive has unpacked the package, and drops modes.
             @chmod($binary, 0755);
             clearstatcache(true, $binary);
         }

@@ -7,11 +7,12 @@ namespace Allegro\Plugin\Native;
 use Composer\Util\Platform;
 
 /**
- * The settings of this process that the core must know and that a running helper can't see.
+ * Reads the settings of this process that the native part must know and that a running helper can't
+ * see.
  */
 final class Environment
 {
-    /** Variables that a helper inherits. */
+    /** Names of the variables that a helper inherits. */
     private const NAMES = [
         'HOME',
         'PATH',
@@ -20,25 +21,29 @@ final class Environment
         'TZ',
         'TZDIR',
         'TMPDIR',
-        // How the C library looks up host names.
+        // The C library reads these to look up host names.
         'HOSTALIASES',
         'LOCALDOMAIN',
         'RES_OPTIONS',
-        // What a fakeroot needs beside the library that it preloads.
+        // A fakeroot needs these beside the library that it preloads.
         'FAKEROOTKEY',
         'FAKED_MODE',
-        // Where an instrumented build writes its coverage.
+        // An instrumented build writes its coverage to the path in this variable.
         'LLVM_PROFILE_FILE',
     ];
 
-    /** Beginnings of the names of others: ours, those of directories, of the locale, and of the dynamic linker. */
+    /**
+     * Beginnings of the names of other inherited variables: those of Allegro, of directories, of
+     * the locale, and of the dynamic linker.
+     */
     private const PREFIXES = ['ALLEGRO_', 'XDG_', 'LC_', 'LD_'];
 
-    /** Variables of ours that hold a path. */
+    /** Variables of Allegro that hold a path. */
     private const PATHS = ['ALLEGRO_STORE'];
 
     /**
-     * Returns the time zone in which archivers read the local times of zip entries; null for the system's.
+     * Returns the time zone in which archivers read the local times of zip entries. It returns null
+     * for the system's time zone.
      */
     public static function timezone(): ?string
     {
@@ -48,10 +53,12 @@ final class Environment
     }
 
     /**
-     * Returns the environment of a helper: only what it has a use for, because credentials such as those in
-     * COMPOSER_AUTH could be read in a process that needs none of them.
+     * Returns the environment of a helper.
      *
-     * A path may begin with the name of any variable, so it is expanded here.
+     * The environment holds only variables that the helper has a use for. Otherwise credentials,
+     * such as those in COMPOSER_AUTH, could be read in a process that needs none of them.
+     *
+     * This method expands paths, because a path may begin with the name of any variable.
      *
      * @return array<string, string>
      */
@@ -68,6 +75,9 @@ final class Environment
         return $inherited;
     }
 
+    /**
+     * Tells whether a name begins with one of the prefixes.
+     */
     private static function hasPrefix(string $name): bool
     {
         foreach (self::PREFIXES as $prefix) {

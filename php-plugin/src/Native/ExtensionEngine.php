@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 /**
- * The native part in this process.
+ * Runs the native part in this process, as a PHP extension.
  */
 final class ExtensionEngine implements Engine
 {
@@ -55,7 +55,7 @@ final class ExtensionEngine implements Engine
 
     public function resolveMeanwhile(array $request): callable
     {
-        // PHP's thread is the one that it runs on.
+        // The extension runs on PHP's own thread, so it can't begin before the caller waits.
         return fn (): array => $this->resolve($request, null);
     }
 
@@ -69,6 +69,8 @@ final class ExtensionEngine implements Engine
     }
 
     /**
+     * Calls a function of the extension, and turns its exceptions into those of the plugin.
+     *
      * @return array<string, mixed>
      */
     private function call(callable $function): array
@@ -76,7 +78,7 @@ final class ExtensionEngine implements Engine
         try {
             return $function();
         } catch (\Allegro\Exception\InterruptedException $e) {
-            // The handler usually ends the process here; if it doesn't, the caller may go on.
+            // The handler usually ends the process here. If it doesn't, the caller may go on.
             if (function_exists('pcntl_signal_dispatch')) {
                 pcntl_signal_dispatch();
             }

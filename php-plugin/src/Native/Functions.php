@@ -5,14 +5,19 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 /**
- * The functions of PHP that Allegro calls. A host can switch off any of them (`disable_functions`), and Composer goes
- * on as long as it doesn't need that one. So what Allegro can't do without is looked for before it takes part at all.
+ * Lists the functions of PHP that Allegro calls.
+ *
+ * A host can switch off any of them (`disable_functions`). Composer goes on as long as it doesn't
+ * need that function. So Allegro checks for all functions that it can't do without, before it takes
+ * part in a run.
  */
 final class Functions
 {
     /**
-     * All functions that are called without a look whether they are there. `FunctionsTest` compares the list with the
-     * calls, so a new call belongs here or gets a look of its own.
+     * All functions that Allegro calls without checking whether they exist.
+     *
+     * `FunctionsTest` compares the list with the calls. A new call needs an entry in the list or a
+     * check of its own.
      */
     public const NEEDED = [
         'abs', 'array_chunk', 'array_column', 'array_count_values', 'array_diff', 'array_diff_key', 'array_fill_keys',
@@ -38,7 +43,7 @@ final class Functions
     ];
 
     /**
-     * Returns the first of the functions that this PHP doesn't have; null if it has all of them.
+     * Returns the first of the functions that this PHP lacks, or null if it has all of them.
      *
      * @param list<string> $names
      */
@@ -54,7 +59,7 @@ final class Functions
     }
 
     /**
-     * Returns what to say to a person about a missing function.
+     * Returns the words that tell a person of a missing function.
      */
     public static function isOff(string $name): string
     {

@@ -7,8 +7,9 @@ namespace Allegro\Plugin\Native;
 use Allegro\Plugin\Guard;
 
 /**
- * The native part in a process of its own: JSON lines over its standard input and output. Started at the first
- * call, ended with Composer.
+ * Runs the native part in a process of its own, with JSON lines over its standard input and output.
+ *
+ * The first call starts the process, which ends with Composer.
  *
  * @phpstan-import-type ResolveAnswer from Protocol
  */
@@ -22,38 +23,50 @@ final class HelperEngine implements Engine
 
     private string $buffer = '';
 
-    /** How much of the buffer has been read as lines. */
+    /** The length of the part of the buffer that has been read as lines. */
     private int $taken = 0;
 
     private int $lastId = 0;
 
-    /** Number of a call whose answer nobody needs, and which may still come; 0: none. */
+    /**
+     * The number of a call whose answer nobody needs, but which may still come. It is 0 if there is
+     * none.
+     */
     private int $pending = 0;
 
-    /** A call has not had its answer: an exception or the end of the script came in between. */
+    /**
+     * Whether a call has no answer yet. It stays true if an exception or the end of the script
+     * comes in between.
+     */
     private bool $busy = false;
 
-    /** Why no helper is started any more; null while one may be. */
+    /** The reason for which no other helper is started, or null while one may be started. */
     private ?string $refusal = null;
 
     /** Seconds that a helper gets to cancel its work and end. */
     private const GRACE = 5.0;
 
-    /** Seconds that a helper gets to end after it was killed. One that waits for a disk may not end at all. */
+    /**
+     * Seconds that a helper gets to end after it was killed. A helper that waits for a disk may not
+     * end at all.
+     */
     private const GRACE_KILLED = 1.0;
 
-    /** How long a look for output lasts, in microseconds. */
+    /** The microseconds that one look for output lasts. */
     private const LOOK = 100_000;
 
-    /** Functions of PHP that a process beside us takes. */
+    /** Functions of PHP that are needed to run a helper process. */
     public const NEEDED = ['proc_open', 'proc_close', 'proc_get_status', 'proc_terminate', 'stream_select', 'stream_set_blocking', 'usleep'];
 
-    /** So much is read at once, in bytes: less takes longer, more shows in PHP's memory. */
+    /**
+     * The number of bytes that are read at once. With fewer bytes reading takes longer, and more
+     * bytes show in PHP's memory.
+     */
     private const CHUNK = 1 << 16;
 
     /**
-     * @param float $patience seconds after which a helper that gives no sign of life while it works is given up; it
-     *                        gives one for each second in which its work goes on
+     * @param float $patience seconds after which a helper that gives no sign of life while it works
+     *                        is given up; it gives one for each second in which its work goes on
      */
     public function __construct(private readonly string $binary, private readonly float $patience = 60.0)
     {
@@ -69,12 +82,13 @@ final class HelperEngine implements Engine
         try {
             $this->start();
             if ($requirements !== null && $this->pending === 0 && !$this->busy) {
-                // Its answer is skipped when another is waited for.
+                // The answer is skipped while another one is waited for.
                 $this->write($this->line(++$this->lastId, 'warm_up', ['requirements' => $requirements]));
                 $this->pending = $this->lastId;
             }
         } catch (EngineException $e) {
-            // Whoever asks it for something is told, and goes on without it.
+            // The next request fails with the same exception, and its caller goes on without the
+            // helper.
         }
     }
 
@@ -162,6 +176,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Returns the answer to a resolve request, if its form fits.
+     *
      * @param array<string, mixed> $answer
      *
      * @return ResolveAnswer the same, which makes sense
@@ -192,6 +208,9 @@ final class HelperEngine implements Engine
         $this->end(self::GRACE);
     }
 
+    /**
+     * Ends the helper, by force if it doesn't end by itself within some seconds.
+     */
     private function end(float $grace): void
     {
         foreach ($this->pipes as $pipe) {
@@ -205,13 +224,14 @@ final class HelperEngine implements Engine
         if ($this->process === null) {
             return;
         }
-        // Its input has ended, so it stops by itself within a moment; unless it isn't what we think it is.
+        // The helper's input has ended, so it stops by itself within a moment. A process that is no
+        // helper may not.
         $process = $this->process;
         $this->process = null;
         if (!self::hasEnded($process, $grace)) {
             proc_terminate($process, 9);
             if (!self::hasEnded($process, self::GRACE_KILLED)) {
-                // To close it would wait for its end.
+                // proc_close() would wait for the end of the process.
                 return;
             }
         }
@@ -219,7 +239,7 @@ final class HelperEngine implements Engine
     }
 
     /**
-     * Waits for the end of a process.
+     * Waits for the end of a process, and tells whether it came in time.
      *
      * @param resource $process
      */
@@ -236,6 +256,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Tells whether the answer for one package has the expected form.
+     *
      * @param array<string, mixed> $package
      */
     private static function fits(array $package): bool
@@ -260,7 +282,7 @@ final class HelperEngine implements Engine
     }
 
     /**
-     * A helper whose answers make no sense is ended at once.
+     * Ends a helper whose answers make no sense, and returns the exception for it.
      */
     private function misfit(string $what = 'gave an answer that does not fit'): EngineException
     {
@@ -270,6 +292,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Sends a request and waits for its answer.
+     *
      * @param array<string, mixed> $request
      *
      * @return array<string, mixed>
@@ -280,6 +304,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Sends a request without waiting for its answer.
+     *
      * @param array<string, mixed> $request
      *
      * @return int the call's number
@@ -305,6 +331,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Waits for the answer to a call, and passes its events on.
+     *
      * @return array<string, mixed>
      */
     private function answerTo(int $id, ?callable $onEvents): array
@@ -330,7 +358,8 @@ final class HelperEngine implements Engine
             }
             $this->busy = false;
         } finally {
-            // Something was thrown: what the helper says from now on belongs to a call that is over.
+            // An exception was thrown. From now on the helper's output belongs to a call that is
+            // over.
             if ($this->busy) {
                 $this->close();
             }
@@ -347,6 +376,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Returns a request as a line of JSON.
+     *
      * @param array<string, mixed> $request
      */
     private function line(int $id, string $operation, array $request): string
@@ -361,6 +392,9 @@ final class HelperEngine implements Engine
         }
     }
 
+    /**
+     * Starts the helper, unless it is running.
+     */
     private function start(): void
     {
         if ($this->process !== null) {
@@ -385,11 +419,14 @@ final class HelperEngine implements Engine
         stream_set_blocking($pipes[0], false);
         stream_set_blocking($pipes[1], false);
         if (function_exists('stream_set_chunk_size')) {
-            // Otherwise 8 KiB are read at a time.
+            // Without this PHP reads 8 KiB at a time.
             stream_set_chunk_size($pipes[1], self::CHUNK);
         }
     }
 
+    /**
+     * Writes a line to the helper, and gives the helper up if it takes nothing for too long.
+     */
     private function write(string $line): void
     {
         $length = strlen($line);
@@ -410,8 +447,10 @@ final class HelperEngine implements Engine
     }
 
     /**
-     * Returns how often a silent helper is looked at. Looks are counted, not the clock: it goes on while both of us
-     * are stopped by Ctrl-Z.
+     * Returns how often a silent helper is looked at.
+     *
+     * Looks are counted instead of time, because the clock goes on while Ctrl-Z stops both
+     * processes.
      */
     private function looks(): int
     {
@@ -419,7 +458,8 @@ final class HelperEngine implements Engine
     }
 
     /**
-     * Gives a helper up that hangs, for the rest of the run: another one would wait for the same.
+     * Gives up a hanging helper for the rest of the run, because another one would wait for the
+     * same.
      */
     private function hang(): never
     {
@@ -429,6 +469,8 @@ final class HelperEngine implements Engine
     }
 
     /**
+     * Reads a line of JSON.
+     *
      * @return array<string, mixed>
      */
     private function readLine(): array
@@ -442,7 +484,7 @@ final class HelperEngine implements Engine
     }
 
     /**
-     * A line, without its end.
+     * Reads a line, and returns it without its end.
      */
     private function readText(): string
     {
@@ -453,7 +495,7 @@ final class HelperEngine implements Engine
             $searched = strlen($this->buffer);
             $read = [$this->pipes[1]];
             $write = $except = null;
-            // A signal ends the wait early; its handler has run by then.
+            // A signal ends the wait early, and its handler has run by then.
             @stream_select($read, $write, $except, 0, self::LOOK);
             $chunk = fread($this->pipes[1], self::CHUNK);
             if ($chunk !== false && $chunk !== '') {
@@ -467,7 +509,8 @@ final class HelperEngine implements Engine
         $line = substr($this->buffer, $this->taken, $end - $this->taken);
         $this->taken = $end + 1;
         if ($this->taken === strlen($this->buffer)) {
-            // A class map has megabytes, and what comes after it needs as many.
+            // The buffer is freed now, because a class map has megabytes and its caller needs as
+            // many.
             $this->buffer = '';
             $this->taken = 0;
         }

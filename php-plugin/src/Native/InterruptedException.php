@@ -5,16 +5,18 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Native;
 
 /**
- * A signal arrived while native code ran.
+ * A signal has arrived while native code ran.
  */
 final class InterruptedException extends \RuntimeException
 {
-    /** So often work is begun again before it is given up. */
+    /** The number of attempts after which work is given up. */
     private const MAX_INTERRUPTIONS = 5;
 
     /**
-     * Does work again that a signal has interrupted. When that is known the signal's handler has run; the process goes
-     * on, so it was none that ends it.
+     * Does work again that a signal has interrupted.
+     *
+     * The signal's handler has run by the time of this exception. The process goes on, so the
+     * handler was none that ends it.
      *
      * @template T
      *
