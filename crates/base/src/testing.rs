@@ -1,7 +1,7 @@
 //! Provides what tests of all crates share: seeds of randomized tests, and a short run of a fuzz
 //! target.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::unwrap_used)]
 
 pub mod records;
 

@@ -1,5 +1,9 @@
 //! Tests the fetcher against loopback servers.
-#![allow(clippy::unwrap_used, clippy::format_collect)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::unwrap_used
+)]
 
 mod documents;
 mod limits;
