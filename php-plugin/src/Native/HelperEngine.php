@@ -11,6 +11,8 @@ use Allegro\Plugin\Guard;
  *
  * The first call starts the process, which ends with Composer.
  *
+ * This file is long because the life of one process and its state stand in one place.
+ *
  * @phpstan-import-type ResolveAnswer from Protocol
  */
 final class HelperEngine implements Engine
