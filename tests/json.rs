@@ -13,6 +13,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use allegro_base::hex::hex;
 use allegro_composer::json::{Json, PhpJson};
 use allegro_resolver::outline::Outline;
 use allegro_resolver::versions::Versions;
@@ -111,14 +112,6 @@ impl Drop for Php {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -12,6 +12,7 @@
     missing_docs
 )]
 
+use allegro_base::hex::unhex;
 use allegro_vendor::classmap::{Dialect, Unsure, find_classes};
 use std::collections::HashSet;
 use std::fs;
@@ -124,7 +125,7 @@ impl Composer {
                 .map(|names| {
                     names
                         .as_ref()
-                        .map(|names| names.iter().map(|name| unhex(name)).collect())
+                        .map(|names| names.iter().map(|name| unhex(name).unwrap()).collect())
                 })
                 .collect(),
             took: Duration::from_nanos(
@@ -134,12 +135,6 @@ impl Composer {
             ),
         }
     }
-}
-
-fn unhex(digits: &str) -> Vec<u8> {
-    (0..digits.len() / 2)
-        .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
-        .collect()
 }
 
 /// All files below these directories, once each.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest, Sha1};
 
 use super::error::FetchError;
+use allegro_base::hex::hex;
 
 /// Prefix of the names of unfinished downloads. Leftovers of a killed process carry it.
 pub const TEMP_PREFIX: &str = ".allegro-dl-";
@@ -125,13 +126,4 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> FetchError {
         path: path.to_owned(),
         source,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
