@@ -9,13 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use allegro_base::hex::hex;
 use allegro_base::identity::Identity;
 use allegro_resolver::outline::{FORMAT, Outline};
 use allegro_store::{
-    Bucket, Indexed, Part, Parts, Record, Store, forget_unwritten, read_indexed, write_indexed,
+    Bucket, Indexed, Part, Parts, Record, Store, directory_name, forget_unwritten, read_indexed,
+    write_indexed,
 };
 
 /// The size in bytes above which only the outlines of the last run are kept. All of Packagist would
@@ -73,8 +72,7 @@ pub(super) struct Outlines {
 impl Outlines {
     /// Opens the outlines of a directory of Composer's cache.
     pub fn open(store: &Store, cache_dir: &Path) -> Self {
-        let name = hex(&Sha256::digest(cache_dir.as_os_str().as_encoded_bytes())[..16]);
-        let place = Record::Metadata.place(&name);
+        let place = Record::Metadata.place(&directory_name(cache_dir));
         let read: Option<(Indexed, Index)> = read_indexed(store.root(), Record::Metadata, &place);
         let mut outlines = Self {
             root: store.root().to_owned(),

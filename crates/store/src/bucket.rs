@@ -217,6 +217,12 @@ impl Record {
     }
 }
 
+/// Returns the name under which records of a directory stand: 32 hexadecimal digits of the SHA-256
+/// of its path.
+pub fn directory_name(directory: &Path) -> String {
+    hex(&Sha256::digest(directory.as_os_str().as_encoded_bytes())[..16])
+}
+
 impl Store {
     /// Returns the directory of a bucket.
     pub fn bucket(&self, bucket: Bucket) -> PathBuf {
@@ -226,9 +232,8 @@ impl Store {
     /// Records that a vendor directory gets a notice. Returns whether the directory gets it for the
     /// first time.
     pub fn is_first_telling(&self, vendor_dir: &Path, notice: &str) -> bool {
-        let name = Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes());
         let told = self.bucket(Bucket::Told);
-        let name = format!("{}-{notice}", hex(&name[..16]));
+        let name = format!("{}-{notice}", directory_name(vendor_dir));
         fs::create_dir_all(&told).is_ok() && fs::File::create_new(told.join(name)).is_ok()
     }
 }

@@ -30,7 +30,7 @@ mod shards;
 mod verify;
 
 pub use blob::{Blob, BlobState, Facts, FileSpec};
-pub use bucket::{Bucket, Keep, Record, forget_unwritten};
+pub use bucket::{Bucket, Keep, Record, directory_name, forget_unwritten};
 pub use digest::{Digest, copy_hashed};
 pub use indexed::{Indexed, Part, Parts, read_indexed, write_indexed};
 pub use ingest::{Ingested, ingest, refused};

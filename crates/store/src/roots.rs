@@ -8,11 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::{Bucket, Record, Store};
+use super::{Bucket, Record, Store, directory_name};
 use allegro_base::error::Result;
-use allegro_base::hex::hex;
 use allegro_composer::ManifestKey;
 
 /// A directory that packages were installed into.
@@ -25,8 +23,7 @@ pub(super) struct Root {
 }
 
 fn place(directory: &Path) -> String {
-    let name = Sha256::digest(directory.as_os_str().as_encoded_bytes());
-    Record::Root.place(&hex(&name[..16]))
+    Record::Root.place(&directory_name(directory))
 }
 
 impl Store {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use allegro_base::error::Result;
 use allegro_base::hex::hex;
 use allegro_base::identity::{Clock, Identity};
-use allegro_store::{Record, Store};
+use allegro_store::{Record, Store, directory_name};
 use rustix::fs::lstat;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -128,7 +128,7 @@ pub struct Places {
 impl Places {
     /// Returns the places of the project with this vendor directory.
     pub fn of(store: &Path, vendor_dir: &Path) -> Self {
-        let name = hex(&Sha256::digest(vendor_dir.as_os_str().as_encoded_bytes())[..16]);
+        let name = directory_name(vendor_dir);
         Self {
             store: Store::open_at_once(store).ok(),
             classes: Record::ProjectClasses.place(&format!("{name}.records")),
