@@ -293,11 +293,7 @@ impl Store {
     /// written anything for a while. A former version that comes back fills its buckets again.
     pub fn retire_former_buckets(&self, budget: Duration) {
         let until = Instant::now() + budget;
-        let is_there = |name: &&str| self.root.join(name).exists();
-        if !self.is_writable
-            || !Bucket::Blobs.former_names().iter().any(is_there)
-            || self.is_formerly_used()
-        {
+        if !self.is_writable || self.former_buckets().next().is_none() || self.is_formerly_used() {
             return;
         }
         for bucket in former_names() {

@@ -149,3 +149,19 @@ fn former_buckets_go_once_nobody_uses_them() {
     assert!(!dir.path().join("blobs-v1").exists());
     assert!(!dir.path().join("manifests-v1").exists());
 }
+
+/// What a run had no time for goes in the next one, and a bucket of a former version may be alone.
+#[test]
+fn a_former_bucket_goes_without_others() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let store = Store::open(dir.path()).expect("made");
+    let told = dir.path().join("told");
+    fs::create_dir_all(&told).expect("made");
+    let file = File::create(told.join("0123-Owner")).expect("a notice");
+    store.retire_former_buckets(Duration::from_secs(5));
+    assert!(told.exists(), "it is in use");
+    let then = std::time::SystemTime::now() - Duration::from_hours(24 * 30);
+    file.set_modified(then).expect("made old");
+    store.retire_former_buckets(Duration::from_secs(5));
+    assert!(!told.exists());
+}
