@@ -312,13 +312,15 @@ fn create_project() {
 fn the_directory_of_programs() {
     let Some((scene, files)) = bare() else { return };
     let release = |name: &str, entries: usize, has_program: bool| {
-        let mut content = vec![file("bin/tool", "#!/usr/bin/env php\n<?php echo 1;\n")];
+        // Each has a program of its own name: Composer gives one that several have to the package that is there first.
+        let program = format!("bin/{}", name.replace('/', "-"));
+        let mut content = vec![file(&program, "#!/usr/bin/env php\n<?php echo 1;\n")];
         content
             .extend((0..entries).map(|at| file(&format!("src/{}/{at}.php", at % 50), "<?php\n")));
         let bytes = archive(Format::Zip, true, content);
         let url = files.put(&format!("dist/{name}.zip"), &bytes);
         let bins = if has_program {
-            json!(["bin/tool"])
+            json!([program])
         } else {
             json!([])
         };
