@@ -19,7 +19,7 @@ pub use crate::ops::info;
 pub use crate::settings::Environment;
 
 /// A request that has not been decoded yet.
-pub trait Request {
+pub trait EncodedRequest {
     /// Decodes the request.
     ///
     /// # Errors
@@ -27,14 +27,14 @@ pub trait Request {
     fn read<T: DeserializeOwned>(self) -> serde_json::Result<T>;
 }
 
-impl Request for Value {
+impl EncodedRequest for Value {
     fn read<T: DeserializeOwned>(self) -> serde_json::Result<T> {
         serde_json::from_value(self)
     }
 }
 
 /// Decodes the text in place, because the request of a large project is large.
-impl Request for Option<&RawValue> {
+impl EncodedRequest for Option<&RawValue> {
     fn read<T: DeserializeOwned>(self) -> serde_json::Result<T> {
         serde_json::from_str(self.map_or("null", RawValue::get))
     }
@@ -69,7 +69,7 @@ pub trait Caller {
 /// The operation doesn't exist, the request makes no sense, or the operation failed as a whole.
 pub fn dispatch<C: Caller>(
     op: &str,
-    request: impl Request,
+    request: impl EncodedRequest,
     environment: &Environment,
     caller: &mut C,
 ) -> Result<C::Answer> {
@@ -92,7 +92,7 @@ fn memory_for(op: &str) -> Option<u64> {
 
 fn run<C: Caller>(
     op: &str,
-    request: impl Request,
+    request: impl EncodedRequest,
     environment: &Environment,
     caller: &mut C,
 ) -> Result<C::Answer> {
@@ -138,7 +138,7 @@ fn run<C: Caller>(
     }
 }
 
-fn read<T: DeserializeOwned>(request: impl Request) -> Result<T> {
+fn read<T: DeserializeOwned>(request: impl EncodedRequest) -> Result<T> {
     let read = request.read();
     read.map_err(|error| Error::Input(format!("bad request: {error}")))
 }
@@ -174,12 +174,12 @@ impl<C: Caller> Host for Listener<'_, C> {
 /// Decodes a request as [`dispatch`] does, without running the operation, and checks that it
 /// survives another round. Returns whether it is a request.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) fn fuzzed(op: &str, request: impl Request) -> bool {
+pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
     use crate::protocol::{
         diagnose, dumped, prepare, remove, replace, resolve, scan, unchanged, warm_up,
     };
 
-    fn stable<T: DeserializeOwned + Serialize>(request: impl Request) -> bool {
+    fn stable<T: DeserializeOwned + Serialize>(request: impl EncodedRequest) -> bool {
         let Ok(request) = read::<T>(request) else {
             return false;
         };

@@ -1,12 +1,12 @@
 //! The fuzz targets of the requests, and of the records of all crates. The targets of the readers
 //! stand beside the readers.
 
-use allegro_base::testing::records::{Kind, seal};
+use allegro_base::testing::records::{RecordKind, seal};
 use allegro_vendor::classmap;
 
 use crate::{helper, ops};
 
-fn kinds() -> impl Iterator<Item = Kind> {
+fn kinds() -> impl Iterator<Item = RecordKind> {
     allegro_store::fuzzing::RECORDS
         .into_iter()
         .chain(classmap::fuzzing::RECORDS)

@@ -7,8 +7,8 @@ mod convert;
 mod diagnose;
 mod http;
 mod info;
-mod metadata;
-mod outlines;
+mod metadata_provider;
+mod outline_cache;
 mod prepare;
 mod remove;
 mod replace;
@@ -24,4 +24,4 @@ pub use resolve::{resolve, warm_up};
 
 /// The decoders of records, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) const RECORDS: [allegro_base::testing::records::Kind; 1] = [outlines::FUZZED];
+pub(crate) const RECORDS: [allegro_base::testing::records::RecordKind; 1] = [outline_cache::FUZZED];

@@ -22,7 +22,7 @@ use allegro::ops::prepare;
 use allegro::protocol::dist::Dist;
 use allegro::protocol::http::HttpOptions;
 use allegro::protocol::prepare::{
-    Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+    PackageAnswer, PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest,
 };
 use allegro::protocol::settings::Overrides;
 use allegro::protocol::store::Method;
@@ -169,7 +169,7 @@ impl World {
         };
         let (staged, answer) = world.run("auto");
         for package in &answer.packages {
-            let Outcome::Ready { stage, .. } = &package.outcome else {
+            let PackageOutcome::Ready { stage, .. } = &package.outcome else {
                 panic!("{package:?}");
             };
             world.expected.push(tree(stage));
@@ -237,7 +237,7 @@ impl World {
         let mut is_complete = true;
         for PackageAnswer { id, outcome } in &answer.packages {
             match outcome {
-                Outcome::Ready { stage, .. } => {
+                PackageOutcome::Ready { stage, .. } => {
                     let found = tree(stage);
                     let expected = &self.expected[*id];
                     for (path, node) in expected {
@@ -246,8 +246,8 @@ impl World {
                     assert_eq!(found.len(), expected.len(), "{what}");
                 }
                 // Composer does it.
-                Outcome::Declined { .. } | Outcome::Missing => is_complete = false,
-                Outcome::Failed { .. } => panic!("{what}: {outcome:?}"),
+                PackageOutcome::Declined { .. } | PackageOutcome::Missing => is_complete = false,
+                PackageOutcome::Failed { .. } => panic!("{what}: {outcome:?}"),
             }
         }
         is_complete

@@ -15,8 +15,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use allegro_base::hex::hex;
 use allegro_composer::json::{Json, PhpJson};
+use allegro_resolver::metadata_text::Versions;
 use allegro_resolver::outline::Outline;
-use allegro_resolver::versions::Versions;
 use fastrand::Rng;
 
 /// How many documents of each kind a plain test run makes up.

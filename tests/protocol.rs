@@ -17,7 +17,7 @@ use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
 use allegro::protocol::error::{ErrorAnswer, ErrorKind};
 use allegro::protocol::event::Event;
 use allegro::protocol::info::InfoAnswer;
-use allegro::protocol::prepare::{Origin, Outcome, PrepareAnswer, PrepareRequest};
+use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, Provenance};
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro::protocol::replace::{ReplaceAnswer, ReplaceRequest};
 use allegro::protocol::resolve::problem::{Content, Reach};
@@ -157,9 +157,9 @@ fn documents_have_every_variant() {
         (
             "prepare_answer",
             "outcome",
-            variants::<Outcome>(Some("outcome")),
+            variants::<PackageOutcome>(Some("outcome")),
         ),
-        ("prepare_answer", "from", variants::<Origin>(None)),
+        ("prepare_answer", "from", variants::<Provenance>(None)),
         ("prepare_answer", "method", variants::<Method>(None)),
         ("diagnose_answer", "method", variants::<Method>(None)),
         ("scan_request", "kind", variants::<RuleKind>(None)),

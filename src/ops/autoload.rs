@@ -21,16 +21,16 @@ use allegro_base::error::{Error, Result};
 use allegro_base::hex::{hex, unhex};
 use allegro_base::identity::Moment;
 use allegro_base::identity::{Clock, Identity};
-use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
+use allegro_base::threads::with_pool;
 use allegro_composer::Dist;
 use allegro_vendor::classmap::dump::{Dump, Input, Output, Places};
 use allegro_vendor::classmap::lists::{Lists, Placed};
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
-use allegro_vendor::classmap::trace::{self, Verdict};
+use allegro_vendor::classmap::trace::{self, WalkState};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
-use allegro_vendor::classmap::{Dialect, Records, Rule};
+use allegro_vendor::classmap::{Dialect, Records, ScanRule};
 
 /// The number of files for PHP to read above which Composer's own generator is the better way.
 const UNSURE: usize = 2_000;
@@ -90,7 +90,7 @@ pub fn scan(
         cwd: request.cwd,
         dialect: request.dialect.into(),
         traits: request.traits.into(),
-        rules: request.rules.into_iter().map(Rule::from).collect(),
+        rules: request.rules.into_iter().map(ScanRule::from).collect(),
     };
     stoppable(host, |cancel| {
         let places = Places::of(&settings.store, &request.vendor_dir);
@@ -354,10 +354,10 @@ fn compare(
         pool.install(|| trace::check(&places.walk, &trace, dump.digest, cancel))
     })?;
     match verdict {
-        Verdict::Same => return Ok(unchanged),
+        WalkState::Same => return Ok(unchanged),
         // The dump finds out whether the change matters.
-        Verdict::Changed => return Ok(UnchangedAnswer::default()),
-        Verdict::Unknown => {}
+        WalkState::Changed => return Ok(UnchangedAnswer::default()),
+        WalkState::Unknown => {}
     }
     let input = dump.input;
     let clock = Clock::start(&request.vendor_dir);

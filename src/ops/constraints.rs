@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use allegro_resolver::versions::links;
+use allegro_resolver::metadata_text::links;
 use allegro_semver::constraint::{Constraint, ConstraintId, Terms};
 
 /// Returns the texts of constraints in the packages' links, each once, with their meaning.
@@ -102,7 +102,7 @@ struct Links<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use allegro_base::pool::with_pool;
+    use allegro_base::threads::with_pool;
 
     #[test]
     fn what_links_say_is_read_once() {

@@ -24,15 +24,15 @@ use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
 use crate::protocol::prepare::{
-    Origin, Outcome, PackageAnswer, PackageRequest, PrepareAnswer, PrepareRequest,
+    PackageAnswer, PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
 };
 use crate::settings::{Environment, Settings};
 use allegro_archive::{Unpacking, Zone};
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
 use allegro_base::identity::Moment;
-use allegro_base::pool::with_pool;
 use allegro_base::report::{Event, Host, Unheard};
+use allegro_base::threads::with_pool;
 use allegro_composer::{Dist, ManifestKey};
 use allegro_store::link::{Linker, Method, TreeError, TreeOptions, link_tree};
 use allegro_store::{Manifest, PATIENCE, Store, ingest};
@@ -51,7 +51,8 @@ const RETIREMENT: Duration = Duration::from_millis(100);
 /// have ended when it returns.
 ///
 /// # Errors
-/// Fails only for trouble of the whole request. A package's own trouble is in its [`Outcome`].
+/// Fails only for trouble of the whole request. A package's own trouble is in its
+/// [`PackageOutcome`].
 pub fn prepare(
     request: &PrepareRequest,
     environment: &Environment,
@@ -77,7 +78,7 @@ pub fn prepare(
     }
     let staging = Staging::open(&request.staging)?;
 
-    let run = Run {
+    let run = Preparation {
         started: Moment::now(),
         linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
         zone: Zone::of(request.timezone.as_deref(), &settings.zone_directory),
@@ -145,7 +146,7 @@ fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
 }
 
 /// One call of [`prepare`], shared by its threads.
-struct Run<'a> {
+struct Preparation<'a> {
     request: &'a PrepareRequest,
     settings: &'a Settings,
     store: &'a Store,
@@ -155,14 +156,14 @@ struct Run<'a> {
     zone: Zone,
     damages: Damages,
     staging: Staging<'a>,
-    answers: Mutex<HashMap<usize, Outcome>>,
+    answers: Mutex<HashMap<usize, PackageOutcome>>,
     method: Mutex<Option<Method>>,
     /// Whether there was no room for the packages beside those that they replace.
     is_crowded: AtomicBool,
     cancel: AtomicBool,
 }
 
-impl Run<'_> {
+impl Preparation<'_> {
     fn work(&self, events: &Sender<Event>) -> Result<()> {
         with_pool(self.settings.threads, |pool| self.work_in(pool, events))
     }
@@ -200,7 +201,7 @@ impl Run<'_> {
         }
     }
 
-    fn settle(&self, package: &PackageRequest, outcome: Outcome, events: &Sender<Event>) {
+    fn settle(&self, package: &PackageRequest, outcome: PackageOutcome, events: &Sender<Event>) {
         self.answers.lock().insert(package.id, outcome);
         let _ = events.send(Event::Settled { id: package.id });
     }
@@ -217,8 +218,8 @@ impl Run<'_> {
     fn give_way(&self) {
         self.staging.clear(&self.request.packages);
         for outcome in self.answers.lock().values_mut() {
-            if matches!(outcome, Outcome::Ready { .. }) {
-                *outcome = Outcome::Declined {
+            if matches!(outcome, PackageOutcome::Ready { .. }) {
+                *outcome = PackageOutcome::Declined {
                     reason: CROWDED.to_owned(),
                     loud: false,
                 };
@@ -228,7 +229,7 @@ impl Run<'_> {
 
     /// Makes a package from the store. Returns `None` if its blobs or its manifest are not sound,
     /// and there is no archive either.
-    fn take_from_store(&self, package: &PackageRequest) -> Option<Outcome> {
+    fn take_from_store(&self, package: &PackageRequest) -> Option<PackageOutcome> {
         let manifest = match self.store.read_manifest(&Dist::from(&package.dist).key()) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return self.take_from_archive(package),
@@ -242,7 +243,7 @@ impl Run<'_> {
             result => result,
         };
         match linked {
-            Ok(files) => Some(self.ready(package, Origin::Store, files, 0)),
+            Ok(files) => Some(self.ready(package, Provenance::Store, files, 0)),
             Err(TreeError::Incomplete { damaged }) => {
                 self.damages.note(package, damaged);
                 self.take_from_archive(package)
@@ -252,7 +253,7 @@ impl Run<'_> {
     }
 
     /// Makes a package from an archive. Returns `None` if Composer's cache has no valid archive.
-    fn take_from_archive(&self, package: &PackageRequest) -> Option<Outcome> {
+    fn take_from_archive(&self, package: &PackageRequest) -> Option<PackageOutcome> {
         let archive = package.archive.as_deref().filter(|path| path.is_file())?;
         if let Some(expected) = package.dist.shasum.as_deref().filter(|sum| !sum.is_empty()) {
             match sha1_of(archive) {
@@ -261,13 +262,13 @@ impl Run<'_> {
                 _ => return None,
             }
         }
-        match self.unpack(package, archive, Origin::Archive, 0) {
+        match self.unpack(package, archive, Provenance::Archive, 0) {
             // A damaged archive in the cache counts as absent.
             Err(Error::Damaged(_)) => {
                 let _ = fs::remove_file(archive);
                 None
             }
-            result => Some(result.unwrap_or_else(Outcome::from)),
+            result => Some(result.unwrap_or_else(PackageOutcome::from)),
         }
     }
 
@@ -275,9 +276,9 @@ impl Run<'_> {
         &self,
         package: &PackageRequest,
         archive: &Path,
-        from: Origin,
+        from: Provenance,
         downloaded: u64,
-    ) -> Result<Outcome> {
+    ) -> Result<PackageOutcome> {
         if !self.store.is_writable() {
             return Ok(read_only());
         }
@@ -370,15 +371,15 @@ impl Run<'_> {
     fn ready(
         &self,
         package: &PackageRequest,
-        from: Origin,
+        from: Provenance,
         files: u64,
         downloaded: u64,
-    ) -> Outcome {
+    ) -> PackageOutcome {
         let archive = package.want_archive.then(|| match from {
-            Origin::Download => self.download_path(package),
-            Origin::Store | Origin::Archive => package.archive.clone().unwrap_or_default(),
+            Provenance::Download => self.download_path(package),
+            Provenance::Store | Provenance::Archive => package.archive.clone().unwrap_or_default(),
         });
-        Outcome::Ready {
+        PackageOutcome::Ready {
             stage: self.staging.of(package),
             from,
             files,
@@ -393,7 +394,7 @@ impl Run<'_> {
         let vendor_dir = self.request.vendor_dir.as_path();
         let mut roots: BTreeMap<&Path, Vec<ManifestKey>> = BTreeMap::new();
         for package in &self.request.packages {
-            if matches!(answers.get(&package.id), Some(Outcome::Ready { .. })) {
+            if matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. })) {
                 // A package outside of vendor is a root of its own, because a new project has no
                 // vendor directory yet.
                 let root = match &package.path {

@@ -11,9 +11,9 @@ use rayon::prelude::*;
 use super::attend::attend;
 use crate::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro_base::fs::remove_all;
-use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
+use allegro_base::threads::with_pool;
 
 /// Removes all paths, side by side if threads are available. The function goes on to the end even
 /// if the host wants to stop.

@@ -14,19 +14,19 @@ use rayon::ThreadPool;
 use super::attend::attend_to_result;
 use super::constraints;
 use super::http::fetch_options;
-use super::metadata::{Files, Repositories};
+use super::metadata_provider::{Files, Repositories};
 use crate::protocol::resolve::{ChosenPackage, ResolveAnswer, ResolveRequest};
 use crate::protocol::warm_up::WarmUpRequest;
 use crate::settings::{Environment, Settings};
 use allegro_base::error::{Error, Result};
 use allegro_base::memory;
-use allegro_base::pool::with_pool;
 use allegro_base::progress;
 use allegro_base::report::Host;
+use allegro_base::threads::with_pool;
 use allegro_fetch::{Fetcher, Queue};
 use allegro_resolver::request::Problem;
-use allegro_resolver::{Answer, Place, Stop};
-use allegro_resolver::{Outcome, solve};
+use allegro_resolver::{Answer, MetadataPlace, Stop};
+use allegro_resolver::{Resolution, solve};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
 use allegro_store::Store;
@@ -108,10 +108,10 @@ pub fn resolve<H: Host, R>(
             };
             let mut outcome = solve(&problem, &mut files, &is_cancelled);
             let answer = match &mut outcome {
-                Ok(Outcome::Solved(answer, terms)) => {
+                Ok(Resolution::Solved(answer, terms)) => {
                     solved(answer, terms, &files, settings.threads)
                 }
-                Ok(Outcome::Unsolvable(verdict)) => Ok((
+                Ok(Resolution::Unsolvable(verdict)) => Ok((
                     ResolveAnswer::Unsolvable {
                         verdict: verdict.take().map(Into::into),
                     },
@@ -141,7 +141,7 @@ fn solved(
     threads: usize,
 ) -> Result<(ResolveAnswer, Vec<String>), Stop> {
     let places = answer.packages.iter().filter_map(|one| one.place.clone());
-    let places: Vec<Place> = places.collect();
+    let places: Vec<MetadataPlace> = places.collect();
     let read = |pool: &ThreadPool| {
         let wholes = files.wholes(&places, pool)?;
         let constraints = constraints::parsed(terms, &wholes, pool);

@@ -134,19 +134,19 @@ pub struct PackageAnswer {
     pub id: usize,
     /// Outcome of the package.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: PackageOutcome,
 }
 
 /// The outcome of a package.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum PackageOutcome {
     /// The package is ready.
     Ready {
         /// The complete package directory, to be renamed into place.
         stage: PathBuf,
         /// Source of its content.
-        from: Origin,
+        from: Provenance,
         /// Number of regular files.
         files: u64,
         /// Number of bytes that were downloaded.
@@ -180,7 +180,7 @@ pub enum Outcome {
 /// The source of a package's content.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum Provenance {
     /// The store had all of it.
     Store,
     /// The archive was in Composer's cache.

@@ -9,7 +9,6 @@ pub mod hex;
 pub mod identity;
 pub mod limits;
 pub mod memory;
-pub mod pool;
 pub mod progress;
 pub mod redact;
 pub mod report;
@@ -17,3 +16,4 @@ pub mod sealed;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod threads;

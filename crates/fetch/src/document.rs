@@ -336,11 +336,11 @@ struct Origins {
     connections: usize,
     /// Number of further requests if they share a connection.
     more: usize,
-    known: RefCell<HashMap<String, Rc<Origin>>>,
+    known: RefCell<HashMap<String, Rc<HttpOrigin>>>,
     at_once: Cell<usize>,
 }
 
-struct Origin {
+struct HttpOrigin {
     turns: Semaphore,
     is_shared: Cell<bool>,
 }
@@ -355,10 +355,10 @@ impl Origins {
         }
     }
 
-    fn of(&self, name: String) -> Rc<Origin> {
+    fn of(&self, name: String) -> Rc<HttpOrigin> {
         let mut known = self.known.borrow_mut();
         let origin = known.entry(name).or_insert_with(|| {
-            Rc::new(Origin {
+            Rc::new(HttpOrigin {
                 turns: Semaphore::new(self.connections),
                 is_shared: Cell::new(false),
             })
@@ -366,7 +366,7 @@ impl Origins {
         Rc::clone(origin)
     }
 
-    fn shares_connections(&self, origin: &Origin) {
+    fn shares_connections(&self, origin: &HttpOrigin) {
         if !origin.is_shared.replace(true) {
             origin.turns.add_permits(self.more);
             self.at_once.set(self.connections + self.more);

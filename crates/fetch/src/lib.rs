@@ -283,7 +283,7 @@ impl Fetcher {
         }
         let workers = self.options.workers().min(requests.len());
         let (stop, stopped) = watch::channel(cancel.load(Ordering::Relaxed));
-        let run = Run {
+        let run = Transfers {
             shared: Shared {
                 options: &self.options,
                 clients: Clients::new(&self.options, &self.trust, &self.names),
@@ -325,14 +325,14 @@ impl Fetcher {
 }
 
 /// The state of one call of [`Fetcher::run`].
-struct Run<'a> {
+struct Transfers<'a> {
     shared: Shared<'a>,
     queue: Mutex<VecDeque<Request>>,
     on_done: OnDone<'a>,
     stopped: watch::Receiver<bool>,
 }
 
-impl Run<'_> {
+impl Transfers<'_> {
     /// Processes requests until the queue is empty or the run is stopped.
     fn worker(&self, wait: &Wait<'_>) {
         while !*self.stopped.borrow() {

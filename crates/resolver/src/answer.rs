@@ -4,12 +4,12 @@ use allegro_base::tables::HashSet;
 use allegro_semver::constraint::{NameId, Terms};
 
 use super::Stop;
-use super::package::{Origin, PackageId, Packages};
-use super::pool_builder::Pool;
+use super::package::{PackageId, PackageOrigin, Packages};
+use super::pool_builder::LoadedPackages;
 
 /// Where a version is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct MetadataPlace {
     /// The repository.
     pub repository: usize,
     /// The metadata file, as the provider was asked for it.
@@ -30,7 +30,7 @@ pub struct Chosen {
     /// The number under which a branch is known too, normalized.
     pub alias: Option<String>,
     /// Where a metadata file has it.
-    pub place: Option<Place>,
+    pub place: Option<MetadataPlace>,
     /// Only `require-dev` needs it; unknown where that takes a solver to tell, or wasn't asked.
     pub is_dev: Option<bool>,
 }
@@ -60,13 +60,15 @@ pub struct Answer {
 
 /// What an answer was made of. To let go of it takes as long as a tenth of the work: nobody has to wait for that.
 #[derive(Debug, Default)]
-pub struct Remains(#[expect(dead_code, reason = "held")] pub(super) Option<Box<(Packages, Pool)>>);
+pub struct Remains(
+    #[expect(dead_code, reason = "held")] pub(super) Option<Box<(Packages, LoadedPackages)>>,
+);
 
 /// Aliases among what is installed, as names and versions.
 pub(super) fn aliases(
     terms: &Terms,
     packages: &Packages,
-    pool: &Pool,
+    pool: &LoadedPackages,
     ids: &[PackageId],
 ) -> Vec<(String, String)> {
     ids.iter()
@@ -83,7 +85,7 @@ pub(super) fn aliases(
 pub(super) fn unasked(
     terms: &Terms,
     packages: &Packages,
-    pool: &Pool,
+    pool: &LoadedPackages,
     ids: &[PackageId],
 ) -> Vec<String> {
     let links = ids.iter().flat_map(|id| &packages[*id].links.requires);
@@ -101,7 +103,7 @@ pub(super) fn unasked(
 pub(super) fn chosen(
     terms: &Terms,
     packages: &Packages,
-    pool: &Pool,
+    pool: &LoadedPackages,
     ids: &[PackageId],
     needed: Option<&HashSet<PackageId>>,
 ) -> Result<Vec<Chosen>, Stop> {
@@ -120,7 +122,7 @@ pub(super) fn chosen(
             place: None,
             is_dev: needed.map(|needed| !needed.contains(id)),
         };
-        if let Origin::Metadata(repository, file, entry) = package.origin {
+        if let PackageOrigin::Metadata(repository, file, entry) = package.origin {
             let (repository, entry) = (repository as usize, entry as usize);
             let metadata = pool.files[repository][file as usize].as_ref();
             let metadata =
@@ -128,7 +130,7 @@ pub(super) fn chosen(
             let alias = metadata.entries[entry].alias;
             one.pretty = Some(metadata.pretty(entry).to_owned());
             one.alias = alias.map(|alias| terms.version_of(alias).text().to_owned());
-            one.place = Some(Place {
+            one.place = Some(MetadataPlace {
                 repository,
                 file: metadata.file.clone().into(),
                 entry,

@@ -12,7 +12,7 @@ use super::extraction::Extraction;
 use super::optimizer::{self, Fixture};
 use super::package::{PackageId, Packages};
 use super::policy::Policy;
-use super::pool::Numbered;
+use super::pool::Pool;
 use super::pool_builder::Builder;
 use super::provider::Provider;
 use super::request::{PlatformFilter, Problem, is_platform};
@@ -58,7 +58,7 @@ pub fn attempt(
     };
     let left = list.len();
     let relaxed = relax(terms, &packages, &list, &pool.requires, &problem.platform)?;
-    let mut numbered = Numbered::new(&packages, terms, list);
+    let mut numbered = Pool::new(&packages, terms, list);
     check_aliases(&numbered)?;
     let context = Context {
         problem,
@@ -131,7 +131,7 @@ pub fn attempt(
 
 /// Composer, for which what isn't in the pool has the number -1, takes an alias that has lost its package for one of the
 /// pool's first.
-fn check_aliases(pool: &Numbered<'_>) -> Result<(), Stop> {
+fn check_aliases(pool: &Pool<'_>) -> Result<(), Stop> {
     let is_lost = |alias: u32| {
         let base = pool.package(alias).alias_of;
         base.is_some_and(|base| pool.number_of(base).is_none())

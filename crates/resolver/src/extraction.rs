@@ -3,14 +3,14 @@
 //! solver.
 
 use super::package::{PackageId, Packages};
-use super::pool::{Number, Numbered};
+use super::pool::{Number, Pool};
 use super::rules::Relaxed;
 use allegro_base::tables::HashSet;
 use allegro_semver::constraint::{ConstraintId, NameId};
 
 /// What is installed, and what of it was found to be needed.
 pub(super) struct Extraction<'a, 'p> {
-    pool: &'a mut Numbered<'p>,
+    pool: &'a mut Pool<'p>,
     relaxed: &'a Relaxed,
     installed: HashSet<Number>,
     fixed: HashSet<Number>,
@@ -20,7 +20,7 @@ pub(super) struct Extraction<'a, 'p> {
 
 impl<'a, 'p> Extraction<'a, 'p> {
     pub fn new(
-        pool: &'a mut Numbered<'p>,
+        pool: &'a mut Pool<'p>,
         relaxed: &'a Relaxed,
         installed: &[Number],
         fixed: &HashSet<Number>,

@@ -7,8 +7,8 @@ use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
 
 use crate::metadata::Metadata;
-use crate::outline::{Kind, Outline};
-use crate::versions::Versions;
+use crate::metadata_text::Versions;
+use crate::outline::{LinkKind, Outline};
 
 /// Reads an outline of the store.
 pub fn outline(data: &[u8]) {
@@ -31,7 +31,12 @@ fn walk(outline: Outline) {
     for (at, version) in outline.versions.iter().enumerate() {
         outline.text(version.pretty);
         outline.needs(at);
-        for kind in [Kind::Require, Kind::Conflict, Kind::Replace, Kind::Provide] {
+        for kind in [
+            LinkKind::Require,
+            LinkKind::Conflict,
+            LinkKind::Replace,
+            LinkKind::Provide,
+        ] {
             if let Ok(links) = outline.links(version.group, kind) {
                 links.count();
             }
@@ -43,7 +48,7 @@ fn walk(outline: Outline) {
     };
     for entry in 0..read.entries.len() {
         read.kind(entry);
-        read.written(entry, Kind::Require, read.pretty(entry));
+        read.written(entry, LinkKind::Require, read.pretty(entry));
         let _ = read.links(&mut terms, entry);
     }
 }
@@ -80,8 +85,8 @@ mod tests {
     use allegro_base::testing::{seeds, smoke, write_seeds};
     use allegro_composer::json::PhpJson;
 
+    use crate::metadata_text::Versions;
     use crate::outline::Outline;
-    use crate::versions::Versions;
 
     #[test]
     fn an_outline_is_whole_or_not() {

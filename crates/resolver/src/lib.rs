@@ -13,6 +13,7 @@ mod extraction;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
 pub mod metadata;
+pub mod metadata_text;
 mod optimizer;
 pub mod outline;
 pub mod package;
@@ -28,8 +29,7 @@ mod solver;
 mod tests;
 mod usort;
 pub mod verdict;
-pub mod versions;
 
-pub use answer::{Answer, Chosen, Place};
+pub use answer::{Answer, Chosen, MetadataPlace};
 pub use provider::Provider;
-pub use solve::{Outcome, Stop, solve};
+pub use solve::{Resolution, Stop, solve};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::outline::{Kind, Outline, Unclear};
+use super::outline::{LinkKind, Outline, Unclear};
 use super::package::{Link, Links};
 use allegro_semver::constraint::{Terms, VersionId};
 
@@ -77,7 +77,7 @@ impl Metadata {
             return Ok(Rc::clone(links));
         }
         let pretty = self.outline.text(version.pretty);
-        let mut read = |kind: Kind| -> Result<Vec<Link>, Unclear> {
+        let mut read = |kind: LinkKind| -> Result<Vec<Link>, Unclear> {
             let mut links: Vec<Link> = Vec::new();
             for (target, constraint) in self.outline.links(version.group, kind)? {
                 let of_self = constraint == "self.version";
@@ -99,10 +99,10 @@ impl Metadata {
             Ok(links)
         };
         let links = Rc::new(Links {
-            requires: read(Kind::Require)?,
-            conflicts: read(Kind::Conflict)?,
-            replaces: read(Kind::Replace)?,
-            provides: read(Kind::Provide)?,
+            requires: read(LinkKind::Require)?,
+            conflicts: read(LinkKind::Conflict)?,
+            replaces: read(LinkKind::Replace)?,
+            provides: read(LinkKind::Provide)?,
         });
         if !self.outline.is_of_self(version.group) {
             self.read.borrow_mut()[at] = Some(Rc::clone(&links));
@@ -111,7 +111,7 @@ impl Metadata {
     }
 
     /// The constraint of a link to `target` as it is written.
-    pub fn written(&self, entry: usize, kind: Kind, target: &str) -> Option<&str> {
+    pub fn written(&self, entry: usize, kind: LinkKind, target: &str) -> Option<&str> {
         let group = self.outline.versions[entry].group;
         let mut links = self.outline.links(group, kind).ok()?;
         links

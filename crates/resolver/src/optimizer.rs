@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::package::{Link, Package, PackageId, Packages};
 use super::policy::Policy;
-use super::pool::{Number, Numbered};
+use super::pool::{Number, Pool};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms};
 
@@ -88,7 +88,7 @@ pub(super) fn optimize(
         }
     }
     let (required, conflicts) = (required.by_name, conflicts.by_name);
-    let pool = Numbered::new(packages, terms, list);
+    let pool = Pool::new(packages, terms, list);
     let aliases = aliases_of(&pool);
     let irremovable = irremovable(&pool, fixture, &aliases);
     let mut kept = irremovable.clone();
@@ -109,7 +109,7 @@ pub(super) fn optimize(
         .collect()
 }
 
-fn aliases_of(pool: &Numbered<'_>) -> HashMap<PackageId, Vec<Number>> {
+fn aliases_of(pool: &Pool<'_>) -> HashMap<PackageId, Vec<Number>> {
     let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
         if let Some(of) = pool.package(number).alias_of {
@@ -121,7 +121,7 @@ fn aliases_of(pool: &Numbered<'_>) -> HashMap<PackageId, Vec<Number>> {
 
 /// A package and its aliases stay together.
 fn keep(
-    pool: &Numbered<'_>,
+    pool: &Pool<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
     kept: &mut Marks,
     number: Number,
@@ -136,7 +136,7 @@ fn keep(
 
 /// All packages with name and version of a fixed or locked one.
 fn irremovable(
-    pool: &Numbered<'_>,
+    pool: &Pool<'_>,
     fixture: &Fixture<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
 ) -> Marks {
@@ -204,7 +204,7 @@ impl Group {
     /// Adds those that the policy would take.
     fn preferred(
         &self,
-        pool: &Numbered<'_>,
+        pool: &Pool<'_>,
         policy: &Policy,
         required: &Constraints,
         into: &mut HashSet<Number>,
@@ -256,7 +256,7 @@ impl Group {
 
 /// Packages of a name that meet the same requirements and conflicts and want the same themselves.
 fn groups(
-    pool: &Numbered<'_>,
+    pool: &Pool<'_>,
     irremovable: &Marks,
     required: &Constraints,
     conflicts: &Constraints,
@@ -361,7 +361,7 @@ fn dependency_key(package: &Package) -> Vec<u32> {
 }
 
 fn impossible(
-    pool: &Numbered<'_>,
+    pool: &Pool<'_>,
     fixture: &Fixture<'_>,
     irremovable: &Marks,
     aliases: &HashMap<PackageId, Vec<Number>>,

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::metadata_text::{Fields, Span, Versions, whole};
 use super::package::branch_alias;
-use super::versions::{Fields, Place, Versions, whole};
 use allegro_base::tables::HashMap;
 use allegro_semver::version::DEFAULT_BRANCH_ALIAS;
 
@@ -82,7 +82,7 @@ struct Group {
 
 /// The kinds of links, in the order in which an outline has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LinkKind {
     /// `require`
     Require,
     /// `conflict`
@@ -120,7 +120,7 @@ impl Outline {
     pub fn links(
         &self,
         group: u32,
-        kind: Kind,
+        kind: LinkKind,
     ) -> Result<impl Iterator<Item = (&str, &str)>, Unclear> {
         let group = &self.groups[group as usize];
         if let Some(reason) = group.unclear {
@@ -214,7 +214,7 @@ impl<'a> Maker<'a> {
     fn outline(mut self) -> Result<Outline, Unclear> {
         let versions = self.versions;
         let mut list = Vec::with_capacity(versions.len());
-        let mut extra: Option<(Place, Value)> = None;
+        let mut extra: Option<(Span, Value)> = None;
         let mut groups: HashMap<[Option<&str>; 4], u32> = HashMap::default();
         for (at, fields) in versions.fields.iter().enumerate() {
             let pretty = versions
@@ -370,16 +370,19 @@ mod tests {
             links.map(|(one, other)| (own(one), own(other))).collect()
         };
         let requires = [(own("b/b"), own("^1")), (own("c/c"), own("*"))];
-        assert_eq!(links(0, Kind::Require), requires);
-        assert_eq!(links(1, Kind::Require), requires);
-        assert_eq!(links(1, Kind::Conflict), []);
-        assert_eq!(links(1, Kind::Replace), [(own("d/d"), own("self.version"))]);
-        assert_eq!(links(1, Kind::Provide), []);
+        assert_eq!(links(0, LinkKind::Require), requires);
+        assert_eq!(links(1, LinkKind::Require), requires);
+        assert_eq!(links(1, LinkKind::Conflict), []);
+        assert_eq!(
+            links(1, LinkKind::Replace),
+            [(own("d/d"), own("self.version"))]
+        );
+        assert_eq!(links(1, LinkKind::Provide), []);
         assert_eq!(
             [0, 1, 2].map(|group| outline.is_of_self(group)),
             [false, true, false]
         );
-        assert!(outline.links(2, Kind::Require).is_err());
+        assert!(outline.links(2, LinkKind::Require).is_err());
     }
 
     #[test]
@@ -434,7 +437,7 @@ mod tests {
                 // Nothing that it refers to is missing.
                 for version in &damaged.versions {
                     damaged.text(version.pretty);
-                    if let Ok(links) = damaged.links(version.group, Kind::Provide) {
+                    if let Ok(links) = damaged.links(version.group, LinkKind::Provide) {
                         links.count();
                     }
                 }

@@ -42,7 +42,7 @@ pub struct Links {
 
 /// Where a package comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum PackageOrigin {
     /// The request has it, at this place.
     Given(u32),
     /// A repository's metadata: repository, file, entry.
@@ -69,7 +69,7 @@ pub struct Package {
     /// Its links.
     pub links: Rc<Links>,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: PackageOrigin,
     /// Of a package type that is left out.
     pub ignored: bool,
 }
@@ -136,7 +136,7 @@ impl Packages {
         terms: &mut Terms,
         of: PackageId,
         version: VersionId,
-        origin: Origin,
+        origin: PackageOrigin,
     ) -> PackageId {
         let base = self[of].clone();
         let own = terms.constraint(Constraint::Single(Op::Eq, version));
@@ -186,7 +186,7 @@ impl Packages {
             version,
             stability,
             alias_of: Some(of),
-            root_alias: origin == Origin::RootAlias,
+            root_alias: origin == PackageOrigin::RootAlias,
             requires_self,
             links,
             origin,
@@ -312,7 +312,7 @@ pub fn add_given(
             root_alias: package.root_alias,
             requires_self,
             links: Rc::new(links),
-            origin: Origin::Given(u32::try_from(first + at).ok()?),
+            origin: PackageOrigin::Given(u32::try_from(first + at).ok()?),
             ignored: package.ignored,
         }));
     }

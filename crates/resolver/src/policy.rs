@@ -1,7 +1,7 @@
 //! Which of several packages is taken: Composer's `DefaultPolicy`.
 
 use super::package::Package;
-use super::pool::{Number, Numbered};
+use super::pool::{Number, Pool};
 use super::usort::usort;
 use allegro_base::tables::HashMap;
 use allegro_semver::constraint::{NameId, Op, VersionId};
@@ -17,7 +17,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    fn compares(&self, pool: &Numbered<'_>, a: &Package, b: &Package, op: Op) -> bool {
+    fn compares(&self, pool: &Pool<'_>, a: &Package, b: &Package, op: Op) -> bool {
         if self.prefer_stable && a.stability != b.stability {
             let (mut left, mut right) = (a.stability, b.stability);
             let stable = Stability::Stable;
@@ -33,7 +33,7 @@ impl Policy {
     /// `selectPreferredPackages()`: the best first.
     pub fn select(
         &self,
-        pool: &Numbered<'_>,
+        pool: &Pool<'_>,
         candidates: &[Number],
         required: Option<NameId>,
     ) -> Vec<Number> {
@@ -62,7 +62,7 @@ impl Policy {
         selected
     }
 
-    fn best(&self, pool: &Numbered<'_>, name: NameId, group: &[Number]) -> Vec<Number> {
+    fn best(&self, pool: &Pool<'_>, name: NameId, group: &[Number]) -> Vec<Number> {
         if let Some(version) = self.preferred.get(&name) {
             let kept: Vec<Number> = group
                 .iter()
@@ -90,7 +90,7 @@ impl Policy {
 }
 
 /// Aliases that the project's requirements make win over those of the packages.
-fn without_remote_aliases(pool: &Numbered<'_>, group: Vec<Number>) -> Vec<Number> {
+fn without_remote_aliases(pool: &Pool<'_>, group: Vec<Number>) -> Vec<Number> {
     let own: Vec<Number> = group
         .iter()
         .copied()
@@ -101,7 +101,7 @@ fn without_remote_aliases(pool: &Numbered<'_>, group: Vec<Number>) -> Vec<Number
 
 /// `compareByPriority()` of two packages: aliases of the same name, then what is replaced before what replaces it, then
 /// packages of the required vendor, then numbers. Of two that replace each other neither comes first.
-fn is_before(pool: &Numbered<'_>, a: Number, b: Number, vendor: Option<&str>) -> bool {
+fn is_before(pool: &Pool<'_>, a: Number, b: Number, vendor: Option<&str>) -> bool {
     let (left, right) = (pool.package(a), pool.package(b));
     if left.name == right.name && left.alias_of.is_some() != right.alias_of.is_some() {
         return left.alias_of.is_some();

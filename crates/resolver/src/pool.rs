@@ -10,7 +10,7 @@ use allegro_semver::constraint::{ConstraintId, NameId, Terms};
 pub(super) type Number = u32;
 
 /// Packages with numbers. Numbers decide between equals.
-pub(super) struct Numbered<'a> {
+pub(super) struct Pool<'a> {
     pub packages: &'a Packages,
     pub terms: &'a Terms,
     list: Vec<PackageId>,
@@ -20,7 +20,7 @@ pub(super) struct Numbered<'a> {
     providers: HashMap<(NameId, ConstraintId), Rc<[Number]>>,
 }
 
-impl<'a> Numbered<'a> {
+impl<'a> Pool<'a> {
     pub fn new(packages: &'a Packages, terms: &'a Terms, list: Vec<PackageId>) -> Self {
         let mut by_name: HashMap<NameId, Vec<Number>> = HashMap::default();
         let mut numbers = vec![0; packages.len()];

@@ -12,7 +12,7 @@ use smallvec::smallvec;
 
 use super::Stop;
 use super::metadata::Metadata;
-use super::package::{GivenConstraint, Origin, PackageId, Packages, add_given};
+use super::package::{GivenConstraint, PackageId, PackageOrigin, Packages, add_given};
 use super::provider::Provider;
 use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
@@ -21,7 +21,7 @@ use allegro_semver::version::Stability;
 
 /// The packages in question.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct LoadedPackages {
     /// The packages, in the order of Composer's pool.
     pub packages: Vec<PackageId>,
     /// Requirements of the project.
@@ -139,7 +139,7 @@ pub(super) struct Builder<'a> {
     /// Names whose constraint can't grow any more (`maxExtendedReqs`).
     max_extended: HashSet<NameId>,
     /// The result so far.
-    pool: Pool,
+    pool: LoadedPackages,
     /// Number of each metadata file within `pool.files` of its repository.
     file_ids: HashMap<(usize, String), usize>,
 }
@@ -235,12 +235,12 @@ impl<'a> Builder<'a> {
             provider,
             sources,
             filters,
-            pool: Pool {
+            pool: LoadedPackages {
                 requires: requires.iter().map(|(name, id)| (*name, *id)).collect(),
                 requires_without_dev,
                 found: vec![HashSet::default(); count],
                 files: (0..count).map(|_| Vec::new()).collect(),
-                ..Pool::default()
+                ..LoadedPackages::default()
             },
             requires,
             flags,
@@ -265,7 +265,7 @@ impl<'a> Builder<'a> {
     }
 
     /// `PoolBuilder::buildPool()`.
-    pub fn build(mut self) -> Result<Pool, Stop> {
+    pub fn build(mut self) -> Result<LoadedPackages, Stop> {
         if self.allow {
             self.lock_the_rest();
         }
@@ -400,7 +400,7 @@ impl<'a> Builder<'a> {
             let base = self.packages[id].alias_of.unwrap_or(id);
             let alias = self
                 .packages
-                .alias(self.terms, base, alias, Origin::RootAlias);
+                .alias(self.terms, base, alias, PackageOrigin::RootAlias);
             if let Some(repository) = self.repo_of.get(&base).copied() {
                 self.repo_of.insert(alias, repository);
             }

@@ -10,7 +10,7 @@ use hashbrown::hash_table::Entry;
 
 use super::optimizer::Fixture;
 use super::package::PackageId;
-use super::pool::{Number, Numbered};
+use super::pool::{Number, Pool};
 use allegro_base::tables::{HashMap, HashSet, Hasher, IndexMap};
 use allegro_semver::constraint::{ConstraintId, NameId};
 
@@ -38,7 +38,7 @@ pub(super) enum Shape {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RuleType {
     Package,
     Request,
     Learned,
@@ -56,7 +56,7 @@ pub(super) struct Rule {
     /// The one before it that says of the same package what it needs; [`NO_RULE`]: there is none.
     before: u32,
     pub shape: Shape,
-    pub kind: Kind,
+    pub kind: RuleType,
     /// The name that was required, which decides between packages that replace it.
     pub required: Option<NameId>,
 }
@@ -108,7 +108,7 @@ impl RuleSet {
         &mut self,
         shape: Shape,
         literals: impl IntoIterator<Item = Literal>,
-        kind: Kind,
+        kind: RuleType,
         required: Option<NameId>,
     ) {
         let number = self.push(shape, literals, kind, required);
@@ -121,7 +121,7 @@ impl RuleSet {
 
     /// Adds what was learned. One that is known is used, but not listed again.
     pub fn learn(&mut self, literals: Vec<Literal>) -> usize {
-        let number = self.push(Shape::Generic, literals, Kind::Learned, None);
+        let number = self.push(Shape::Generic, literals, RuleType::Learned, None);
         if self.know(number) {
             self.order.push(number);
         }
@@ -132,7 +132,7 @@ impl RuleSet {
         &mut self,
         shape: Shape,
         literals: impl IntoIterator<Item = Literal>,
-        kind: Kind,
+        kind: RuleType,
         required: Option<NameId>,
     ) -> usize {
         let place = |at: usize| u32::try_from(at).expect("fewer than 2^32 literals");
@@ -200,7 +200,7 @@ impl RuleSet {
 }
 
 pub(super) struct Generator<'a, 'p> {
-    pool: &'a mut Numbered<'p>,
+    pool: &'a mut Pool<'p>,
     relaxed: &'a Relaxed,
     rules: RuleSet,
     /// Packages that have their rules, in that order.
@@ -213,7 +213,7 @@ pub(super) struct Generator<'a, 'p> {
 impl<'a, 'p> Generator<'a, 'p> {
     /// `RuleSetGenerator::getRulesFor()`.
     pub fn rules_for(
-        pool: &'a mut Numbered<'p>,
+        pool: &'a mut Pool<'p>,
         relaxed: &'a Relaxed,
         fixture: &Fixture<'_>,
         unacceptable: &HashSet<PackageId>,
@@ -237,7 +237,7 @@ impl<'a, 'p> Generator<'a, 'p> {
             generator.add_package(number);
             generator
                 .rules
-                .add(Shape::Generic, [installed(number)], Kind::Request, None);
+                .add(Shape::Generic, [installed(number)], RuleType::Request, None);
         }
         for (name, constraint) in fixture.requires {
             let Some(constraint) = relaxed.relax(*name, *constraint, true) else {
@@ -253,7 +253,7 @@ impl<'a, 'p> Generator<'a, 'p> {
             let literals = providers.iter().map(|number| installed(*number));
             generator
                 .rules
-                .add(Shape::Generic, literals, Kind::Request, Some(*name));
+                .add(Shape::Generic, literals, RuleType::Request, Some(*name));
         }
         for number in generator.pool.numbers() {
             let package = generator.pool.package(number);
@@ -276,7 +276,7 @@ impl<'a, 'p> Generator<'a, 'p> {
         let others = providers.iter().map(|number| installed(*number));
         let literals = once(-installed(package)).chain(others);
         self.rules
-            .add(Shape::Generic, literals, Kind::Package, required);
+            .add(Shape::Generic, literals, RuleType::Package, required);
     }
 
     /// `addRulesForPackage()`: the package and all that it may need.
@@ -338,7 +338,8 @@ impl<'a, 'p> Generator<'a, 'p> {
                     let counts = package.alias_of.is_none() || package.name == link.target;
                     if counts && *other != number {
                         let literals = [-installed(number), -installed(*other)];
-                        self.rules.add(Shape::Pair, literals, Kind::Package, None);
+                        self.rules
+                            .add(Shape::Pair, literals, RuleType::Package, None);
                     }
                 }
             }
@@ -347,10 +348,12 @@ impl<'a, 'p> Generator<'a, 'p> {
             let literals = numbers.iter().map(|number| -installed(*number));
             match numbers.len() {
                 0 | 1 => {}
-                2 => self.rules.add(Shape::Pair, literals, Kind::Package, None),
+                2 => self
+                    .rules
+                    .add(Shape::Pair, literals, RuleType::Package, None),
                 _ => self
                     .rules
-                    .add(Shape::AtMostOne, literals, Kind::Package, None),
+                    .add(Shape::AtMostOne, literals, RuleType::Package, None),
             }
         }
     }

@@ -28,7 +28,7 @@ pub enum Stop {
 
 /// What became of a problem.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Resolution {
     /// It has a solution; with what was read of constraints on the way.
     Solved(Answer, Box<Terms>),
     /// It has none; why, if that was asked for.
@@ -40,7 +40,7 @@ pub fn solve(
     problem: &Problem,
     provider: &mut dyn Provider,
     is_cancelled: &dyn Fn() -> bool,
-) -> Result<Outcome, Stop> {
+) -> Result<Resolution, Stop> {
     let mut search = Search::new(problem, Kept::new(provider), is_cancelled);
     let mut result = search.attempt(problem);
     // Whatever came of it: it may have come of what isn't true any more.
@@ -49,16 +49,18 @@ pub fn solve(
         result = search.attempt(problem);
     }
     match result {
-        Ok(answer) => return Ok(Outcome::Solved(answer, Box::new(search.terms))),
+        Ok(answer) => return Ok(Resolution::Solved(answer, Box::new(search.terms))),
         Err(Stop::Unsolvable) => {}
         Err(stop) => return Err(stop),
     }
     let conflict = search.conflict.take();
     let Some(conflict) = conflict.filter(|_| !problem.written.is_empty()) else {
-        return Ok(Outcome::Unsolvable(None));
+        return Ok(Resolution::Unsolvable(None));
     };
     let change = search.change(&conflict)?;
-    Ok(Outcome::Unsolvable(Some(search.verdict(&conflict, change))))
+    Ok(Resolution::Unsolvable(Some(
+        search.verdict(&conflict, change),
+    )))
 }
 
 /// Keeps what was read of repositories, for the next try.

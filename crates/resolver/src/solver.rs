@@ -7,8 +7,8 @@ mod watch_graph;
 
 use super::Stop;
 use super::policy::Policy;
-use super::pool::{Number, Numbered};
-use super::rules::{Kind, Literal, RuleSet, Shape, installed, package_of};
+use super::pool::{Number, Pool};
+use super::rules::{Literal, RuleSet, RuleType, Shape, installed, package_of};
 use allegro_base::tables::{HashMap, HashSet};
 use decisions::Decisions;
 use watch_graph::WatchGraph;
@@ -20,7 +20,7 @@ struct Branch {
 }
 
 pub(super) struct Solver<'a, 'p> {
-    pool: &'a Numbered<'p>,
+    pool: &'a Pool<'p>,
     policy: &'a Policy,
     rules: RuleSet,
     fixed: HashSet<Number>,
@@ -37,7 +37,7 @@ pub(super) struct Solver<'a, 'p> {
 
 impl<'a, 'p> Solver<'a, 'p> {
     pub fn new(
-        pool: &'a Numbered<'p>,
+        pool: &'a Pool<'p>,
         policy: &'a Policy,
         rules: RuleSet,
         fixed: HashSet<Number>,
@@ -66,7 +66,7 @@ impl<'a, 'p> Solver<'a, 'p> {
     /// The packages that are installed, in the order in which that was decided.
     pub fn solve(&mut self) -> Result<Vec<Number>, Stop> {
         // As Composer iterates: by kind, then by age.
-        for kind in [Kind::Package, Kind::Request] {
+        for kind in [RuleType::Package, RuleType::Request] {
             for number in &self.rules.order {
                 let rule = &self.rules.rules[*number];
                 if rule.kind == kind {
@@ -300,7 +300,7 @@ impl<'a, 'p> Solver<'a, 'p> {
             .order
             .iter()
             .copied()
-            .filter(|rule| self.rules.rules[*rule].kind == Kind::Request)
+            .filter(|rule| self.rules.rules[*rule].kind == RuleType::Request)
             .collect();
         let mut level = 1;
         let mut system_level = 2;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::Resolution;
+use super::metadata_text::Versions;
 use super::outline::{Outline, Unclear};
 use super::request::Problem;
-use super::versions::Versions;
 use super::{Answer, Provider, Stop};
 use allegro_composer::json::PhpJson;
 
@@ -72,8 +72,8 @@ fn solve(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Answer, Stop> {
     match super::solve(problem, files, is_cancelled)? {
-        Outcome::Solved(answer, _) => Ok(answer),
-        Outcome::Unsolvable(_) => Err(Stop::Unsolvable),
+        Resolution::Solved(answer, _) => Ok(answer),
+        Resolution::Unsolvable(_) => Err(Stop::Unsolvable),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The fuzz target of the manifest's decoder, and the kinds of records that this crate decodes.
 
-use allegro_base::testing::records::Kind;
+use allegro_base::testing::records::RecordKind;
 
 use crate::manifest::fuzzed;
 use crate::roots;
 
 /// The kinds of records of the store itself.
-pub const RECORDS: [Kind; 1] = [roots::FUZZED];
+pub const RECORDS: [RecordKind; 1] = [roots::FUZZED];
 
 /// Decodes a manifest of the store and checks its invariants.
 pub fn manifest(data: &[u8]) {

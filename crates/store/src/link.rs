@@ -6,7 +6,7 @@ mod probe;
 mod strategy;
 mod tree;
 
-pub use linker::{LinkError, Linker, Source, Supply, Target};
+pub use linker::{LinkError, LinkSource, LinkTarget, Linker, Supply};
 pub use probe::probe;
 pub use strategy::{Method, Refusal, Strategy};
 pub use tree::{Linked, TreeError, TreeOptions, link_tree};

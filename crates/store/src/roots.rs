@@ -79,8 +79,8 @@ impl Store {
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) const FUZZED: allegro_base::testing::records::Kind =
-    allegro_base::testing::records::Kind {
+pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
         magic: *Record::Root.magic(),
         again: |bytes| allegro_base::testing::records::again::<Root>(*Record::Root.magic(), bytes),
     };

@@ -12,8 +12,8 @@ use super::layout::QUARANTINE;
 use super::{BlobState, Bucket, Store, indexed};
 use allegro_base::error::{Result, in_store};
 use allegro_base::fs::remove_all;
-use allegro_base::pool::with_pool;
 use allegro_base::sealed;
+use allegro_base::threads::with_pool;
 
 /// The content of the store, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -25,4 +25,4 @@ pub mod walk;
 pub use parser::{Dialect, Unsure, find_classes};
 pub use pattern::Exclusion;
 pub use records::Records;
-pub use scan::{Kind, Rule, Scan, Traits};
+pub use scan::{Scan, ScanKind, ScanRule, Traits};

@@ -23,14 +23,14 @@ impl From<Traits> for classmap::Traits {
     }
 }
 
-impl From<Rule> for classmap::Rule {
+impl From<Rule> for classmap::ScanRule {
     fn from(rule: Rule) -> Self {
         Self {
             path: rule.path,
             kind: match rule.kind {
-                RuleKind::Classmap => scan::Kind::Classmap,
-                RuleKind::Psr0 => scan::Kind::Psr0,
-                RuleKind::Psr4 => scan::Kind::Psr4,
+                RuleKind::Classmap => classmap::ScanKind::Classmap,
+                RuleKind::Psr0 => classmap::ScanKind::Psr0,
+                RuleKind::Psr4 => classmap::ScanKind::Psr4,
             },
             namespace: rule.namespace,
             excluded: rule.excluded,

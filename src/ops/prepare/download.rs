@@ -10,11 +10,11 @@ use allegro_base::report::Event;
 use allegro_fetch::{FetchError, FetchEvent, Fetched, Fetcher};
 use crossbeam_channel::Sender;
 
-use super::Run;
+use super::Preparation;
 use crate::ops::http::{fetch_options, headers};
-use crate::protocol::prepare::{Origin, Outcome, PackageRequest};
+use crate::protocol::prepare::{PackageOutcome, PackageRequest, Provenance};
 
-impl Run<'_> {
+impl Preparation<'_> {
     /// Downloads the packages that can be downloaded, and hands each archive to the pool as it
     /// arrives.
     pub(super) fn download<'s>(
@@ -27,7 +27,7 @@ impl Run<'_> {
         let mut requests = Vec::new();
         for package in packages {
             let Some(info) = &package.fetch else {
-                self.settle(package, Outcome::Missing, events);
+                self.settle(package, PackageOutcome::Missing, events);
                 continue;
             };
             requests.push(allegro_fetch::Request {
@@ -88,7 +88,7 @@ impl Run<'_> {
                 scope.spawn(move |_| {
                     let path = self.download_path(package);
                     let outcome = self
-                        .unpack(package, &path, Origin::Download, fetched.bytes)
+                        .unpack(package, &path, Provenance::Download, fetched.bytes)
                         .unwrap_or_else(|error| {
                             // Composer, since 2.11, keeps no archive that can't be opened, so that
                             // it tries again.
@@ -142,8 +142,8 @@ fn sweep_downloads(dest: &Path) {
     }
 }
 
-fn declined(error: &FetchError) -> Outcome {
-    Outcome::Declined {
+fn declined(error: &FetchError) -> PackageOutcome {
+    PackageOutcome::Declined {
         reason: error.to_string(),
         loud: false,
     }

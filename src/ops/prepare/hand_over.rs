@@ -9,11 +9,11 @@ use allegro_base::error::{Error, Result};
 use allegro_store::{ItemKind, Manifest, refused};
 
 use super::notices::READ_ONLY;
-use crate::protocol::prepare::{Outcome, PackageRequest};
+use crate::protocol::prepare::{PackageOutcome, PackageRequest};
 
 /// Returns the outcome of a package that can't be added to the store.
-pub fn read_only() -> Outcome {
-    Outcome::Declined {
+pub fn read_only() -> PackageOutcome {
+    PackageOutcome::Declined {
         reason: READ_ONLY.to_owned(),
         loud: false,
     }

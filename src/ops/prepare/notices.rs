@@ -6,7 +6,7 @@ use allegro_base::error::Error;
 use allegro_store::Store;
 use allegro_store::link::Refusal;
 
-use crate::protocol::prepare::{Outcome, PackageAnswer, PrepareAnswer, PrepareRequest};
+use crate::protocol::prepare::{PackageAnswer, PackageOutcome, PrepareAnswer, PrepareRequest};
 
 /// The reason for a package that finds no room in the store.
 pub const STORE_IS_FULL: &str = "the store is full";
@@ -57,16 +57,16 @@ pub fn of_copies(store: &Store, vendor_dir: &Path, refusal: Refusal) -> Option<S
 /// says why it is slow.
 pub fn decline_all(request: &PrepareRequest, root: &Path, error: Error) -> PrepareAnswer {
     let is_full = error.is_full();
-    let outcome = Outcome::from(error);
+    let outcome = PackageOutcome::from(error);
     let notices = match &outcome {
         _ if is_full => vec![full(root)],
-        Outcome::Declined { reason, .. } => vec![format!(
+        PackageOutcome::Declined { reason, .. } => vec![format!(
             "the store can't be used, Composer installs by itself: {reason}"
         )],
         _ => Vec::new(),
     };
     let quiet = match outcome {
-        Outcome::Declined { .. } => Outcome::Declined {
+        PackageOutcome::Declined { .. } => PackageOutcome::Declined {
             reason: String::new(),
             loud: false,
         },
@@ -101,7 +101,7 @@ fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
     let mut said: Vec<(&mut bool, &mut String)> = packages
         .iter_mut()
         .filter_map(|package| match &mut package.outcome {
-            Outcome::Declined { reason, loud } if *loud => Some((loud, reason)),
+            PackageOutcome::Declined { reason, loud } if *loud => Some((loud, reason)),
             _ => None,
         })
         .collect();
@@ -124,7 +124,7 @@ fn quieten(packages: &mut [PackageAnswer]) -> Option<String> {
 fn tell_once(packages: &mut [PackageAnswer], what: &str) -> bool {
     let mut is_there = false;
     for package in packages {
-        if let Outcome::Declined { reason, .. } = &mut package.outcome
+        if let PackageOutcome::Declined { reason, .. } = &mut package.outcome
             && reason == what
         {
             is_there = true;

@@ -3,9 +3,9 @@
 use allegro_base::error::{Error, ErrorKind};
 
 use super::notices::STORE_IS_FULL;
-use crate::protocol::prepare::Outcome;
+use crate::protocol::prepare::PackageOutcome;
 
-impl From<Error> for Outcome {
+impl From<Error> for PackageOutcome {
     fn from(error: Error) -> Self {
         match error.kind() {
             // Each package gets the same words, whichever of its files found no room.

@@ -8,7 +8,7 @@ use crate::sealed;
 pub const PLACE: &str = "bucket/record";
 
 /// A kind of sealed record.
-pub struct Kind {
+pub struct RecordKind {
     /// Magic word of the record's files.
     pub magic: [u8; 8],
     /// Function that decodes a record and encodes it again. It returns `None` if the record counts

@@ -2,7 +2,7 @@
 
 use super::super::Stop;
 use super::super::metadata::{Entry, Metadata};
-use super::super::package::{Origin, Package, PackageId};
+use super::super::package::{Package, PackageId, PackageOrigin};
 use super::super::request::is_platform;
 use super::{Builder, Source};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
@@ -220,7 +220,7 @@ impl Builder<'_> {
     ) -> Result<(), Stop> {
         let entry = &metadata.entries[at];
         let number = |value: usize| u32::try_from(value).expect("fewer than 2^32 of anything");
-        let origin = Origin::Metadata(number(repository), number(file), number(at));
+        let origin = PackageOrigin::Metadata(number(repository), number(file), number(at));
         let links = metadata
             .links(self.terms, at)
             .map_err(|unclear| Stop::Unclear(unclear.0))?;

@@ -2,7 +2,7 @@
 
 use super::super::Stop;
 use super::super::pool::Number;
-use super::super::rules::{Blamed, Kind, package_of};
+use super::super::rules::{Blamed, RuleType, package_of};
 use super::Solver;
 use allegro_base::tables::HashSet;
 
@@ -47,7 +47,7 @@ impl Solver<'_, '_> {
         self.blamed
             .iter()
             .map(|number| &self.rules.rules[*number])
-            .filter(|rule| rule.kind != Kind::Learned)
+            .filter(|rule| rule.kind != RuleType::Learned)
             .map(|rule| (rule, self.rules.literals(rule)))
             .collect()
     }

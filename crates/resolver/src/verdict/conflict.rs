@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 
 use super::super::metadata::Metadata;
 use super::super::package::{PackageId, Packages};
-use super::super::pool::Numbered;
+use super::super::pool::Pool;
 use super::super::request::{Problem, is_platform};
 use super::super::rules::Blamed;
 use allegro_base::tables::HashSet;
@@ -102,7 +102,7 @@ impl Context<'_> {
     }
 
     /// For requirements that nothing meets.
-    pub fn lacking(&self, pool: &Numbered<'_>, requires: &[(NameId, ConstraintId)]) -> Conflict {
+    pub fn lacking(&self, pool: &Pool<'_>, requires: &[(NameId, ConstraintId)]) -> Conflict {
         let blame = Blame::of(self, pool, &[]);
         let lacking: Vec<(String, Unmet)> = requires
             .iter()
@@ -129,7 +129,7 @@ impl Context<'_> {
     }
 
     /// For rules that can't be met together.
-    pub fn conflict(&self, pool: &Numbered<'_>, rules: &[Blamed<'_>]) -> Conflict {
+    pub fn conflict(&self, pool: &Pool<'_>, rules: &[Blamed<'_>]) -> Conflict {
         let blame = Blame::of(self, pool, rules);
         let mut statements: Vec<Statement> = Vec::new();
         let mut requires: IndexSet<NameId> = IndexSet::new();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::tests::{Files, never, problem};
-use super::super::{Chosen, Outcome, Stop, solve};
+use super::super::{Chosen, Resolution, Stop, solve};
 use super::search::MOST_TRIES;
 use super::*;
 use allegro_semver::constraint::Terms;
@@ -28,8 +28,8 @@ fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict 
         own[key] = value.clone();
     }
     match solve(&problem(own), files, &never).expect("an outcome") {
-        Outcome::Unsolvable(verdict) => verdict.expect("a verdict"),
-        Outcome::Solved(answer, _) => panic!("solved: {answer:?}"),
+        Resolution::Unsolvable(verdict) => verdict.expect("a verdict"),
+        Resolution::Solved(answer, _) => panic!("solved: {answer:?}"),
     }
 }
 
@@ -445,7 +445,7 @@ fn nothing_helps() {
 fn it_is_told_only_if_it_is_asked_for_and_stops_when_it_is_asked_to() {
     let mut files = Files::default();
     let silent = solve(&problem(json!({})), &mut files, &never).expect("an outcome");
-    assert!(matches!(silent, Outcome::Unsolvable(None)));
+    assert!(matches!(silent, Resolution::Unsolvable(None)));
     let own = problem(json!({ "written": [["a/a", "*"]] }));
     let stop = solve(&own, &mut files, &|| true).expect_err("stopped");
     assert_eq!(stop, Stop::Interrupted);

@@ -67,7 +67,7 @@ impl Ground {
 
 /// The place of a new file: a name in an open directory. The handle saves the walk along the path
 /// for each file.
-pub struct Target<'a> {
+pub struct LinkTarget<'a> {
     /// Handle of the directory.
     pub dir: BorrowedFd<'a>,
     /// Name of the file in the directory.
@@ -78,7 +78,7 @@ pub struct Target<'a> {
 
 /// An inode of the store that a file can be made from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct LinkSource {
     blob: Blob,
     /// Whether the inode itself may get another name.
     is_linkable: bool,
@@ -90,7 +90,7 @@ pub struct Source {
 #[derive(Debug)]
 pub enum Supply {
     /// The store has a sound inode.
-    Ready(Source),
+    Ready(LinkSource),
     /// The store has no inode of this content.
     Missing,
     /// The store had a file with another content. The linker has put it into quarantine if it may
@@ -244,7 +244,7 @@ impl<'s> Linker<'s> {
         if let Some(refusal) = refusal {
             self.note(refusal);
         }
-        Ok(Supply::Ready(Source {
+        Ok(Supply::Ready(LinkSource {
             blob,
             is_linkable: refusal.is_none(),
             is_unproven: false,
@@ -314,9 +314,9 @@ impl<'s> Linker<'s> {
     /// the target.
     pub fn link(
         &self,
-        source: &Source,
+        source: &LinkSource,
         file: &FileSpec,
-        target: &Target<'_>,
+        target: &LinkTarget<'_>,
     ) -> Result<Method, LinkError> {
         if source.is_linkable && self.link_inode(source, target)? {
             return Ok(Method::Hardlink);
@@ -332,7 +332,7 @@ impl<'s> Linker<'s> {
     }
 
     /// Gives the blob's inode another name. Returns `false` if the file system refuses.
-    fn link_inode(&self, source: &Source, target: &Target<'_>) -> Result<bool, LinkError> {
+    fn link_inode(&self, source: &LinkSource, target: &LinkTarget<'_>) -> Result<bool, LinkError> {
         let link = || {
             linkat(
                 self.store.directory(&source.blob),
@@ -366,9 +366,9 @@ impl<'s> Linker<'s> {
     /// Makes a new inode that shares the blob's blocks. Returns `false` if the file system refuses.
     fn reflink(
         &self,
-        source: &Source,
+        source: &LinkSource,
         file: &FileSpec,
-        target: &Target<'_>,
+        target: &LinkTarget<'_>,
     ) -> Result<bool, LinkError> {
         let path = (target.path)();
         match reflink_copy::reflink(self.store.path(&source.blob), &path) {
@@ -391,7 +391,12 @@ impl<'s> Linker<'s> {
         Ok(true)
     }
 
-    fn copy(&self, source: &Source, file: &FileSpec, target: &Target<'_>) -> Result<(), LinkError> {
+    fn copy(
+        &self,
+        source: &LinkSource,
+        file: &FileSpec,
+        target: &LinkTarget<'_>,
+    ) -> Result<(), LinkError> {
         let mut from = match self.store.open_blob(&source.blob) {
             Ok(from) => from,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -440,7 +445,7 @@ impl Proof {
         match self {
             Self::Missing => Supply::Missing,
             Self::Damaged => Supply::Damaged,
-            Self::Sound(_) | Self::Unproven => Supply::Ready(Source {
+            Self::Sound(_) | Self::Unproven => Supply::Ready(LinkSource {
                 blob,
                 is_linkable: false,
                 is_unproven: matches!(self, Self::Unproven),
@@ -458,7 +463,7 @@ pub enum LinkError {
     Failed(Error),
 }
 
-impl Target<'_> {
+impl LinkTarget<'_> {
     fn error(&self, action: &'static str, error: io::Error) -> LinkError {
         LinkError::Failed(at(action, &(self.path)())(error))
     }

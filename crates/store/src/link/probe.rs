@@ -8,7 +8,7 @@ use allegro_archive::FileTime;
 use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::unique;
 
-use super::linker::{LinkError, Linker, Supply, Target};
+use super::linker::{LinkError, LinkTarget, Linker, Supply};
 use super::strategy::{Method, Refusal, Strategy};
 use crate::{FileSpec, Store};
 
@@ -38,7 +38,7 @@ pub fn probe(
     }
     store.ensure(&file, content.as_bytes())?;
     let handle = crate::open_directory(directory).map_err(at("opening", directory))?;
-    let target = Target {
+    let target = LinkTarget {
         dir: handle.as_fd(),
         name: "probe",
         path: &|| directory.join("probe"),

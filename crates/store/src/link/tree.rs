@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, mkdirat, symlinkat, utimensat};
 
-use super::linker::{LinkError, Source, Supply, Target, tolerate};
+use super::linker::{LinkError, LinkSource, LinkTarget, Supply, tolerate};
 use super::{Linker, Method};
 use crate::{FileSpec, ItemKind, Manifest, open_directory, open_directory_at};
 use allegro_archive::{self as archive, ArchiveError, FileTime, Unpacking};
@@ -110,7 +110,7 @@ pub fn link_tree(
                     return Err(Error::Internal(format!("no blob for {}", item.path)).into());
                 };
                 let (parent, name) = dirs.parent(&item.path)?;
-                let place = Target {
+                let place = LinkTarget {
                     dir: parent,
                     name,
                     path: &|| target.join(&item.path),
@@ -191,7 +191,7 @@ impl Times {
 /// A file with the inode that it is made from.
 struct SoundFile {
     spec: FileSpec,
-    source: Source,
+    source: LinkSource,
     is_private: bool,
 }
 

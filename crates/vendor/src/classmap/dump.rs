@@ -14,7 +14,7 @@ use rustix::fs::lstat;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Dialect, Rule, Traits};
+use super::{Dialect, ScanRule, Traits};
 
 /// The input and the output of a dump.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Input {
     /// The behaviour of the running Composer.
     pub traits: Traits,
     /// The rules of the class map.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<ScanRule>,
 }
 
 /// A generated file as the dump left it.
@@ -156,7 +156,8 @@ impl Places {
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *Record::Dump.magic(),
-    again: |bytes| allegro_base::testing::records::again::<Dump>(*Record::Dump.magic(), bytes),
-};
+pub const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
+        magic: *Record::Dump.magic(),
+        again: |bytes| allegro_base::testing::records::again::<Dump>(*Record::Dump.magic(), bytes),
+    };

@@ -1,11 +1,11 @@
 //! The fuzz target of the class scanner, and the kinds of records that this module decodes.
 
-use allegro_base::testing::records::Kind;
+use allegro_base::testing::records::RecordKind;
 
 use super::{Dialect, dump, find_classes, lists, records, trace};
 
 /// The kinds of records of class maps.
-pub const RECORDS: [Kind; 4] = [lists::FUZZED, records::FUZZED, trace::FUZZED, dump::FUZZED];
+pub const RECORDS: [RecordKind; 4] = [lists::FUZZED, records::FUZZED, trace::FUZZED, dump::FUZZED];
 
 /// Finds the classes of a PHP file, and checks the result. The first byte chooses the dialect.
 pub fn scanner(data: &[u8]) {

@@ -21,7 +21,7 @@ use allegro_store::{ItemKind, Record, Store};
 
 /// Classes of each item, by the item's number in the manifest. The classes are separated by NUL.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Contents {
+struct ListsContents {
     items: Vec<(u32, Vec<u8>)>,
 }
 
@@ -212,7 +212,7 @@ impl<'s> Lists<'s> {
                 content.known.clone().into_iter().chain(learnt).collect();
             items.sort_unstable();
             items.dedup_by_key(|item| item.0);
-            let _ = write(store, dialect, &package.key, &Contents { items });
+            let _ = write(store, dialect, &package.key, &ListsContents { items });
         });
     }
 }
@@ -230,22 +230,31 @@ fn place(dialect: Dialect, key: &ManifestKey) -> String {
     ))
 }
 
-fn read(store: &Store, dialect: Dialect, key: &ManifestKey) -> Option<Contents> {
+fn read(store: &Store, dialect: Dialect, key: &ManifestKey) -> Option<ListsContents> {
     store.read_sealed(Record::PackageClasses, &place(dialect, key))
 }
 
-fn write(store: &Store, dialect: Dialect, key: &ManifestKey, contents: &Contents) -> Result<()> {
+fn write(
+    store: &Store,
+    dialect: Dialect,
+    key: &ManifestKey,
+    contents: &ListsContents,
+) -> Result<()> {
     store.write_sealed(Record::PackageClasses, &place(dialect, key), contents)
 }
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *Record::PackageClasses.magic(),
-    again: |bytes| {
-        allegro_base::testing::records::again::<Contents>(*Record::PackageClasses.magic(), bytes)
-    },
-};
+pub const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
+        magic: *Record::PackageClasses.magic(),
+        again: |bytes| {
+            allegro_base::testing::records::again::<ListsContents>(
+                *Record::PackageClasses.magic(),
+                bytes,
+            )
+        },
+    };
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ use allegro_store::Record;
 pub const PARSER: u32 = 1;
 
 #[derive(Serialize)]
-struct Contents<'a> {
+struct RecordsContents<'a> {
     parser: u32,
     dialect: Dialect,
     files: Vec<FileClasses<'a>>,
@@ -78,7 +78,7 @@ impl<'a> Records<'a> {
         dialect: Dialect,
         files: impl Iterator<Item = (&'f str, Identity, &'f [u8])>,
     ) -> Vec<u8> {
-        let contents = Contents {
+        let contents = RecordsContents {
             parser: PARSER,
             dialect,
             files: files
@@ -113,20 +113,21 @@ impl<'a> Records<'a> {
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *Record::ProjectClasses.magic(),
-    again: |bytes| {
-        use allegro_base::testing::records::PLACE;
-        let dialect = Dialect::PHP_8_2;
-        let records = Records::try_decode(PLACE, bytes, dialect)?;
-        let mut files: Vec<_> = records.others(&|_| false).collect();
-        files.sort_by_key(|(real, ..)| *real);
-        for (real, identity, classes) in &files {
-            assert_eq!(records.classes(real, identity), Some(*classes));
-        }
-        Some(Records::encode(PLACE, dialect, files.into_iter()))
-    },
-};
+pub const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
+        magic: *Record::ProjectClasses.magic(),
+        again: |bytes| {
+            use allegro_base::testing::records::PLACE;
+            let dialect = Dialect::PHP_8_2;
+            let records = Records::try_decode(PLACE, bytes, dialect)?;
+            let mut files: Vec<_> = records.others(&|_| false).collect();
+            files.sort_by_key(|(real, ..)| *real);
+            for (real, identity, classes) in &files {
+                assert_eq!(records.classes(real, identity), Some(*classes));
+            }
+            Some(Records::encode(PLACE, dialect, files.into_iter()))
+        },
+    };
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ use allegro_base::progress;
 
 /// The kind of a rule, which decides the classes that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ScanKind {
     /// Every class counts.
     Classmap,
     /// A class counts if its path follows from its name. Underscores stand for directories too.
@@ -34,11 +34,11 @@ pub enum Kind {
 
 /// A rule of the class map, which stands for one call of `scanPaths`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct ScanRule {
     /// Path of a directory or file, absolute or below the working directory.
     pub path: String,
     /// Kind of the rule.
-    pub kind: Kind,
+    pub kind: ScanKind,
     /// Namespace of a PSR rule.
     pub namespace: String,
     /// Composer's expression for excluded paths.
@@ -168,7 +168,7 @@ impl Seen {
 /// [`Declined`] where PHP would throw or may see something else. [`STOPPED`] if the survey was
 /// cancelled.
 pub fn survey<'m>(
-    rules: &[Rule],
+    rules: &[ScanRule],
     cwd: &str,
     dialect: Dialect,
     memory: &'m dyn Memory,
@@ -365,15 +365,15 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// [`Declined`] if a file's classes are not known.
-    pub fn decide(&self, rules: &[Rule], traits: Traits) -> Result<Scan, Declined> {
+    pub fn decide(&self, rules: &[ScanRule], traits: Traits) -> Result<Scan, Declined> {
         let mut scan = Scan::default();
         let mut scanned: HashSet<u32> = HashSet::new();
         let mut places: HashMap<&[u8], u32> = HashMap::new();
         for (index, (rule, covered)) in rules.iter().zip(&self.covered).enumerate() {
             let base = match rule.kind {
-                Kind::Classmap => 0,
+                ScanKind::Classmap => 0,
                 // Composer counts the length of the rule's path, which it has normalized before.
-                Kind::Psr0 | Kind::Psr4 => rule.path.len() + 1,
+                ScanKind::Psr0 | ScanKind::Psr4 => rule.path.len() + 1,
             };
             for (number, path) in covered {
                 if scanned.contains(number) {
@@ -388,7 +388,7 @@ impl Survey<'_> {
                         .split(|&byte| byte == 0)
                         .filter(|name| !name.is_empty())
                 };
-                if rule.kind == Kind::Classmap {
+                if rule.kind == ScanKind::Classmap {
                     scanned.insert(*number);
                     add(&mut scan, &mut places, path, names());
                     continue;
@@ -427,11 +427,11 @@ fn to_wire(name: &[u8]) -> String {
 
 /// Returns whether a class belongs to the file at `sub_path`, which is relative to the rule's
 /// directory and has no extension.
-fn counts(class: &[u8], rule: &Rule, traits: Traits, sub_path: &str) -> bool {
+fn counts(class: &[u8], rule: &ScanRule, traits: Traits, sub_path: &str) -> bool {
     let namespace = rule.namespace.as_str();
     let check = match rule.kind {
-        Kind::Psr4 => traits.psr4_prefix,
-        Kind::Psr0 | Kind::Classmap => traits.psr0_prefix,
+        ScanKind::Psr4 => traits.psr4_prefix,
+        ScanKind::Psr0 | ScanKind::Classmap => traits.psr0_prefix,
     };
     if check && !class.starts_with(namespace.as_bytes()) {
         return false;
@@ -445,7 +445,7 @@ fn counts(class: &[u8], rule: &Rule, traits: Traits, sub_path: &str) -> bool {
             })
     };
     let sub_path = sub_path.as_bytes();
-    if rule.kind == Kind::Psr4 {
+    if rule.kind == ScanKind::Psr4 {
         let rest = class.get(namespace.len()..).unwrap_or_default();
         return same(rest, false, sub_path);
     }

@@ -18,7 +18,7 @@ use allegro_base::progress;
 use allegro_store::Record;
 
 #[derive(Serialize, Deserialize)]
-struct Contents<'a> {
+struct TraceContents<'a> {
     /// Digest of the class map that the walk led to.
     digest: [u8; 32],
     #[serde(borrow)]
@@ -85,7 +85,7 @@ pub fn encode(place: &str, digest: [u8; 32], seen: &Seen, clock: &Clock) -> Opti
     directories.dedup_by_key(|directory| directory.path);
     Some(Record::Walk.encode(
         place,
-        &Contents {
+        &TraceContents {
             digest,
             directories,
             files,
@@ -101,7 +101,7 @@ fn name(path: &str) -> &str {
 
 /// The result of checking a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WalkState {
     /// All directories, files and links are unchanged.
     Same,
     /// A directory, file or link has changed.
@@ -112,12 +112,12 @@ pub enum Verdict {
 
 /// Checks whether the walk that led to the class map `digest` would find the same again. The
 /// verdict of a cancelled check is meaningless.
-pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> Verdict {
-    let Some(contents) = Record::Walk.decode::<Contents<'_>>(place, bytes) else {
-        return Verdict::Unknown;
+pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -> WalkState {
+    let Some(contents) = Record::Walk.decode::<TraceContents<'_>>(place, bytes) else {
+        return WalkState::Unknown;
     };
     if contents.digest != digest {
-        return Verdict::Unknown;
+        return WalkState::Unknown;
     }
     let file = |(path, identity): &(&str, Identity)| {
         lstat(*path).map(|stat| Identity::from(&stat)) == Ok(*identity)
@@ -136,9 +136,9 @@ pub fn check(place: &str, bytes: &[u8], digest: [u8; 32], cancel: &AtomicBool) -
                 !cancel.load(Ordering::Relaxed) && directory.is_the_same()
             });
     if same {
-        Verdict::Same
+        WalkState::Same
     } else {
-        Verdict::Changed
+        WalkState::Changed
     }
 }
 
@@ -158,12 +158,13 @@ impl Directory<'_> {
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub const FUZZED: allegro_base::testing::records::Kind = allegro_base::testing::records::Kind {
-    magic: *Record::Walk.magic(),
-    again: |bytes| {
-        allegro_base::testing::records::again::<Contents<'_>>(*Record::Walk.magic(), bytes)
-    },
-};
+pub const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
+        magic: *Record::Walk.magic(),
+        again: |bytes| {
+            allegro_base::testing::records::again::<TraceContents<'_>>(*Record::Walk.magic(), bytes)
+        },
+    };
 
 #[cfg(test)]
 mod tests {
@@ -204,7 +205,7 @@ mod tests {
     }
 
     /// Returns the verdict on a project after a change.
-    fn verdict(change: impl FnOnce(&Path)) -> Verdict {
+    fn state(change: impl FnOnce(&Path)) -> WalkState {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().canonicalize().expect("real");
         project(&root);
@@ -223,10 +224,10 @@ mod tests {
 
     #[test]
     fn a_project_with_links_is_told_by_its_trace() {
-        assert_eq!(verdict(|_| {}), Verdict::Same);
+        assert_eq!(state(|_| {}), WalkState::Same);
         // A file that no link leads to doesn't matter.
         let elsewhere = |root: &Path| fs::write(root.join("out/two/E.php"), "").expect("a file");
-        assert_eq!(verdict(elsewhere), Verdict::Same);
+        assert_eq!(state(elsewhere), WalkState::Same);
     }
 
     #[test]
@@ -235,22 +236,22 @@ mod tests {
             move |root: &Path| fs::write(root.join(path), "<?php class X {}").expect("written")
         };
         for path in ["out/C.php", "out/D.php", "out/one/B.php", "out/one/E.php"] {
-            assert_eq!(verdict(write(path)), Verdict::Changed, "{path}");
+            assert_eq!(state(write(path)), WalkState::Changed, "{path}");
         }
         assert_eq!(
-            verdict(|root| relink(root, "root", "out/one")),
-            Verdict::Changed
+            state(|root| relink(root, "root", "out/one")),
+            WalkState::Changed
         );
         assert_eq!(
-            verdict(|root| relink(root, "out/D.php", "two/B.php")),
-            Verdict::Changed
+            state(|root| relink(root, "out/D.php", "two/B.php")),
+            WalkState::Changed
         );
         assert_eq!(
-            verdict(|root| {
+            state(|root| {
                 fs::rename(root.join("out/one"), root.join("out/three")).expect("renamed");
                 relink(root, "out/one", "three");
             }),
-            Verdict::Changed
+            WalkState::Changed
         );
     }
 
@@ -259,7 +260,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().canonicalize().expect("real");
         project(&root);
-        let verdict = check("here", &trace(&root), DIGEST, &AtomicBool::new(true));
-        assert_eq!(verdict, Verdict::Changed);
+        let state = check("here", &trace(&root), DIGEST, &AtomicBool::new(true));
+        assert_eq!(state, WalkState::Changed);
     }
 }

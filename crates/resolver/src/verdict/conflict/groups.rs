@@ -7,8 +7,8 @@ use std::rc::Rc;
 use indexmap::{IndexMap, IndexSet};
 
 use super::super::super::package::Package;
-use super::super::super::pool::{Number, Numbered};
-use super::super::super::rules::{Blamed, Kind, Literal, package_of};
+use super::super::super::pool::{Number, Pool};
+use super::super::super::rules::{Blamed, Literal, RuleType, package_of};
 use super::{Context, What};
 use allegro_base::tables::{HashMap, HashSet};
 use allegro_semver::constraint::{ConstraintId, NameId};
@@ -56,12 +56,12 @@ impl Dispute {
 /// The rules that are to blame.
 pub(super) struct Blame<'a> {
     pub context: &'a Context<'a>,
-    pub pool: &'a Numbered<'a>,
+    pub pool: &'a Pool<'a>,
     pub groups: Vec<Group>,
 }
 
 impl<'a> Blame<'a> {
-    pub fn of(context: &'a Context<'a>, pool: &'a Numbered<'a>, rules: &[Blamed<'_>]) -> Self {
+    pub fn of(context: &'a Context<'a>, pool: &'a Pool<'a>, rules: &[Blamed<'_>]) -> Self {
         let mut blame = Self {
             context,
             pool,
@@ -78,8 +78,8 @@ impl<'a> Blame<'a> {
             let mut positive = positive(literals);
             positive.sort_by(|one, other| self.by_age(*one, *other));
             let source = match (rule.kind, rule.required) {
-                (Kind::Request, Some(name)) => (None, name, What::Requires),
-                (Kind::Request, None) => match positive.first() {
+                (RuleType::Request, Some(name)) => (None, name, What::Requires),
+                (RuleType::Request, None) => match positive.first() {
                     Some(number) => (None, self.pool.package(*number).name, What::Is),
                     None => continue,
                 },
@@ -303,7 +303,7 @@ fn positive(literals: &[Literal]) -> Vec<Number> {
 }
 
 /// Why nothing of one group can be installed with anything of the other, told by the best of each.
-fn exclusion(pool: &Numbered<'_>, one: &Group, other: &Group) -> Option<Exclusion> {
+fn exclusion(pool: &Pool<'_>, one: &Group, other: &Group) -> Option<Exclusion> {
     let mut first = None;
     for left in &*one.providers {
         for right in &*other.providers {
@@ -314,7 +314,7 @@ fn exclusion(pool: &Numbered<'_>, one: &Group, other: &Group) -> Option<Exclusio
     first
 }
 
-fn excluded(pool: &Numbered<'_>, left: Number, right: Number) -> Option<Exclusion> {
+fn excluded(pool: &Pool<'_>, left: Number, right: Number) -> Option<Exclusion> {
     let (one, other) = (pool.package(left), pool.package(right));
     let base = |number: Number, package: &Package| package.alias_of.unwrap_or(pool.id(number));
     if base(left, one) == base(right, other) {

@@ -1,8 +1,8 @@
 //! What is said of a contradiction: by whom, in which versions, and in the words in which it is written.
 
 use super::super::super::metadata::Metadata;
-use super::super::super::outline::Kind;
-use super::super::super::package::{Link, Origin, Package, PackageId};
+use super::super::super::outline::LinkKind;
+use super::super::super::package::{Link, Package, PackageId, PackageOrigin};
 use super::super::super::request::is_platform;
 use super::super::words;
 use super::groups::{Blame, Dispute, Exclusion};
@@ -180,7 +180,7 @@ impl Blame<'_> {
     }
 
     fn entry(&self, package: &Package) -> Option<(&Metadata, usize)> {
-        let Origin::Metadata(repository, file, entry) = package.origin else {
+        let PackageOrigin::Metadata(repository, file, entry) = package.origin else {
             return None;
         };
         let metadata = self
@@ -201,10 +201,10 @@ impl Blame<'_> {
         constraint: ConstraintId,
     ) -> String {
         let kind = match what {
-            What::Conflicts => Kind::Conflict,
-            What::Replaces => Kind::Replace,
-            What::Provides => Kind::Provide,
-            What::Requires | What::Is => Kind::Require,
+            What::Conflicts => LinkKind::Conflict,
+            What::Replaces => LinkKind::Replace,
+            What::Provides => LinkKind::Provide,
+            What::Requires | What::Is => LinkKind::Require,
         };
         let text = self
             .entry(&self.context.packages[id])

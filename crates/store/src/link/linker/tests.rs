@@ -54,7 +54,7 @@ impl Bed {
         };
         let project = self.project();
         let handle = crate::open_directory(&project).expect("a handle");
-        let target = Target {
+        let target = LinkTarget {
             dir: handle.as_fd(),
             name,
             path: &|| project.join(name),

@@ -9,8 +9,8 @@ impl Memory for Nothing {
     }
 }
 
-fn rule(path: &str, kind: Kind, namespace: &str) -> Rule {
-    Rule {
+fn rule(path: &str, kind: ScanKind, namespace: &str) -> ScanRule {
+    ScanRule {
         path: path.to_owned(),
         kind,
         namespace: namespace.to_owned(),
@@ -19,7 +19,7 @@ fn rule(path: &str, kind: Kind, namespace: &str) -> Rule {
 }
 
 /// Returns the class map as `class file` lines, with paths below the project.
-fn map(files: &[(&str, &str)], rules: &[Rule], traits: Traits) -> (Vec<String>, Scan) {
+fn map(files: &[(&str, &str)], rules: &[ScanRule], traits: Traits) -> (Vec<String>, Scan) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let root = dir.path().canonicalize().expect("real");
     for (path, content) in files {
@@ -28,13 +28,13 @@ fn map(files: &[(&str, &str)], rules: &[Rule], traits: Traits) -> (Vec<String>, 
         fs::write(path, content).expect("a file");
     }
     let cwd = root.to_str().expect("UTF-8");
-    let rules: Vec<Rule> = rules
+    let rules: Vec<ScanRule> = rules
         .iter()
-        .map(|rule| Rule {
+        .map(|rule| ScanRule {
             // Composer gives PSR directories as absolute paths, and class map paths as they are
             // written.
             path: match rule.kind {
-                Kind::Classmap => rule.path.clone(),
+                ScanKind::Classmap => rule.path.clone(),
                 _ => format!("{cwd}/{}", rule.path),
             },
             ..rule.clone()
@@ -78,8 +78,8 @@ fn classes_must_be_where_their_names_say() {
         ),
     ];
     let rules = [
-        rule("src", Kind::Psr4, "App\\"),
-        rule("lib", Kind::Psr0, "Old_"),
+        rule("src", ScanKind::Psr4, "App\\"),
+        rule("lib", ScanKind::Psr0, "Old_"),
     ];
     let (lines, scan) = map(&files, &rules, NEW);
     // Only the length of a PSR-4 namespace counts in newer generators: "Odd\" is as long as "App\".
@@ -108,9 +108,9 @@ fn a_file_counts_once_and_the_first_class_of_a_name_wins() {
         ("b/x.php", "<?php class X {}"),
     ];
     let rules = [
-        rule("b/../a/", Kind::Classmap, ""),
-        rule("a", Kind::Psr4, ""),
-        rule("./b//x.php", Kind::Classmap, ""),
+        rule("b/../a/", ScanKind::Classmap, ""),
+        rule("a", ScanKind::Psr4, ""),
+        rule("./b//x.php", ScanKind::Classmap, ""),
     ];
     let (lines, scan) = map(&files, &rules, NEW);
     assert_eq!(lines, ["X /a/x.php", "Y /a/x.php"]);
@@ -122,7 +122,7 @@ fn a_file_counts_once_and_the_first_class_of_a_name_wins() {
 #[test]
 fn what_can_not_be_told_is_declined() {
     for path in ["src/*", "phar://x", "src\\x", "nowhere", "/"] {
-        let rules = [rule(path, Kind::Classmap, "")];
+        let rules = [rule(path, ScanKind::Classmap, "")];
         let cancel = AtomicBool::new(false);
         let survey = survey(&rules, "/tmp", Dialect::PHP_8_2, &Nothing, &cancel);
         assert!(survey.is_err(), "{path}");

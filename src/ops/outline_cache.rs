@@ -45,7 +45,7 @@ struct Entry {
 
 /// An outline, and the file that it describes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownOutline<'a> {
     pub file: &'a str,
     pub identity: Identity,
     pub last_modified: &'a str,
@@ -116,7 +116,7 @@ impl Outlines {
 
     /// Writes these outlines, the names of missing files, and the outlines of other files. A
     /// failure only costs the next run its advantage.
-    pub fn keep(&self, known: &[Known<'_>], missing: &[&str]) {
+    pub fn keep(&self, known: &[KnownOutline<'_>], missing: &[&str]) {
         let mut entries = Vec::with_capacity(known.len());
         let mut outlines = Parts::default();
         for one in known {
@@ -173,8 +173,8 @@ impl Outlines {
 
 /// The record's decoder, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) const FUZZED: allegro_base::testing::records::Kind =
-    allegro_base::testing::records::Kind {
+pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
         magic: *Record::Metadata.magic(),
         again: |bytes| {
             allegro_base::testing::records::again::<Index>(*Record::Metadata.magic(), bytes)
@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
     use allegro_composer::json::PhpJson;
-    use allegro_resolver::versions::Versions;
+    use allegro_resolver::metadata_text::Versions;
 
     fn outline(version: &str) -> Outline {
         let text =
@@ -213,7 +213,7 @@ mod tests {
         let open = || Outlines::open(&store, Path::new("/cache"));
         let (one, other) = (identity(dir.path(), "1"), identity(dir.path(), "22"));
         let (first, second) = (outline("1.0"), outline("2.0"));
-        let known = |file, identity, outline| Known {
+        let known = |file, identity, outline| KnownOutline {
             file,
             identity,
             last_modified: "then",

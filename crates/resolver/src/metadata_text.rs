@@ -65,13 +65,13 @@ fn is_unset(value: &str) -> bool {
 
 /// A part of a file's text: where it begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(u32, NonZeroU32);
+pub struct Span(u32, NonZeroU32);
 
 /// A key and a value.
 #[derive(Debug, Clone, Copy)]
 struct Said {
-    key: Place,
-    value: Place,
+    key: Span,
+    value: Span,
 }
 
 /// What counts of a version when versions are chosen.
@@ -88,7 +88,7 @@ pub const FIELDS: [&str; 9] = [
 ];
 
 /// The values of [`FIELDS`] in one version.
-pub type Fields = [Option<Place>; FIELDS.len()];
+pub type Fields = [Option<Span>; FIELDS.len()];
 
 /// The versions of one package in one file, each with what it says, or says otherwise than the one before.
 #[derive(Debug)]
@@ -182,24 +182,24 @@ impl Versions {
     }
 
     /// A part of the text.
-    pub fn text(&self, place: Place) -> &str {
+    pub fn text(&self, place: Span) -> &str {
         &self.text.as_str()[place.0 as usize..place.1.get() as usize]
     }
 
     /// What a part of the text stands for.
-    pub fn json(&self, place: Place) -> Result<Value, Unclear> {
+    pub fn json(&self, place: Span) -> Result<Value, Unclear> {
         serde_json::from_str(self.text(place)).map_err(unclear)
     }
 
     /// The same, if it is to be a text.
-    pub fn string(&self, place: Option<Place>) -> Result<Option<Cow<'_, str>>, Unclear> {
+    pub fn string(&self, place: Option<Span>) -> Result<Option<Cow<'_, str>>, Unclear> {
         let Some(place) = place else { return Ok(None) };
         let text = serde_json::from_str::<Text<'_>>(self.text(place)).map_err(unclear)?;
         Ok(Some(text.0))
     }
 
     /// The same, if it is to be links: names and constraints in the order in which they are written.
-    pub fn links(&self, place: Option<Place>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
+    pub fn links(&self, place: Option<Span>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
         links(place.map_or("null", |place| self.text(place)))
     }
 

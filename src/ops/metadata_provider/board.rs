@@ -128,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ops::metadata::source::Source;
+    use crate::ops::metadata_provider::source::Source;
 
     fn board() -> Board {
         let board = Board::default();

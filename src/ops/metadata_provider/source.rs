@@ -11,15 +11,15 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, statat};
 
 use super::super::http::headers;
-use super::super::outlines::{Known, Outlines};
+use super::super::outline_cache::{KnownOutline, Outlines};
 use crate::protocol::resolve::ResolveSource;
 use allegro_base::fs::place_atomically;
 use allegro_base::identity::{Clock, Identity};
 use allegro_composer::json::PhpJson;
 use allegro_fetch::Tls;
+use allegro_resolver::metadata_text::Versions;
 use allegro_resolver::outline::Outline;
-use allegro_resolver::versions::Versions;
-use allegro_resolver::{Place, Stop};
+use allegro_resolver::{MetadataPlace, Stop};
 use allegro_store::Store;
 
 /// A metadata file that was read.
@@ -212,7 +212,7 @@ impl Source {
     }
 
     /// Returns a version as the repository would give it.
-    pub fn whole(&self, place: &Place, sheet: &Sheet) -> Result<String, Stop> {
+    pub fn whole(&self, place: &MetadataPlace, sheet: &Sheet) -> Result<String, Stop> {
         let file = &place.file;
         let unclear = |what: &str| Stop::Unclear(format!("{file}: {what}"));
         let outline = sheet.outline.as_ref();
@@ -257,7 +257,7 @@ impl Source {
                 && cached.is_settled
             {
                 is_new |= !cached.is_known;
-                list.push(Known {
+                list.push(KnownOutline {
                     file,
                     identity: cached.identity,
                     last_modified,
@@ -355,7 +355,7 @@ mod tests {
         let sheet = source
             .received("a/a", body.into(), Some("then".to_owned()))
             .expect("understood");
-        let place = Place {
+        let place = MetadataPlace {
             repository: 0,
             file: "a/a".to_owned(),
             entry: 0,

@@ -7,7 +7,7 @@ use allegro_base::tables::HashSet;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{MESSAGES, MINIFIED, Place, Said, Text, is_fit, is_unset};
+use super::{MESSAGES, MINIFIED, Said, Span, Text, is_fit, is_unset};
 
 /// What was found so far.
 pub struct Parts<'a> {
@@ -24,10 +24,10 @@ impl Parts<'_> {
         clippy::cast_possible_truncation,
         reason = "the text is shorter than 4 GiB"
     )]
-    fn place(&self, part: &str) -> Place {
+    fn place(&self, part: &str) -> Span {
         let from = part.as_ptr() as usize - self.start;
         let end = NonZeroU32::new((from + part.len()) as u32);
-        Place(from as u32, end.expect("a brace stands before it"))
+        Span(from as u32, end.expect("a brace stands before it"))
     }
 
     /// PHP takes the last of several values of one key.

@@ -23,7 +23,7 @@ use allegro_base::error::Error;
 use allegro_base::report::Event;
 use allegro_fetch::{Document, DocumentRequest, Documents, Errand, Proxies, Queue, Request};
 use allegro_resolver::outline::Outline;
-use allegro_resolver::{Place, Provider, Stop};
+use allegro_resolver::{MetadataPlace, Provider, Stop};
 use allegro_store::Store;
 use board::{Board, Ending, Slot};
 use budget::Budget;
@@ -127,7 +127,7 @@ impl<'env> Files<'env> {
     }
 
     /// Returns versions as their repositories would give them.
-    pub fn wholes(&self, places: &[Place], pool: &ThreadPool) -> Result<Vec<String>, Stop> {
+    pub fn wholes(&self, places: &[MetadataPlace], pool: &ThreadPool) -> Result<Vec<String>, Stop> {
         let state = self.board.state.lock();
         let wanted = places.iter().map(|place| {
             let at = self.places.get(&(place.repository, place.file.clone()));
