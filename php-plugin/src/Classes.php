@@ -19,7 +19,7 @@ final class Classes
      * Directories of the classes that a run needs while packages change. Commands load their own
      * classes by themselves, and a resolution is over by then.
      */
-    private const DIRECTORIES = ['', 'Autoload/', 'Install/', 'Io/', 'Native/'];
+    private const DIRECTORIES = ['', 'Autoload/', 'Install/', 'Io/', 'Native/', 'Network/', 'Takeover/'];
 
     private static bool $isLoaded = false;
 

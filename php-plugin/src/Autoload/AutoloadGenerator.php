@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
-use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
-use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Internals;
-use Allegro\Plugin\Io\Overheard;
+use Allegro\Plugin\Io\RecordingIO;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Takeover\AtomicFilesystem;
 use Composer\Autoload\AutoloadGenerator as ComposerGenerator;
 use Composer\Composer;
 use Composer\Config;
@@ -121,7 +121,7 @@ final class AutoloadGenerator extends ComposerGenerator
 
         try {
             return Guard::run(fn () => $this->dumpNatively(...$arguments), fn () => $this->finish($arguments));
-        } catch (Abandoned $e) {
+        } catch (AbandonedException $e) {
             return $this->finish($arguments);
         }
     }
@@ -173,22 +173,22 @@ final class AutoloadGenerator extends ComposerGenerator
     private function dumpWith(DumpMethod $method, ClassMapMaker $maker, Dump $dump, array $arguments): mixed
     {
         $io = $this->ioOfParent();
-        $overheard = new Overheard($io);
+        $recording = new RecordingIO($io);
         $before = ClassMapRecorder::within($maker);
         $filesystemBefore = DumpFilesystem::within(null);
-        $this->setInParent('io', $overheard);
+        $this->setInParent('io', $recording);
         try {
             $this->map = $map = $method->call($this, $arguments);
             $this->setInParent('io', $io);
             $filesystem = DumpFilesystem::current();
             if ($filesystem !== null) {
-                $dump->done($filesystem->outputs(), $overheard->said(), count($map), $this->valuesOfParent());
+                $dump->done($filesystem->outputs(), $recording->said(), count($map), $this->valuesOfParent());
             }
 
             return $map;
         } catch (Unchanged $unchanged) {
             $this->setInParent('io', $io);
-            Overheard::repeat($unchanged->said, $io);
+            RecordingIO::repeat($unchanged->said, $io);
             $io->writeError('Allegro: the autoloader is up to date', true, IOInterface::VERBOSE);
             $this->dispatchDone($dump->scansPsr($this->valuesOfParent()));
             // Code that looks at the classes gets them from the same dump, which changes nothing.

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Autoload;
 
-use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
-use Allegro\Plugin\Install\AtomicFilesystem;
+use Allegro\Plugin\Takeover\AtomicFilesystem;
 use Composer\Util\Filesystem;
 
 /**
@@ -88,7 +88,7 @@ final class DumpFilesystem extends Filesystem
      */
     public function filePutContentsIfModified($path, $content)
     {
-        return Guard::run(fn () => $this->put($path, $content), static fn (): never => throw new Abandoned());
+        return Guard::run(fn () => $this->put($path, $content), static fn (): never => throw new AbandonedException());
     }
 
     /**
@@ -166,7 +166,7 @@ final class DumpFilesystem extends Filesystem
             foreach (array_keys($this->outputs, null, true) as $path) {
                 @unlink($path);
             }
-        }, static fn (): never => throw new Abandoned());
+        }, static fn (): never => throw new AbandonedException());
     }
 
     /**
@@ -204,6 +204,6 @@ final class DumpFilesystem extends Filesystem
             $this->outputs[$path] = null;
 
             return in_array(basename($path), self::TOGETHER, true) || @unlink($path);
-        }, static fn (): never => throw new Abandoned());
+        }, static fn (): never => throw new AbandonedException());
     }
 }

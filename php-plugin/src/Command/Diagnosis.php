@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
-use Allegro\Plugin\Install\TarDownloader;
-use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Takeover\TarDownloader;
+use Allegro\Plugin\Takeover\ZipDownloader;
 use Composer\Composer;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Process\ExecutableFinder;

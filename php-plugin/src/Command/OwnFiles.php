@@ -6,7 +6,7 @@ namespace Allegro\Plugin\Command;
 
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sharing;
-use Allegro\Plugin\Io\Few;
+use Allegro\Plugin\Io\ShortList;
 use Composer\Composer;
 use Composer\Package\PackageInterface;
 
@@ -51,7 +51,7 @@ final class OwnFiles
      */
     public static function lines(array $groups): array
     {
-        return array_map(static fn (array $group): string => Few::names($group['packages']).': '.$group['reason'], $groups);
+        return array_map(static fn (array $group): string => ShortList::names($group['packages']).': '.$group['reason'], $groups);
     }
 
     /**

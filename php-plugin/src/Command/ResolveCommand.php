@@ -7,10 +7,10 @@ namespace Allegro\Plugin\Command;
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Allegro\Plugin\Plugin;
-use Allegro\Plugin\Resolve\Exceptions;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
 use Allegro\Plugin\Resolve\ParentProject;
+use Allegro\Plugin\Resolve\PinnedConstraints;
 use Allegro\Plugin\Resolve\SecurityOnly;
 use Allegro\Plugin\Resolve\SettingException;
 use Allegro\Plugin\Resolve\Trial;
@@ -265,7 +265,7 @@ final class ResolveCommand extends UpdateCommand
             // Most projects end here, so PHP doesn't even load the classes below.
             return $resolve();
         }
-        $exceptions = Exceptions::of($root);
+        $exceptions = PinnedConstraints::of($root);
         $parent = ParentProject::of($root);
         $parent === null || $parent->take($composer, $io);
         $trial = new Trial($this, $composer, $io, $input, $update, $session);

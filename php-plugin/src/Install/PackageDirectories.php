@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Takeover\DeferredWrites;
 use Composer\Composer;
 use Composer\Installer\LibraryInstaller;
 use Composer\Installer\PluginInstaller;

@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Network\Sources;
 use Composer\Package\PackageInterface;
 
 /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
-use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
 use Composer\Config;
 use Composer\Package\PackageInterface;
@@ -231,7 +231,7 @@ final class Placement
         $this->extracting = $ticket;
         try {
             $promise = Guard::out(fn (): PromiseInterface => ($this->install)($ticket->package, $path));
-        } catch (Abandoned $e) {
+        } catch (AbandonedException $e) {
             return $this->installByComposer($ticket, $path);
         } finally {
             $this->extracting = null;
@@ -242,7 +242,7 @@ final class Placement
                 fn () => $this->placed($ticket, $path),
                 fn (): PromiseInterface => $this->installByComposer($ticket, $path)
             ),
-            fn (\Throwable $e): PromiseInterface => $e instanceof Abandoned ? $this->installByComposer($ticket, $path) : throw $e
+            fn (\Throwable $e): PromiseInterface => $e instanceof AbandonedException ? $this->installByComposer($ticket, $path) : throw $e
         );
     }
 

@@ -5,14 +5,15 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Install;
 
 use Allegro\Plugin\Guard;
-use Allegro\Plugin\Io\Few;
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Io\ShortList;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\Environment;
 use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Network\Sources;
 use Composer\Downloader\FileDownloader;
 use Composer\Plugin\PluginEvents;
 
@@ -265,7 +266,7 @@ final class Preparation
                 '%d package%s neither in the store nor in Composer\'s cache, and the network is disabled: %s',
                 count($names),
                 count($names) === 1 ? ' is' : 's are',
-                Few::names($names)
+                ShortList::names($names)
             ));
         }
     }

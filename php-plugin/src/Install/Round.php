@@ -7,7 +7,9 @@ namespace Allegro\Plugin\Install;
 use Allegro\Plugin\Classes;
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
-use Allegro\Plugin\Io\Few;
+use Allegro\Plugin\Io\ShortList;
+use Allegro\Plugin\Takeover\Processes;
+use Allegro\Plugin\Takeover\Wake;
 use Composer\Composer;
 use Composer\Util\ProcessExecutor;
 use React\Promise\PromiseInterface;
@@ -155,7 +157,7 @@ final class Round
     {
         $shared = $this->batch->programs->separateStrays();
         if ($shared !== []) {
-            $this->batch->report->notice('programs that are still shared with other projects, because they can not be copied: '.Few::names($shared));
+            $this->batch->report->notice('programs that are still shared with other projects, because they can not be copied: '.ShortList::names($shared));
         }
     }
 }

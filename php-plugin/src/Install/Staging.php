@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Install;
 
-use Allegro\Plugin\Io\Few;
 use Allegro\Plugin\Io\Report;
+use Allegro\Plugin\Io\ShortList;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Composer\Composer;
@@ -158,7 +158,7 @@ final class Staging
             $failures[] = $failure.($was === [] ? '' : ' (it was '.implode($was).')');
         }
         $this->isTold = $this->isTold || $failures !== [];
-        $failures === [] || $this->report->notice(Few::names($failures));
+        $failures === [] || $this->report->notice(ShortList::names($failures));
         $this->tidy();
     }
 
@@ -185,7 +185,7 @@ final class Staging
         // calls this method once more.
         $failures = $this->remove([$this->directory]);
         // The user already knows the names of the paths that can't be removed.
-        $this->isTold || $failures === [] || $this->report->notice(Few::names($failures));
+        $this->isTold || $failures === [] || $this->report->notice(ShortList::names($failures));
         $this->isTold = false;
         $this->directory = null;
         $this->packages = [];

@@ -26,11 +26,11 @@ final class ChosenSolver extends ComposerSolver
     {
         $resolution = Guard::run(
             fn (): ?Resolution => Resolution::under($this->policy),
-            static fn (): never => DifferentChoice::abandon()
+            static fn (): never => DifferentChoiceException::abandon()
         );
         $transaction = $resolution === null ? null : Guard::run(
             fn (): ?ChosenTransaction => $resolution->transaction($this->pool, $request),
-            static fn (): never => DifferentChoice::abandon()
+            static fn (): never => DifferentChoiceException::abandon()
         );
         if ($transaction === null) {
             try {

@@ -54,7 +54,7 @@ final class ChosenTransaction extends LockTransaction
 
             return;
         }
-        Guard::run(fn () => $this->divide($this->dev), static fn (): never => DifferentChoice::abandon());
+        Guard::run(fn () => $this->divide($this->dev), static fn (): never => DifferentChoiceException::abandon());
     }
 
     /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Resolve;
 
-use Allegro\Plugin\Io\Few;
+use Allegro\Plugin\Io\ShortList;
 use Composer\Composer;
 use Composer\IO\IOInterface;
 use Composer\Package\AliasPackage;
@@ -192,7 +192,7 @@ final class ParentProject
         $label = OutputFormatter::escape($this->files->label());
         $io->writeError('Allegro: '.($taken === 1 ? '1 version is that' : number_format($taken).' versions are those').' of '.$label);
         if ($other !== []) {
-            $io->writeError('<warning>Allegro: not those of '.$label.', because they were not to be updated: '.OutputFormatter::escape(Few::names($other)).'</warning>');
+            $io->writeError('<warning>Allegro: not those of '.$label.', because they were not to be updated: '.OutputFormatter::escape(ShortList::names($other)).'</warning>');
         }
     }
 

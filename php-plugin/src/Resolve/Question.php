@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Resolve;
 
 use Allegro\Plugin\Install\DeclinedException;
-use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Network\Sources;
 use Composer\Composer;
 use Composer\DependencyResolver\DefaultPolicy;
 use Composer\DependencyResolver\PolicyInterface;

@@ -6,15 +6,15 @@ namespace Allegro\Plugin\Resolve;
 
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Install\DeclinedException;
-use Allegro\Plugin\Install\IndexedLocker;
-use Allegro\Plugin\Install\Sources;
 use Allegro\Plugin\Internals;
+use Allegro\Plugin\Io\RepeatableOutput;
 use Allegro\Plugin\Io\Report;
-use Allegro\Plugin\Io\Retold;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Native\Protocol;
+use Allegro\Plugin\Network\Sources;
+use Allegro\Plugin\Takeover\IndexedLocker;
 use Composer\Composer;
 use Composer\DependencyResolver\PolicyInterface;
 use Composer\DependencyResolver\Pool;
@@ -120,14 +120,14 @@ final class Resolution
         SolverClass::replace();
         $this->takeOver();
 
-        return Retold::during($output, function (callable $again) use ($update): int {
+        return RepeatableOutput::during($output, function (callable $again) use ($update): int {
             try {
                 $exit = $update();
                 if ($exit !== Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED || $this->choices === null) {
                     return $exit;
                 }
                 $reason = 'with the chosen versions there is no solution';
-            } catch (DifferentChoice $e) {
+            } catch (DifferentChoiceException $e) {
                 $reason = $e->getMessage();
             }
             $again();
@@ -156,7 +156,7 @@ final class Resolution
             }
             $this->check($packages);
         };
-        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), static fn (): never => DifferentChoice::abandon()));
+        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), static fn (): never => DifferentChoiceException::abandon()));
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
     }
@@ -201,7 +201,7 @@ final class Resolution
     /**
      * The choice, as the result of Composer's solver; null if that has to find one.
      *
-     * @throws DifferentChoice if the pool lacks a chosen version
+     * @throws DifferentChoiceException if the pool lacks a chosen version
      */
     public function transaction(Pool $pool, Request $request): ?ChosenTransaction
     {
@@ -237,7 +237,7 @@ final class Resolution
         }
         if (count($found) !== count($expected)) {
             $missing = array_keys(array_diff_key($expected, $found));
-            throw new DifferentChoice($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
+            throw new DifferentChoiceException($missing[0].' '.$expected[$missing[0]].' is chosen, but not allowed');
         }
         $this->isExtracting = true;
         if ($this->dev === null) {
@@ -471,7 +471,7 @@ final class Resolution
     /**
      * @param PackageInterface[] $packages what is about to be locked
      *
-     * @throws DifferentChoice
+     * @throws DifferentChoiceException
      */
     private function check(array $packages): void
     {
@@ -486,7 +486,7 @@ final class Resolution
         ksort($found);
         ksort($expected);
         if ($found !== $expected) {
-            throw new DifferentChoice('Composer comes to another result');
+            throw new DifferentChoiceException('Composer comes to another result');
         }
     }
 

@@ -45,7 +45,7 @@ final class ResolvedRepository extends ComposerRepository
         $resolution = $this->resolution;
         $chosen = $resolution === null ? null : Guard::run(
             fn (): ?array => $this->chosen($resolution, $packageNameMap),
-            static fn (): never => DifferentChoice::abandon()
+            static fn (): never => DifferentChoiceException::abandon()
         );
 
         return $chosen ?? parent::loadPackages($packageNameMap, $acceptableStabilities, $stabilityFlags, $alreadyLoaded);
@@ -132,7 +132,7 @@ final class ResolvedRepository extends ComposerRepository
      *
      * @return \Generator<BasePackage>
      *
-     * @throws DifferentChoice if no packages can be made of them: Composer says so in its own words
+     * @throws DifferentChoiceException if no packages can be made of them: Composer says so in its own words
      */
     private function packagesOf(array $versions): \Generator
     {
@@ -148,7 +148,7 @@ final class ResolvedRepository extends ComposerRepository
                 }
                 $packages = $create($data);
             } catch (\Throwable $e) {
-                throw new DifferentChoice('a chosen version can not be loaded: '.$e->getMessage(), 0, $e);
+                throw new DifferentChoiceException('a chosen version can not be loaded: '.$e->getMessage(), 0, $e);
             }
             yield from array_values($packages);
         }

@@ -45,7 +45,7 @@ final class SecurityOnly
         private readonly Composer $composer,
         private readonly IOInterface $io,
         private readonly Trial $trial,
-        private readonly Exceptions $exceptions,
+        private readonly PinnedConstraints $exceptions,
         private readonly \Closure $policies,
     ) {
     }

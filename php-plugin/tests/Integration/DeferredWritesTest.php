@@ -11,12 +11,12 @@ use Composer\Installer\NoopInstaller;
 use Composer\Json\JsonFile;
 use Composer\Package\AliasPackage;
 use Composer\Package\CompletePackage;
+use Composer\Package\Link;
 use Composer\Package\PackageInterface;
 use Composer\Repository\InstalledArrayRepository;
 use Composer\Repository\InstalledFilesystemRepository;
 use Composer\Repository\InstalledRepositoryInterface;
 use Composer\Semver\Constraint\Constraint;
-use Composer\Package\Link;
 use React\Promise\PromiseInterface;
 
 final class DeferredWritesTest extends TestCase

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Integration;
 
-use Allegro\Plugin\Install\Wake;
+use Allegro\Plugin\Takeover\Wake;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Config;
 use Composer\IO\NullIO;

@@ -179,7 +179,7 @@ final class InternalUses
      */
     private function ancestors(): array
     {
-        $class = trait_exists($this->class) ? 'Allegro\Plugin\Install\ZipDownloader' : $this->class;
+        $class = trait_exists($this->class) ? 'Allegro\Plugin\Takeover\ZipDownloader' : $this->class;
         $parents = class_exists($class) ? array_values((array) class_parents($class)) : [];
 
         return array_values(array_filter($parents, static fn (string $parent): bool => str_starts_with($parent, 'Composer\\')));

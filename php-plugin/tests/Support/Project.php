@@ -4,15 +4,15 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Support;
 
-use Allegro\Plugin\Install\AtomicFilesystem;
 use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Install\Privacy;
 use Allegro\Plugin\Install\Sharing;
-use Allegro\Plugin\Install\Sources;
-use Allegro\Plugin\Install\TarDownloader;
-use Allegro\Plugin\Install\ZipDownloader;
 use Allegro\Plugin\Io\Report;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Network\Sources;
+use Allegro\Plugin\Takeover\AtomicFilesystem;
+use Allegro\Plugin\Takeover\TarDownloader;
+use Allegro\Plugin\Takeover\ZipDownloader;
 use Composer\Cache;
 use Composer\Composer;
 use Composer\DependencyResolver\Operation\OperationInterface;

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Install\AtomicFilesystem;
-use Allegro\Plugin\Install\AtomicJsonFile;
 use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Takeover\AtomicFilesystem;
+use Allegro\Plugin\Takeover\AtomicJsonFile;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Json\JsonFile;
 use Composer\Util\Filesystem;

@@ -10,10 +10,10 @@ use Allegro\Plugin\Autoload\DumpFilesystem;
 use Allegro\Plugin\Autoload\DumpMethod;
 use Allegro\Plugin\Autoload\RememberedClassMap;
 use Allegro\Plugin\Autoload\Unchanged;
-use Allegro\Plugin\Install\AtomicFilesystem;
-use Allegro\Plugin\Io\Overheard;
+use Allegro\Plugin\Io\RecordingIO;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\InterruptedException;
+use Allegro\Plugin\Takeover\AtomicFilesystem;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\ClassMapGenerator\ClassMap;
 use Composer\ClassMapGenerator\ClassMapGenerator;
@@ -30,7 +30,7 @@ use Composer\Util\Platform;
  * @covers \Allegro\Plugin\Autoload\DumpFilesystem
  * @covers \Allegro\Plugin\Autoload\DumpMethod
  * @covers \Allegro\Plugin\Autoload\RememberedClassMap
- * @covers \Allegro\Plugin\Io\Overheard
+ * @covers \Allegro\Plugin\Io\RecordingIO
  * @covers \Allegro\Plugin\Native\InterruptedException
  */
 final class DumpTest extends TestCase
@@ -80,12 +80,12 @@ final class DumpTest extends TestCase
     public function testWhatWasSaidIsSaidAgain(): void
     {
         $first = new BufferIO();
-        $overheard = new Overheard($first);
-        $overheard->writeError("<warning>Class é is odd</warning>");
-        $overheard->writeError(['two', 'lines'], false);
-        $overheard->writeError('not at this verbosity', true, BufferIO::DEBUG);
+        $recording = new RecordingIO($first);
+        $recording->writeError("<warning>Class é is odd</warning>");
+        $recording->writeError(['two', 'lines'], false);
+        $recording->writeError('not at this verbosity', true, BufferIO::DEBUG);
         $second = new BufferIO();
-        Overheard::repeat($overheard->said(), $second);
+        RecordingIO::repeat($recording->said(), $second);
         self::assertStringContainsString("Class é is odd", $first->getOutput());
         self::assertSame($first->getOutput(), $second->getOutput());
     }
@@ -93,19 +93,19 @@ final class DumpTest extends TestCase
     public function testTooMuchIsNotRemembered(): void
     {
         $io = new BufferIO();
-        $overheard = new Overheard($io);
+        $recording = new RecordingIO($io);
         $line = str_repeat('x', 1000);
-        for ($lines = 0; $overheard->said() !== null; ++$lines) {
+        for ($lines = 0; $recording->said() !== null; ++$lines) {
             self::assertLessThan(2000, $lines);
-            $overheard->writeError($line);
+            $recording->writeError($line);
         }
         for ($more = 0; $more < 1000; ++$more) {
-            $overheard->writeError([$line, $line.$more]);
+            $recording->writeError([$line, $line.$more]);
         }
-        self::assertNull($overheard->said());
+        self::assertNull($recording->said());
         // All of it was passed on.
         self::assertSame($lines + 2000, substr_count($io->getOutput(), $line));
-        $kept = (new \ReflectionProperty($overheard, 'said'))->getValue($overheard);
+        $kept = (new \ReflectionProperty($recording, 'said'))->getValue($recording);
         self::assertSame([], $kept);
     }
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Tests\Support\TestCase;
 
@@ -66,8 +66,8 @@ final class GuardTest extends TestCase
 
     public function testWhatWeThrowOnPurposePasses(): void
     {
-        $this->expectException(Abandoned::class);
-        Guard::run(static fn () => throw new Abandoned(), static fn () => null);
+        $this->expectException(AbandonedException::class);
+        Guard::run(static fn () => throw new AbandonedException(), static fn () => null);
     }
 
     public function testNothingIsSaidWhereComposerRefusesTheSame(): void

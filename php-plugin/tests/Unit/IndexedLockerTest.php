@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Install\IndexedLocker;
+use Allegro\Plugin\Takeover\IndexedLocker;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Installer\InstallationManager;
 use Composer\IO\NullIO;

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Install\LockFile;
+use Allegro\Plugin\Takeover\LockFile;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Json\JsonFile;
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Install\LockLoader;
+use Allegro\Plugin\Takeover\LockLoader;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Package\AliasPackage;
 use Composer\Package\CompletePackage;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Tests\Unit;
 
 use Allegro\Plugin\Install\Job;
-use Allegro\Plugin\Install\Processes;
+use Allegro\Plugin\Takeover\Processes;
 use Allegro\Plugin\Tests\Support\TestCase;
 
 final class ProcessesTest extends TestCase

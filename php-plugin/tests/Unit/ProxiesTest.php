@@ -52,7 +52,7 @@ final class ProxiesTest extends TestCase
                 foreach (%s as $file) { require $file; }
                 if (extension_loaded('curl')) { exit('curl'); }
                 try {
-                    echo (new Allegro\Plugin\Install\Proxies())->of('http://host.invalid/') ?? 'none';
+                    echo (new Allegro\Plugin\Network\Proxies())->of('http://host.invalid/') ?? 'none';
                 } catch (Allegro\Plugin\Install\DeclinedException $e) {
                     echo 'declined';
                 }
@@ -60,7 +60,7 @@ final class ProxiesTest extends TestCase
             PHP,
             $method,
             $context,
-            var_export([$downloader, $source.'/Install/DeclinedException.php', $source.'/Install/Proxies.php'], true)
+            var_export([$downloader, $source.'/Install/DeclinedException.php', $source.'/Network/Proxies.php'], true)
         );
         file_put_contents($this->dir.'/script.php', $script);
         exec(escapeshellarg(PHP_BINARY).' -n '.escapeshellarg($this->dir.'/script.php').' 2>&1', $output, $exit);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Tests\Unit;
 
 use Allegro\Plugin\Install\DeclinedException;
-use Allegro\Plugin\Install\Sources;
+use Allegro\Plugin\Network\Sources;
 use Allegro\Plugin\Tests\Support\Project;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\Package\CompletePackage;

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Resolve\Exceptions;
+use Allegro\Plugin\Resolve\PinnedConstraints;
 use Allegro\Plugin\Resolve\SettingException;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\IO\BufferIO;
@@ -16,7 +16,7 @@ use Symfony\Component\Console\Input\InputArgument;
 use Symfony\Component\Console\Input\InputDefinition;
 use Symfony\Component\Console\Input\InputOption;
 
-final class ExceptionsTest extends TestCase
+final class PinnedConstraintsTest extends TestCase
 {
     private static function project(mixed $allegro): RootPackage
     {
@@ -61,13 +61,13 @@ final class ExceptionsTest extends TestCase
     {
         $this->expectException(SettingException::class);
         $this->expectExceptionMessageMatches('{^extra\.allegro\.exceptions.*'.preg_quote($word).'}');
-        Exceptions::of(self::project(['exceptions' => $exceptions]));
+        PinnedConstraints::of(self::project(['exceptions' => $exceptions]));
     }
 
     public function testNoSettingIsNone(): void
     {
         foreach ([null, 'text', [], ['exceptions' => []]] as $allegro) {
-            $exceptions = Exceptions::of(self::project($allegro));
+            $exceptions = PinnedConstraints::of(self::project($allegro));
             $io = new BufferIO();
             $input = self::input(['--with' => ['b/b:^1']]);
             $exceptions->hold($input, $io);
@@ -77,7 +77,7 @@ final class ExceptionsTest extends TestCase
 
     public function testTheyComeBeforeWhatIsGivenAndGiveWayToIt(): void
     {
-        $exceptions = Exceptions::of(self::project(['exceptions' => ['A/a' => '1.2 || 1.4', 'b/b' => '*', 'c/c' => '<3', 'd/d' => '^4']]));
+        $exceptions = PinnedConstraints::of(self::project(['exceptions' => ['A/a' => '1.2 || 1.4', 'b/b' => '*', 'c/c' => '<3', 'd/d' => '^4']]));
         $io = new BufferIO();
         $input = self::input(['packages' => ['c/c:^2', 'd/d'], '--with' => ['B/B=^7', 'e/e:^1']]);
         $exceptions->hold($input, $io);

@@ -2,11 +2,17 @@
 
 declare(strict_types=1);
 
-namespace Allegro\Plugin\Install;
+namespace Allegro\Plugin\Takeover;
 
-use Allegro\Plugin\Abandoned;
+use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
-use Allegro\Plugin\Io\SaidOnce;
+use Allegro\Plugin\Install\Batch;
+use Allegro\Plugin\Install\Listeners;
+use Allegro\Plugin\Install\Paths;
+use Allegro\Plugin\Install\Placement;
+use Allegro\Plugin\Install\Ticket;
+use Allegro\Plugin\Install\TicketState;
+use Allegro\Plugin\Io\FirstLineFilter;
 use Composer\DependencyResolver\Operation\InstallOperation;
 use Composer\DependencyResolver\Operation\UninstallOperation;
 use Composer\DependencyResolver\Operation\UpdateOperation;
@@ -239,7 +245,7 @@ trait StoreDownloads
         // The parent reads both properties at its first step, and keeps them for all steps that
         // follow.
         if ($isSaid) {
-            $this->io = new SaidOnce($io);
+            $this->io = new FirstLineFilter($io);
         }
         if ($dispatcher !== null) {
             $this->eventDispatcher = new AnnouncedDownload($dispatcher, $announced->getProcessedUrl(), $announced->getCustomCacheKey());
@@ -404,7 +410,7 @@ trait StoreDownloads
             $this->placement->extract($path);
 
             return \React\Promise\resolve(null);
-        }, static fn (): never => throw new Abandoned());
+        }, static fn (): never => throw new AbandonedException());
     }
 
     /**

@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Tests\Unit;
 
-use Allegro\Plugin\Io\Retold;
+use Allegro\Plugin\Io\RepeatableOutput;
 use Allegro\Plugin\Tests\Support\TestCase;
 use Symfony\Component\Console\Output\BufferedOutput;
 use Symfony\Component\Console\Output\ConsoleOutput;
 use Symfony\Component\Console\Output\StreamOutput;
 
-final class RetoldTest extends TestCase
+final class RepeatableOutputTest extends TestCase
 {
     public function testWhatWasSaidIsNotSaidAgain(): void
     {
@@ -19,7 +19,7 @@ final class RetoldTest extends TestCase
         $errors = new StreamOutput($stream);
         $output = new ConsoleOutput();
         $output->setErrorOutput($errors);
-        $result = Retold::during($output, static function (callable $again) use ($output): int {
+        $result = RepeatableOutput::during($output, static function (callable $again) use ($output): int {
             $say = static function (string ...$lines) use ($output): void {
                 foreach ($lines as $line) {
                     $output->getErrorOutput()->writeln($line);
@@ -50,7 +50,7 @@ final class RetoldTest extends TestCase
         $output = new ConsoleOutput();
         $output->setErrorOutput(new StreamOutput($stream));
         $time = 'Dependency resolution completed in 0.000 seconds';
-        Retold::during($output, static function (callable $again) use ($output, $time): void {
+        RepeatableOutput::during($output, static function (callable $again) use ($output, $time): void {
             $output->getErrorOutput()->writeln(['Updating', 'Nothing to modify', $time, 'Unable']);
             $again();
             $output->getErrorOutput()->writeln(['Updating', $time, 'Nothing to modify', $time, 'Unable']);
@@ -65,7 +65,7 @@ final class RetoldTest extends TestCase
     public function testOtherOutputsAreLeftAlone(): void
     {
         $output = new BufferedOutput();
-        Retold::during($output, static function (callable $again) use ($output): void {
+        RepeatableOutput::during($output, static function (callable $again) use ($output): void {
             $output->writeln('once');
             $again();
             $output->writeln('once');
@@ -78,7 +78,7 @@ final class RetoldTest extends TestCase
         $output = new ConsoleOutput();
         $errors = $output->getErrorOutput();
         try {
-            Retold::during($output, static function (): void {
+            RepeatableOutput::during($output, static function (): void {
                 throw new \RuntimeException('mine');
             });
             self::fail('it is thrown');

@@ -9,7 +9,7 @@ use Allegro\Plugin\Deliberate;
 /**
  * Composer's solver, given the chosen versions, comes to another result: the choice is not to be trusted.
  */
-final class DifferentChoice extends \RuntimeException implements Deliberate
+final class DifferentChoiceException extends \RuntimeException implements Deliberate
 {
     /**
      * Has the whole update made once more by Composer alone, because something of ours has failed.

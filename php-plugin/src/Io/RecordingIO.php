@@ -13,7 +13,7 @@ use Composer\IO\IOInterface;
  * Only Composer's AutoloadGenerator receives this object. That class writes and asks for the
  * verbosity, and does nothing else with its IO.
  */
-final class Overheard extends PassingIO
+final class RecordingIO extends PassingIO
 {
     /**
      * The largest number of bytes that are recorded. A project with thousands of warnings is dumped

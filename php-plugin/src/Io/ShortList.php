@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Io;
 /**
  * Shortens lists of names for people, so that no message of Allegro grows with the project.
  */
-final class Few
+final class ShortList
 {
     /** The number of names that a message shows. */
     private const SHOWN = 3;

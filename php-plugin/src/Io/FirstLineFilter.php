@@ -11,7 +11,7 @@ namespace Allegro\Plugin\Io;
  * Only Composer's file downloader receives this object. That class writes and asks for the
  * verbosity, and does nothing else with its IO.
  */
-final class SaidOnce extends PassingIO
+final class FirstLineFilter extends PassingIO
 {
     /** Whether the first line was suppressed. */
     private bool $said = false;

@@ -16,7 +16,7 @@ use Symfony\Component\Console\Input\InputInterface;
 /**
  * `extra.allegro.exceptions`: packages that every resolution holds to a constraint, as if `--with` were given each time.
  */
-final class Exceptions
+final class PinnedConstraints
 {
     private const KEY = 'extra.allegro.exceptions';
 

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Allegro\Plugin\Install;
+namespace Allegro\Plugin\Takeover;
 
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace Allegro\Plugin\Install;
+namespace Allegro\Plugin\Takeover;
+
+use Allegro\Plugin\Install\Job;
 
 /**
  * Puts jobs into the order in which Composer would be done with them in parallel processes.

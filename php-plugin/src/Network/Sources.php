@@ -2,8 +2,9 @@
 
 declare(strict_types=1);
 
-namespace Allegro\Plugin\Install;
+namespace Allegro\Plugin\Network;
 
+use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Native\Protocol;
 use Composer\Composer;
 use Composer\IO\IOInterface;

@@ -13,7 +13,7 @@ use Symfony\Component\Console\Output\StreamOutput;
  * Writes the standard error of work that may be done a second time. The second time doesn't repeat
  * lines of the first.
  */
-final class Retold extends StreamOutput
+final class RepeatableOutput extends StreamOutput
 {
     /** Beginnings of the lines that are always written: remarks of Allegro, and durations. */
     private const OWN = ['Allegro: ', 'Dependency resolution completed in '];

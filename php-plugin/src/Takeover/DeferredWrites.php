@@ -2,9 +2,10 @@
 
 declare(strict_types=1);
 
-namespace Allegro\Plugin\Install;
+namespace Allegro\Plugin\Takeover;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Install\Batch;
 use Allegro\Plugin\Internals;
 use Composer\Composer;
 use Composer\Installer\InstallationManager;

@@ -8,7 +8,7 @@ namespace Allegro\Plugin;
  * Unwinds a method of Composer in which Allegro's code has failed. The catcher has Composer repeat
  * the whole work by itself.
  */
-final class Abandoned extends \Exception implements Deliberate
+final class AbandonedException extends \Exception implements Deliberate
 {
     public function __construct()
     {
