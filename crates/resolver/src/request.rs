@@ -92,7 +92,7 @@ pub enum Reach {
     reason = "each is a question of its own"
 )]
 pub struct Problem {
-    /// The rules for versions and constraints of the composer/semver that the project uses.
+    /// The rules for versions and constraints of the composer/semver that Composer uses.
     #[cfg_attr(test, serde(skip))]
     pub dialect: Dialect,
     /// Root requirements, in their order.
