@@ -12,11 +12,13 @@ use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\Protocol;
 use Allegro\Plugin\Takeover\AtomicFilesystem;
 use Composer\Autoload\AutoloadGenerator as ComposerGenerator;
+use Composer\ClassMapGenerator\ClassMap;
 use Composer\Composer;
 use Composer\Config;
 use Composer\Installer\InstallationManager;
 use Composer\IO\IOInterface;
 use Composer\IO\NullIO;
+use Composer\Package\Locker;
 use Composer\Package\PackageInterface;
 use Composer\Package\RootPackageInterface;
 use Composer\Repository\InstalledRepositoryInterface;
@@ -30,7 +32,22 @@ use Composer\Util\Filesystem;
  * The dump itself is the method of the running Composer, see {@see DumpMethod}, with its events,
  * its order and its text. If this way is not certain, the unchanged method makes the dump.
  *
+ * @phpstan-import-type Autoloads from Dump
+ * @phpstan-import-type DumpOptions from Dump
+ * @phpstan-import-type GeneratorState from Dump
  * @phpstan-import-type PlacedPackage from Protocol
+ *
+ * @phpstan-type DumpArguments list{
+ *     Config,
+ *     InstalledRepositoryInterface,
+ *     RootPackageInterface,
+ *     InstallationManager,
+ *     string,
+ *     5?: bool,
+ *     6?: string|null,
+ *     7?: Locker|null,
+ *     8?: bool,
+ * }
  */
 final class AutoloadGenerator extends ComposerGenerator
 {
@@ -66,7 +83,11 @@ final class AutoloadGenerator extends ComposerGenerator
     /** Whether POST_AUTOLOAD_DUMP has been dispatched in the dump in progress. */
     private bool $isAnnouncedDone = false;
 
-    /** The class map of a dump that is done. */
+    /**
+     * The class map of a dump that is done.
+     *
+     * @var ClassMap|null
+     */
     private ?object $map = null;
 
     /**
@@ -94,14 +115,15 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * {@inheritDoc}
      *
-     * @param string                            $targetDir
-     * @param bool                              $scanPsrPackages
-     * @param string|null                       $suffix
-     * @param \Composer\Package\Locker|null $locker
-     * @param bool                              $strictAmbiguous
+     * @param string      $targetDir
+     * @param bool        $scanPsrPackages
+     * @param string|null $suffix
+     * @param Locker|null $locker
+     * @param bool        $strictAmbiguous
      *
-     * @return mixed what the running Composer's method returns
+     * @return ClassMap|null what the running Composer's method returns; null before Composer 2.4
      */
+    // @mago-expect analysis:incompatible-return-type Composer 2.2 and 2.3 return nothing.
     public function dump(
         Config $config,
         InstalledRepositoryInterface $localRepo,
@@ -113,6 +135,7 @@ final class AutoloadGenerator extends ComposerGenerator
         $locker = null,
         $strictAmbiguous = false
     ) {
+        /** @var DumpArguments $arguments */
         $arguments = func_get_args();
         if ($this->dump !== null) {
             // A listener of the dump in progress makes a dump of its own.
@@ -129,7 +152,9 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * Makes a dump with the native part. If that can't be, Composer's method makes it.
      *
-     * @param mixed ...$options arguments of dump() after the installation manager
+     * @param mixed ...$options arguments of dump() after the target directory
+     *
+     * @return ClassMap|null null before Composer 2.4
      */
     private function dumpNatively(
         Config $config,
@@ -139,24 +164,28 @@ final class AutoloadGenerator extends ComposerGenerator
         string $targetDir,
         ...$options
     ): mixed {
+        /** @var DumpArguments $arguments */
         $arguments = func_get_args();
         $this->isAnnounced = $this->isAnnouncedDone = false;
         $this->map = null;
         $vendorDir = (string) $config->get('vendor-dir');
         AtomicFilesystem::sweep($vendorDir);
         AtomicFilesystem::sweep($vendorDir.'/'.$targetDir);
-        $method = $this->engine === null ? null : DumpMethod::read();
-        if ($method === null || $this->engine === null) {
+        $engine = $this->engine;
+        $method = $engine === null ? null : DumpMethod::read();
+        if ($method === null || $engine === null) {
             return Guard::out(fn () => parent::dump(...$arguments));
         }
         $maker = new ClassMapMaker(
-            $this->engine,
+            $engine,
             $this->ioOfParent(),
             $vendorDir,
             $this->placed,
             dirname(__DIR__, 2).'/resources/dialect.php'
         );
-        $this->dump = new Dump($this->engine, $maker, $method, $config, $localRepo, $rootPackage, [$targetDir, ...$options]);
+        /** @var DumpOptions $dumpOptions */
+        $dumpOptions = [$targetDir, ...$options];
+        $this->dump = new Dump($engine, $maker, $method, $config, $localRepo, $rootPackage, $dumpOptions);
         try {
             return $this->dumpWith($method, $maker, $this->dump, $arguments);
         } finally {
@@ -168,7 +197,9 @@ final class AutoloadGenerator extends ComposerGenerator
      * Makes a dump with Composer's method and the native parts in it. A dump that would change
      * nothing is skipped.
      *
-     * @param list<mixed> $arguments
+     * @param DumpArguments $arguments
+     *
+     * @return ClassMap
      */
     private function dumpWith(DumpMethod $method, ClassMapMaker $maker, Dump $dump, array $arguments): mixed
     {
@@ -212,7 +243,9 @@ final class AutoloadGenerator extends ComposerGenerator
      * Has Composer make the dump in which Allegro has failed. Listeners are called as often as
      * without Allegro.
      *
-     * @param list<mixed> $arguments those of dump()
+     * @param DumpArguments $arguments
+     *
+     * @return ClassMap|null null before Composer 2.4
      */
     private function finish(array $arguments): mixed
     {
@@ -257,6 +290,12 @@ final class AutoloadGenerator extends ComposerGenerator
 
     /**
      * Does work without output and without scripts.
+     *
+     * @template T
+     *
+     * @param callable(): T $work
+     *
+     * @return T
      */
     private function quietly(callable $work): mixed
     {
@@ -281,6 +320,7 @@ final class AutoloadGenerator extends ComposerGenerator
      *
      * @return array<int, array{0: PackageInterface, 1: string|null}>
      */
+    // @mago-expect analysis:incompatible-return-type Composer before 2.5.6 has a path for each package.
     public function buildPackageMap($installationManager, $rootPackage, $packages): array
     {
         $map = parent::buildPackageMap($installationManager, $rootPackage, $packages);
@@ -318,10 +358,11 @@ final class AutoloadGenerator extends ComposerGenerator
      * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
      * @param bool|string[]                                            $filteredDevPackages
      *
-     * @return array<string, array<mixed>>
+     * @return Autoloads
      */
     public function parseAutoloads($packageMap, $rootPackage, $filteredDevPackages = false): array
     {
+        // @mago-expect analysis:possibly-invalid-argument Composer before 2.5.6 has a path for each package.
         $autoloads = parent::parseAutoloads($packageMap, $rootPackage, $filteredDevPackages);
         Guard::attempt(function () use ($autoloads): void {
             if ($this->dump !== null && DumpFilesystem::current() !== null) {
@@ -393,11 +434,14 @@ final class AutoloadGenerator extends ComposerGenerator
     /**
      * Returns the properties of Composer's class.
      *
-     * @return array<string, mixed> what Composer's class keeps, by name
+     * @return GeneratorState
      */
     private function valuesOfParent(): array
     {
-        return Internals::of($this, ComposerGenerator::class);
+        /** @var GeneratorState $values */
+        $values = Internals::of($this, ComposerGenerator::class);
+
+        return $values;
     }
 
     /**

@@ -20,10 +20,19 @@ use Composer\IO\IOInterface;
  * running version, not by its number.
  *
  * @phpstan-import-type PlacedPackage from Protocol
+ * @phpstan-import-type ScanArguments from ClassMapRecorder
  * @phpstan-import-type ScanDialect from Protocol
- * @phpstan-import-type ScanRule from Protocol
+ * @phpstan-import-type ScanRequest from Protocol
  * @phpstan-import-type ScanTraits from Protocol
  * @phpstan-import-type Scanned from Protocol
+ * @phpstan-import-type UnsureFile from Protocol
+ *
+ * @phpstan-type FullRule array{
+ *     path: string,
+ *     kind: 'classmap'|'psr-0'|'psr-4',
+ *     namespace: string,
+ *     excluded: string|null,
+ * }
  */
 final class ClassMapMaker
 {
@@ -82,7 +91,7 @@ final class ClassMapMaker
      */
     public function manner(): ?array
     {
-        if ($this->dialect === null) {
+        if ($this->dialect === null || $this->traits === null) {
             $encoding = (string) ini_get('zend.script_encoding');
             if (ini_get('zend.multibyte') === '1' || $encoding !== '') {
                 return null;
@@ -99,7 +108,7 @@ final class ClassMapMaker
             ];
         }
 
-        return ['dialect' => $this->dialect, 'traits' => (array) $this->traits];
+        return ['dialect' => $this->dialect, 'traits' => $this->traits];
     }
 
     /**
@@ -114,7 +123,7 @@ final class ClassMapMaker
     /**
      * Fills the class map of a generator.
      *
-     * @param list<array<int, mixed>> $calls arguments of scanPaths()
+     * @param list<ScanArguments> $calls
      *
      * @return bool false if Composer's generator must do it; it is untouched then
      */
@@ -127,6 +136,7 @@ final class ClassMapMaker
         if ($manner === null || $cwd === false || $rules === null) {
             return $this->declined('this PHP or these rules are special');
         }
+        /** @var ScanRequest $request */
         $request = $manner + [
             'vendor_dir' => $this->vendorDir(),
             'cwd' => $cwd,
@@ -140,6 +150,7 @@ final class ClassMapMaker
                 $answer = InterruptedException::outlive(fn (): array => $this->engine->scan($request));
                 switch ($answer['outcome'] ?? null) {
                     case 'scanned':
+                        /** @var Scanned $answer */
                         $this->fill($generator, $answer, $rules);
                         $this->digest = (string) $answer['digest'];
                         $this->io->writeError(
@@ -152,8 +163,13 @@ final class ClassMapMaker
                     case 'unsure':
                         // PhpFileParser throws if a file can't be read at all. Composer's generator
                         // then tells the user about it.
-                        foreach ($answer['files'] as $file) {
-                            $request['known'][] = $file + ['classes' => array_map([self::class, 'encoded'], PhpFileParser::findClasses($file['path']))];
+                        /** @var list<UnsureFile> $files */
+                        // @mago-expect analysis:possibly-undefined-string-array-index This outcome has files.
+                        $files = $answer['files'];
+                        foreach ($files as $file) {
+                            /** @var list<string> $classes */
+                            $classes = array_map([self::class, 'encoded'], PhpFileParser::findClasses($file['path']));
+                            $request['known'][] = $file + ['classes' => $classes];
                         }
                         break;
                     default:
@@ -182,16 +198,19 @@ final class ClassMapMaker
     /**
      * Returns the rules of a list of calls, or null if the native part can't follow one of them.
      *
-     * @param list<array<int, mixed>> $calls
+     * @param list<array{0: mixed, 1?: mixed, 2?: mixed, 3?: string|null, 4?: mixed}> $calls
      *
-     * @return list<ScanRule>|null
+     * @return list<FullRule>|null
      */
     private static function rules(array $calls): ?array
     {
         $rules = [];
         foreach ($calls as $call) {
+            /** @var mixed $path */
             $path = $call[0] ?? null;
+            /** @var mixed $excluded */
             $excluded = $call[1] ?? null;
+            /** @var mixed $kind */
             $kind = $call[2] ?? 'classmap';
             $namespace = $call[3] ?? null;
             if (
@@ -200,6 +219,7 @@ final class ClassMapMaker
                 || !in_array($kind, ['classmap', 'psr-0', 'psr-4'], true)
                 || ($kind !== 'classmap' && !is_string($namespace))
                 || ($call[4] ?? []) !== []
+                // @mago-expect analysis:possibly-null-operand(2) Null is the empty string here.
                 || preg_match('//u', $path.$excluded.$namespace) !== 1
             ) {
                 return null;
@@ -214,7 +234,7 @@ final class ClassMapMaker
      * Puts a class map of the native part into a generator.
      *
      * @param Scanned        $answer
-     * @param list<ScanRule> $rules
+     * @param list<FullRule> $rules
      */
     private function fill(ClassMapGenerator $generator, array $answer, array $rules): void
     {
@@ -225,6 +245,7 @@ final class ClassMapMaker
             $rule = $rules[$rejected['rule']];
             self::filter($generator, array_map([self::class, 'decoded'], $rejected['classes']), $rejected['path'], $rule['namespace'], $rule['kind'], $rule['path']);
         }
+        /** @var list<non-empty-string> $files */
         $files = $answer['files'];
         foreach ($answer['names'] as $index => $name) {
             $map->addClass(self::decoded($name), $files[$answer['at'][$index]]);
@@ -255,14 +276,17 @@ final class ClassMapMaker
      * Returns the classes of a file that the running generator accepts. The generator has its own
      * messages for the classes that it rejects.
      *
-     * @param list<string> $classes
+     * @param array<int, string>         $classes
+     * @param 'classmap'|'psr-0'|'psr-4' $kind
      *
      * @return list<string>
      */
     private static function filter(ClassMapGenerator $generator, array $classes, string $path, string $namespace, string $kind, string $base): array
     {
+        /** @var \Closure(): array<string> $filter */
         $filter = \Closure::bind(
-            static fn () => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
+            // @mago-expect analysis:possibly-invalid-argument Rules of kind `classmap` reject no class.
+            static fn (): array => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
             null,
             ClassMapGenerator::class
         );
@@ -275,6 +299,8 @@ final class ClassMapMaker
      *
      * Up to class-map-generator 1.3, the generator itself leaves out paths that look like tests. In
      * later versions the class map leaves them out when it is asked.
+     *
+     * @param non-empty-string $path
      */
     private static function addAmbiguous(ClassMapGenerator $generator, string $class, string $path): void
     {

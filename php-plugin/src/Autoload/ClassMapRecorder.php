@@ -14,6 +14,14 @@ use Composer\ClassMapGenerator\ClassMapGenerator;
  *
  * The code of {@see DumpMethod} makes this object, and knows no arguments but Composer's. So the
  * dump in progress is static.
+ *
+ * @phpstan-type ScanArguments array{
+ *     0: string|\Traversable<\SplFileInfo>|array<\SplFileInfo>,
+ *     1?: non-empty-string|null,
+ *     2?: 'classmap'|'psr-0'|'psr-4',
+ *     3?: string|null,
+ *     4?: array<string>,
+ * }
  */
 final class ClassMapRecorder
 {
@@ -23,7 +31,7 @@ final class ClassMapRecorder
     /**
      * Arguments of the calls of scanPaths().
      *
-     * @var list<array<int, mixed>>
+     * @var list<ScanArguments>
      */
     private array $calls = [];
 
@@ -64,6 +72,7 @@ final class ClassMapRecorder
      */
     public function scanPaths(...$arguments): void
     {
+        /** @var ScanArguments $arguments */
         $this->calls[] = $arguments;
     }
 

@@ -9,7 +9,10 @@ use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\InterruptedException;
 use Composer\Composer;
 use Composer\Config;
+use Composer\EventDispatcher\EventDispatcher;
+use Composer\IO\IOInterface;
 use Composer\Package\Link;
+use Composer\Package\Locker;
 use Composer\Package\PackageInterface;
 use Composer\Package\RootPackageInterface;
 use Composer\Repository\InstalledRepositoryInterface;
@@ -17,6 +20,33 @@ use Composer\Repository\InstalledRepositoryInterface;
 /**
  * Compares a dump with the former one. Its fingerprint covers everything that the dump depends on,
  * apart from PHP files.
+ *
+ * @phpstan-type Autoloads array{
+ *     'psr-0': array<string, array<string>>,
+ *     'psr-4': array<string, array<string>>,
+ *     classmap: array<int, string>,
+ *     files: array<string, string>,
+ *     'exclude-from-classmap': array<int, string>,
+ * }
+ * @phpstan-type DumpOptions array{
+ *     0?: string,
+ *     1?: scalar|null,
+ *     2?: scalar|null,
+ *     3?: Locker|null,
+ *     4?: scalar|null,
+ *     ...
+ * }
+ * @phpstan-type GeneratorState array{
+ *     eventDispatcher: EventDispatcher,
+ *     io: IOInterface,
+ *     devMode: bool,
+ *     runScripts: bool,
+ *     classMapAuthoritative: bool,
+ *     apcu?: bool,
+ *     apcuPrefix?: string|null,
+ *     dryRun?: bool,
+ *     ...
+ * }
  */
 final class Dump
 {
@@ -29,12 +59,12 @@ final class Dump
     /**
      * The autoload rules that all packages and the project declare.
      *
-     * @var array<string, array<mixed>>
+     * @var array<string, array<array<string>|string>>
      */
     private array $autoloads = [];
 
     /**
-     * @param list<mixed> $options arguments of dump() after the installation manager
+     * @param DumpOptions $options arguments of dump() after the installation manager
      */
     public function __construct(
         private readonly Engine $engine,
@@ -61,7 +91,7 @@ final class Dump
     /**
      * Tells whether PSR directories are scanned too.
      *
-     * @param array<string, mixed> $state what Composer's generator keeps
+     * @param array{classMapAuthoritative: bool, ...} $state what Composer's generator keeps
      */
     public function scansPsr(array $state): bool
     {
@@ -72,7 +102,7 @@ final class Dump
      * Throws if the dump would reproduce the existing files. Only the first call checks that.
      *
      * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
-     * @param array<string, mixed>                                     $state
+     * @param GeneratorState                                         $state
      *         what Composer's generator keeps
      *
      * @throws Unchanged if the dump would give what is there already
@@ -101,7 +131,7 @@ final class Dump
     /**
      * Remembers the autoload rules of the dump.
      *
-     * @param array<string, array<mixed>> $autoloads what all packages and the project declare
+     * @param Autoloads $autoloads what all packages and the project declare
      */
     public function parsed(array $autoloads): void
     {
@@ -113,12 +143,13 @@ final class Dump
      *
      * @param array<string, string|null> $outputs SHA-256 of each generated file
      * @param string|null                $said    null if it was too much to be said again
-     * @param array<string, mixed>       $state   what Composer's generator keeps
+     * @param GeneratorState             $state   what Composer's generator keeps
      */
     public function done(array $outputs, ?string $said, int $classes, array $state): void
     {
         $digest = $this->maker->digest();
-        if ($this->fingerprint === null || $digest === null || $said === null || $outputs === []) {
+        $fingerprint = $this->fingerprint;
+        if ($fingerprint === null || $digest === null || $said === null || $outputs === []) {
             return;
         }
         if ($this->scansPsr($state)) {
@@ -131,7 +162,7 @@ final class Dump
         try {
             $request = [
                 'vendor_dir' => $this->maker->vendorDir(),
-                'fingerprint' => $this->fingerprint,
+                'fingerprint' => $fingerprint,
                 'digest' => $digest,
                 'said' => $said,
                 'classes' => $classes,
@@ -155,7 +186,7 @@ final class Dump
         foreach (['psr-0', 'psr-4'] as $type) {
             foreach ($this->autoloads[$type] ?? [] as $paths) {
                 foreach ((array) $paths as $path) {
-                    $path = str_starts_with($path, '/') ? $path : getcwd().'/'.$path;
+                    $path = str_starts_with($path, '/') ? $path : (string) getcwd().'/'.$path;
                     if (!is_dir($path)) {
                         $absent[] = rtrim($path, '/');
                     }
@@ -170,7 +201,7 @@ final class Dump
      * Returns the fingerprint of the dump.
      *
      * @param array<int, array{0: PackageInterface, 1: string|null}> $packageMap
-     * @param array<string, mixed>                                     $state
+     * @param GeneratorState                                         $state
      *
      * @return string|null null for a dump that is never the same twice
      */
@@ -236,7 +267,7 @@ final class Dump
     {
         $list = [];
         foreach ($links as $link) {
-            $list[] = $link->getTarget().' '.$link->getConstraint();
+            $list[] = $link->getTarget().' '.$link->getConstraint()->__toString();
         }
 
         return $list;

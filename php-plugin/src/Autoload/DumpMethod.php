@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Autoload;
 
 use Allegro\Plugin\Guard;
 use Composer\Autoload\AutoloadGenerator;
+use Composer\ClassMapGenerator\ClassMap;
 
 /**
  * Runs the `AutoloadGenerator::dump()` of the running Composer with three parts exchanged.
@@ -46,12 +47,15 @@ final class DumpMethod
         $body = implode("\n", array_slice($lines, $start - 1, (int) $reflection->getEndLine() - $start + 1));
         $body = self::exchange($body, dirname((string) $file));
         $head = implode("\n", array_slice($lines, 0, (int) $reflection->getDeclaringClass()->getStartLine() - 1));
-        if ($body === null || preg_match_all('{^(?:namespace|use) [^;(]+;}m', $head, $names) < 1) {
+        $names = [[]];
+        if ($body === null || (int) preg_match_all('{^(?:namespace|use) [^;(]+;}m', $head, $names) < 1) {
             return null;
         }
         $strict = preg_match('{^<\?php\s+declare\(strict_types=1\);}', $head) === 1 ? 'declare(strict_types=1); ' : '';
         try {
+            /** @var mixed $method */
             $method = eval($strict.implode(' ', $names[0]).' return '.$body.';');
+        // @mago-expect analysis:avoid-catching-error Code of another Composer may not be parsed.
         } catch (\ParseError $e) {
             return null;
         }
@@ -71,12 +75,17 @@ final class DumpMethod
      * Calls the method on a generator.
      *
      * @param list<mixed> $arguments those of dump()
+     *
+     * @return ClassMap
      */
     public function call(AutoloadGenerator $generator, array $arguments): mixed
     {
         $bound = \Closure::bind($this->method, $generator, AutoloadGenerator::class);
         try {
-            return $bound(...$arguments);
+            /** @var ClassMap $map */
+            $map = $bound(...$arguments);
+
+            return $map;
         } catch (\Throwable $e) {
             // Composer's code and its callees throw here as they do without Allegro. Only an error
             // in the evaluated code may be due to the exchange.
@@ -95,7 +104,9 @@ final class DumpMethod
         $new = ['ClassMapGenerator' => '\\'.ClassMapRecorder::class, 'Filesystem' => '\\'.DumpFilesystem::class];
         $seen = ['ClassMapGenerator' => 0, 'Filesystem' => 0];
         $code = '';
+        /** @var \PhpToken|null $before */
         $before = null;
+        /** @var bool $named */
         $named = false;
         $tokens = \PhpToken::tokenize('<?php '.$method);
         array_shift($tokens);
@@ -110,9 +121,11 @@ final class DumpMethod
             }
             if ($token->is(T_DIR)) {
                 $text = var_export($dir, true);
+            // @mago-expect analysis:possible-method-access-on-null The token of the name came before.
             } elseif ($token->is(T_STRING) && $before->is(T_NEW) && isset($new[$text])) {
                 ++$seen[$text];
                 $text = $new[$text];
+            // @mago-expect analysis:possible-method-access-on-null The token of the name came before.
             } elseif ($token->is(T_STRING) && $text === 'unlink' && !$before->is([T_OBJECT_OPERATOR, T_DOUBLE_COLON])) {
                 $text = '$filesystem->unlinkAtTheEnd';
             }

@@ -28,7 +28,9 @@ final class RememberedClassMap extends ClassMap
         // PHP calls __get() for an unset property. That works for the properties of every version
         // of the class.
         $empty = static function (ClassMap $map): void {
+            /** @var string $name */
             foreach (array_keys(get_object_vars($map)) as $name) {
+                // @mago-expect analysis:string-member-selector All properties are meant.
                 unset($map->$name);
             }
         };
@@ -54,9 +56,11 @@ final class RememberedClassMap extends ClassMap
             Internals::inherit($this, $loaded, ClassMap::class);
         }
         $reference = static function &(ClassMap $map, string $property): mixed {
+            // @mago-expect analysis:string-member-selector PHP asks for the property by its name.
             return $map->$property;
         };
 
+        // @mago-expect analysis:invalid-return-statement The bound closure returns a reference as well.
         return \Closure::bind($reference, null, ClassMap::class)($this, $name);
     }
 }
