@@ -68,6 +68,7 @@ final class InstallPaths
     private function vendorDir(): string
     {
         if ($this->vendorDir === null) {
+            /** @var string $dir */
             $dir = $this->config->get('vendor-dir');
             $real = realpath($dir);
             if ($real === false) {

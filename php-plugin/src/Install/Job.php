@@ -71,9 +71,10 @@ final class Job
      */
     public function run(\Closure $before): void
     {
-        if ($this->ticket !== null && $this->isAbandoned()) {
+        $ticket = $this->ticket;
+        if ($ticket !== null && $this->isAbandoned()) {
             // Composer prints this message for each package, because the package's archive is gone.
-            $name = $this->ticket->package->getName();
+            $name = $ticket->package->getName();
             $this->deferred->reject(new \RuntimeException('Failed to extract '.$name.' as the installation was aborted by another package operation.'));
 
             return;

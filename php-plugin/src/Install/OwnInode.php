@@ -20,6 +20,7 @@ final class OwnInode
         $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($dir, \FilesystemIterator::SKIP_DOTS));
         // The files are listed first, because copies come and go in the directories meanwhile.
         foreach (array_keys(iterator_to_array($files)) as $file) {
+            // @mago-expect analysis:redundant-cast PHP makes numbers of numeric keys.
             self::give((string) $file);
         }
     }
@@ -48,8 +49,12 @@ final class OwnInode
         }
         // A file system may support none of these calls, and Composer goes without them, too. Hosts
         // like to switch the first two off.
-        function_exists('chown') && @chown($copy, $stat['uid']);
-        function_exists('chgrp') && @chgrp($copy, $stat['gid']);
+        if (function_exists('chown')) {
+            @chown($copy, $stat['uid']);
+        }
+        if (function_exists('chgrp')) {
+            @chgrp($copy, $stat['gid']);
+        }
         @chmod($copy, $stat['mode'] & 0777);
         @touch($copy, $stat['mtime'], $stat['atime']);
         if (!@rename($copy, $file)) {

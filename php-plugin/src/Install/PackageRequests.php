@@ -44,7 +44,7 @@ final class PackageRequests
             // Composer's cache serves for that, as long as it exists.
             $sum = $ticket->archive !== null && is_file($ticket->archive) ? hash_file('sha256', $ticket->archive) : false;
             $useStore = $useStore && $sum !== false;
-            $key .= ' '.$sum;
+            $key = (string) $key.' '.(string) $sum;
         }
 
         return [

@@ -15,7 +15,7 @@ final class Paths
     public static function absolute(string $path): string
     {
         if (!str_starts_with($path, '/')) {
-            $path = getcwd().'/'.$path;
+            $path = (string) getcwd().'/'.$path;
         }
 
         return rtrim($path, '/') ?: '/';
@@ -42,6 +42,10 @@ final class Paths
             $rest = substr($path, $slash).$rest;
             $path = $slash === 0 ? '/' : substr($path, 0, $slash);
         }
+        /**
+         * @var string       $real
+         * @var list<string> $names
+         */
         $names = [];
         foreach (explode('/', $real.$rest) as $name) {
             if ($name === '..') {

@@ -303,7 +303,7 @@ final class Placement
             } elseif (is_dir($from.'/'.$name)) {
                 $this->merge($package, $from.'/'.$name, $to.'/'.$name, $ticket);
             } else {
-                throw Guard::asTheirs(new \RuntimeException('Installing '.$package.' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.'));
+                throw Guard::asTheirs(new \RuntimeException('Installing '.$package->__toString().' would lead to overwriting the '.$to.'/'.$name.' directory with a file from the package, invalid operation.'));
             }
         }
     }

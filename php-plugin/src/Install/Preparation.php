@@ -182,6 +182,7 @@ final class Preparation
     {
         switch ($answer['outcome']) {
             case 'ready':
+                // @mago-expect analysis:possibly-undefined-string-array-index PackageRequests sets `private`.
                 $ticket->stage(new Staged($answer['stage'], ($answer['files'] ?? 0) > 0, !$request['private'], $request['dist'], $made));
                 $this->staging->hold($ticket);
                 $this->report->ready($answer['from'], $answer['downloaded']);
@@ -205,6 +206,8 @@ final class Preparation
                 return;
             default:
                 if (!empty($answer['loud'])) {
+                    // Only an answer that declines the package is loud, and it has a reason.
+                    // @mago-expect analysis:possibly-undefined-string-array-index,possibly-null-operand
                     $this->report->notice('Composer installs '.$ticket->package->getName().' by itself: '.$answer['reason']);
                 }
                 $this->decline($ticket, $answer['reason'] ?? null);

@@ -12,6 +12,13 @@ use Composer\Package\PackageInterface;
  * Decides which packages get files of their own, because other code is known to write into them.
  *
  * Through a hard link such a write would reach the store and every other project.
+ *
+ * @phpstan-type LockedPackage array{
+ *     name?: string,
+ *     type?: string,
+ *     extra?: array{patches?: mixed, ...},
+ *     ...
+ * }
  */
 final class Privacy
 {
@@ -72,9 +79,9 @@ final class Privacy
      * Returns the names in patch lists, which are those of cweagans/composer-patches 1 and 2 and
      * others of their form.
      *
-     * @param array<string, mixed> $extra
+     * @param array<mixed> $extra
      *
-     * @return list<string>
+     * @return array<string>
      */
     private function patched(array $extra): array
     {
@@ -87,6 +94,7 @@ final class Privacy
         ], 'is_string');
         foreach ($files as $file) {
             $text = is_file($file) ? file_get_contents($file) : false;
+            /** @var array{patches?: mixed}|scalar|null $data */
             $data = $text === false ? null : json_decode($text, true);
             $lists[] = is_array($data['patches'] ?? null) ? $data['patches'] : [];
         }
@@ -94,6 +102,7 @@ final class Privacy
             $lists[] = $package['extra']['patches'] ?? [];
         }
         $names = [];
+        /** @var mixed $list */
         foreach ($lists as $list) {
             if (is_array($list)) {
                 $names = array_merge($names, array_filter(array_keys($list), 'is_string'));
@@ -125,7 +134,7 @@ final class Privacy
     /**
      * Returns all packages of the lock, as the lock describes them.
      *
-     * @return list<array<string, mixed>> none if the lock can't be read: Composer says so itself
+     * @return array<LockedPackage> none if the lock can't be read: Composer says so itself
      */
     private function locked(): array
     {
@@ -136,18 +145,20 @@ final class Privacy
             return [];
         }
 
+        /** @var array{packages?: list<LockedPackage>, 'packages-dev'?: list<LockedPackage>} $lock */
         return array_merge($lock['packages'] ?? [], $lock['packages-dev'] ?? []);
     }
 
     /**
      * Returns the packages whose files drupal/core-composer-scaffold may link into the web root.
      *
-     * @param array<string, mixed> $extra
+     * @param array<mixed> $extra
      *
      * @return list<mixed>
      */
     private static function scaffolded(array $extra): array
     {
+        /** @var array{'allowed-packages'?: scalar|array<mixed>|null}|scalar|null $scaffold */
         $scaffold = $extra['drupal-scaffold'] ?? null;
 
         return is_array($scaffold) ? ['drupal/core', ...array_values((array) ($scaffold['allowed-packages'] ?? []))] : [];

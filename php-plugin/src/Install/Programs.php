@@ -86,7 +86,9 @@ final class Programs
             foreach ($package->getBinaries() as $bin) {
                 $file = Paths::resolve($path.'/'.$bin);
                 try {
-                    $file === $place.'/'.$bin || $this->give($file, $path);
+                    if ($file !== $place.'/'.$bin) {
+                        $this->give($file, $path);
+                    }
                 } catch (RefusedException $e) {
                     $failures[] = $file.' of '.$package->getName();
                 }

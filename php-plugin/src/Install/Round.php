@@ -54,7 +54,9 @@ final class Round
         if ($this->tickets === []) {
             Classes::loadAll();
             $engine = $this->batch->engines->find();
-            $engine === null || $engine->warmUp();
+            if ($engine !== null) {
+                $engine->warmUp();
+            }
         }
         $this->tickets[] = $ticket;
         $this->arm();
@@ -145,6 +147,7 @@ final class Round
      */
     private function mostProcesses(): int
     {
+        /** @var int|null $most */
         $most = Internals::of($this->process, ProcessExecutor::class, 'maxJobs')['maxJobs'] ?? null;
 
         return is_int($most) ? $most : 1;

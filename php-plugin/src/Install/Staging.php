@@ -50,6 +50,7 @@ final class Staging
      */
     public function vendorDir(): string
     {
+        /** @var string $dir */
         $dir = $this->composer->getConfig()->get('vendor-dir');
 
         return realpath($dir) ?: $dir;
@@ -158,7 +159,9 @@ final class Staging
             $failures[] = $failure.($was === [] ? '' : ' (it was '.implode($was).')');
         }
         $this->isTold = $this->isTold || $failures !== [];
-        $failures === [] || $this->report->notice(ShortList::names($failures));
+        if ($failures !== []) {
+            $this->report->notice(ShortList::names($failures));
+        }
         $this->tidy();
     }
 
@@ -185,7 +188,9 @@ final class Staging
         // calls this method once more.
         $failures = $this->remove([$this->directory]);
         // The user already knows the names of the paths that can't be removed.
-        $this->isTold || $failures === [] || $this->report->notice(ShortList::names($failures));
+        if (!$this->isTold && $failures !== []) {
+            $this->report->notice(ShortList::names($failures));
+        }
         $this->isTold = false;
         $this->directory = null;
         $this->packages = [];
