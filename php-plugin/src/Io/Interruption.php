@@ -29,6 +29,7 @@ final class Interruption
             return $work();
         }
         // The former handler is Composer's own or the system's default.
+        /** @var callable|int $before */
         $before = pcntl_signal_get_handler(SIGINT);
         $async = pcntl_async_signals(true);
         pcntl_signal(SIGINT, static function (int $signal, $details = null) use ($clear, $before): void {

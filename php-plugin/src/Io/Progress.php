@@ -122,6 +122,7 @@ final class Progress
     private function details(float $now): array
     {
         while (count($this->marks) > 1 && $now - $this->marks[1][0] >= self::WINDOW) {
+            // @mago-expect analysis:invalid-property-assignment-value One mark is left.
             array_shift($this->marks);
         }
         [$since, $bytes, $ready] = $this->marks[0];

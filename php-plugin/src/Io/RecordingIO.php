@@ -52,7 +52,10 @@ final class RecordingIO extends PassingIO
      */
     public static function repeat(string $said, IOInterface $io): void
     {
-        foreach ((array) unserialize((string) base64_decode($said), ['allowed_classes' => false]) as [$messages, $newline, $verbosity]) {
+        /** @var list<array{string|list<string>, bool, int}> $lines */
+        // @mago-expect analysis:invalid-type-cast said() has serialized an array.
+        $lines = (array) unserialize((string) base64_decode($said), ['allowed_classes' => false]);
+        foreach ($lines as [$messages, $newline, $verbosity]) {
             $io->writeError($messages, $newline, $verbosity);
         }
     }
@@ -66,6 +69,7 @@ final class RecordingIO extends PassingIO
      */
     public function writeError($messages, $newline = true, $verbosity = self::NORMAL): void
     {
+        // @mago-expect analysis:redundant-cast Composer 2.2 declares no types.
         Guard::attempt(fn () => $this->remember($messages, (bool) $newline, (int) $verbosity));
         $this->io->writeError($messages, $newline, $verbosity);
     }

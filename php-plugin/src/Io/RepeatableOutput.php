@@ -78,6 +78,7 @@ final class RepeatableOutput extends StreamOutput
      */
     protected function doWrite($message, $newline): void
     {
+        // @mago-expect analysis:redundant-cast(2) The parent of Composer 2.2 declares no types.
         if (Guard::attempt(fn (): bool => $this->isSaid((string) $message, (bool) $newline)) !== true) {
             parent::doWrite($message, $newline);
         }
@@ -91,7 +92,9 @@ final class RepeatableOutput extends StreamOutput
     {
         $line = [$message, $newline];
         if (!$this->isSecond) {
-            self::isOwn($message) || $this->said[] = $line;
+            if (!self::isOwn($message)) {
+                $this->said[] = $line;
+            }
 
             return false;
         }

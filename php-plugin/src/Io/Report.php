@@ -141,21 +141,27 @@ final class Report
         foreach ($events as $event) {
             switch ($event['event'] ?? null) {
                 case 'metadata':
+                    /** @var array{done: int, total: int} $event */
                     $this->metadata = [$event['done'], $event['total']];
                     break;
                 case 'settled':
+                    /** @var array{id: int} $event */
                     $this->progress?->settled($event['id']);
                     break;
                 case 'sized':
+                    /** @var array{id: int, bytes: int} $event */
                     $this->progress?->sized($event['id'], $event['bytes']);
                     break;
                 case 'received':
+                    /** @var array{id: int, bytes: int} $event */
                     $this->progress?->received($event['id'], $event['bytes']);
                     break;
                 case 'notice':
+                    /** @var array{message: string} $event */
                     $this->notice($event['message']);
                     break;
                 case 'retrying':
+                    /** @var array{id: int, wait_ms: int, reason: string} $event */
                     $this->progress?->retrying($event['id']);
                     if ($this->io->isVerbose()) {
                         $this->clear();

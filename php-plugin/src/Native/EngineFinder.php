@@ -47,7 +47,7 @@ final class EngineFinder
             $this->engine = $this->extension() ?? $this->helper();
         }
         if ($this->engine === null) {
-            $this->io->writeError('<warning>Allegro: '.$this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');
+            $this->io->writeError('<warning>Allegro: '.(string) $this->reason.'; Composer installs by itself. ALLEGRO_DISABLE=1 silences this.</warning>');
         } elseif ($this->reason !== null) {
             $this->io->writeError('Allegro: '.$this->reason.'; the helper is used instead', true, IOInterface::VERBOSE);
         }
@@ -74,7 +74,9 @@ final class EngineFinder
         $engine = $this->engine;
         $this->searched = true;
         $this->engine = null;
-        $engine === null || $engine->close();
+        if ($engine !== null) {
+            $engine->close();
+        }
     }
 
     /**
@@ -106,6 +108,7 @@ final class EngineFinder
         // PHP tells the number of its API nowhere else.
         ob_start();
         phpinfo(INFO_GENERAL);
+        $match = [];
         $api = preg_match('{PHP API => (\d+)}', (string) ob_get_clean(), $match) === 1 ? $match[1] : '';
         $file = $this->nativeDir().'/allegro-'.$api.'-'.(PHP_ZTS ? 'zts' : 'nts').'.so';
 
@@ -137,6 +140,7 @@ final class EngineFinder
         if (!extension_loaded('allegro')) {
             return null;
         }
+        /** @var int|null $protocol */
         $protocol = function_exists('Allegro\info') ? (\Allegro\info()['protocol'] ?? null) : null;
         if ($protocol === Protocol::VERSION) {
             return new ExtensionEngine();

@@ -66,6 +66,7 @@ final class Environment
     {
         $inherited = [];
         foreach (getenv() as $name => $value) {
+            // @mago-expect analysis:redundant-cast PHP makes numbers of numeric keys.
             $name = (string) $name;
             if (in_array($name, self::NAMES, true) || self::hasPrefix($name)) {
                 $inherited[$name] = in_array($name, self::PATHS, true) ? Platform::expandPath($value) : $value;

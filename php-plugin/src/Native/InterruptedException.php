@@ -26,6 +26,7 @@ final class InterruptedException extends \RuntimeException
      *
      * @return T
      */
+    // @mago-expect analysis:missing-return-statement The loop has no other end than its return.
     public static function outlive(callable $work)
     {
         for ($attempt = 1;; ++$attempt) {

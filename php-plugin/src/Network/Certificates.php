@@ -47,6 +47,7 @@ final class Certificates
                 throw new DeclinedException('the server\'s certificate is not to be verified (ssl.'.$name.')');
             }
         }
+        /** @var mixed $value */
         foreach (array_diff_key($ssl, array_flip([...self::IGNORED, ...self::UNDERSTOOD])) as $name => $value) {
             if ($value !== null) {
                 throw new DeclinedException('of its options, ssl.'.$name.' is not supported');
@@ -88,8 +89,11 @@ final class Certificates
      */
     private function client(array $ssl): array
     {
+        /** @var mixed $chainFile */
         $chainFile = $ssl['local_cert'];
+        /** @var mixed $keyFile */
         $keyFile = $ssl['local_pk'] ?? $chainFile;
+        /** @var mixed $passphrase */
         $passphrase = $ssl['passphrase'] ?? '';
         if (!is_string($chainFile) || !is_string($keyFile) || !is_string($passphrase)) {
             throw new DeclinedException('of its options, those on the client certificate are not understood');

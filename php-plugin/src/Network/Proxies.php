@@ -30,15 +30,18 @@ final class Proxies
     public function of(string $url): ?string
     {
         try {
+            /** @var non-empty-string $url */
             $request = ProxyManager::getInstance()->getProxyForRequest($url);
             if (!HttpDownloader::isCurlEnabled()) {
                 return self::ofStream($request);
             }
             // This method exists since Composer 2.7.3. It rejects a proxy that curl can't speak TLS
             // with, and it needs the curl extension.
+            /** @var array<int, mixed>|null $options */
             $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
         } catch (DeclinedException $e) {
             throw $e;
+        // @mago-expect analysis:avoid-catching-error A host may switch off `curl_version`, which Composer calls.
         } catch (\Exception | \Error $e) {
             // An error is possible because a host may switch off `curl_version` alone of curl's
             // functions.
@@ -94,6 +97,7 @@ final class Proxies
      */
     private static function ofStream(RequestProxy $request): ?string
     {
+        // @mago-expect analysis:redundant-null-coalesce Composer since 2.7.3 returns null without a proxy.
         if (($request->getContextOptions() ?? []) !== []) {
             throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for proxies');
         }

@@ -22,6 +22,14 @@ use Composer\Util\Url;
  * @phpstan-import-type FetchInfo from Protocol
  * @phpstan-import-type HttpOptions from Protocol
  * @phpstan-import-type Tls from Protocol
+ *
+ * @phpstan-type BitbucketToken array{
+ *     'consumer-key'?: string,
+ *     'access-token'?: string|null,
+ *     'access-token-expiration'?: int,
+ *     ...
+ * }
+ * @phpstan-type Options array{http: array{header: list<string>}, ssl?: array<string, mixed>}
  */
 final class Sources
 {
@@ -63,9 +71,12 @@ final class Sources
      */
     public function httpOptions(): array
     {
+        /** @var scalar|null $isSecure */
+        $isSecure = $this->composer->getConfig()->get('secure-http');
+
         return [
             'user_agent' => $this->userAgent(),
-            'secure_http' => (bool) $this->composer->getConfig()->get('secure-http'),
+            'secure_http' => (bool) $isSecure,
             'proxies' => $this->proxies->all(),
         ] + Certificates::places($this->commonOptions()['ssl'] ?? []);
     }
@@ -100,7 +111,7 @@ final class Sources
     /**
      * Returns the URL, headers and TLS options of a request, with credentials.
      *
-     * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
+     * @param Options $options
      *
      * @return FetchInfo
      *
@@ -113,7 +124,9 @@ final class Sources
             // This throws the same as in Composer. Composer's own download throws it again for the
             // user to see.
             $config->prohibitUrlByConfig($url, $this->io);
+            /** @var non-empty-string $url */
             $origin = Url::getOrigin($config, $url);
+            $match = [];
             if (preg_match('{^https?://([^:/]+):([^@/]+)@([^/]+)}i', $url, $match) === 1) {
                 $this->io->setAuthentication($origin, rawurldecode($match[1]), rawurldecode($match[2]));
                 $url = (string) preg_replace('{^(https?://)[^@/]+@}i', '$1', $url);
@@ -124,7 +137,9 @@ final class Sources
             throw new DeclinedException('its URL or the credentials for it are not accepted', 0, $e);
         }
         $tls = $this->tls($options, $url);
-        $info = ['url' => $url, 'headers' => array_values(array_filter($options['http']['header'], 'strlen'))];
+        /** @var callable(string): bool $isFilled */
+        $isFilled = 'strlen';
+        $info = ['url' => $url, 'headers' => array_values(array_filter($options['http']['header'], $isFilled))];
 
         return $tls === null ? $info : $info + ['tls' => $tls];
     }
@@ -133,7 +148,7 @@ final class Sources
      * Returns the options that Composer would use, without credentials. It throws if one of them is
      * not understood.
      *
-     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     * @return Options
      *
      * @throws DeclinedException the download can't be ours
      */
@@ -146,9 +161,9 @@ final class Sources
      * Returns the options of a request, without credentials. It throws if one of them is not
      * understood.
      *
-     * @param array<string, mixed> $own options of the package or of the repository
+     * @param array<mixed> $own options of the package or of the repository
      *
-     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     * @return Options
      *
      * @throws DeclinedException
      */
@@ -164,10 +179,15 @@ final class Sources
         if (!HttpDownloader::isCurlEnabled() && !filter_var(ini_get('allow_url_fopen'), FILTER_VALIDATE_BOOLEAN)) {
             throw new DeclinedException('PHP may not open URLs (allow_url_fopen)');
         }
-        if (str_starts_with(strtolower($url), 'https:') && (bool) $this->composer->getConfig()->get('disable-tls')) {
-            throw new DeclinedException('TLS is disabled (disable-tls)');
+        if (str_starts_with(strtolower($url), 'https:')) {
+            /** @var scalar|null $isWithoutTls */
+            $isWithoutTls = $this->composer->getConfig()->get('disable-tls');
+            if ((bool) $isWithoutTls) {
+                throw new DeclinedException('TLS is disabled (disable-tls)');
+            }
         }
         $options = array_replace_recursive($this->commonOptions(), $own);
+        /** @var mixed $value */
         foreach (array_diff_key($options, ['http' => 0, 'ssl' => 0]) as $name => $value) {
             throw new DeclinedException('of its options, '.$name.' is not supported');
         }
@@ -176,14 +196,17 @@ final class Sources
         if (!is_array($options['http']) || !is_array($options['ssl'])) {
             throw new DeclinedException('its options are not understood');
         }
+        /** @var mixed $value */
         foreach (array_diff_key($options['http'], ['header' => 0]) as $name => $value) {
             throw new DeclinedException('of its options, http.'.$name.' is not supported');
         }
+        /** @var mixed $headers */
         $headers = $options['http']['header'] ?? [];
         if (!is_array($headers) || array_filter($headers, static fn ($line): bool => !is_string($line)) !== []) {
             throw new DeclinedException('of its options, http.header is not a list of lines');
         }
         $options['http']['header'] = array_values($headers);
+        /** @var Options $options */
         $this->tls($options, $url);
 
         return $options;
@@ -192,7 +215,7 @@ final class Sources
     /**
      * Returns the TLS options of a request, or null if they are the common ones.
      *
-     * @param array<string, mixed> $options
+     * @param Options $options
      *
      * @return Tls|null
      *
@@ -213,31 +236,37 @@ final class Sources
     /**
      * Returns the options that Composer's HttpDownloader uses for all requests.
      *
-     * @return array<string, mixed>
+     * @return array{ssl?: array<string, mixed>, ...}
      */
     private function commonOptions(): array
     {
-        return $this->composer->getLoop()->getHttpDownloader()->getOptions();
+        /** @var array{ssl?: array<string, mixed>, ...} $options */
+        $options = $this->composer->getLoop()->getHttpDownloader()->getOptions();
+
+        return $options;
     }
 
     /**
      * Returns the options of a request with credentials.
      *
-     * @param array{http: array{header: list<string>}, ssl?: array<string, mixed>} $options
+     * @param Options $options
      *
-     * @return array{http: array{header: list<string>}, ssl?: array<string, mixed>}
+     * @return Options
      */
     private function authenticate(array $options, string $origin, string $url): array
     {
-        $this->auth ??= new AuthHelper($this->io, $this->composer->getConfig());
-        $bitbucket = $this->bitbucketToken($origin, $url);
+        $auth = $this->auth ??= new AuthHelper($this->io, $this->composer->getConfig());
+        $bitbucket = $this->bitbucketToken($auth, $origin, $url);
         if ($bitbucket !== null) {
             $options['http']['header'][] = 'Authorization: Bearer '.$bitbucket;
-        } elseif (method_exists($this->auth, 'addAuthenticationOptions')) {
+        } elseif (method_exists($auth, 'addAuthenticationOptions')) {
             // This method exists since Composer 2.9. The older method is still there, but warns.
-            $options = $this->auth->addAuthenticationOptions($options, $origin, $url);
+            /** @var Options $options */
+            $options = $auth->addAuthenticationOptions($options, $origin, $url);
         } else {
-            $options['http']['header'] = $this->auth->addAuthenticationHeader($options['http']['header'], $origin, $url);
+            /** @var list<string> $headers */
+            $headers = $auth->addAuthenticationHeader($options['http']['header'], $origin, $url);
+            $options['http']['header'] = $headers;
         }
 
         return $options;
@@ -249,12 +278,14 @@ final class Sources
      * Composer sends the consumer's key and secret first, which can't succeed. It comes to the
      * token when the server asks it for credentials.
      */
-    private function bitbucketToken(string $origin, string $url): ?string
+    private function bitbucketToken(AuthHelper $auth, string $origin, string $url): ?string
     {
-        if (($origin !== 'bitbucket.org' && $origin !== 'api.bitbucket.org') || $this->auth->isPublicBitBucketDownload($url)) {
+        if (($origin !== 'bitbucket.org' && $origin !== 'api.bitbucket.org') || $auth->isPublicBitBucketDownload($url)) {
             return null;
         }
-        $stored = $this->composer->getConfig()->get('bitbucket-oauth')['bitbucket.org'] ?? [];
+        /** @var array<string, BitbucketToken>|null $config */
+        $config = $this->composer->getConfig()->get('bitbucket-oauth');
+        $stored = $config['bitbucket.org'] ?? [];
         $authentication = $this->io->hasAuthentication('bitbucket.org') ? $this->io->getAuthentication('bitbucket.org') : [];
         $isConsumer = ($authentication['username'] ?? null) === ($stored['consumer-key'] ?? false);
         $token = $stored['access-token'] ?? null;
@@ -268,6 +299,7 @@ final class Sources
     private function userAgent(): string
     {
         try {
+            /** @var array{http?: array{header?: list<string>|string, ...}, ...} $options */
             $options = StreamContextFactory::initOptions('http://localhost/', []);
             foreach ((array) ($options['http']['header'] ?? []) as $header) {
                 if (stripos($header, 'User-Agent:') === 0) {

@@ -133,7 +133,7 @@ final class SignaturesTest extends TestCase
                 self::assertStringContainsString("method_exists(JsonFile::class, 'detectIndenting')", $source);
             }
             if (str_contains($source, '->addAuthenticationOptions(')) {
-                self::assertStringContainsString("method_exists(\$this->auth, 'addAuthenticationOptions')", $source);
+                self::assertStringContainsString("method_exists(\$auth, 'addAuthenticationOptions')", $source);
             }
         }
     }
