@@ -40,6 +40,7 @@ final class Classes
                 $class = __NAMESPACE__.'\\'.str_replace('/', '\\', $directory.basename($file, '.php'));
                 if (str_ends_with($file, '.php') && !in_array($class, $without, true)) {
                     // class_exists() loads an interface, a trait or an enum as well.
+                    // @mago-expect analysis:unused-statement Loading is the effect.
                     class_exists($class);
                 }
             }

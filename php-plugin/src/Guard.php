@@ -65,15 +65,21 @@ final class Guard
         // Composer's code may have thrown the exception, and may throw it without Allegro as well.
         // In that case Allegro reports no fault.
         $isCertain = self::isCertain($fault);
-        $isCertain && self::standBack($fault);
+        if ($isCertain) {
+            self::standBack($fault);
+        }
         try {
             $result = $instead($fault);
         } catch (\Throwable $thrown) {
-            $isCertain || self::isTheSame($thrown, $fault) || self::standBack($fault);
+            if (!$isCertain && !self::isTheSame($thrown, $fault)) {
+                self::standBack($fault);
+            }
 
             throw self::asTheirs($thrown);
         }
-        $isCertain || self::standBack($fault);
+        if (!$isCertain) {
+            self::standBack($fault);
+        }
 
         return $result;
     }
@@ -230,7 +236,9 @@ final class Guard
         $lines = [];
         for ($e = $fault; $e !== null; $e = $e->getPrevious()) {
             $lines[] = get_class($e).' at '.$e->getFile().':'.$e->getLine();
-            foreach ($e->getTrace() as $frame) {
+            /** @var list<array{function: string, class?: string, type?: string, file?: string, line?: int}> $trace */
+            $trace = $e->getTrace();
+            foreach ($trace as $frame) {
                 $lines[] = '  '.($frame['class'] ?? '').($frame['type'] ?? '').$frame['function'].'() at '
                     .($frame['file'] ?? 'PHP').':'.($frame['line'] ?? 0);
             }

@@ -104,6 +104,7 @@ final class Internals
     {
         if (!array_key_exists($part, self::$missing)) {
             self::$missing[$part] = null;
+            /** @var string $class */
             foreach (self::NEEDED[$part] as $class => $members) {
                 foreach ($members as $member) {
                     if (self::$missing[$part] === null && !self::has($class, $member)) {
@@ -137,6 +138,7 @@ final class Internals
      */
     public static function of(object $object, string $class, string ...$names): array
     {
+        /** @var array<string, mixed> $values */
         $values = \Closure::bind(static fn (): array => get_object_vars($object), null, $class)();
 
         return $names === [] ? $values : array_intersect_key($values, array_flip($names));
@@ -150,6 +152,7 @@ final class Internals
     public static function set(object $object, string $class, string $name, mixed $value): void
     {
         $set = static function () use ($object, $name, $value): void {
+            // @mago-expect analysis:string-member-selector,ambiguous-object-property-access The caller names both.
             $object->$name = $value;
         };
         \Closure::bind($set, null, $class)();
@@ -165,6 +168,7 @@ final class Internals
     {
         try {
             return $composer->getLocker();
+        // @mago-expect analysis:avoid-catching-error Composer's getter breaks its return type.
         } catch (\Error $e) {
             return null;
         }
@@ -183,7 +187,12 @@ final class Internals
     public static function inherit(object $successor, object $from, string $class): object
     {
         $copy = static function () use ($from, $successor): void {
+            /**
+             * @var string $name
+             * @var mixed $value
+             */
             foreach (get_object_vars($from) as $name => $value) {
+                // @mago-expect analysis:string-member-selector,ambiguous-object-property-access All properties are meant.
                 $successor->$name = $value;
             }
         };

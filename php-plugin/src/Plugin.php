@@ -33,10 +33,16 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
      */
     public function activate(Composer $composer, IOInterface $io): void
     {
-        $watch = Guard::watch(static fn (\Throwable $fault, bool $isTold) => $isTold || (new Report($io))->fault($fault));
+        $watch = Guard::watch(static function (\Throwable $fault, bool $isTold) use ($io): void {
+            if (!$isTold) {
+                (new Report($io))->fault($fault);
+            }
+        });
         Guard::attempt(function () use ($composer, $io): void {
+            /** @var list<string> $methods */
+            $methods = array_column(self::getSubscribedEvents(), 0);
             // Composer subscribes this plugin to its events, even if Allegro takes no part.
-            Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, array_column(self::getSubscribedEvents(), 0));
+            Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, $methods);
             if (Session::wanted($composer)) {
                 $this->session = Session::open($composer, $io);
             }

@@ -27,6 +27,7 @@ final class Subscription
      */
     public static function withoutAutoloader(EventDispatcher $dispatcher, object $listener, array $methods): void
     {
+        /** @var array<string, bool>|null $known */
         $known = Internals::of($dispatcher, EventDispatcher::class)['previousListeners'] ?? null;
         if (is_array($known)) {
             $ours = array_map(static fn (string $method): string => get_class($listener).'::'.$method, $methods);
