@@ -16,7 +16,22 @@ use Symfony\Component\Process\ExecutableFinder;
 /**
  * Describes the parts that Allegro uses in a project, and gives advice.
  *
+ * @phpstan-import-type DiagnoseAnswer from Protocol
  * @phpstan-import-type Place from Protocol
+ *
+ * @phpstan-type Facts array{
+ *     works: bool,
+ *     problem: string|null,
+ *     engine: string|null,
+ *     engine_reason: string|null,
+ *     extension: string|null,
+ *     helper: string,
+ *     composer: string,
+ *     php: string,
+ *     downloaders: array<string, string>,
+ *     own_files: list<array{reason: string, packages: list<string>}>,
+ *     native: DiagnoseAnswer|null,
+ * }
  */
 final class Diagnosis
 {
@@ -31,8 +46,8 @@ final class Diagnosis
     ];
 
     /**
-     * @param array<string, mixed> $facts
-     * @param list<string>         $advice
+     * @param Facts        $facts
+     * @param list<string> $advice
      */
     private function __construct(private readonly array $facts, private readonly array $advice)
     {
@@ -50,7 +65,9 @@ final class Diagnosis
         $native = null;
         if ($engine !== null) {
             try {
-                $native = $engine->diagnose($composer->getConfig()->get('vendor-dir'));
+                /** @var string $vendorDir */
+                $vendorDir = $composer->getConfig()->get('vendor-dir');
+                $native = $engine->diagnose($vendorDir);
                 $problem ??= $native['problem'];
             } catch (EngineException $e) {
                 $problem ??= $e->getMessage();
@@ -112,11 +129,11 @@ final class Diagnosis
         $native = $facts['native'];
         $rows = [];
         if ($facts['engine'] === 'extension') {
-            $rows['Native part'] = 'the extension '.$facts['extension'].', in PHP\'s own process';
+            $rows['Native part'] = 'the extension '.(string) $facts['extension'].', in PHP\'s own process';
         } elseif ($facts['engine'] === 'helper') {
             $rows['Native part'] = 'the helper process '.$facts['helper'].($facts['engine_reason'] !== null ? ', because '.$facts['engine_reason'] : '');
         } else {
-            $rows['Native part'] = 'none: '.$facts['engine_reason'];
+            $rows['Native part'] = 'none: '.(string) $facts['engine_reason'];
         }
         if ($native !== null) {
             $rows['Version'] = $native['version'].' (protocol '.$native['protocol'].', store layout '.$native['layout'].')';
@@ -184,7 +201,7 @@ final class Diagnosis
     /**
      * Returns sentences on changes that would make Allegro faster or better.
      *
-     * @param array<string, mixed> $facts
+     * @param Facts $facts
      *
      * @return list<string>
      */
@@ -203,14 +220,14 @@ final class Diagnosis
                 $advice[] = $native['sharing']['advice'];
             } elseif ($native['method'] === 'copy' && $native['strategy'] === 'auto') {
                 $advice[] = $native['store']['mount'] !== $native['vendor']['mount']
-                    ? 'a store on the project\'s file system ('.$native['vendor']['mount'].'): set ALLEGRO_STORE to a directory there, and files are linked instead of copied'
-                    : 'a file system with reflinks or hard links: this one ('.$native['vendor']['file_system'].') has neither';
+                    ? 'a store on the project\'s file system ('.(string) $native['vendor']['mount'].'): set ALLEGRO_STORE to a directory there, and files are linked instead of copied'
+                    : 'a file system with reflinks or hard links: this one ('.(string) $native['vendor']['file_system'].') has neither';
             } elseif ($native['method'] === 'hardlink' && $native['strategy'] === 'auto') {
                 $advice[] = 'a file system with reflinks (XFS, btrfs): an edit in vendor could then not reach the store, and bins would take no space';
             }
             foreach (['store' => 'the store', 'vendor' => 'the project'] as $key => $what) {
                 if (in_array($native[$key]['file_system'], self::REMOTE, true)) {
-                    $advice[] = $what.' on a local disk: '.$native[$key]['mount'].' is '.$native[$key]['file_system'].', where each file costs a round trip';
+                    $advice[] = $what.' on a local disk: '.(string) $native[$key]['mount'].' is '.$native[$key]['file_system'].', where each file costs a round trip';
                 }
             }
         }
@@ -225,7 +242,11 @@ final class Diagnosis
         if (extension_loaded('xdebug') && (!function_exists('xdebug_info') || xdebug_info('mode') !== [])) {
             $advice[] = 'Composer without Xdebug (unset COMPOSER_ALLOW_XDEBUG)';
         }
-        if ($composer->getConfig()->get('cache-files-ttl') <= 0 || $composer->getConfig()->get('cache-read-only')) {
+        /** @var int $ttl */
+        $ttl = $composer->getConfig()->get('cache-files-ttl');
+        /** @var bool $isReadOnly */
+        $isReadOnly = $composer->getConfig()->get('cache-read-only');
+        if ($ttl <= 0 || $isReadOnly) {
             $advice[] = 'Composer\'s archive cache, which is off or read-only';
         }
 
@@ -239,7 +260,7 @@ final class Diagnosis
      */
     private static function place(array $place): string
     {
-        return $place['path'].($place['file_system'] === null ? '' : ' on '.$place['file_system'].' ('.$place['mount'].')');
+        return $place['path'].($place['file_system'] === null ? '' : ' on '.$place['file_system'].' ('.(string) $place['mount'].')');
     }
 
     /**
@@ -253,6 +274,7 @@ final class Diagnosis
             $size /= 1024;
         }
 
+        // @mago-expect analysis:redundant-comparison,impossible-condition mago doesn't see that the loop may end at once.
         return sprintf($unit === 0 ? '%d %s' : '%.1f %s', $size, $units[$unit]);
     }
 }

@@ -54,6 +54,7 @@ final class DoctorCommand extends BaseCommand
      */
     private function diagnose(InputInterface $input, OutputInterface $output): int
     {
+        // @mago-expect analysis:deprecated-method tryComposer() exists since Composer 2.3.
         $composer = method_exists($this, 'tryComposer') ? $this->tryComposer() : $this->getComposer(false);
         // Without a composer.json the command examines the configuration of a new project in this
         // directory.
