@@ -55,7 +55,9 @@ final class AnnouncedDownload extends EventDispatcher
      */
     private function answer(PreFileDownloadEvent $event): int
     {
-        $event->setProcessedUrl($this->url);
+        /** @var non-empty-string $url */
+        $url = $this->url;
+        $event->setProcessedUrl($url);
         if ($this->customKey !== null) {
             $event->setCustomCacheKey($this->customKey);
         }

@@ -75,7 +75,9 @@ final class AtomicFilesystem extends Filesystem
         }
         $temporary = self::beside($path, $content);
         if ($temporary === null) {
-            self::inPlace($path, $content) || self::fail($path);
+            if (!self::inPlace($path, $content)) {
+                self::fail($path);
+            }
         } else {
             self::replace($temporary, $path);
         }
@@ -144,7 +146,9 @@ final class AtomicFilesystem extends Filesystem
         // A file that is a mount point is written in place as well.
         if (!(is_file($path) ? self::isReplaced($temporary, $path) : @rename($temporary, $path))) {
             $content = @file_get_contents($temporary);
-            $content !== false && self::inPlace($path, $content) || self::fail($path, $temporary);
+            if ($content === false || !self::inPlace($path, $content)) {
+                self::fail($path, $temporary);
+            }
         }
         self::discard($temporary);
     }
@@ -187,6 +191,7 @@ final class AtomicFilesystem extends Filesystem
      */
     public static function sweep(string $dir): void
     {
+        $match = [];
         foreach (@scandir($dir) ?: [] as $name) {
             if (
                 $name[0] === '.'
@@ -218,7 +223,9 @@ final class AtomicFilesystem extends Filesystem
     private static function fail(string $path, ?string $temporary = null): never
     {
         $error = error_get_last();
-        $temporary === null || self::discard($temporary);
+        if ($temporary !== null) {
+            self::discard($temporary);
+        }
 
         throw new UnwritableException($path.' could not be written: '.($error['message'] ?? 'unknown error'));
     }

@@ -38,6 +38,7 @@ class AtomicJsonFile extends JsonFile
         $current = @file_get_contents($path);
         // Since 2.6 Composer keeps the indentation that it found.
         $arguments = method_exists(JsonFile::class, 'detectIndenting') && $current !== false
+            // @mago-expect analysis:non-existent-method It exists since Composer 2.6.
             ? [$hash, $options, JsonFile::detectIndenting($current)]
             : [$hash, $options];
         $content = static::encode(...$arguments).($options & JSON_PRETTY_PRINT ? "\n" : '');

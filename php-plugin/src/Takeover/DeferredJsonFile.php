@@ -33,6 +33,7 @@ final class DeferredJsonFile extends AtomicJsonFile
      */
     public function getPath(): string
     {
+        /** @var list<array{function: string, class?: class-string, ...}> $trace */
         $trace = array_slice(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3), 1);
         Guard::run(fn () => $this->writes->beforeWrite($trace), fn () => $this->writes->giveUp());
 

@@ -12,6 +12,7 @@ use Composer\Installer\InstallationManager;
 use Composer\Installer\PackageEvents;
 use Composer\IO\IOInterface;
 use Composer\Json\JsonFile;
+use Composer\Package\PackageInterface;
 use Composer\Repository\FilesystemRepository;
 use Composer\Repository\InstalledFilesystemRepository;
 use Composer\Util\Filesystem;
@@ -58,21 +59,21 @@ final class DeferredWrites
     /**
      * The packages, while the repository is shown none.
      *
-     * @var array<mixed>|null
+     * @var array<PackageInterface>|null
      */
     private ?array $hidden = null;
 
     /**
      * The packages at the last write that was put off.
      *
-     * @var array<mixed>
+     * @var array<PackageInterface>
      */
     private array $last = [];
 
     /**
      * The first `$known` packages, by their unique names.
      *
-     * @var array<string, mixed>
+     * @var array<string, PackageInterface>
      */
     private array $index = [];
 
@@ -101,7 +102,9 @@ final class DeferredWrites
         if (Internals::missing('record') !== null) {
             return null;
         }
+        /** @var InstalledFilesystemRepository $repository */
         $writes = new self($repository, $composer, $batch);
+        /** @var mixed $file */
         $file = $writes->get('file');
         if ($file instanceof DeferredJsonFile) {
             // The run has updated the plugin. The file of the former instance goes on with the new
@@ -116,7 +119,9 @@ final class DeferredWrites
         // The repository reads its packages before the file is replaced.
         $repository->getPackages();
         $writes->formerFile = $file;
-        $writes->formerFilesystem = $writes->get('filesystem');
+        /** @var Filesystem $filesystem */
+        $filesystem = $writes->get('filesystem');
+        $writes->formerFilesystem = $filesystem;
         $writes->set('file', new DeferredJsonFile($file->getPath(), $writes, $io));
         $writes->set('filesystem', new AtomicFilesystem());
 
@@ -168,6 +173,7 @@ final class DeferredWrites
         $this->reveal();
         $this->restore();
         if ($pending !== null) {
+            /** @var array<PackageInterface>|null $packages */
             $packages = $this->get('packages');
             $this->set('packages', $packages ?? $this->last);
             $this->write($pending);
@@ -186,6 +192,7 @@ final class DeferredWrites
      */
     public function writeInstead(array $data): bool
     {
+        /** @var JsonFile $file */
         $file = $this->get('file');
         $this->pending = null;
         $this->reveal();
@@ -228,11 +235,13 @@ final class DeferredWrites
      */
     public function prime(): void
     {
+        /** @var array<PackageInterface>|null $packages */
         $packages = $this->get('packages');
         if (!is_array($packages) || !array_is_list($packages)) {
             return;
         }
         $count = count($packages);
+        // @mago-expect analysis:redundant-comparison(2),redundant-logical-operation(2) mago takes `$count` for 0.
         if ($this->known > $count || ($this->known > 0 && ($this->index[''] ?? null) !== $packages[$this->known - 1])) {
             // A package was removed, so the index is built anew.
             $this->index = [];
@@ -251,7 +260,7 @@ final class DeferredWrites
     /**
      * Decides whether a write is put off. The file calls this when it is asked for its path.
      *
-     * @param list<array<string, mixed>> $trace from the caller of getPath() on
+     * @param list<array{function: string, class?: class-string, ...}> $trace from the caller of getPath() on
      */
     public function beforeWrite(array $trace): void
     {
@@ -271,7 +280,9 @@ final class DeferredWrites
         }
         $this->set('dumpVersions', !$defer);
         if ($defer) {
-            $this->hidden = $this->get('packages');
+            /** @var array<PackageInterface>|null $packages */
+            $packages = $this->get('packages');
+            $this->hidden = $packages;
             $this->set('packages', []);
         }
     }
@@ -286,13 +297,14 @@ final class DeferredWrites
      */
     public function putOff(array $data): bool
     {
-        if ($this->isGivenUp || $this->hidden === null) {
+        $hidden = $this->hidden;
+        if ($this->isGivenUp || $hidden === null) {
             $this->pending = null;
 
             return false;
         }
-        $this->set('packages', $this->hidden);
-        $this->last = $this->hidden;
+        $this->set('packages', $hidden);
+        $this->last = $hidden;
         $this->hidden = null;
         $this->pending = ($data['dev'] ?? false) === true;
 
@@ -309,6 +321,7 @@ final class DeferredWrites
         if ($this->pending === null) {
             return;
         }
+        /** @var array<PackageInterface>|null $packages */
         $packages = $this->get('packages');
         $this->set('packages', $this->last);
         $this->flush();

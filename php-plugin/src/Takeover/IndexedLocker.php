@@ -10,6 +10,7 @@ use Composer\Json\JsonFile;
 use Composer\Package\Link;
 use Composer\Package\Loader\ArrayLoader;
 use Composer\Package\Locker;
+use Composer\Package\PackageInterface;
 use Composer\Package\RootPackageInterface;
 use Composer\Package\Version\VersionParser;
 use Composer\Repository\PlatformRepository;
@@ -21,13 +22,21 @@ use Composer\Semver\Constraint\Constraint;
  * For each requirement, Composer looks through the whole lock. That takes 0.2 s with 1,600 packages
  * and as many requirements. This class looks names up instead. A requirement that is met by an
  * alias, or not at all, makes Composer look for itself. So every message is Composer's own.
+ *
+ * @phpstan-type LockedPackage array{
+ *     name?: string|null,
+ *     version?: string|null,
+ *     replace?: array<string>,
+ *     provide?: array<string>,
+ *     version_normalized?: string,
+ * }
  */
 final class IndexedLocker extends Locker
 {
     /**
      * Gets all packages before they are written to the lock.
      *
-     * @var (\Closure(array<\Composer\Package\PackageInterface>): void)|null
+     * @var (\Closure(array<PackageInterface>): void)|null
      */
     private ?\Closure $beforeWrite = null;
 
@@ -37,6 +46,10 @@ final class IndexedLocker extends Locker
     public static function inPlaceOf(Locker $other): self
     {
         $locker = Internals::inherit((new \ReflectionClass(self::class))->newInstanceWithoutConstructor(), $other, Locker::class);
+        /**
+         * @var ArrayLoader|null $loader
+         * @var JsonFile|null    $file
+         */
         ['loader' => $loader, 'lockFile' => $file] = Internals::of($locker, Locker::class, 'loader', 'lockFile') + ['loader' => null, 'lockFile' => null];
         if (is_object($loader) && get_class($loader) === ArrayLoader::class) {
             Internals::set($locker, Locker::class, 'loader', LockLoader::inPlaceOf($loader));
@@ -52,7 +65,7 @@ final class IndexedLocker extends Locker
      * Sets a closure that gets all packages before they are written to the lock, and that may
      * throw.
      *
-     * @param \Closure(array<\Composer\Package\PackageInterface>): void $look
+     * @param \Closure(array<PackageInterface>): void $look
      */
     public function beforeWrite(\Closure $look): void
     {
@@ -64,14 +77,17 @@ final class IndexedLocker extends Locker
      *
      * @param mixed ...$arguments packages, those for development, and what differs between versions
      */
+    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
     public function setLockData(...$arguments): bool
     {
+        /** @var array{PackageInterface[], PackageInterface[]|null, ...} $arguments */
         Guard::attempt(function () use ($arguments): void {
             if ($this->beforeWrite !== null) {
                 ($this->beforeWrite)(array_merge($arguments[0], $arguments[1] ?? []));
             }
         });
 
+        // @mago-expect analysis:too-few-arguments Composer has passed as many as its version needs.
         return parent::setLockData(...$arguments);
     }
 
@@ -86,6 +102,7 @@ final class IndexedLocker extends Locker
      */
     public function getMissingRequirementInfo(RootPackageInterface $package, $includeDev): array
     {
+        // @mago-expect analysis:redundant-cast Composer 2.2 declares no types.
         return Guard::attempt(fn (): bool => $this->isMet($package, (bool) $includeDev)) === true
             ? []
             : parent::getMissingRequirementInfo($package, $includeDev);
@@ -96,6 +113,7 @@ final class IndexedLocker extends Locker
      */
     private function isMet(RootPackageInterface $package, bool $includeDev): bool
     {
+        /** @var array{packages?: list<LockedPackage>, 'packages-dev'?: list<LockedPackage>|null} $lock */
         $lock = Guard::out(fn (): array => $this->getLockData());
         $packages = $lock['packages'] ?? [];
         $dev = $lock['packages-dev'] ?? null;
@@ -111,8 +129,8 @@ final class IndexedLocker extends Locker
     /**
      * Tells whether packages of the lock meet all requirements, beyond doubt.
      *
-     * @param list<array<string, mixed>> $packages
-     * @param Link[]                     $requires
+     * @param list<LockedPackage> $packages
+     * @param Link[]              $requires
      *
      * @throws \UnexpectedValueException if a version or a constraint of the lock is none
      */

@@ -37,9 +37,11 @@ final class LockFile extends JsonFile
      *
      * @param mixed ...$arguments the content, options, and what differs between versions
      */
+    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
     public static function encode(...$arguments): string
     {
         self::$written = null;
+        // @mago-expect analysis:too-few-arguments Composer has passed as many as its version needs.
         $text = parent::encode(...$arguments);
         Guard::attempt(static function () use ($text, $arguments): void {
             $read = is_array($arguments[0]) ? self::asRead($arguments[0]) : null;
@@ -58,8 +60,10 @@ final class LockFile extends JsonFile
      *
      * @return mixed
      */
+    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
     public static function parseJson(...$arguments)
     {
+        // @mago-expect analysis:too-few-arguments Composer has passed as many as its version needs.
         return Guard::attempt(static fn (): ?array => self::known($arguments[0] ?? null)) ?? parent::parseJson(...$arguments);
     }
 
@@ -92,6 +96,7 @@ final class LockFile extends JsonFile
     {
         // Empty objects stand for empty lists that are written as objects. Reading gives empty
         // arrays for them.
+        /** @var mixed $value */
         foreach ($data as $key => $value) {
             if ($value instanceof \stdClass && (array) $value === []) {
                 $data[$key] = [];
@@ -111,6 +116,7 @@ final class LockFile extends JsonFile
     private static function isCertain(array $data): bool
     {
         // A walk with a callback would take as long as parsing.
+        /** @var mixed $value */
         foreach ($data as $value) {
             if (is_array($value) ? !self::isCertain($value) : is_float($value) || is_object($value)) {
                 return false;

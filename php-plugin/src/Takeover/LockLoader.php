@@ -7,8 +7,11 @@ namespace Allegro\Plugin\Takeover;
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
 use Composer\Package\BasePackage;
+use Composer\Package\CompleteAliasPackage;
 use Composer\Package\CompletePackage;
 use Composer\Package\Loader\ArrayLoader;
+use Composer\Package\RootAliasPackage;
+use Composer\Package\RootPackage;
 
 /**
  * Loads locked packages like Composer's loader, but doesn't load the same package twice.
@@ -36,12 +39,13 @@ final class LockLoader extends ArrayLoader
     /**
      * {@inheritDoc}
      *
-     * @param array<mixed> $config
-     * @param string       $class
+     * @param array<mixed>                                              $config
+     * @param class-string<CompletePackage>|class-string<RootPackage> $class
      */
     public function load(array $config, $class = CompletePackage::class): BasePackage
     {
-        return Guard::run(
+        /** @var CompletePackage|CompleteAliasPackage|RootPackage|RootAliasPackage $package */
+        $package = Guard::run(
             fn (): BasePackage => $this->loadOnce($config, $class),
             function () use ($config, $class): BasePackage {
                 $this->known = [];
@@ -49,15 +53,19 @@ final class LockLoader extends ArrayLoader
                 return parent::load($config, $class);
             }
         );
+
+        return $package;
     }
 
     /**
      * Loads a package, or copies the one that was loaded from the same data.
      *
-     * @param array<mixed> $config
+     * @param array<mixed>                                              $config
+     * @param class-string<CompletePackage>|class-string<RootPackage> $class
      */
     private function loadOnce(array $config, string $class): BasePackage
     {
+        /** @var mixed $name */
         $name = $config['name'] ?? null;
         if ($class !== CompletePackage::class || !is_string($name)) {
             return Guard::out(fn (): BasePackage => parent::load($config, $class));
@@ -69,6 +77,7 @@ final class LockLoader extends ArrayLoader
         $package = Guard::out(fn (): BasePackage => parent::load($config, $class));
         // An alias holds its package, which would be the same for all copies.
         if (get_class($package) === CompletePackage::class) {
+            /** @var CompletePackage $package */
             $this->known[$name] = [$config, clone $package];
         }
 

@@ -35,14 +35,18 @@ final class Processes
     public static function inOrder(array $jobs, int $most): array
     {
         $sizes = $most > 1 ? self::sizes($jobs) : [];
-        $done = $running = [];
+        $done = [];
+        /** @var list<array{Job, int, int}> $running */
+        $running = [];
         // The unit of time is the time that it takes to start a process.
         $now = 0;
         for ($next = 0; $next < count($jobs) || $running !== [];) {
             for (; $next < count($jobs) && count($running) < max(1, $most); ++$next) {
                 $running[] = [$jobs[$next], $jobs[$next]->processes, ++$now + 1 + intdiv($sizes[$next] ?? 0, self::ENTRIES)];
             }
-            $now = max($now, min(array_column($running, 2)));
+            /** @var non-empty-list<int> $ends */
+            $ends = array_column($running, 2);
+            $now = max($now, min($ends));
             $unfinished = $started = [];
             foreach ($running as [$one, $left, $end]) {
                 if ($end > $now) {

@@ -44,6 +44,7 @@ final class Wake extends ProcessExecutor
      */
     public static function when(Loop $loop, ProcessExecutor $executor, \Closure $fire): void
     {
+        /** @var mixed $inside */
         $inside = Internals::of($loop, Loop::class, 'processExecutor')['processExecutor'] ?? null;
         if ($inside instanceof ProcessExecutor) {
             Internals::set($loop, Loop::class, 'processExecutor', new self($loop, $inside, $fire));
@@ -87,6 +88,7 @@ final class Wake extends ProcessExecutor
     public function execute($command, &$output = null, $cwd = null): int
     {
         // Without a second argument Composer prints the output.
+        // @mago-expect analysis:mixed-assignment Composer declares no type of the output.
         return func_num_args() > 1 ? $this->executor->execute($command, $output, $cwd) : $this->executor->execute($command);
     }
 

@@ -39,8 +39,11 @@ final class ZipDownloader extends \Composer\Downloader\ZipDownloader
             } catch (\InvalidArgumentException $e) {
                 // The package has no URL, as intended.
             }
+            // @mago-expect analysis:non-existent-property,invalid-return-statement The parent's is private.
             $commands = static fn (): array => self::$unzipCommands;
-            $this->unpacker = \Closure::bind($commands, null, parent::class)()[0][0] ?? 'ZipArchive';
+            /** @var array<int, array<int, string>> $known */
+            $known = \Closure::bind($commands, null, parent::class)();
+            $this->unpacker = $known[0][0] ?? 'ZipArchive';
         }
 
         return $this->unpacker;
