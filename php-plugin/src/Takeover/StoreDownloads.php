@@ -28,6 +28,8 @@ use React\Promise\PromiseInterface;
  *
  * The parent class, which is Composer's own downloader, does everything that the store can't do.
  * Parameters are untyped because Composer 2.2 has them so.
+ *
+ * @phpstan-require-extends \Composer\Downloader\ArchiveDownloader
  */
 trait StoreDownloads
 {
@@ -88,7 +90,9 @@ trait StoreDownloads
         $this->retired = false;
         // These are kept when a run updates the plugin, because packages that are on their way stay
         // with Allegro.
+        // @mago-expect analysis:redundant-null-coalesce There is none before the first batch.
         $this->tickets ??= new \WeakMap();
+        // @mago-expect analysis:redundant-null-coalesce There is none before the first batch.
         $this->done ??= new \WeakMap();
     }
 
@@ -102,6 +106,9 @@ trait StoreDownloads
 
     /**
      * {@inheritDoc}
+     *
+     * @param string $path
+     * @param bool   $output
      */
     public function download(PackageInterface $package, $path, ?PackageInterface $prevPackage = null, $output = true): PromiseInterface
     {
@@ -113,6 +120,7 @@ trait StoreDownloads
         };
 
         return Guard::run(
+            // @mago-expect analysis:redundant-cast(2) Composer 2.2 declares no types.
             fn (): PromiseInterface => $this->downloadNatively($package, (string) $path, (bool) $output, static fn (): PromiseInterface => Guard::out($byComposer), $announce),
             function () use ($package, $byComposer, &$announced): PromiseInterface {
                 ($this->tickets[$package] ?? null)?->decline();
@@ -141,9 +149,10 @@ trait StoreDownloads
         // packages.
         $this->batch?->flushWrites();
         unset($this->tickets[$package], $this->done[$package]);
+        $batch = $this->batch;
         // Without output the caller is getLocalChanges(), which wants a fresh copy beside the
         // installed one.
-        if ($this->retired || !$output || $this->batch === null || !$this->batch->isAvailable()) {
+        if ($this->retired || !$output || $batch === null || !$batch->isAvailable()) {
             return $byComposer();
         }
         $urls = $package->getDistUrls();
@@ -153,13 +162,13 @@ trait StoreDownloads
         $unpacker = $this->unpacker();
         if (!in_array($unpacker, ['unzip', 'ZipArchive', 'PharData'], true)) {
             // 7-Zip looks at modes and links in its own way, which changes from version to version.
-            $this->batch->report->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
+            $batch->report->declined($package->getName(), 'without unzip it is unpacked by '.$unpacker);
 
             return $byComposer();
         }
 
         $fileName = $this->getFileName($package, $path);
-        $this->batch->directories->ensure($package, $path, $fileName);
+        $batch->directories->ensure($package, $path, $fileName);
 
         $announced = $announce($this->processUrl($package, $urls[0]));
         $fallBack = fn (bool $isSaid): PromiseInterface => Guard::run(
@@ -170,15 +179,18 @@ trait StoreDownloads
         $customKey = $announced->getCustomCacheKey();
         $archive = null;
         $isWritable = false;
-        if ($this->cache !== null && $this->cache->isEnabled()) {
+        $cache = $this->cache;
+        if ($cache !== null && $cache->isEnabled()) {
             // As in Composer's FileDownloader, the key is made of the whole URL, below the
             // package's name.
+            // @mago-expect analysis:possibly-null-operand A package with a dist has a type of it.
             $key = $package->getName().'/'.sha1($customKey ?? $url).'.'.$package->getDistType();
-            $archive = $this->cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
-            $isWritable = !$this->cache->isReadOnly();
+            // @mago-expect analysis:possibly-null-operand The pattern is valid.
+            $archive = $cache->getRoot().preg_replace('{[^a-z0-9_./]}i', '-', $key);
+            $isWritable = !$cache->isReadOnly();
         }
         $ticket = new Ticket($package, Paths::absolute($path), $url, $customKey, $archive, $isWritable, $fileName, $unpacker, $fallBack);
-        if ($archive !== null && $this->isCached($package, $archive) && $this->batch->listeners->any(PluginEvents::POST_FILE_DOWNLOAD)) {
+        if ($archive !== null && $this->isCached($package, $archive) && $batch->listeners->any(PluginEvents::POST_FILE_DOWNLOAD)) {
             return $this->showCached($ticket, $archive);
         }
 
@@ -191,8 +203,10 @@ trait StoreDownloads
     private function request(Ticket $ticket): PromiseInterface
     {
         $this->tickets[$ticket->package] = $ticket;
+        /** @var Batch $batch */
+        $batch = $this->batch;
 
-        return $this->batch->round->download($ticket);
+        return $batch->round->download($ticket);
     }
 
     /**
@@ -217,7 +231,9 @@ trait StoreDownloads
         $inPlace = static fn (): PromiseInterface => \React\Promise\resolve($ticket->fileName);
         $request = function () use ($ticket, $archive, $inPlace): PromiseInterface {
             if (!Listeners::isUnchanged($archive, $ticket->fileName)) {
-                $this->batch->listeners->reportChange($ticket->package);
+                /** @var Batch $batch */
+                $batch = $this->batch;
+                $batch->listeners->reportChange($ticket->package);
 
                 return $inPlace();
             }
@@ -266,9 +282,11 @@ trait StoreDownloads
      */
     private function announceDownload(PackageInterface $package, string $url): PreFileDownloadEvent
     {
+        /** @var non-empty-string $url */
         $event = new PreFileDownloadEvent(PluginEvents::PRE_FILE_DOWNLOAD, $this->httpDownloader, $url, 'package', $package);
-        if ($this->eventDispatcher !== null) {
-            Guard::out(fn () => $this->eventDispatcher->dispatch($event->getName(), $event));
+        $dispatcher = $this->eventDispatcher;
+        if ($dispatcher !== null) {
+            Guard::out(static fn () => $dispatcher->dispatch($event->getName(), $event));
         }
 
         // The event is copied, because a listener may keep the original.
@@ -277,6 +295,9 @@ trait StoreDownloads
 
     /**
      * {@inheritDoc}
+     *
+     * @param string $path
+     * @param bool   $output
      */
     public function install(PackageInterface $package, $path, $output = true): PromiseInterface
     {
@@ -284,18 +305,22 @@ trait StoreDownloads
         if ($ticket === null) {
             return parent::install($package, $path, $output);
         }
+        /** @var Placement $placement */
+        $placement = $this->placement;
         if ($output) {
             $this->io->writeError('  - '.InstallOperation::format($package).$this->getInstallOperationAppendix($package, $path));
         }
 
         return Guard::run(
-            fn (): PromiseInterface => $this->placement->install($ticket, $path),
-            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+            static fn (): PromiseInterface => $placement->install($ticket, $path),
+            static fn (): PromiseInterface => $placement->installByComposer($ticket, $path)
         );
     }
 
     /**
      * {@inheritDoc}
+     *
+     * @param string $path
      */
     public function update(PackageInterface $initial, PackageInterface $target, $path): PromiseInterface
     {
@@ -303,16 +328,21 @@ trait StoreDownloads
         if ($ticket === null) {
             return parent::update($initial, $target, $path);
         }
+        /** @var Placement $placement */
+        $placement = $this->placement;
         $this->io->writeError('  - '.UpdateOperation::format($initial, $target).$this->getInstallOperationAppendix($target, $path));
 
         return Guard::run(
-            fn (): PromiseInterface => $this->placement->update($ticket, $path),
-            fn (): PromiseInterface => $this->placement->installByComposer($ticket, $path)
+            static fn (): PromiseInterface => $placement->update($ticket, $path),
+            static fn (): PromiseInterface => $placement->installByComposer($ticket, $path)
         );
     }
 
     /**
      * {@inheritDoc}
+     *
+     * @param string $path
+     * @param bool   $output
      */
     public function remove(PackageInterface $package, $path, $output = true): PromiseInterface
     {
@@ -347,12 +377,16 @@ trait StoreDownloads
 
     /**
      * {@inheritDoc}
+     *
+     * @param string $type
+     * @param string $path
      */
     public function cleanup($type, PackageInterface $package, $path, ?PackageInterface $prevPackage = null): PromiseInterface
     {
         $byComposer = fn (): PromiseInterface => parent::cleanup($type, $package, $path, $prevPackage);
 
         return Guard::run(
+            // @mago-expect analysis:redundant-cast Composer 2.2 declares no types.
             fn (): PromiseInterface => $this->cleanupNatively($package, (string) $path, static fn (): PromiseInterface => Guard::out($byComposer)),
             function () use ($package, $byComposer): PromiseInterface {
                 unset($this->tickets[$package]);
@@ -371,13 +405,18 @@ trait StoreDownloads
     {
         $ticket = $this->tickets[$package] ?? null;
         if ($ticket?->state() === TicketState::Placed) {
+            /**
+             * @var Ticket    $ticket
+             * @var Placement $placement
+             */
+            $placement = $this->placement;
             unset($this->tickets[$package]);
             $this->done[$package] = true;
             if (file_exists($ticket->fileName)) {
                 $this->filesystem->unlink($ticket->fileName);
             }
 
-            return $this->placement->mayLeaveEmpty($ticket, $path) ? $byComposer() : \React\Promise\resolve(null);
+            return $placement->mayLeaveEmpty($ticket, $path) ? $byComposer() : \React\Promise\resolve(null);
         }
         $isUnderWay = $ticket !== null && $ticket->state() !== TicketState::Declined;
         if ($isUnderWay || isset($this->done[$package])) {
@@ -400,15 +439,19 @@ trait StoreDownloads
      * {@inheritDoc}
      *
      * This method is public because it is public in Composer 2.2.
+     *
+     * @param string $file
+     * @param string $path
      */
     public function extract(PackageInterface $package, $file, $path): PromiseInterface
     {
-        if ($this->placement?->isExtracting($package) !== true) {
+        $placement = $this->placement;
+        if ($placement?->isExtracting($package) !== true) {
             return parent::extract($package, $file, $path);
         }
 
-        return Guard::run(function () use ($path): PromiseInterface {
-            $this->placement->extract($path);
+        return Guard::run(static function () use ($placement, $path): PromiseInterface {
+            $placement->extract($path);
 
             return \React\Promise\resolve(null);
         }, static fn (): never => throw new AbandonedException());
