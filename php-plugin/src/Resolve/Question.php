@@ -107,8 +107,8 @@ final class Question
         $locked = $request->getLockedRepository();
         $aliases = [];
         foreach ($state['rootAliases'] as $name => $versions) {
-            foreach ($versions as $version => $alias) {
-                $aliases[] = [(string) $name, (string) $version, $alias['alias_normalized']];
+            foreach ($versions as $aliased => $alias) {
+                $aliases[] = [(string) $name, (string) $aliased, $alias['alias_normalized']];
             }
         }
         $batch = (new \ReflectionClass(PoolBuilder::class))->getConstant('LOAD_BATCH_SIZE');
