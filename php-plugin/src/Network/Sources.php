@@ -97,7 +97,7 @@ final class Sources
      * Returns the URL, headers and TLS options with which Composer would fetch metadata of a
      * repository.
      *
-     * @param array<string, mixed> $options the repository's
+     * @param array<mixed> $options the repository's
      *
      * @return FetchInfo
      *

@@ -7,7 +7,9 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Guard;
 use Composer\DependencyResolver\ComposerSolver;
 use Composer\DependencyResolver\LockTransaction;
+use Composer\DependencyResolver\Request;
 use Composer\DependencyResolver\SolverProblemsException;
+use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterInterface;
 
 /**
  * A solver that returns the versions chosen by the native part, and otherwise solves as Composer
@@ -22,10 +24,10 @@ final class ChosenSolver extends ComposerSolver
      *
      * {@inheritDoc}
      *
-     * @param \Composer\DependencyResolver\Request $request
-     * @param mixed                                $filter  filter of platform requirements
+     * @param Request                                 $request
+     * @param PlatformRequirementFilterInterface|null $platformRequirementFilter
      */
-    public function solve($request, $filter = null): LockTransaction
+    public function solve($request, $platformRequirementFilter = null): LockTransaction
     {
         $resolution = Guard::run(
             fn (): ?Resolution => Resolution::under($this->policy),
@@ -37,16 +39,19 @@ final class ChosenSolver extends ComposerSolver
         );
         if ($transaction === null) {
             try {
-                return parent::solve($request, $filter);
+                return parent::solve($request, $platformRequirementFilter);
             } catch (SolverProblemsException $e) {
                 // The verdict precedes Composer's own message. It appears only where Composer
                 // finds no solution either.
                 $verdict = $resolution === null ? [] : Guard::attempt(static fn (): array => $resolution->verdict()) ?? [];
-                $verdict === [] || $this->io->writeError($verdict);
+                if ($verdict !== []) {
+                    $this->io->writeError($verdict);
+                }
 
                 throw $e;
             }
         }
+        /** @var Resolution $resolution */
         $this->ruleCount = $resolution->ruleCount();
 
         return $transaction;

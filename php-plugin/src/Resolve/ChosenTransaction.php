@@ -43,6 +43,7 @@ final class ChosenTransaction extends LockTransaction
         foreach (array_reverse($packages) as $package) {
             $decisions->decide($package->id, 1, $rule);
         }
+        // @mago-expect analysis:possibly-invalid-argument,less-specific-argument Composer passes both as they are.
         $transaction = new self($pool, $request->getPresentMap(), $request->getFixedPackagesMap(), $decisions);
         $transaction->dev = $dev;
 
@@ -59,12 +60,13 @@ final class ChosenTransaction extends LockTransaction
      */
     public function setNonDevPackages($extractionResult): void
     {
-        if ($this->dev === null) {
+        $dev = $this->dev;
+        if ($dev === null) {
             parent::setNonDevPackages($extractionResult);
 
             return;
         }
-        Guard::run(fn () => $this->divide($this->dev), static fn (): never => DifferentChoiceException::abandon());
+        Guard::run(fn () => $this->divide($dev), static fn (): never => DifferentChoiceException::abandon());
     }
 
     /**

@@ -12,6 +12,21 @@ use Seld\JsonLint\ParsingException;
 
 /**
  * The composer.json and composer.lock of the project that `extra.allegro.parent` names.
+ *
+ * @phpstan-type LockAlias array{package: string, version: string, alias: string, alias_normalized: string}
+ * @phpstan-type LockEntry array{
+ *     name: string,
+ *     version: string,
+ *     source?: array{reference?: string|null, ...},
+ *     dist?: array{url?: string, reference?: string|null, ...},
+ *     ...
+ * }
+ * @phpstan-type Lock array{
+ *     packages: array<mixed>,
+ *     'packages-dev'?: array<mixed>|null,
+ *     aliases?: array<LockAlias>,
+ *     ...
+ * }
  */
 final class ParentFiles
 {
@@ -20,7 +35,7 @@ final class ParentFiles
     /**
      * The content of the parent's composer.lock.
      *
-     * @var array<string, mixed>
+     * @var array<mixed>
      */
     private array $lock = [];
 
@@ -87,6 +102,7 @@ final class ParentFiles
      */
     private static function manifest(mixed $setting, string $dir): ?string
     {
+        /** @var mixed $path */
         $path = is_array($setting) ? $setting['path'] ?? null : $setting;
         if (!is_string($path) || trim($path) === '') {
             return null;
@@ -132,13 +148,14 @@ final class ParentFiles
     /**
      * Reads a JSON object. The message of a failure ends with the advice.
      *
-     * @return array<string, mixed>
+     * @return array<mixed>
      *
      * @throws SettingException
      */
     private static function read(string $path, string $advice): array
     {
         try {
+            /** @var mixed $data */
             $data = (new JsonFile($path))->read();
         } catch (ParsingException | \RuntimeException $e) {
             // Composer's message names the file, the line and the expected token.
@@ -154,11 +171,14 @@ final class ParentFiles
     /**
      * Returns the content of the parent's composer.lock, whose `packages` is an array.
      *
-     * @return array<string, mixed>
+     * @return Lock
      */
     public function lock(): array
     {
-        return $this->lock;
+        /** @var Lock $lock */
+        $lock = $this->lock;
+
+        return $lock;
     }
 
     /**

@@ -22,20 +22,23 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 /**
  * Another project whose locked versions are used for every package that it has
  * (`extra.allegro.parent`).
+ *
+ * @phpstan-import-type LockAlias from ParentFiles
+ * @phpstan-import-type LockEntry from ParentFiles
  */
 final class ParentProject
 {
     /**
      * Entries of the parent's lock by name, with paths changed for this project's lock.
      *
-     * @var array<string, array<string, mixed>>
+     * @var array<string, LockEntry>
      */
     private array $entries = [];
 
     /**
      * Root aliases of the parent's lock.
      *
-     * @var list<array{package: string, version: string, alias: string, alias_normalized: string}>
+     * @var list<LockAlias>
      */
     private array $aliases = [];
 
@@ -52,10 +55,12 @@ final class ParentProject
         if ($withDev && !is_array($lock['packages-dev'] ?? null)) {
             throw new SettingException($files->lockLabel().' has no packages-dev, which extra.allegro.parent.require-dev asks for: run `composer update` there.');
         }
+        /** @var mixed $entry */
         foreach (array_merge($lock['packages'], $withDev ? $lock['packages-dev'] : []) as $entry) {
             $this->add($entry);
         }
         foreach ($lock['aliases'] ?? [] as $alias) {
+            // @mago-expect analysis:redundant-null-coalesce The file may have been edited.
             $base = $this->packages[$alias['package'] ?? ''][0] ?? null;
             if ($base instanceof CompletePackage) {
                 $package = new CompleteAliasPackage($base, $alias['alias_normalized'], $alias['alias']);
@@ -73,7 +78,9 @@ final class ParentProject
      */
     public static function of(RootPackageInterface $root): ?self
     {
+        /** @var mixed $allegro */
         $allegro = $root->getExtra()['allegro'] ?? null;
+        /** @var array{'require-dev'?: bool, ...}|scalar|null $setting */
         $setting = is_array($allegro) ? $allegro['parent'] ?? null : null;
         if ($setting === null) {
             return null;
@@ -100,6 +107,8 @@ final class ParentProject
         }
         $base = $package instanceof AliasPackage ? $package->getAliasOf() : $package;
         $url = $base->getDistUrl();
+        /** @var LockEntry $entry */
+        // @mago-expect analysis:redundant-logical-operation Composer's code promises less.
         if ($base instanceof CompletePackage && $url !== null && ($moved = $this->files->seenFromHere($url)) !== null) {
             $base->setDistUrl($moved);
             $entry['dist']['url'] = $moved;
@@ -161,7 +170,9 @@ final class ParentProject
         }
         // Of two aliases for one branch, Composer's last one counts. The parent's aliases exist as
         // packages anyway.
-        $root->setAliases(array_merge($adopted, $own));
+        /** @var list<LockAlias> $aliases */
+        $aliases = array_merge($adopted, $own);
+        $root->setAliases($aliases);
     }
 
     /**
@@ -194,7 +205,7 @@ final class ParentProject
      * Prints how many versions of the new lock are the parent's, and which packages have another
      * version.
      *
-     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
+     * @param array<string, LockEntry> $locked entries of the new lock by name
      */
     public function tell(array $locked, IOInterface $io): void
     {

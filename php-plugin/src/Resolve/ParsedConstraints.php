@@ -30,11 +30,17 @@ final class ParsedConstraints
         }
         $read = [];
         foreach ($parsed as $json) {
+            /**
+             * @var string       $text
+             * @var array<mixed> $means
+             */
+            // @mago-expect analysis:invalid-destructuring-source The native part has written a pair.
             [$text, $means] = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
             $read[$text] = self::made($means);
             $read[$text]->setPrettyString($text);
         }
         $add = static function () use ($read): void {
+            // @mago-expect analysis:non-existent-property(2),null-operand `self` is the parser.
             self::$constraints += $read;
         };
         \Closure::bind($add, null, VersionParser::class)();
@@ -54,6 +60,7 @@ final class ParsedConstraints
             case 'or':
                 return new MultiConstraint(array_map([self::class, 'made'], array_slice($means, 1)), $means[0] === 'and');
             default:
+                // @mago-expect analysis:mixed-argument(2) The native part has written operator and version.
                 return new Constraint($means[0], $means[1]);
         }
     }

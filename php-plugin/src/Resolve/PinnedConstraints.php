@@ -16,6 +16,8 @@ use Symfony\Component\Console\Input\InputInterface;
 /**
  * Packages that every resolution holds to a constraint, as if `--with` were given each time
  * (`extra.allegro.exceptions`).
+ *
+ * @phpstan-import-type LockEntry from ParentFiles
  */
 final class PinnedConstraints
 {
@@ -49,7 +51,9 @@ final class PinnedConstraints
      */
     public static function of(RootPackageInterface $root): self
     {
+        /** @var mixed $allegro */
         $allegro = $root->getExtra()['allegro'] ?? null;
+        /** @var mixed $given */
         $given = is_array($allegro) ? $allegro['exceptions'] ?? [] : [];
         if (!is_array($given) || ($given !== [] && array_is_list($given))) {
             throw new SettingException(self::KEY.' is to be an object of names and constraints, such as {"vendor/name": "^1.2"}.');
@@ -57,6 +61,7 @@ final class PinnedConstraints
         $requires = array_merge($root->getRequires(), $root->getDevRequires());
         $parser = new VersionParser();
         $constraints = [];
+        /** @var mixed $constraint */
         foreach ($given as $name => $constraint) {
             $name = strtolower((string) $name);
             $key = self::KEY.': "'.$name.'"';
@@ -99,9 +104,13 @@ final class PinnedConstraints
      */
     public function hold(InputInterface $input, IOInterface $io): void
     {
+        /** @var list<string> $with */
         $with = $input->getOption('with');
+        /** @var list<string> $packages */
+        $packages = $input->getArgument('packages');
         $given = [];
-        foreach (array_merge($with, $input->getArgument('packages')) as $pair) {
+        $match = [];
+        foreach (array_merge($with, $packages) as $pair) {
             if (preg_match('{^\s*([^ =:]+)[ =:]}', $pair, $match) === 1) {
                 $given[strtolower($match[1])] = true;
             }
@@ -127,16 +136,21 @@ final class PinnedConstraints
     /**
      * Prints the constraints that no longer make a difference.
      *
-     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
+     * @param array<string, LockEntry> $locked entries of the new lock by name
      */
     public function tellUnneeded(Trial $trial, array $locked, InputInterface $input, Composer $composer, IOInterface $io): void
     {
+        // @mago-expect analysis:mixed-operand Options have values of any type.
         $set = array_filter(self::SILENT, static fn (string $option): bool => $input->hasOption($option) && (bool) $input->getOption($option));
-        if ($this->held === [] || $set !== [] || $input->getArgument('packages') !== [] || $composer->getConfig()->get('update-with-minimal-changes')) {
+        /** @var bool|null $isMinimal */
+        $isMinimal = $composer->getConfig()->get('update-with-minimal-changes');
+        if ($this->held === [] || $set !== [] || $input->getArgument('packages') !== [] || $isMinimal) {
             return;
         }
+        /** @var list<string> $with */
+        $with = $input->getOption('with');
         try {
-            foreach ($this->unneeded($trial, $locked, $input->getOption('with')) as $name => $why) {
+            foreach ($this->unneeded($trial, $locked, $with) as $name => $why) {
                 $io->writeError('<comment>Allegro: '.self::KEY.' needs no '.$name.' any more, '.$why.'</comment>');
             }
         } catch (TransportException $e) {
@@ -147,8 +161,8 @@ final class PinnedConstraints
     /**
      * Returns the constraints without which the same versions would be locked.
      *
-     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
-     * @param list<string>                        $with   all constraints of the run
+     * @param array<string, LockEntry> $locked entries of the new lock by name
+     * @param list<string>             $with   all constraints of the run
      *
      * @return array<string, string> reasons by name
      */
@@ -160,6 +174,7 @@ final class PinnedConstraints
         // of them, and each further trial one more.
         $left = array_intersect_key($this->held, $locked);
         $unneeded = array_fill_keys(array_keys(array_diff_key($this->held, $locked)), 'the package is not locked');
+        // @mago-expect analysis:less-specific-argument It gets parts of the list, and nothing else.
         $same = fn (array $held): bool => self::versions($trial->run(['with' => array_merge(self::pairs($held), $own)])) === $versions;
         $why = 'without it the same version is locked';
         if ($left !== [] && $same([])) {
@@ -179,7 +194,7 @@ final class PinnedConstraints
     /**
      * Returns the version of each entry, sorted by name.
      *
-     * @param array<string, array<string, mixed>>|null $entries entries of a lock by name
+     * @param array<string, LockEntry>|null $entries entries of a lock by name
      *
      * @return array<string, string>|null versions by name
      */

@@ -11,6 +11,7 @@ use Composer\DependencyResolver\PoolBuilder;
 use Composer\DependencyResolver\Request;
 use Composer\Installer;
 use Composer\IO\NullIO;
+use Composer\Package\BasePackage;
 use Composer\Package\PackageInterface;
 use Composer\Repository\AdvisoryProviderInterface;
 use Composer\Repository\FilterListProviderInterface;
@@ -66,6 +67,7 @@ final class Policies
     {
         $values = Internals::of($filter, get_class($filter));
         // Composer 2.9 has one object for audits and for the versions that they block.
+        /** @var bool|null $blocksAbandoned */
         $blocksAbandoned = $values['policyConfig']->abandoned->block ?? $values['auditConfig']->blockAbandoned ?? null;
         if ($blocksAbandoned !== false) {
             return 'abandoned packages are kept out (config.policy.abandoned)';
@@ -86,11 +88,16 @@ final class Policies
      */
     private static function objectionToLists(object $filter, array $repositories): ?string
     {
+        /** @var object|null $config */
         $config = Internals::of($filter, get_class($filter))['policyConfig'] ?? null;
         if (!is_object($config) || !method_exists($config, 'getActiveBlockFilterListNames')) {
             return 'what a '.get_class($filter).' keeps out is not known';
         }
-        $names = array_merge($config->getActiveBlockFilterListNames('update'), $config->getActiveBlockFilterListNames('install'));
+        /** @var list<string> $update */
+        $update = $config->getActiveBlockFilterListNames('update');
+        /** @var list<string> $install */
+        $install = $config->getActiveBlockFilterListNames('install');
+        $names = array_merge($update, $install);
         // Only repositories offer the list of malware. Other lists may come from anywhere.
         $offered = [];
         foreach ($repositories as $repository) {
@@ -111,7 +118,7 @@ final class Policies
      * Returns those of the packages that the filters of an update accept. Returns all of them if a
      * filter can't be applied.
      *
-     * @template T of PackageInterface
+     * @template T of BasePackage
      *
      * @param list<T>                   $packages
      * @param callable(Installer): void $configure gives an Installer the policies of the command
@@ -129,6 +136,7 @@ final class Policies
         $pool = new Pool($packages);
         try {
             foreach ($makers as $maker) {
+                /** @var object|null $filter */
                 $filter = $maker->invokeArgs($installer, $maker->getNumberOfParameters() === 0 ? [] : ['update']);
                 $pool = $filter === null ? $pool : self::filtered($pool, $filter, $composer->getRepositoryManager()->getRepositories());
             }
@@ -158,6 +166,10 @@ final class Policies
             };
         }
 
-        return $filter->filter(...$arguments);
+        /** @var Pool $filtered */
+        // @mago-expect analysis:ambiguous-object-method-access The class depends on Composer's version.
+        $filtered = $filter->filter(...$arguments);
+
+        return $filtered;
     }
 }

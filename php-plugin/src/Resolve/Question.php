@@ -22,7 +22,9 @@ use Composer\Repository\ArrayRepository;
 use Composer\Repository\ComposerRepository;
 use Composer\Repository\FilterRepository;
 use Composer\Repository\PlatformRepository;
+use Composer\Repository\RepositoryInterface;
 use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Constraint\ConstraintInterface;
 use Composer\Semver\Intervals;
 use Composer\Semver\VersionParser;
 
@@ -30,10 +32,21 @@ use Composer\Semver\VersionParser;
  * Everything that the result of an update depends on, in the form that the native part reads.
  *
  * @phpstan-import-type NamedConstraint from Protocol
+ * @phpstan-import-type PlatformFilter from Protocol
  * @phpstan-import-type Repository from Protocol
  * @phpstan-import-type ResolveDialect from Protocol
  * @phpstan-import-type ResolveRequest from Protocol
  * @phpstan-import-type ResolveSource from Protocol
+ *
+ * @phpstan-type BuilderState array{
+ *     acceptableStabilities: array<string, int>,
+ *     stabilityFlags: array<string, int>,
+ *     rootAliases: array<string, array<string, array{alias: string, alias_normalized: string}>>,
+ *     ignoredTypes?: array<string>,
+ *     allowedTypes?: list<string>|null,
+ *     temporaryConstraints?: array<string, ConstraintInterface>,
+ *     poolOptimizer?: PoolOptimizer|null,
+ * }
  */
 final class Question
 {
@@ -56,7 +69,7 @@ final class Question
     /**
      * Collects the state of an update.
      *
-     * @param array<object>         $repositories repositories in Composer's order
+     * @param RepositoryInterface[] $repositories repositories in Composer's order
      * @param array<string, string> $written      root requirements as they are written, by name
      *
      * @throws DeclinedException if the native part can't mirror the update
@@ -69,6 +82,7 @@ final class Question
         Installer $installer,
         array $written,
     ) {
+        /** @var BuilderState $state */
         $state = Internals::of(
             $builder,
             PoolBuilder::class,
@@ -108,9 +122,11 @@ final class Question
         $aliases = [];
         foreach ($state['rootAliases'] as $name => $versions) {
             foreach ($versions as $aliased => $alias) {
+                // @mago-expect analysis:redundant-cast(2) PHP makes numbers of numeric keys.
                 $aliases[] = [(string) $name, (string) $aliased, $alias['alias_normalized']];
             }
         }
+        /** @var mixed $batch */
         $batch = (new \ReflectionClass(PoolBuilder::class))->getConstant('LOAD_BATCH_SIZE');
         $problem = [
             'dialect' => self::dialect(),
@@ -201,20 +217,23 @@ final class Question
         }
         $other = new Request($request->getLockedRepository());
         $require = function () use ($other, $request): bool {
+            // @mago-expect analysis:non-existent-property,method-access-on-null `$this` is the installer.
             if ($this->package->getDevRequires() === []) {
                 return false;
             }
+            // @mago-expect analysis:non-existent-method `$this` is the installer.
             $this->requirePackagesForUpdate($other, $request->getLockedRepository(), false);
 
             return true;
         };
+        /** @var bool $isDifferent */
         $isDifferent = \Closure::bind($require, $installer, Installer::class)();
 
         return $isDifferent ? self::constraints($other->getRequires()) : null;
     }
 
     /**
-     * @param array<\Composer\Semver\Constraint\ConstraintInterface> $constraints by name
+     * @param array<ConstraintInterface> $constraints by name
      *
      * @return list<NamedConstraint>
      *
@@ -234,8 +253,9 @@ final class Question
      * Returns the description of a repository, its network source, and the repository that shows
      * its chosen versions.
      *
-     * @param list<string>      $ignoredTypes
-     * @param list<string>|null $allowedTypes
+     * @param RepositoryInterface $repository
+     * @param list<string>        $ignoredTypes
+     * @param list<string>|null   $allowedTypes
      *
      * @return array{Repository, ResolveSource|null, ResolvedRepository|null}
      *
@@ -247,6 +267,10 @@ final class Question
             return [['kind' => 'fixed'], null, null];
         }
         if (get_class($repository) === FilterRepository::class) {
+            /**
+             * @var FilterRepository                                           $repository
+             * @var array{only: string|null, exclude: string|null, canonical: bool} $values
+             */
             $values = Internals::of($repository, FilterRepository::class, 'only', 'exclude', 'canonical');
             [$inner, $source, $metadata] = $this->repository($repository->getRepository(), $request, $ignoredTypes, $allowedTypes);
             $filters = ['canonical' => $values['canonical']];
@@ -287,7 +311,12 @@ final class Question
     /**
      * Returns the preferences of the policy, which must be Composer's own.
      *
-     * @return array<string, mixed>
+     * @return array{
+     *     prefer_stable: bool,
+     *     prefer_lowest: bool,
+     *     prefer_dev_over_prerelease: bool,
+     *     preferred: list<array{string, string}>,
+     * }
      *
      * @throws DeclinedException
      */
@@ -296,11 +325,20 @@ final class Question
         if ($optimizer === null) {
             throw new DeclinedException('the pool optimizer is off');
         }
+        /** @var PolicyInterface $policy */
         $policy = Internals::of($optimizer, PoolOptimizer::class, 'policy')['policy'];
         if (get_class($policy) !== DefaultPolicy::class) {
             throw new DeclinedException('the policy is a '.get_class($policy));
         }
         $this->policy = $policy;
+        /**
+         * @var array{
+         *     preferStable: scalar|null,
+         *     preferLowest: scalar|null,
+         *     preferDevOverPrerelease?: scalar|null,
+         *     preferredVersions?: array<string>|null,
+         * } $values
+         */
         $values = Internals::of($policy, DefaultPolicy::class, 'preferStable', 'preferLowest', 'preferDevOverPrerelease', 'preferredVersions');
 
         return [
@@ -314,12 +352,13 @@ final class Question
     /**
      * Returns the filter of platform requirements.
      *
-     * @return array<string, mixed>
+     * @return PlatformFilter
      *
      * @throws DeclinedException
      */
     private function platformFilter(Installer $installer): array
     {
+        /** @var object|null $filter */
         $filter = Internals::of($installer, Installer::class, 'platformRequirementFilter')['platformRequirementFilter'] ?? null;
         switch ($filter === null ? '' : get_class($filter)) {
             case IgnoreNothingPlatformRequirementFilter::class:
@@ -327,6 +366,10 @@ final class Question
             case IgnoreAllPlatformRequirementFilter::class:
                 return ['all' => true];
             case IgnoreListPlatformRequirementFilter::class:
+                /**
+                 * @var object                                                     $filter
+                 * @var array{ignoreRegex: string, ignoreUpperBoundRegex: string} $values
+                 */
                 $values = Internals::of($filter, IgnoreListPlatformRequirementFilter::class, 'ignoreRegex', 'ignoreUpperBoundRegex');
 
                 return [
@@ -356,6 +399,7 @@ final class Question
      */
     private static function expression(string $pattern): string
     {
+        $match = [];
         if (preg_match('/^\{(.*)\}iD?$/s', $pattern, $match) !== 1) {
             throw new DeclinedException('a pattern is not understood: '.$pattern);
         }
@@ -367,9 +411,11 @@ final class Question
      * Returns an array with names as keys as a list of pairs, because an empty array would have no
      * keys in JSON.
      *
-     * @param array<mixed> $values
+     * @template T
      *
-     * @return list<array{string, mixed}>
+     * @param array<T> $values
+     *
+     * @return list<array{string, T}>
      */
     private static function pairs(array $values): array
     {
@@ -391,6 +437,7 @@ final class Question
     private static function patterns(array $list): array
     {
         $patterns = [];
+        /** @var mixed $value */
         foreach ($list as $key => $value) {
             $patterns[] = is_string($value) ? $value : (string) $key;
         }

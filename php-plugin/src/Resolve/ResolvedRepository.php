@@ -6,12 +6,22 @@ namespace Allegro\Plugin\Resolve;
 
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
+use Composer\Cache;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Repository\ComposerRepository;
 
 /**
  * A Composer repository that shows an update only the chosen versions.
+ *
+ * @phpstan-type MetadataPlace array{
+ *     url: string,
+ *     available: list<string>|null,
+ *     patterns: list<string>|null,
+ *     partial: bool,
+ *     options: array<mixed>,
+ *     cache: Cache,
+ * }
  */
 final class ResolvedRepository extends ComposerRepository
 {
@@ -101,12 +111,14 @@ final class ResolvedRepository extends ComposerRepository
      * Returns the location of this repository's metadata files, and the names that it lists.
      * Returns null if it has no such files.
      *
-     * @return array{url: string, available: list<string>|null, patterns: list<string>|null, partial: bool, options: array<mixed>, cache: \Composer\Cache}|null
+     * @return MetadataPlace|null
      */
     public function place(): ?array
     {
         $read = function (): ?array {
             // This call reads packages.json.
+            // @mago-expect analysis:non-existent-method The closure is bound to the parent.
+            /** @var bool $isOld */
             $isOld = $this->hasProviders();
             if ($isOld || $this->lazyProvidersUrl === null) {
                 return null;
@@ -116,13 +128,18 @@ final class ResolvedRepository extends ComposerRepository
                 'url' => $this->lazyProvidersUrl,
                 'available' => $this->hasAvailablePackageList ? array_keys($this->availablePackages ?? []) : null,
                 'patterns' => $this->hasAvailablePackageList ? array_values($this->availablePackagePatterns ?? []) : null,
+                // @mago-expect analysis:non-existent-method The closure is bound to the parent.
                 'partial' => $this->hasPartialPackages(),
+                // @mago-expect analysis:non-existent-property The closure is bound to the parent.
                 'options' => $this->options,
                 'cache' => $this->cache,
             ];
         };
 
-        return \Closure::bind($read, $this, ComposerRepository::class)();
+        /** @var MetadataPlace|null $place */
+        $place = \Closure::bind($read, $this, ComposerRepository::class)();
+
+        return $place;
     }
 
     /**
@@ -130,9 +147,13 @@ final class ResolvedRepository extends ComposerRepository
      */
     public function isInline(): bool
     {
+        // @mago-expect analysis:non-existent-method(2) The closure is bound to the parent.
         $read = fn (): bool => !$this->hasProviders() && $this->lazyProvidersUrl === null && !$this->hasPartialPackages();
 
-        return \Closure::bind($read, $this, ComposerRepository::class)();
+        /** @var bool $isInline */
+        $isInline = \Closure::bind($read, $this, ComposerRepository::class)();
+
+        return $isInline;
     }
 
     /**
@@ -146,12 +167,15 @@ final class ResolvedRepository extends ComposerRepository
      */
     private function packagesOf(array $versions): \Generator
     {
+        // @mago-expect analysis:non-existent-method,mixed-return-statement The closure is bound to the parent.
         $create = fn (array $versions): array => $this->createPackages($versions, 'the chosen versions');
+        /** @var \Closure(list<array<mixed>>): array<BasePackage> $create */
         $create = \Closure::bind($create, $this, ComposerRepository::class);
         foreach (array_chunk($versions, self::TOGETHER) as $some) {
             try {
                 $data = [];
                 foreach ($some as [$normalized, $json]) {
+                    /** @var array<mixed> $version */
                     $version = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
                     $version['version_normalized'] = $normalized;
                     $data[] = $version;

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Resolve;
 
 use Allegro\Plugin\Install\DeclinedException;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Package\AliasPackage;
 use Composer\Package\Link;
 use Composer\Package\PackageInterface;
@@ -19,6 +20,10 @@ use Composer\Semver\Constraint\MultiConstraint;
 /**
  * Composer's objects in the form that the core reads: `GivenPackage` and `GivenConstraint` in
  * `crates/resolver/src/package.rs`.
+ *
+ * @phpstan-import-type GivenConstraint from Protocol
+ * @phpstan-import-type GivenLink from Protocol
+ * @phpstan-import-type GivenPackage from Protocol
  */
 final class Snapshot
 {
@@ -29,7 +34,7 @@ final class Snapshot
      * @param list<string>       $ignoredTypes package types that are left out
      * @param list<string>|null  $allowedTypes the only acceptable package types; null: all
      *
-     * @return list<array<string, mixed>>
+     * @return list<GivenPackage>
      *
      * @throws DeclinedException if an alias lacks its package, or a constraint's class is unknown
      */
@@ -85,7 +90,7 @@ final class Snapshot
      * @param Link[] $links
      * @param bool   $ofSelf whether all of them are treated as written so
      *
-     * @return list<array{string, mixed, bool}>
+     * @return list<GivenLink>
      *
      * @throws DeclinedException
      */
@@ -103,7 +108,7 @@ final class Snapshot
      * Returns a constraint as nested arrays, or as true (everything matches) or false (nothing
      * matches).
      *
-     * @return array<mixed>|bool
+     * @return GivenConstraint
      *
      * @throws DeclinedException if the class of the constraint is unknown
      */
@@ -111,9 +116,14 @@ final class Snapshot
     {
         switch (get_class($constraint)) {
             case Constraint::class:
+                /** @var Constraint $constraint */
                 return [$constraint->getOperator(), $constraint->getVersion()];
             case MultiConstraint::class:
-                return [$constraint->isConjunctive() ? 'and' : 'or' => array_map([self::class, 'constraint'], $constraint->getConstraints())];
+                /** @var MultiConstraint $constraint */
+                /** @var list<mixed> $parts */
+                $parts = array_map([self::class, 'constraint'], $constraint->getConstraints());
+
+                return $constraint->isConjunctive() ? ['and' => $parts] : ['or' => $parts];
             case MatchAllConstraint::class:
                 return true;
             case MatchNoneConstraint::class:

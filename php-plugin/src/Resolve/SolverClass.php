@@ -43,6 +43,7 @@ final class SolverClass
         }
         try {
             eval($source);
+        // @mago-expect analysis:avoid-catching-error Code of another Composer may not be parsed.
         } catch (\ParseError $e) {
             return false;
         }
@@ -59,9 +60,11 @@ final class SolverClass
     private static function renamed(string $source): ?string
     {
         $start = '<?php';
+        // @mago-expect analysis:too-few-arguments Since PHP 5.4 the matches may be left out.
         if (!str_starts_with($source, $start) || preg_match_all('{\b(?:Solver|(?i:__DIR__|__FILE__))\b}', $source) !== 1) {
             return null;
         }
+        $count = 0;
         $code = preg_replace('{^((?:final )?class )Solver$}m', '${1}'.self::OTHER_NAME, substr($source, strlen($start)), 1, $count);
 
         return $count === 1 ? $code : null;

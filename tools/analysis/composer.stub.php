@@ -1,0 +1,31 @@
+<?php
+
+/**
+ * Classes of Composer that the analysed Composer lacks, for `mago analyze`. They hold the members
+ * that the plugin uses.
+ */
+
+namespace Composer\DependencyResolver {
+    /**
+     * The running Composer's solver under another name: `Allegro\Plugin\Resolve\SolverClass` makes
+     * it.
+     */
+    class ComposerSolver extends Solver
+    {
+    }
+}
+
+namespace Composer\Repository {
+    /**
+     * Exists since Composer 2.9.
+     */
+    interface FilterListProviderInterface
+    {
+        public function hasFilter(): bool;
+
+        /**
+         * @return list<string>
+         */
+        public function getFilterLists(): array;
+    }
+}
