@@ -66,7 +66,7 @@ final class ChosenTransaction extends LockTransaction
 
             return;
         }
-        Guard::run(fn () => $this->divide($dev), static fn (): never => DifferentChoiceException::abandon());
+        Guard::run(fn () => $this->divide($dev), DifferentChoiceException::abandon(...));
     }
 
     /**

@@ -454,7 +454,7 @@ trait StoreDownloads
             $placement->extract($path);
 
             return \React\Promise\resolve(null);
-        }, static fn (): never => throw new AbandonedException());
+        }, AbandonedException::abandon(...));
     }
 
     /**
