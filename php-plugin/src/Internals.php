@@ -152,7 +152,8 @@ final class Internals
     public static function set(object $object, string $class, string $name, mixed $value): void
     {
         $set = static function () use ($object, $name, $value): void {
-            // @mago-expect analysis:string-member-selector,ambiguous-object-property-access The caller names both.
+            // The property's name is an argument.
+            // @mago-expect analysis:string-member-selector,ambiguous-object-property-access
             $object->$name = $value;
         };
         \Closure::bind($set, null, $class)();
@@ -192,7 +193,8 @@ final class Internals
              * @var mixed $value
              */
             foreach (get_object_vars($from) as $name => $value) {
-                // @mago-expect analysis:string-member-selector,ambiguous-object-property-access All properties are meant.
+                // Every property is copied.
+                // @mago-expect analysis:string-member-selector,ambiguous-object-property-access
                 $successor->$name = $value;
             }
         };

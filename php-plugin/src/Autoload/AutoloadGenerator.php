@@ -320,7 +320,8 @@ final class AutoloadGenerator extends ComposerGenerator
      *
      * @return array<int, array{0: PackageInterface, 1: string|null}>
      */
-    // @mago-expect analysis:incompatible-return-type Composer before 2.5.6 has a path for each package.
+    // Composer before 2.5.6 has a path for each package.
+    // @mago-expect analysis:incompatible-return-type
     public function buildPackageMap($installationManager, $rootPackage, $packages): array
     {
         $map = parent::buildPackageMap($installationManager, $rootPackage, $packages);
@@ -362,7 +363,8 @@ final class AutoloadGenerator extends ComposerGenerator
      */
     public function parseAutoloads($packageMap, $rootPackage, $filteredDevPackages = false): array
     {
-        // @mago-expect analysis:possibly-invalid-argument Composer before 2.5.6 has a path for each package.
+        // Composer before 2.5.6 has a path for each package.
+        // @mago-expect analysis:possibly-invalid-argument
         $autoloads = parent::parseAutoloads($packageMap, $rootPackage, $filteredDevPackages);
         Guard::attempt(function () use ($autoloads): void {
             if ($this->dump !== null && DumpFilesystem::current() !== null) {

@@ -164,7 +164,8 @@ final class ClassMapMaker
                         // PhpFileParser throws if a file can't be read at all. Composer's generator
                         // then tells the user about it.
                         /** @var list<UnsureFile> $files */
-                        // @mago-expect analysis:possibly-undefined-string-array-index This outcome has files.
+                        // This outcome has files.
+                        // @mago-expect analysis:possibly-undefined-string-array-index
                         $files = $answer['files'];
                         foreach ($files as $file) {
                             /** @var list<string> $classes */
@@ -285,7 +286,8 @@ final class ClassMapMaker
     {
         /** @var \Closure(): array<string> $filter */
         $filter = \Closure::bind(
-            // @mago-expect analysis:possibly-invalid-argument Rules of kind `classmap` reject no class.
+            // Rules of kind `classmap` reject no class.
+            // @mago-expect analysis:possibly-invalid-argument
             static fn (): array => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
             null,
             ClassMapGenerator::class

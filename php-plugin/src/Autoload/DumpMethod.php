@@ -121,11 +121,13 @@ final class DumpMethod
             }
             if ($token->is(T_DIR)) {
                 $text = var_export($dir, true);
-            // @mago-expect analysis:possible-method-access-on-null The token of the name came before.
+            // The token of the name came before.
+            // @mago-expect analysis:possible-method-access-on-null
             } elseif ($token->is(T_STRING) && $before->is(T_NEW) && isset($new[$text])) {
                 ++$seen[$text];
                 $text = $new[$text];
-            // @mago-expect analysis:possible-method-access-on-null The token of the name came before.
+            // The token of the name came before.
+            // @mago-expect analysis:possible-method-access-on-null
             } elseif ($token->is(T_STRING) && $text === 'unlink' && !$before->is([T_OBJECT_OPERATOR, T_DOUBLE_COLON])) {
                 $text = '$filesystem->unlinkAtTheEnd';
             }

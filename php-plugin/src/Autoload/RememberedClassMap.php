@@ -30,7 +30,7 @@ final class RememberedClassMap extends ClassMap
         $empty = static function (ClassMap $map): void {
             /** @var string $name */
             foreach (array_keys(get_object_vars($map)) as $name) {
-                // @mago-expect analysis:string-member-selector All properties are meant.
+                // @mago-expect analysis:string-member-selector Every property is unset.
                 unset($map->$name);
             }
         };
@@ -60,7 +60,8 @@ final class RememberedClassMap extends ClassMap
             return $map->$property;
         };
 
-        // @mago-expect analysis:invalid-return-statement The bound closure returns a reference as well.
+        // The bound closure returns a reference as well.
+        // @mago-expect analysis:invalid-return-statement
         return \Closure::bind($reference, null, ClassMap::class)($this, $name);
     }
 }

@@ -274,7 +274,8 @@ final class Diagnosis
             $size /= 1024;
         }
 
-        // @mago-expect analysis:redundant-comparison,impossible-condition mago doesn't see that the loop may end at once.
+        // mago doesn't see that the loop may end at once.
+        // @mago-expect analysis:redundant-comparison,impossible-condition
         return sprintf($unit === 0 ? '%d %s' : '%.1f %s', $size, $units[$unit]);
     }
 }

@@ -182,7 +182,8 @@ final class Preparation
     {
         switch ($answer['outcome']) {
             case 'ready':
-                // @mago-expect analysis:possibly-undefined-string-array-index PackageRequests sets `private`.
+                // PackageRequests sets `private`.
+                // @mago-expect analysis:possibly-undefined-string-array-index
                 $ticket->stage(new Staged($answer['stage'], ($answer['files'] ?? 0) > 0, !$request['private'], $request['dist'], $made));
                 $this->staging->hold($ticket);
                 $this->report->ready($answer['from'], $answer['downloaded']);

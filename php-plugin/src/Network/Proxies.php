@@ -41,10 +41,10 @@ final class Proxies
             $options = method_exists($request, 'getCurlOptions') ? $request->getCurlOptions([]) : null;
         } catch (DeclinedException $e) {
             throw $e;
-        // @mago-expect analysis:avoid-catching-error A host may switch off `curl_version`, which Composer calls.
+        // An error is possible because a host may switch off `curl_version` alone of curl's
+        // functions.
+        // @mago-expect analysis:avoid-catching-error
         } catch (\Exception | \Error $e) {
-            // An error is possible because a host may switch off `curl_version` alone of curl's
-            // functions.
             throw new DeclinedException('the proxy\'s URL is malformed or can not be used', 0, $e);
         }
         if ($options === null) {
@@ -97,7 +97,8 @@ final class Proxies
      */
     private static function ofStream(RequestProxy $request): ?string
     {
-        // @mago-expect analysis:redundant-null-coalesce Composer since 2.7.3 returns null without a proxy.
+        // Composer since 2.7.3 returns null without a proxy.
+        // @mago-expect analysis:redundant-null-coalesce
         if (($request->getContextOptions() ?? []) !== []) {
             throw new DeclinedException('without PHP\'s curl extension Composer has rules of its own for proxies');
         }

@@ -43,7 +43,8 @@ final class ChosenTransaction extends LockTransaction
         foreach (array_reverse($packages) as $package) {
             $decisions->decide($package->id, 1, $rule);
         }
-        // @mago-expect analysis:possibly-invalid-argument,less-specific-argument Composer passes both as they are.
+        // Composer's Solver passes the same maps.
+        // @mago-expect analysis:possibly-invalid-argument,less-specific-argument
         $transaction = new self($pool, $request->getPresentMap(), $request->getFixedPackagesMap(), $decisions);
         $transaction->dev = $dev;
 

@@ -14,7 +14,7 @@ use Seld\JsonLint\ParsingException;
  * The composer.json and composer.lock of the project that `extra.allegro.parent` names.
  *
  * @phpstan-type LockAlias array{package: string, version: string, alias: string, alias_normalized: string}
- * @phpstan-type LockEntry array{
+ * @phpstan-type LockedPackage array{
  *     name: string,
  *     version: string,
  *     source?: array{reference?: string|null, ...},

@@ -24,14 +24,14 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
  * (`extra.allegro.parent`).
  *
  * @phpstan-import-type LockAlias from ParentFiles
- * @phpstan-import-type LockEntry from ParentFiles
+ * @phpstan-import-type LockedPackage from ParentFiles
  */
 final class ParentProject
 {
     /**
      * Entries of the parent's lock by name, with paths changed for this project's lock.
      *
-     * @var array<string, LockEntry>
+     * @var array<string, LockedPackage>
      */
     private array $entries = [];
 
@@ -107,7 +107,7 @@ final class ParentProject
         }
         $base = $package instanceof AliasPackage ? $package->getAliasOf() : $package;
         $url = $base->getDistUrl();
-        /** @var LockEntry $entry */
+        /** @var LockedPackage $entry */
         // @mago-expect analysis:redundant-logical-operation Composer's code promises less.
         if ($base instanceof CompletePackage && $url !== null && ($moved = $this->files->seenFromHere($url)) !== null) {
             $base->setDistUrl($moved);
@@ -205,7 +205,7 @@ final class ParentProject
      * Prints how many versions of the new lock are the parent's, and which packages have another
      * version.
      *
-     * @param array<string, LockEntry> $locked entries of the new lock by name
+     * @param array<string, LockedPackage> $locked entries of the new lock by name
      */
     public function tell(array $locked, IOInterface $io): void
     {

@@ -34,7 +34,8 @@ final class ParsedConstraints
              * @var string       $text
              * @var array<mixed> $means
              */
-            // @mago-expect analysis:invalid-destructuring-source The native part has written a pair.
+            // The native part has written a pair.
+            // @mago-expect analysis:invalid-destructuring-source
             [$text, $means] = json_decode($json, true, 512, JSON_THROW_ON_ERROR);
             $read[$text] = self::made($means);
             $read[$text]->setPrettyString($text);
@@ -60,7 +61,8 @@ final class ParsedConstraints
             case 'or':
                 return new MultiConstraint(array_map([self::class, 'made'], array_slice($means, 1)), $means[0] === 'and');
             default:
-                // @mago-expect analysis:mixed-argument(2) The native part has written operator and version.
+                // The native part has written operator and version.
+                // @mago-expect analysis:mixed-argument(2)
                 return new Constraint($means[0], $means[1]);
         }
     }

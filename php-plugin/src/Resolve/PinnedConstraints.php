@@ -17,7 +17,7 @@ use Symfony\Component\Console\Input\InputInterface;
  * Packages that every resolution holds to a constraint, as if `--with` were given each time
  * (`extra.allegro.exceptions`).
  *
- * @phpstan-import-type LockEntry from ParentFiles
+ * @phpstan-import-type LockedPackage from ParentFiles
  */
 final class PinnedConstraints
 {
@@ -136,7 +136,7 @@ final class PinnedConstraints
     /**
      * Prints the constraints that no longer make a difference.
      *
-     * @param array<string, LockEntry> $locked entries of the new lock by name
+     * @param array<string, LockedPackage> $locked entries of the new lock by name
      */
     public function tellUnneeded(Trial $trial, array $locked, InputInterface $input, Composer $composer, IOInterface $io): void
     {
@@ -161,7 +161,7 @@ final class PinnedConstraints
     /**
      * Returns the constraints without which the same versions would be locked.
      *
-     * @param array<string, LockEntry> $locked entries of the new lock by name
+     * @param array<string, LockedPackage> $locked entries of the new lock by name
      * @param list<string>             $with   all constraints of the run
      *
      * @return array<string, string> reasons by name
@@ -194,7 +194,7 @@ final class PinnedConstraints
     /**
      * Returns the version of each entry, sorted by name.
      *
-     * @param array<string, LockEntry>|null $entries entries of a lock by name
+     * @param array<string, LockedPackage>|null $entries entries of a lock by name
      *
      * @return array<string, string>|null versions by name
      */

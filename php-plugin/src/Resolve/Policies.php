@@ -167,7 +167,8 @@ final class Policies
         }
 
         /** @var Pool $filtered */
-        // @mago-expect analysis:ambiguous-object-method-access The class depends on Composer's version.
+        // The class depends on Composer's version.
+        // @mago-expect analysis:ambiguous-object-method-access
         $filtered = $filter->filter(...$arguments);
 
         return $filtered;

@@ -217,7 +217,8 @@ final class Question
         }
         $other = new Request($request->getLockedRepository());
         $require = function () use ($other, $request): bool {
-            // @mago-expect analysis:non-existent-property,method-access-on-null `$this` is the installer.
+            // `$this` is the installer.
+            // @mago-expect analysis:non-existent-property,method-access-on-null
             if ($this->package->getDevRequires() === []) {
                 return false;
             }

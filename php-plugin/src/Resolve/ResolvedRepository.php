@@ -167,7 +167,8 @@ final class ResolvedRepository extends ComposerRepository
      */
     private function packagesOf(array $versions): \Generator
     {
-        // @mago-expect analysis:non-existent-method,mixed-return-statement The closure is bound to the parent.
+        // The closure is bound to the parent.
+        // @mago-expect analysis:non-existent-method,mixed-return-statement
         $create = fn (array $versions): array => $this->createPackages($versions, 'the chosen versions');
         /** @var \Closure(list<array<mixed>>): array<BasePackage> $create */
         $create = \Closure::bind($create, $this, ComposerRepository::class);

@@ -241,7 +241,8 @@ final class DeferredWrites
             return;
         }
         $count = count($packages);
-        // @mago-expect analysis:redundant-comparison(2),redundant-logical-operation(2) mago takes `$count` for 0.
+        // mago takes `$count` for 0.
+        // @mago-expect analysis:redundant-comparison(2),redundant-logical-operation(2)
         if ($this->known > $count || ($this->known > 0 && ($this->index[''] ?? null) !== $packages[$this->known - 1])) {
             // A package was removed, so the index is built anew.
             $this->index = [];

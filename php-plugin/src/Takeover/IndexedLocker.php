@@ -77,7 +77,8 @@ final class IndexedLocker extends Locker
      *
      * @param mixed ...$arguments packages, those for development, and what differs between versions
      */
-    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
+    // The parameters depend on Composer's version.
+    // @mago-expect analysis:incompatible-parameter-count
     public function setLockData(...$arguments): bool
     {
         /** @var array{PackageInterface[], PackageInterface[]|null, ...} $arguments */

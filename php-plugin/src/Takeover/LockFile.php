@@ -37,7 +37,8 @@ final class LockFile extends JsonFile
      *
      * @param mixed ...$arguments the content, options, and what differs between versions
      */
-    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
+    // The parameters depend on Composer's version.
+    // @mago-expect analysis:incompatible-parameter-count
     public static function encode(...$arguments): string
     {
         self::$written = null;
@@ -60,7 +61,8 @@ final class LockFile extends JsonFile
      *
      * @return mixed
      */
-    // @mago-expect analysis:incompatible-parameter-count The parameters depend on Composer's version.
+    // The parameters depend on Composer's version.
+    // @mago-expect analysis:incompatible-parameter-count
     public static function parseJson(...$arguments)
     {
         // @mago-expect analysis:too-few-arguments Composer has passed as many as its version needs.

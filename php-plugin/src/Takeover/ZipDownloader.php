@@ -39,7 +39,8 @@ final class ZipDownloader extends \Composer\Downloader\ZipDownloader
             } catch (\InvalidArgumentException $e) {
                 // The package has no URL, as intended.
             }
-            // @mago-expect analysis:non-existent-property,invalid-return-statement The parent's is private.
+            // The parent's is private.
+            // @mago-expect analysis:non-existent-property,invalid-return-statement
             $commands = static fn (): array => self::$unzipCommands;
             /** @var array<int, array<int, string>> $known */
             $known = \Closure::bind($commands, null, parent::class)();
