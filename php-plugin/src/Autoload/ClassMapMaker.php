@@ -288,7 +288,7 @@ final class ClassMapMaker
         $filter = \Closure::bind(
             // Rules of kind `classmap` reject no class.
             // @mago-expect analysis:possibly-invalid-argument
-            static fn (): array => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
+            static fn () => $generator->filterByNamespace($classes, $path, $namespace, $kind, $base),
             null,
             ClassMapGenerator::class
         );

@@ -186,7 +186,9 @@ final class Dump
         foreach (['psr-0', 'psr-4'] as $type) {
             foreach ($this->autoloads[$type] ?? [] as $paths) {
                 foreach ((array) $paths as $path) {
-                    $path = str_starts_with($path, '/') ? $path : (string) getcwd().'/'.$path;
+                    // Composer has checked the working directory.
+                    // @mago-expect analysis:possibly-false-operand
+                    $path = str_starts_with($path, '/') ? $path : getcwd().'/'.$path;
                     if (!is_dir($path)) {
                         $absent[] = rtrim($path, '/');
                     }

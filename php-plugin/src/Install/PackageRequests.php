@@ -44,7 +44,9 @@ final class PackageRequests
             // Composer's cache serves for that, as long as it exists.
             $sum = $ticket->archive !== null && is_file($ticket->archive) ? hash_file('sha256', $ticket->archive) : false;
             $useStore = $useStore && $sum !== false;
-            $key = (string) $key.' '.(string) $sum;
+            // Null and false are empty texts here.
+            // @mago-expect analysis:possibly-null-operand,possibly-false-operand
+            $key .= ' '.$sum;
         }
 
         return [

@@ -15,7 +15,9 @@ final class Paths
     public static function absolute(string $path): string
     {
         if (!str_starts_with($path, '/')) {
-            $path = (string) getcwd().'/'.$path;
+            // Without a working directory `/` takes its place.
+            // @mago-expect analysis:possibly-false-operand
+            $path = getcwd().'/'.$path;
         }
 
         return rtrim($path, '/') ?: '/';
