@@ -21,7 +21,6 @@ use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, 
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro::protocol::replace::{ReplaceAnswer, ReplaceRequest};
 use allegro::protocol::resolve::problem::{Content, Reach};
-use allegro::protocol::resolve::verdict::{Change, Lack, What};
 use allegro::protocol::resolve::{ResolveAnswer, ResolveRequest};
 use allegro::protocol::scan::{RuleKind, ScanAnswer, ScanRequest};
 use allegro::protocol::store::Method;
@@ -175,9 +174,6 @@ fn documents_have_every_variant() {
             "outcome",
             variants::<ResolveAnswer>(Some("outcome")),
         ),
-        ("resolve_answer", "what", variants::<What>(None)),
-        ("resolve_answer", "kind", variants::<Lack>(Some("kind"))),
-        ("resolve_answer", "kind", variants::<Change>(Some("kind"))),
     ];
     for (message, key, names) in wanted {
         let document = serde_json::from_str(&text(message)).expect("JSON");

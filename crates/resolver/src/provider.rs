@@ -35,6 +35,11 @@ pub trait Provider {
         Ok(true)
     }
 
+    /// Returns the names of packages whose metadata an earlier run has left on this machine.
+    fn names(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns the metadata that a file's outline stands for; `None` if the repository doesn't have the file.
     fn metadata(
         &mut self,

@@ -186,7 +186,7 @@ final class HelperEngine implements Engine
      */
     private function resolved(array $answer): array
     {
-        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => [], 'declined' => []];
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => ['lines'], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();

@@ -46,8 +46,7 @@ final class Question
     private PolicyInterface $policy;
 
     /**
-     * @param array<object>         $repositories
-     * @param array<string, string> $written      the project's requirements as they are written, by name
+     * @param array<object> $repositories
      *
      * @throws DeclinedException if it can't be put natively
      */
@@ -57,7 +56,6 @@ final class Question
         array $repositories,
         Request $request,
         Installer $installer,
-        array $written,
     ) {
         $state = Internals::of(
             $builder,
@@ -125,7 +123,6 @@ final class Question
             'replaced_if_required' => $isIfRequired,
             'aliases_of_unlocked_paths' => version_compare($version, '2.6.3', '>=')
                 || version_compare($version, '2.2.22', '>=') && version_compare($version, '2.3', '<'),
-            'written' => self::pairs($written),
         ] + $this->preferences($state['poolOptimizer'] ?? null);
         $this->asked = ['http' => $sources->httpOptions(), 'sources' => $addresses, 'problem' => $problem];
     }

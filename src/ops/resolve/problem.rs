@@ -2,8 +2,8 @@
 //! copied.
 
 use crate::protocol::resolve::problem::{
-    Content, Dialect, GivenConstraint, GivenLink, GivenPackage, PlatformFilter, Problem, Reach,
-    Repository,
+    Content, Dialect, GivenConstraint, GivenLink, GivenPackage, OverriddenPlatform, PlatformFilter,
+    Problem, Reach, Repository,
 };
 use allegro_resolver::{package, request};
 use allegro_semver::version;
@@ -36,6 +36,16 @@ impl From<Problem> for request::Problem {
             aliases_of_unlocked_paths: problem.aliases_of_unlocked_paths,
             optimize: problem.optimize,
             written: problem.written,
+            overridden: all(problem.overridden),
+        }
+    }
+}
+
+impl From<OverriddenPlatform> for request::OverriddenPlatform {
+    fn from(overridden: OverriddenPlatform) -> Self {
+        Self {
+            name: overridden.name,
+            real: overridden.real,
         }
     }
 }
