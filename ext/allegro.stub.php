@@ -392,6 +392,54 @@
  *     outcome: 'declined',
  *     reason: string,
  * }
+ * @phpstan-type MendRequirement array{string, string, GivenConstraint}
+ * @phpstan-type MendLocked array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ *     requires?: list<MendRequirement>,
+ * }
+ * @phpstan-type MendAffected array{
+ *     name: string,
+ *     versions: list<array{string, string}>,
+ *     parent?: string|null,
+ * }
+ * @phpstan-type MendTrialPackage array{
+ *     name: string,
+ *     version: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ * }
+ * @phpstan-type MendRequest array{
+ *     locked: list<MendLocked>,
+ *     requires?: list<MendRequirement>,
+ *     pinned?: list<MendRequirement>,
+ *     affected: list<MendAffected>,
+ *     has_policies?: bool,
+ *     allowed?: list<array{string, list<string>}>|null,
+ *     results?: list<list<MendTrialPackage>|null>,
+ * }
+ * @phpstan-type MendTrial array{
+ *     step: 'try',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     prefer_lowest: bool,
+ *     with_all_dependencies: bool,
+ *     ignore_policies: bool,
+ *     needs_advisories: bool,
+ * }
+ * @phpstan-type MendPlan array{
+ *     step: 'plan',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     reasons: list<array{string, string}>,
+ * }
+ * @phpstan-type MendAnswer MendTrial|MendPlan|array{
+ *     step: 'filter',
+ *     candidates: list<array{string, list<string>}>,
+ * }
  */
 
 namespace Allegro {
@@ -528,6 +576,19 @@ namespace Allegro {
      * @throws \Allegro\Exception\InternalException    a bug
      */
     function resolve(array $request, ?callable $on_events = null): mixed
+    {
+    }
+
+    /**
+     * Returns the next step of a search for the update that mends packages with security advisories.
+     *
+     * @param MendRequest $request
+     *
+     * @return MendAnswer
+     *
+     * @throws \Allegro\Exception\InputException the request makes no sense
+     */
+    function mend(array $request): mixed
     {
     }
 }

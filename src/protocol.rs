@@ -15,6 +15,7 @@ pub mod error;
 pub mod event;
 pub mod http;
 pub mod info;
+pub mod mend;
 pub mod prepare;
 pub mod remove;
 pub mod replace;

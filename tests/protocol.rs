@@ -17,6 +17,7 @@ use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
 use allegro::protocol::error::{ErrorAnswer, ErrorKind};
 use allegro::protocol::event::Event;
 use allegro::protocol::info::InfoAnswer;
+use allegro::protocol::mend::{MendAnswer, MendRequest};
 use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, Provenance};
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro::protocol::replace::{ReplaceAnswer, ReplaceRequest};
@@ -108,6 +109,8 @@ fn messages_are_encoded_like_their_documents() {
     check::<DumpedAnswer>("dumped_answer");
     check::<ResolveRequest>("resolve_request");
     check::<ResolveAnswer>("resolve_answer");
+    check::<MendRequest>("mend_request");
+    check::<MendAnswer>("mend_answer");
     check::<RemoveRequest>("remove_request");
     check::<RemoveAnswer>("remove_answer");
     check::<ReplaceRequest>("replace_request");
@@ -167,6 +170,7 @@ fn documents_have_every_variant() {
             "outcome",
             variants::<ScanAnswer>(Some("outcome")),
         ),
+        ("mend_answer", "step", variants::<MendAnswer>(Some("step"))),
         ("resolve_request", "reach", variants::<Reach>(None)),
         ("resolve_request", "kind", variants::<Content>(Some("kind"))),
         (

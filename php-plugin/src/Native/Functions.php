@@ -34,7 +34,7 @@ final class Functions
         'is_link', 'is_object', 'is_resource', 'is_string', 'is_writable', 'iterator_count', 'iterator_to_array', 'json_decode',
         'json_encode', 'ksort', 'lstat', 'max', 'method_exists', 'microtime', 'min', 'mkdir',
         'number_format', 'ob_get_clean', 'ob_start', 'opendir', 'parse_url', 'phpversion', 'preg_match',
-        'preg_match_all', 'preg_replace', 'preg_split', 'property_exists', 'random_bytes', 'rawurldecode', 'readdir',
+        'preg_match_all', 'preg_replace', 'property_exists', 'random_bytes', 'rawurldecode', 'readdir',
         'realpath', 'register_shutdown_function', 'rename', 'reset', 'rmdir', 'rtrim', 'scandir', 'serialize', 'sha1',
         'sha1_file', 'sort', 'spl_object_hash', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_pad',
         'str_repeat', 'str_replace', 'str_starts_with', 'strcmp', 'stream_isatty', 'stripos', 'strlen', 'strpos',

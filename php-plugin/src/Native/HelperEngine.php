@@ -200,6 +200,19 @@ final class HelperEngine implements Engine
         return $answer;
     }
 
+    public function mend(array $request): array
+    {
+        $answer = $this->call('mend', $request, null);
+        $lists = ['filter' => ['candidates'], 'try' => ['packages', 'with'], 'plan' => ['packages', 'with', 'reasons']];
+        foreach ($lists[$answer['step'] ?? ''] ?? [''] as $list) {
+            if (!is_array($answer[$list] ?? null)) {
+                throw $this->misfit();
+            }
+        }
+
+        return $answer;
+    }
+
     public function kind(): string
     {
         return 'helper';

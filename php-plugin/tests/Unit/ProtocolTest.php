@@ -315,6 +315,9 @@ final class ProtocolTest extends TestCase
             $document += $texts === [] ? [] : ['texts' => $texts];
             self::assertSame($document, $this->answering($document)->resolve([], null));
         }
+        foreach (self::documents('mend_answer') as $document) {
+            self::assertSame($document, $this->answering($document)->mend([]));
+        }
         foreach (self::documents('remove_answer') as $document) {
             self::assertSame($document['failures'], $this->answering($document)->remove([]));
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::package::GivenConstraint;
 use super::super::tests::{Files, never, problem};
 use super::super::{Chosen, Resolution, Stop, solve};
 use super::search::MOST_TRIES;
@@ -20,7 +21,7 @@ fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict 
         .iter()
         .map(|(name, text)| {
             let id = terms.parse(text).expect("a constraint");
-            json!([name, changes::given(&terms, id)])
+            json!([name, GivenConstraint::of(&terms, id)])
         })
         .collect();
     let mut own = json!({ "requires": requires, "written": require });
