@@ -1,4 +1,4 @@
-//! What is to be locked, told without the solver's numbers.
+//! The answer of a resolution, expressed without the numbers of the solver.
 
 use allegro_base::tables::HashSet;
 use allegro_semver::constraint::{NameId, Terms};
@@ -7,64 +7,67 @@ use super::Stop;
 use super::package::{PackageId, PackageOrigin, Packages};
 use super::pool_builder::LoadedPackages;
 
-/// Where a version is.
+/// The place of a version in a metadata file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataPlace {
-    /// The repository.
+    /// Index of the repository.
     pub repository: usize,
-    /// The metadata file, as the provider was asked for it.
+    /// Name of the metadata file, as the provider was asked for it.
     pub file: String,
-    /// The version's place in it.
+    /// Index of the version in the file.
     pub entry: usize,
 }
 
-/// A package that is to be locked.
+/// A package to be locked.
 #[derive(Debug)]
 pub struct Chosen {
-    /// Its name.
+    /// Name of the package.
     pub name: String,
     /// Normalized version.
     pub version: String,
-    /// As it is written, where that is known.
+    /// Version as the metadata writes it, if a metadata file has the package.
     pub pretty: Option<String>,
-    /// The number under which a branch is known too, normalized.
+    /// Normalized branch alias, if the version is a branch that has one.
     pub alias: Option<String>,
-    /// Where a metadata file has it.
+    /// Place in a metadata file; `None` if Composer loaded the package.
     pub place: Option<MetadataPlace>,
-    /// Only `require-dev` needs it; unknown where that takes a solver to tell, or wasn't asked.
+    /// Whether only `require-dev` needs the package. `None` if that takes a solver to tell, or if
+    /// nobody asked.
     pub is_dev: Option<bool>,
 }
 
-/// What is to be locked.
+/// The packages to be locked, and the facts that Composer reports about them.
 #[derive(Debug)]
 pub struct Answer {
-    /// Without aliases, and without what was fixed.
+    /// Packages to be locked, without aliases and without fixed packages.
     pub packages: Vec<Chosen>,
-    /// Aliases that come with them: name and version.
+    /// Aliases of these packages: name and version.
     pub aliases: Vec<(String, String)>,
-    /// For each repository the names that it was found to have.
+    /// The names that each repository was found to have.
     pub found: Vec<Vec<String>>,
-    /// Names among the packages that nothing chosen requires: they stand for other names.
+    /// Names of chosen packages that neither the project nor an installed package requires. They
+    /// stand in for other names.
     pub unasked: Vec<String>,
-    /// Names of the lock that a partial update reaches, in that order.
+    /// Locked names that a partial update unlocked, in that order.
     pub unlocked: Vec<String>,
-    /// What `-w` leaves as it is, in the words of Composer's warning.
+    /// Packages that `-w` leaves at their version, in the words of Composer's warning.
     pub kept: Vec<String>,
-    /// Versions that came into question, and how many of them could make a difference.
+    /// Number of versions in the pool before and after optimization.
     pub versions: (usize, usize),
-    /// Rules of the solver.
+    /// Number of rules of the solver.
     pub rules: usize,
-    /// What isn't needed any more.
+    /// Data of the resolution that is no longer needed.
     pub remains: Remains,
 }
 
-/// What an answer was made of. To let go of it takes as long as a tenth of the work: nobody has to wait for that.
+/// The data that an answer was made from. Freeing it takes a tenth of the time of a resolution, so
+/// the caller may do that later.
 #[derive(Debug, Default)]
 pub struct Remains(
     #[expect(dead_code, reason = "held")] pub(super) Option<Box<(Packages, LoadedPackages)>>,
 );
 
-/// Aliases among what is installed, as names and versions.
+/// Returns the installed aliases as names and versions, without those of fixed packages.
 pub(super) fn aliases(
     terms: &Terms,
     packages: &Packages,
@@ -81,7 +84,8 @@ pub(super) fn aliases(
         .collect()
 }
 
-/// Names of what is installed, as far as nobody requires them.
+/// Returns the names of installed packages that nothing requires, without fixed and locked
+/// packages.
 pub(super) fn unasked(
     terms: &Terms,
     packages: &Packages,
@@ -100,6 +104,7 @@ pub(super) fn unasked(
         .collect()
 }
 
+/// Returns the installed packages without aliases and fixed packages.
 pub(super) fn chosen(
     terms: &Terms,
     packages: &Packages,

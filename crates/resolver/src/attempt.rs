@@ -1,4 +1,4 @@
-//! One attempt to solve a problem: packages, rules, decisions.
+//! One attempt to solve a problem: build the pool, optimize it, generate rules, decide.
 
 use std::rc::Rc;
 
@@ -20,7 +20,8 @@ use super::rules::{Generator, Relaxed};
 use super::solver::Solver;
 use super::verdict::conflict::{Conflict, Context};
 
-/// Solves a problem as Composer would; where there is no solution, `conflict` says what stands against it.
+/// Solves a problem as Composer would. If there is no solution, `conflict` receives the
+/// requirements or rules that can't be met.
 pub fn attempt(
     problem: &Problem,
     terms: &mut Terms,
@@ -129,8 +130,10 @@ pub fn attempt(
     })
 }
 
-/// Composer, for which what isn't in the pool has the number -1, takes an alias that has lost its package for one of the
-/// pool's first.
+/// Refuses a pool in which an alias has lost the package that it aliases.
+///
+/// Composer gives packages outside the pool the number -1, and takes such an alias for one of the
+/// first in the pool. That behaviour isn't mirrored.
 fn check_aliases(pool: &Pool<'_>) -> Result<(), Stop> {
     let is_lost = |alias: u32| {
         let base = pool.package(alias).alias_of;
@@ -143,7 +146,7 @@ fn check_aliases(pool: &Pool<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Works out which requirements on the platform don't count, or count for less.
+/// Determines which platform requirements are ignored, and which lose their upper bound.
 fn relax(
     terms: &mut Terms,
     packages: &Packages,
@@ -170,7 +173,7 @@ fn relax(
             .is_some_and(|pattern| pattern.is_match(name))
     };
     let mut links: HashSet<(NameId, ConstraintId)> = requires.iter().copied().collect();
-    // Neighbouring versions mostly have the same links.
+    // Adjacent versions mostly share their links, so each set of links is read once.
     let mut seen = HashSet::default();
     for id in list {
         let own = &packages[*id].links;

@@ -1,6 +1,8 @@
-//! Which of the chosen packages the project needs without `require-dev`: Composer solves a second time, over the chosen
-//! packages alone (`Installer::extractDevPackages()`). Where each requirement leaves one package only, that needs no
-//! solver.
+//! Finds the chosen packages that the project needs without `require-dev`.
+//!
+//! Composer solves a second time for that, with the chosen packages alone
+//! (`Installer::extractDevPackages`, Composer 2.5.5). Where each requirement leaves one package
+//! only, no solver is needed.
 
 use super::package::{PackageId, Packages};
 use super::pool::{Number, Pool};
@@ -8,7 +10,7 @@ use super::rules::Relaxed;
 use allegro_base::tables::HashSet;
 use allegro_semver::constraint::{ConstraintId, NameId};
 
-/// What is installed, and what of it was found to be needed.
+/// The search for needed packages among the installed ones.
 pub(super) struct Extraction<'a, 'p> {
     pool: &'a mut Pool<'p>,
     relaxed: &'a Relaxed,
@@ -35,8 +37,8 @@ impl<'a, 'p> Extraction<'a, 'p> {
         }
     }
 
-    /// The packages that these requirements of the project need, and what those need. `None`: a requirement leaves a
-    /// choice, and a solver has to decide.
+    /// Returns the packages that these root requirements need, directly or indirectly. `None`: a
+    /// requirement leaves a choice, which takes a solver.
     pub fn needed_by(mut self, requires: &[(NameId, ConstraintId)]) -> Option<HashSet<PackageId>> {
         let mut open: Vec<Vec<Number>> = Vec::new();
         for (name, constraint) in requires {
@@ -73,6 +75,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         )
     }
 
+    /// Follows a requirement. Candidates that leave a choice go into `open`.
     fn require(
         &mut self,
         own: Option<Number>,
@@ -81,7 +84,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         open: &mut Vec<Vec<Number>>,
     ) {
         let providers = self.pool.what_provides(name, constraint);
-        // It is there anyway, or comes with the package itself.
+        // A fixed package meets the requirement, or the package itself does.
         if providers
             .iter()
             .any(|number| self.fixed.contains(number) || Some(*number) == own)
@@ -98,7 +101,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
             self.pool.packages[id].alias_of.unwrap_or(id)
         };
         match offered.as_slice() {
-            // An alias comes with its package, and the other way round.
+            // An alias and its package are installed together.
             [first, rest @ ..] if rest.iter().all(|other| base(*other) == base(*first)) => {
                 for number in offered {
                     self.need(number);
@@ -108,6 +111,7 @@ impl<'a, 'p> Extraction<'a, 'p> {
         }
     }
 
+    /// Adds a needed package, and queues its requirements.
     fn need(&mut self, number: Number) {
         if self.needed.insert(number) {
             self.queue.push(number);

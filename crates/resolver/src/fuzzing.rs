@@ -1,4 +1,4 @@
-//! Fuzz targets of the readers of metadata and outlines.
+//! Fuzz targets for the readers of metadata and outlines.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::metadata::Metadata;
 use crate::metadata_text::Versions;
 use crate::outline::{LinkKind, Outline};
 
-/// Reads an outline of the store.
+/// Decodes an outline as the store would.
 pub fn outline(data: &[u8]) {
     let Ok(outline) = postcard::from_bytes::<Outline>(data) else {
         return;
@@ -53,7 +53,7 @@ fn walk(outline: Outline) {
     }
 }
 
-/// Reads metadata of a repository.
+/// Reads a metadata file as a repository would serve it, and checks its outline.
 pub fn metadata(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -104,7 +104,7 @@ mod tests {
         write_seeds("outline", outlines());
     }
 
-    /// Encoded outlines of the metadata that is a seed too.
+    /// Returns encoded outlines of the metadata seeds.
     fn outlines() -> Vec<Vec<u8>> {
         seeds("metadata")
             .into_iter()

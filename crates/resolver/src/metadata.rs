@@ -1,4 +1,5 @@
-//! Metadata of a package in the form of Composer's repositories (`p2/vendor/name.json`), as the solver's terms.
+//! Metadata of a package from a Composer repository (`p2/vendor/name.json`), in the terms of the
+//! solver.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,29 +9,29 @@ use super::outline::{LinkKind, Outline, Unclear};
 use super::package::{Link, Links};
 use allegro_semver::constraint::{Terms, VersionId};
 
-/// The versions of one package in one file.
+/// The versions of one package in one metadata file.
 #[derive(Debug)]
 pub struct Metadata {
-    /// The file, as the provider was asked for it.
+    /// Name of the file, as the provider was asked for it.
     pub file: Box<str>,
     outline: Arc<Outline>,
-    /// The versions with all that counts, in the file's order.
+    /// The versions, in the order of the file.
     pub entries: Vec<Entry>,
-    /// Links that were read, by group.
+    /// The links that were parsed, by the number of their set.
     read: RefCell<Vec<Option<Rc<Links>>>>,
 }
 
-/// One version.
+/// A version of the package, with its alias.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Normalized.
+    /// Normalized version.
     pub version: VersionId,
-    /// The number under which a branch is known too.
+    /// Branch alias, if the version is a branch that has one.
     pub alias: Option<VersionId>,
 }
 
 impl Metadata {
-    /// Reads the versions of a file.
+    /// Reads the versions of an outline. A version that Composer finds invalid is an error.
     pub fn of(terms: &mut Terms, outline: Arc<Outline>, file: &str) -> Result<Self, Unclear> {
         let mut entries = Vec::with_capacity(outline.versions.len());
         for version in &outline.versions {
@@ -58,18 +59,18 @@ impl Metadata {
         })
     }
 
-    /// A version as it is written.
+    /// Returns a version as the file writes it.
     pub fn pretty(&self, entry: usize) -> &str {
         self.outline.text(self.outline.versions[entry].pretty)
     }
 
-    /// Package type.
+    /// Returns the package type of a version.
     pub fn kind(&self, entry: usize) -> &str {
         let kind = self.outline.versions[entry].kind;
         kind.map_or("library", |kind| self.outline.text(kind))
     }
 
-    /// The links of a version; those that several have in common are one.
+    /// Returns the links of a version. Versions that have the same set of links share one copy.
     pub fn links(&self, terms: &mut Terms, entry: usize) -> Result<Rc<Links>, Unclear> {
         let version = &self.outline.versions[entry];
         let at = version.group as usize;
@@ -90,7 +91,7 @@ impl Metadata {
                     constraint: parsed,
                     of_self,
                 };
-                // Keys that differ in case are one.
+                // Keys that differ only in case are equal.
                 match links.iter_mut().find(|known| known.target == link.target) {
                     Some(known) => *known = link,
                     None => links.push(link),
@@ -110,7 +111,7 @@ impl Metadata {
         Ok(links)
     }
 
-    /// The constraint of a link to `target` as it is written.
+    /// Returns the constraint of a link to `target`, as the file writes it.
     pub fn written(&self, entry: usize, kind: LinkKind, target: &str) -> Option<&str> {
         let group = self.outline.versions[entry].group;
         let mut links = self.outline.links(group, kind).ok()?;

@@ -1,5 +1,5 @@
-//! A metadata file taken apart: where in its text each version says what. Knows nothing of other files, so that many are
-//! taken apart at once.
+//! Splits a metadata file into its versions, keys and values, as ranges of its text. No file
+//! depends on another, so many files can be split in parallel.
 
 mod reader;
 
@@ -15,17 +15,19 @@ use super::outline::Unclear;
 use allegro_composer::json::PhpJson;
 use reader::{Parts, Whole};
 
-/// Each version says what differs from the one before: the format of composer/metadata-minifier.
+/// The mark of files in which each version holds only its differences from the previous one
+/// (composer/metadata-minifier).
 const MINIFIED: &str = "composer/2.0";
 
-/// In such a file: the version doesn't have what the one before had.
+/// The value by which a version of a minified file drops a key of the previous version.
 const UNSET: &str = "__unset";
 
-/// Keys of a document by which a repository has Composer print a message when it is downloaded.
+/// Keys by which a repository makes Composer print a message at the download.
 const MESSAGES: [&str; 4] = ["warning", "warnings", "info", "infos"];
 
-/// Tells whether Composer's `ArrayLoader` (2.2 to 2.11) takes such a value for a key. Of each version that a requirement
-/// allows it makes a package, chosen or not, and fails where it can't.
+/// Returns whether Composer's `ArrayLoader` (2.2 to 2.11) accepts a value for a key. Composer
+/// makes a package of each version that a requirement allows, chosen or not. It fails at a value
+/// that it doesn't accept.
 fn is_fit(key: &str, value: &str) -> bool {
     let kinds: &[u8] = match key {
         "name" => b"\"",
@@ -50,7 +52,7 @@ fn is_fit(key: &str, value: &str) -> bool {
         && (key != "suggest" || !is_object || links(value).is_ok())
 }
 
-/// Tells whether a value is [`UNSET`], be it written with escapes.
+/// Returns whether a value is [`UNSET`], even if it is written with escapes.
 fn is_unset(value: &str) -> bool {
     match value
         .strip_prefix('"')
@@ -63,18 +65,18 @@ fn is_unset(value: &str) -> bool {
     }
 }
 
-/// A part of a file's text: where it begins and ends.
+/// A range of a file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(u32, NonZeroU32);
 
-/// A key and a value.
+/// The ranges of a key and its value.
 #[derive(Debug, Clone, Copy)]
 struct Said {
     key: Span,
     value: Span,
 }
 
-/// What counts of a version when versions are chosen.
+/// The keys that the choice of versions depends on.
 pub const FIELDS: [&str; 9] = [
     "version",
     "version_normalized",
@@ -90,20 +92,20 @@ pub const FIELDS: [&str; 9] = [
 /// The values of [`FIELDS`] in one version.
 pub type Fields = [Option<Span>; FIELDS.len()];
 
-/// The versions of one package in one file, each with what it says, or says otherwise than the one before.
+/// The versions of one package in one file, with the keys and values that the file gives for each.
 #[derive(Debug)]
 pub struct Versions {
     text: PhpJson,
     said: Vec<Said>,
-    /// Where each version ends in `said`.
+    /// The end of each version in `said`.
     ends: Vec<u32>,
     minified: bool,
-    /// What counts of each version, in full.
+    /// The values of [`FIELDS`] for each version, with those that it inherits.
     pub fields: Vec<Fields>,
 }
 
 impl Versions {
-    /// Takes a file apart; `None` if it doesn't know the package.
+    /// Splits a file; `None` if it doesn't have the package.
     pub fn read(text: PhpJson, name: &str) -> Result<Option<Self>, Unclear> {
         if u32::try_from(text.as_str().len()).is_err() {
             return Err(Unclear("a file of more than 4 GiB".to_owned()));
@@ -138,7 +140,8 @@ impl Versions {
         Ok(is_known.then_some(versions))
     }
 
-    /// `MetadataMinifier::expand()`, for what counts.
+    /// Expands the values of [`FIELDS`] (`MetadataMinifier::expand`, composer/metadata-minifier
+    /// 1.0.0).
     fn expand(&mut self) {
         let mut expanded = Vec::with_capacity(self.len());
         let mut fields = Fields::default();
@@ -158,22 +161,22 @@ impl Versions {
         self.fields = expanded;
     }
 
-    /// How many versions there are.
+    /// Returns the number of versions.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no versions.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Whether a version says only what differs from the one before.
+    /// Returns whether each version holds only its differences from the previous one.
     pub fn is_minified(&self) -> bool {
         self.minified
     }
 
-    /// What a version says: keys, and values as they stand.
+    /// Returns the keys and values that the file gives for a version.
     fn said_of(&self, version: usize) -> &[Said] {
         let from = version
             .checked_sub(1)
@@ -181,40 +184,42 @@ impl Versions {
         &self.said[from..self.ends[version] as usize]
     }
 
-    /// A part of the text.
+    /// Returns the text of a range.
     pub fn text(&self, place: Span) -> &str {
         &self.text.as_str()[place.0 as usize..place.1.get() as usize]
     }
 
-    /// What a part of the text stands for.
+    /// Parses the text of a range.
     pub fn json(&self, place: Span) -> Result<Value, Unclear> {
         serde_json::from_str(self.text(place)).map_err(unclear)
     }
 
-    /// The same, if it is to be a text.
+    /// Parses the text of a range, which must be a string.
     pub fn string(&self, place: Option<Span>) -> Result<Option<Cow<'_, str>>, Unclear> {
         let Some(place) = place else { return Ok(None) };
         let text = serde_json::from_str::<Text<'_>>(self.text(place)).map_err(unclear)?;
         Ok(Some(text.0))
     }
 
-    /// The same, if it is to be links: names and constraints in the order in which they are written.
+    /// Parses the text of a range, which must be links. Returns names and constraints in the order
+    /// of the file.
     pub fn links(&self, place: Option<Span>) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
         links(place.map_or("null", |place| self.text(place)))
     }
 
-    /// Where a version's keys and values are in the text, from its first key to the end of its last value.
+    /// Returns the range of a version: from its first key to the end of its last value.
     pub fn span(&self, version: usize) -> (u32, u32) {
         let said = self.said_of(version);
         match (said.first(), said.last()) {
-            // The quote before the first key belongs to it.
+            // The quote before the first key belongs to the range.
             (Some(first), Some(last)) => (first.key.0 - 1, last.value.1.get()),
             _ => (0, 0),
         }
     }
 }
 
-/// Names and constraints of links in JSON, in the order in which they are written. An empty list is often `[]`.
+/// Parses links. Returns names and constraints in the order of the text. An empty list is often
+/// written as `[]`.
 pub fn links(text: &str) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
     let list = text
         .strip_prefix('[')
@@ -229,8 +234,8 @@ pub fn links(text: &str) -> Result<Vec<Pair<'_, Cow<'_, str>>>, Unclear> {
         .collect())
 }
 
-/// A version as the repository would give it if the file weren't minified, from the parts of the text that say it:
-/// its own alone, or, if `is_minified`, those of all versions up to it.
+/// Returns all of a version as JSON, as an unminified file would have it. The parts are the text
+/// of the version or, if `is_minified`, of all versions up to it.
 pub fn whole(parts: &[&str], is_minified: bool) -> Result<String, Unclear> {
     let objects: Vec<String> = parts.iter().map(|part| format!("{{{part}}}")).collect();
     let mut fields: Vec<(Cow<'_, str>, &str)> = Vec::new();
@@ -270,7 +275,7 @@ fn unclear(error: serde_json::Error) -> Unclear {
 /// A key and its value.
 type Pair<'a, V> = (Cow<'a, str>, V);
 
-/// An object, in the order in which it is written.
+/// A JSON object, in the order in which it is written.
 struct Pairs<'a, V>(Vec<Pair<'a, V>>);
 
 impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
@@ -295,7 +300,7 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
     }
 }
 
-/// A text, copied only where it is written with escapes.
+/// A JSON string, which is copied only if it is written with escapes.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

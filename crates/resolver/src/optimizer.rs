@@ -1,4 +1,4 @@
-//! Versions that can't make a difference are left out: Composer's `PoolOptimizer`.
+//! Removes versions that can't make a difference from the pool: Composer's `PoolOptimizer`.
 
 use std::rc::Rc;
 
@@ -8,19 +8,21 @@ use super::pool::{Number, Pool};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms};
 
-/// What the optimizer needs to know of the request.
+/// The parts of the request that the optimizer and the rule generator need.
 pub(super) struct Fixture<'a> {
     pub requires: &'a [(NameId, ConstraintId)],
     pub fixed: &'a [PackageId],
     pub locked: &'a [PackageId],
 }
 
-/// A mark for each number of a pool, from 0 on.
+/// One flag for each package number; place 0 is unused.
 type Marks = Vec<bool>;
 
+/// Constraints by name, each once, in the order in which they were met.
 type Constraints = HashMap<NameId, IndexMap<ConstraintId, ()>>;
 
-/// A disjunction counts as its parts.
+/// Returns the parts of a disjunction, or the compacted constraint itself
+/// (`PoolOptimizer::expandDisjunctiveMultiConstraints`, Composer 2.5.5).
 fn expanded(
     terms: &mut Terms,
     cache: &mut HashMap<ConstraintId, Rc<[ConstraintId]>>,
@@ -41,11 +43,12 @@ fn expanded(
     parts
 }
 
-/// Constraints on each name, by the parts that decide, without those that were there before.
+/// Collects constraints by name, split into the parts of disjunctions
+/// (`requireConstraintsPerPackage`, `conflictConstraintsPerPackage`).
 #[derive(Default)]
 struct Wanted {
     by_name: Constraints,
-    /// Most links are in many packages.
+    /// The links that were collected already. Most links occur in many packages.
     seen: HashSet<(NameId, ConstraintId)>,
 }
 
@@ -66,7 +69,7 @@ impl Wanted {
     }
 }
 
-/// The packages that stay, in their order.
+/// Returns the packages that stay, in their order (`PoolOptimizer::optimize`, Composer 2.5.5).
 pub(super) fn optimize(
     packages: &Packages,
     terms: &mut Terms,
@@ -77,7 +80,7 @@ pub(super) fn optimize(
     let mut cache = HashMap::default();
     let (mut required, mut conflicts): (Wanted, Wanted) = Default::default();
     required.add(terms, &mut cache, fixture.requires.iter().copied());
-    // Neighbouring versions mostly have the same links.
+    // Adjacent versions mostly share their links, so each set of links is read once.
     let mut seen = HashSet::default();
     for id in &list {
         let links = &packages[*id].links;
@@ -99,7 +102,7 @@ pub(super) fn optimize(
     for number in preferred {
         keep(&pool, &aliases, &mut kept, number);
     }
-    // Locked packages limit what their requirements can be met with.
+    // Locked packages exclude versions that don't meet their requirements.
     for number in impossible(&pool, fixture, &irremovable, &aliases, &required) {
         kept[number as usize] = false;
     }
@@ -109,6 +112,7 @@ pub(super) fn optimize(
         .collect()
 }
 
+/// Returns the aliases of each package.
 fn aliases_of(pool: &Pool<'_>) -> HashMap<PackageId, Vec<Number>> {
     let mut aliases: HashMap<PackageId, Vec<Number>> = HashMap::default();
     for number in pool.numbers() {
@@ -119,7 +123,7 @@ fn aliases_of(pool: &Pool<'_>) -> HashMap<PackageId, Vec<Number>> {
     aliases
 }
 
-/// A package and its aliases stay together.
+/// Keeps a package together with its aliases (`PoolOptimizer::keepPackage`, Composer 2.5.5).
 fn keep(
     pool: &Pool<'_>,
     aliases: &HashMap<PackageId, Vec<Number>>,
@@ -134,7 +138,8 @@ fn keep(
     }
 }
 
-/// All packages with name and version of a fixed or locked one.
+/// Marks all packages that share name and version with a fixed or locked one, and their aliases
+/// (`PoolOptimizer::prepare`, Composer 2.5.5).
 fn irremovable(
     pool: &Pool<'_>,
     fixture: &Fixture<'_>,
@@ -171,11 +176,12 @@ fn irremovable(
     found
 }
 
-/// Lists of constraints, each kept once.
+/// Numbers lists of constraints, so that equal lists have equal numbers.
 #[derive(Default)]
 struct Lists(HashMap<Box<[ConstraintId]>, u32>);
 
 impl Lists {
+    /// Returns the number of a list.
     fn id(&mut self, list: &[ConstraintId]) -> u32 {
         if let Some(id) = self.0.get(list) {
             return *id;
@@ -186,22 +192,25 @@ impl Lists {
     }
 }
 
-/// Packages that stand for each other as far as other packages go.
+/// A group of packages that are interchangeable for all other packages.
 enum Group {
-    /// They meet the same requirement and the same conflicts, and want the same themselves.
+    /// The packages match the same requirement and conflicts, and have the same links.
     Equal(Vec<Number>),
-    /// The same but for the requirement: those that meet one are equal. They replace nothing, so their name is the only
-    /// one that counts.
+    /// The packages match the same conflicts, and have the same links. Those that match a
+    /// requirement are interchangeable.
+    ///
+    /// They replace nothing, so only their own name counts.
     Alike {
         name: NameId,
-        /// They meet conflicts; then those that fail to meet a requirement are equal too.
+        /// Whether the packages match conflicts. If so, packages that fail to match a requirement
+        /// are interchangeable too.
         in_conflict: bool,
         numbers: Vec<Number>,
     },
 }
 
 impl Group {
-    /// Adds those that the policy would take.
+    /// Adds the packages that the policy would select.
     fn preferred(
         &self,
         pool: &Pool<'_>,
@@ -230,7 +239,7 @@ impl Group {
                     }
                     return;
                 }
-                // Most requirements are met by the same versions.
+                // Most requirements are met by the same versions, so each selection is made once.
                 let mut seen: HashSet<Vec<Number>> = HashSet::default();
                 for constraint in wanted.clone() {
                     let meet = numbers.iter().copied();
@@ -254,7 +263,8 @@ impl Group {
     }
 }
 
-/// Packages of a name that meet the same requirements and conflicts and want the same themselves.
+/// Groups packages by name, matching constraints and links
+/// (`PoolOptimizer::optimizeByIdenticalDependencies`, Composer 2.5.5).
 fn groups(
     pool: &Pool<'_>,
     irremovable: &Marks,
@@ -333,7 +343,8 @@ fn groups(
     alike.chain(equal.into_values().map(Group::Equal)).collect()
 }
 
-/// What a package wants, so that the same is equal: each target once, with its last constraint.
+/// Returns a key that equal links share (`PoolOptimizer::calculateDependencyHash`, Composer
+/// 2.5.5). Each target counts once, with its last constraint.
 fn dependency_key(package: &Package) -> Vec<u32> {
     let links = &package.links;
     let lists = [
@@ -346,7 +357,7 @@ fn dependency_key(package: &Package) -> Vec<u32> {
     let mut pairs: Vec<(NameId, ConstraintId)> = Vec::new();
     for list in lists {
         pairs.clear();
-        // Of the same target the last comes first.
+        // The list is reversed, so that the last constraint of a target precedes the others.
         pairs.extend(list.iter().rev().map(|link| (link.target, link.constraint)));
         pairs.sort_by_key(|(target, _)| *target);
         pairs.dedup_by_key(|(target, _)| *target);
@@ -360,6 +371,8 @@ fn dependency_key(package: &Package) -> Vec<u32> {
     key
 }
 
+/// Returns the packages that locked packages exclude
+/// (`PoolOptimizer::optimizeImpossiblePackagesAway`, Composer 2.5.5).
 fn impossible(
     pool: &Pool<'_>,
     fixture: &Fixture<'_>,
@@ -385,7 +398,8 @@ fn impossible(
     }
     for id in fixture.locked {
         let package = &pool.packages[*id];
-        // One that nothing requires any more may go, and its requirements with it.
+        // A locked package that nothing requires any more may be removed, so its requirements
+        // don't count.
         if !package
             .names(false)
             .iter()

@@ -1,5 +1,7 @@
-//! What counts of a metadata file when versions are chosen. It is made once, away from the thread that chooses, can be
-//! kept for the next run, and is a small part of the file.
+//! The outline of a metadata file: the part of it that the choice of versions depends on.
+//!
+//! An outline is made once, outside the thread of the solver. It can be stored for the next run,
+//! and is a small part of the file.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,10 +20,10 @@ const EXTRA: usize = 6;
 const DEFAULT: usize = 7;
 const TYPE: usize = 8;
 
-/// Grows when an outline of the same file would be another.
+/// Version of the format. It must grow whenever the outline of an unchanged file changes.
 pub const FORMAT: u32 = 1;
 
-/// A file that Composer would not accept, or that isn't understood here.
+/// The reason why a file can't be used: Composer would refuse it, or it isn't understood here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclear(pub String);
 
@@ -31,56 +33,57 @@ impl From<&str> for Unclear {
     }
 }
 
-/// The place of a text in its outline.
+/// The number of a text in its outline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextId(u32);
 
-/// The versions of one file, in its order.
+/// The versions of one metadata file, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
-    /// Each version says only what differs from the one before.
+    /// Whether each version holds only its differences from the previous one.
     is_minified: bool,
-    /// Each text once, one after the other.
+    /// All distinct texts, concatenated.
     text: Box<str>,
-    /// Where each ends.
+    /// The end of each text.
     ends: Box<[u32]>,
-    /// In the file's order.
+    /// The versions, in the order of the file.
     pub versions: Box<[Version]>,
     groups: Box<[Group]>,
     pairs: Box<[(TextId, TextId)]>,
 }
 
-/// One version.
+/// A version of a package in an outline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
-    /// As it is written.
+    /// The version as the file writes it.
     pub pretty: TextId,
-    /// As the file gives it, if it does.
+    /// Normalized version, if the file has one.
     pub normalized: Option<TextId>,
-    /// The number under which a branch is known too, normalized.
+    /// Normalized branch alias, if the version is a branch that has one.
     pub alias: Option<TextId>,
-    /// Package type, if the file gives one.
+    /// Package type, if the file has one.
     pub kind: Option<TextId>,
-    /// Which links it has.
+    /// The number of the version's set of links.
     pub group: u32,
-    /// Where the file says what the version has: from its first key to the end of its last value.
+    /// The range of the version in the file: from its first key to the end of its last value.
     span: (u32, u32),
 }
 
-/// The links that one or several versions have.
+/// A set of links, which several versions may share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Group {
-    /// Where the first of them is in `pairs`.
+    /// Begin of the set in `pairs`.
     from: u32,
-    /// Where those of each kind end.
+    /// End of each kind of links in `pairs`.
     ends: [u32; 4],
-    /// One is written as `self.version`, so that it means another version each time.
+    /// Whether a constraint is written as `self.version`, so that its meaning depends on the
+    /// version.
     of_self: bool,
-    /// Why they can't be read.
+    /// The reason why the links can't be read.
     unclear: Option<TextId>,
 }
 
-/// The kinds of links, in the order in which an outline has them.
+/// The kinds of links, in the order in which an outline stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkKind {
     /// `require`
@@ -94,29 +97,29 @@ pub enum LinkKind {
 }
 
 impl Outline {
-    /// The outline of a file.
+    /// Makes the outline of a file.
     pub fn of(versions: &Versions) -> Result<Self, Unclear> {
         Maker::new(versions).outline()
     }
 
-    /// One of its texts.
+    /// Returns the text with a number.
     pub fn text(&self, id: TextId) -> &str {
         let at = id.0 as usize;
         let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[from as usize..self.ends[at] as usize]
     }
 
-    /// How many different sets of links its versions have.
+    /// Returns the number of distinct sets of links.
     pub fn groups(&self) -> usize {
         self.groups.len()
     }
 
-    /// Whether a set of links speaks of the version that has it.
+    /// Returns whether the meaning of a set of links depends on the version that has it.
     pub fn is_of_self(&self, group: u32) -> bool {
         self.groups[group as usize].of_self
     }
 
-    /// The links of one kind: names and constraints, as they are written.
+    /// Returns the links of one kind: names and constraints, as they are written.
     pub fn links(
         &self,
         group: u32,
@@ -135,13 +138,15 @@ impl Outline {
         Ok(texts.map(|(name, constraint)| (self.text(*name), self.text(*constraint))))
     }
 
-    /// How much of the file has to be read to know everything of a version, in bytes.
+    /// Returns the number of bytes that must be read, from the start of the file, to get all of a
+    /// version.
     pub fn needs(&self, version: usize) -> usize {
         let parts = self.parts(version).iter();
         parts.map(|part| part.span.1 as usize).max().unwrap_or(0)
     }
 
-    /// A version as the repository would give it, from the file's text or as much of it as it needs.
+    /// Returns all of a version as JSON, as an unminified file would have it. `text` is the file,
+    /// or as much of it as [`Self::needs`] says.
     pub fn whole(&self, version: usize, text: &str) -> Result<String, Unclear> {
         let parts = self.parts(version).iter();
         let parts = parts.map(|part| text.get(part.span.0 as usize..part.span.1 as usize));
@@ -150,12 +155,13 @@ impl Outline {
         whole(&parts, self.is_minified)
     }
 
+    /// Returns the versions whose text makes up a version: all up to it if the file is minified.
     fn parts(&self, version: usize) -> &[Version] {
         let first = if self.is_minified { 0 } else { version };
         &self.versions[first..=version]
     }
 
-    /// Whether all that it refers to is there; what comes from a file may be damaged.
+    /// Returns whether all references of the outline are valid. A stored outline may be damaged.
     pub fn is_whole(&self) -> bool {
         let text = |id: TextId| (id.0 as usize) < self.ends.len();
         let may_be = |id: Option<TextId>| id.is_none_or(text);
@@ -211,6 +217,7 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Makes the outline, version by version.
     fn outline(mut self) -> Result<Outline, Unclear> {
         let versions = self.versions;
         let mut list = Vec::with_capacity(versions.len());
@@ -236,7 +243,7 @@ impl<'a> Maker<'a> {
             } else {
                 None
             };
-            // Composer asks whether it is set, and `null` isn't.
+            // Composer checks `isset()`, which is false for `null`.
             let kind = fields[TYPE].filter(|place| versions.text(*place) != "null");
             let kind = versions.string(kind)?;
             let key = [0, 1, 2, 3].map(|kind| Some(versions.text(fields[REQUIRE + kind]?)));
@@ -268,6 +275,7 @@ impl<'a> Maker<'a> {
         })
     }
 
+    /// Returns the number of a text, which is added at its first use.
     fn keep(&mut self, text: &str) -> TextId {
         if let Some(id) = self.known.get(text) {
             return *id;
@@ -279,6 +287,7 @@ impl<'a> Maker<'a> {
         id
     }
 
+    /// Reads the links of a version.
     fn group(&mut self, fields: &Fields) -> Group {
         let from = number(self.pairs.len());
         let mut group = Group {
@@ -296,7 +305,7 @@ impl<'a> Maker<'a> {
                         self.pairs.push(pair);
                     }
                 }
-                // It matters only if somebody asks for this version.
+                // An error matters only if somebody asks for this version.
                 Err(reason) => {
                     self.pairs.truncate(from as usize);
                     group.ends = [from; 4];
@@ -434,7 +443,7 @@ mod tests {
                 if !damaged.is_whole() {
                     continue;
                 }
-                // Nothing that it refers to is missing.
+                // All references of an outline that passes the check are valid.
                 for version in &damaged.versions {
                     damaged.text(version.pretty);
                     if let Ok(links) = damaged.links(version.group, LinkKind::Provide) {

@@ -1,4 +1,4 @@
-//! Packages as the solver sees them: a name, a version, and links to others.
+//! Packages as the solver sees them: a name, a version, and links to other packages.
 
 use std::rc::Rc;
 
@@ -12,22 +12,22 @@ use allegro_semver::version::{
     DEFAULT_BRANCH_ALIAS, Stability, normalize_branch, numeric_alias_prefix, stability,
 };
 
-/// The place of a package in [`Packages`].
+/// Index of a package in [`Packages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageId(pub u32);
 
-/// A requirement, conflict, replacement or offer.
+/// A link to another package: requirement, conflict, replacement or provision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// The other package.
+    /// Name of the other package.
     pub target: NameId,
-    /// Which versions of it.
+    /// The versions of the other package that the link concerns.
     pub constraint: ConstraintId,
-    /// Written as `self.version`.
+    /// Whether the constraint is written as `self.version`.
     pub of_self: bool,
 }
 
-/// All links of a package, in its order.
+/// All links of a package. Each list is in the order of the package.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Links {
     /// `require`
@@ -40,42 +40,44 @@ pub struct Links {
     pub provides: Vec<Link>,
 }
 
-/// Where a package comes from.
+/// The origin of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackageOrigin {
-    /// The request has it, at this place.
+    /// Composer loaded the package. The number is its place among all given packages.
     Given(u32),
-    /// A repository's metadata: repository, file, entry.
+    /// A metadata file has the package: index of repository, file and entry.
     Metadata(u32, u32, u32),
-    /// An alias that the project's requirement makes.
+    /// A root requirement makes this alias.
     RootAlias,
 }
 
 /// A version of a package, or an alias of one.
 #[derive(Debug, Clone)]
 pub struct Package {
-    /// Its name.
+    /// Name of the package.
     pub name: NameId,
-    /// Its version.
+    /// Normalized version.
     pub version: VersionId,
-    /// How finished it is.
+    /// Stability of the version.
     pub stability: Stability,
-    /// What it is another name of.
+    /// The package that this one is an alias of.
     pub alias_of: Option<PackageId>,
-    /// The alias comes from a requirement of the project.
+    /// Whether a root requirement makes the alias.
     pub root_alias: bool,
-    /// An alias whose requirements differ from those of the package.
+    /// Whether requirements of an alias are written as `self.version`, and so differ from those of
+    /// its package (`AliasPackage::hasSelfVersionRequires`, Composer 2.5.5).
     pub requires_self: bool,
-    /// Its links.
+    /// Links to other packages.
     pub links: Rc<Links>,
-    /// Where it comes from.
+    /// The origin of the package.
     pub origin: PackageOrigin,
-    /// Of a package type that is left out.
+    /// Whether the package has a type that is left out.
     pub ignored: bool,
 }
 
 impl Package {
-    /// All names that it answers to: its own, what it replaces and, if wanted, what it provides.
+    /// Returns all names of the package: its own, those that it replaces and, if `provided`, those
+    /// that it provides (`BasePackage::getNames`, Composer 2.5.5).
     pub fn names(&self, provided: bool) -> SmallVec<[NameId; 4]> {
         let mut names = smallvec![self.name];
         let offers = if provided {
@@ -92,7 +94,7 @@ impl Package {
     }
 }
 
-/// All packages that were met.
+/// All packages that a resolution has met.
 #[derive(Debug, Default)]
 pub struct Packages {
     list: Vec<Package>,
@@ -107,30 +109,33 @@ impl std::ops::Index<PackageId> for Packages {
 }
 
 impl Packages {
-    /// Adds one.
+    /// Adds a package.
     pub fn add(&mut self, package: Package) -> PackageId {
         let id = PackageId(u32::try_from(self.list.len()).expect("fewer than 2^32 packages"));
         self.list.push(package);
         id
     }
 
-    /// All of them, in the order in which they were met.
+    /// Returns all packages, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = PackageId> + use<> {
         (0..u32::try_from(self.list.len()).expect("fewer than 2^32 packages")).map(PackageId)
     }
 
-    /// How many there are.
+    /// Returns the number of packages.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no packages.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Adds an alias: `AliasPackage`'s constructor. Links written as `self.version` speak of the alias' version; what is
-    /// replaced, provided or conflicted with in the package's own version stays so too.
+    /// Adds an alias (constructor of `AliasPackage`, Composer 2.5.5).
+    ///
+    /// Requirements written as `self.version` refer to the alias version only. Such conflicts,
+    /// replacements and provisions keep the package's version, and get the alias version in
+    /// addition.
     pub fn alias(
         &mut self,
         terms: &mut Terms,
@@ -195,23 +200,23 @@ impl Packages {
     }
 }
 
-/// A constraint as Composer gives it: its object, spelled out.
+/// A constraint as Composer gives it: its object, written out.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(Deserialize, Serialize), serde(untagged))]
 pub enum GivenConstraint {
-    /// `["==", "1.0.0.0"]`
+    /// One comparison, such as `["==", "1.0.0.0"]`.
     Single(String, String),
-    /// `{"and": […]}`
+    /// A conjunction: `{"and": […]}`.
     And {
-        /// Two or more.
+        /// Two or more constraints.
         and: Vec<GivenConstraint>,
     },
-    /// `{"or": […]}`
+    /// A disjunction: `{"or": […]}`.
     Or {
-        /// Two or more.
+        /// Two or more constraints.
         or: Vec<GivenConstraint>,
     },
-    /// `true`: everything; `false`: nothing.
+    /// `true` matches everything; `false` matches nothing.
     Fixed(bool),
 }
 
@@ -236,7 +241,7 @@ impl GivenConstraint {
         }
     }
 
-    /// Its number; `None` for an operator that there isn't.
+    /// Returns the number of the constraint; `None` if it has an unknown operator.
     pub fn id(&self, terms: &mut Terms) -> Option<ConstraintId> {
         Some(match self {
             Self::Single(op, version) => terms.single(Op::of(op)?, version),
@@ -254,7 +259,7 @@ impl GivenConstraint {
     }
 }
 
-/// A link as Composer gives it: target, constraint, whether written as `self.version`.
+/// A link as Composer gives it: target, constraint, and whether it is written as `self.version`.
 pub type GivenLink = (String, GivenConstraint, bool);
 
 /// A package that Composer has loaded itself.
@@ -265,13 +270,13 @@ pub type GivenLink = (String, GivenConstraint, bool);
     reason = "each is a question of its own"
 )]
 pub struct GivenPackage {
-    /// Name.
+    /// Name of the package.
     pub name: String,
     /// Normalized version.
     pub version: String,
-    /// The package's place in its list that this one is an alias of.
+    /// For an alias, the place of its package in the same list.
     pub alias_of: Option<usize>,
-    /// The alias comes from a requirement of the project.
+    /// Whether a root requirement makes the alias.
     pub root_alias: bool,
     /// `require`
     pub requires: Vec<GivenLink>,
@@ -281,15 +286,18 @@ pub struct GivenPackage {
     pub replaces: Vec<GivenLink>,
     /// `provide`
     pub provides: Vec<GivenLink>,
-    /// A path repository's, linked: never taken from a lock.
+    /// Whether a path repository has the package as a symlink. Such a package is never loaded from
+    /// the lock.
     pub linked_path: bool,
-    /// The project, or part of the platform: taken whatever its stability.
+    /// Whether the package is the project or part of the platform, which are loaded whatever their
+    /// stability.
     pub always: bool,
-    /// Of a type that is left out.
+    /// Whether the package has a type that is left out.
     pub ignored: bool,
 }
 
-/// Adds packages that Composer has loaded; `first` is the number of the first of them among all given ones.
+/// Adds packages that Composer has loaded; `first` is the place of their first among all given
+/// packages. Returns `None` if a constraint or an alias is invalid.
 pub fn add_given(
     terms: &mut Terms,
     packages: &mut Packages,
@@ -319,7 +327,7 @@ pub fn add_given(
         };
         let requires_self = links.requires.iter().any(|link| link.of_self);
         let alias_of = match package.alias_of {
-            // Aliases may stand before what they are aliases of.
+            // An alias may precede the package that it aliases.
             Some(of) if of < given.len() => Some(PackageId(u32::try_from(base + of).ok()?)),
             Some(_) => return None,
             None => None,
@@ -339,7 +347,8 @@ pub fn add_given(
     Some(ids)
 }
 
-/// `ArrayLoader::getBranchAlias()`: the number under which a branch is known too.
+/// Returns the normalized alias of a branch, if it has one (`ArrayLoader::getBranchAlias`,
+/// Composer 2.5.5).
 pub fn branch_alias(version: &str, extra: Option<&Value>, is_default: bool) -> Option<String> {
     if !version.starts_with("dev-") && !version.ends_with("-dev") {
         return None;

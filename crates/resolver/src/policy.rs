@@ -1,4 +1,4 @@
-//! Which of several packages is taken: Composer's `DefaultPolicy`.
+//! The choice among several candidates: Composer's `DefaultPolicy`.
 
 use super::package::Package;
 use super::pool::{Number, Pool};
@@ -7,7 +7,7 @@ use allegro_base::tables::HashMap;
 use allegro_semver::constraint::{NameId, Op, VersionId};
 use allegro_semver::version::Stability;
 
-/// Preferences of the run.
+/// Preferences of the run (fields of `DefaultPolicy`).
 #[derive(Debug, Default)]
 pub(super) struct Policy {
     pub prefer_stable: bool,
@@ -17,6 +17,8 @@ pub(super) struct Policy {
 }
 
 impl Policy {
+    /// Returns whether `a` stands in the relation `op` to `b`, stability first if stable versions
+    /// are preferred (`DefaultPolicy::versionCompare`, Composer 2.5.5).
     fn compares(&self, pool: &Pool<'_>, a: &Package, b: &Package, op: Op) -> bool {
         if self.prefer_stable && a.stability != b.stability {
             let (mut left, mut right) = (a.stability, b.stability);
@@ -30,7 +32,8 @@ impl Policy {
         pool.terms.ranks(a.version, op, b.version)
     }
 
-    /// `selectPreferredPackages()`: the best first.
+    /// Returns the best candidates of each name, the most preferred first
+    /// (`DefaultPolicy::selectPreferredPackages`, Composer 2.5.5).
     pub fn select(
         &self,
         pool: &Pool<'_>,
@@ -54,7 +57,7 @@ impl Policy {
             .map(|(vendor, _)| vendor);
         let mut selected = Vec::new();
         for (name, group) in &mut groups {
-            // By number, aliases first.
+            // Composer compares with `$ignoreReplace` here: aliases first, then numbers.
             group.sort_by_key(|number| (pool.package(*number).alias_of.is_none(), *number));
             selected.extend(without_remote_aliases(pool, self.best(pool, *name, group)));
         }
@@ -62,6 +65,8 @@ impl Policy {
         selected
     }
 
+    /// Returns the preferred or the best version of one name (`DefaultPolicy::pruneToBestVersion`,
+    /// Composer 2.5.5).
     fn best(&self, pool: &Pool<'_>, name: NameId, group: &[Number]) -> Vec<Number> {
         if let Some(version) = self.preferred.get(&name) {
             let kept: Vec<Number> = group
@@ -89,7 +94,8 @@ impl Policy {
     }
 }
 
-/// Aliases that the project's requirements make win over those of the packages.
+/// Leaves only root aliases, if there are any (`DefaultPolicy::pruneRemoteAliases`, Composer
+/// 2.5.5).
 fn without_remote_aliases(pool: &Pool<'_>, group: Vec<Number>) -> Vec<Number> {
     let own: Vec<Number> = group
         .iter()
@@ -99,8 +105,10 @@ fn without_remote_aliases(pool: &Pool<'_>, group: Vec<Number>) -> Vec<Number> {
     if own.is_empty() { group } else { own }
 }
 
-/// `compareByPriority()` of two packages: aliases of the same name, then what is replaced before what replaces it, then
-/// packages of the required vendor, then numbers. Of two that replace each other neither comes first.
+/// Returns whether `a` precedes `b` (`DefaultPolicy::compareByPriority`, Composer 2.5.5).
+///
+/// The order is: aliases of the same name, a replaced package before its replacer, packages of the
+/// required vendor, numbers. Of two packages that replace each other, neither precedes the other.
 fn is_before(pool: &Pool<'_>, a: Number, b: Number, vendor: Option<&str>) -> bool {
     let (left, right) = (pool.package(a), pool.package(b));
     if left.name == right.name && left.alias_of.is_some() != right.alias_of.is_some() {

@@ -1,4 +1,4 @@
-//! The packages in question, numbered, and who offers what: Composer's `Pool`.
+//! The candidate packages with their numbers and names: Composer's `Pool`.
 
 use std::rc::Rc;
 
@@ -6,21 +6,23 @@ use super::package::{Package, PackageId, Packages};
 use allegro_base::tables::HashMap;
 use allegro_semver::constraint::{ConstraintId, NameId, Terms};
 
-/// A package's number in a pool, from 1 on.
+/// The number of a package in a pool, counted from 1 (`BasePackage::$id` in Composer).
 pub(super) type Number = u32;
 
-/// Packages with numbers. Numbers decide between equals.
+/// Packages with numbers (`Pool`, Composer 2.5.5). Among otherwise equal packages, the number
+/// decides.
 pub(super) struct Pool<'a> {
     pub packages: &'a Packages,
     pub terms: &'a Terms,
     list: Vec<PackageId>,
     by_name: HashMap<NameId, Vec<Number>>,
-    /// By id; 0 for those that aren't in the pool.
+    /// The number of each package by id; 0 for packages outside the pool.
     numbers: Vec<Number>,
     providers: HashMap<(NameId, ConstraintId), Rc<[Number]>>,
 }
 
 impl<'a> Pool<'a> {
+    /// Numbers the packages of a list in its order.
     pub fn new(packages: &'a Packages, terms: &'a Terms, list: Vec<PackageId>) -> Self {
         let mut by_name: HashMap<NameId, Vec<Number>> = HashMap::default();
         let mut numbers = vec![0; packages.len()];
@@ -44,7 +46,7 @@ impl<'a> Pool<'a> {
         1..=Number::try_from(self.list.len()).expect("fewer than 2^32 packages")
     }
 
-    /// How many there are.
+    /// Returns the number of packages.
     pub fn len(&self) -> usize {
         self.list.len()
     }
@@ -57,13 +59,14 @@ impl<'a> Pool<'a> {
         &self.packages[self.id(number)]
     }
 
-    /// `None` for one that isn't in the pool.
+    /// Returns the number of a package; `None` if the pool doesn't have the package.
     pub fn number_of(&self, id: PackageId) -> Option<Number> {
         let number = self.numbers.get(id.0 as usize).copied();
         number.filter(|number| *number != 0)
     }
 
-    /// `Pool::whatProvides()`: in the order of numbers.
+    /// Returns the packages that meet a requirement, ordered by number (`Pool::whatProvides`,
+    /// Composer 2.5.5).
     pub fn what_provides(&mut self, name: NameId, constraint: ConstraintId) -> Rc<[Number]> {
         if let Some(known) = self.providers.get(&(name, constraint)) {
             return Rc::clone(known);
@@ -78,7 +81,7 @@ impl<'a> Pool<'a> {
         found
     }
 
-    /// Whether a package meets a requirement.
+    /// Returns whether a package meets a requirement (`Pool::match`, Composer 2.5.5).
     pub fn offers(&self, number: Number, name: NameId, constraint: ConstraintId) -> bool {
         let package = self.package(number);
         if package.name == name {

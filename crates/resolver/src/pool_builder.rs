@@ -1,5 +1,5 @@
-//! Collects the packages that come into question. It follows Composer's `PoolBuilder` step by step, because the order
-//! in which packages are met decides between equals.
+//! Collects the candidate packages. The steps and their order are those of Composer's
+//! `PoolBuilder`, because the order of the packages decides between equal candidates.
 
 mod repositories;
 mod unlocking;
@@ -19,49 +19,49 @@ use allegro_base::tables::{HashMap, HashSet, IndexMap};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use allegro_semver::version::Stability;
 
-/// The packages in question.
+/// The candidate packages, and the facts that were found while they were loaded.
 #[derive(Debug, Default)]
 pub(super) struct LoadedPackages {
     /// The packages, in the order of Composer's pool.
     pub packages: Vec<PackageId>,
-    /// Requirements of the project.
+    /// Root requirements.
     pub requires: Vec<(NameId, ConstraintId)>,
-    /// Requirements of the project without `require-dev`; `None` if nobody asked for them.
+    /// Root requirements without `require-dev`; `None` if nobody asked for them.
     pub requires_without_dev: Option<Vec<(NameId, ConstraintId)>>,
-    /// Locked or fixed packages that are left out for their stability.
+    /// Locked or fixed packages that are left out because of their stability.
     pub unacceptable: HashSet<PackageId>,
     /// Packages that keep the version of the lock.
     pub locked: Vec<PackageId>,
     /// The project and the platform.
     pub fixed: Vec<PackageId>,
-    /// Names that a partial update reaches, in that order.
+    /// Names that a partial update unlocked, in that order.
     pub unlocked: Vec<NameId>,
-    /// What `-w` leaves as it is, in the words of Composer's warning.
+    /// Packages that `-w` leaves at their version, in the words of Composer's warning.
     pub kept: Vec<String>,
-    /// Names in each repository that was asked.
+    /// The names that each repository was found to have.
     pub found: Vec<HashSet<NameId>>,
-    /// Metadata files of each repository, as the packages refer to them.
+    /// Metadata files of each repository. `PackageOrigin::Metadata` refers to their places.
     pub files: Vec<Vec<Option<Rc<Metadata>>>>,
 }
 
-/// Where the packages of a repository come from.
+/// The origin of a repository's packages.
 enum Source {
-    /// The repository has none.
+    /// The repository has no packages to load.
     Nothing,
-    /// Packages that the problem lists.
+    /// The problem lists the packages.
     List(Vec<PackageId>),
-    /// Metadata files, which the provider has.
+    /// The provider supplies metadata files.
     Metadata {
-        /// Names that the repository says it has (`available-packages`).
+        /// Names that the repository lists (`available-packages`).
         available: Option<HashSet<NameId>>,
-        /// Patterns of names that the repository says it has (`available-package-patterns`).
+        /// Patterns of names that the repository lists (`available-package-patterns`).
         patterns: Vec<Regex>,
-        /// Whether the repository says which names it has.
+        /// Whether the repository lists its names at all.
         listed: bool,
     },
 }
 
-/// Names that a repository is asked for.
+/// The filter on the names that a repository is asked for (`FilterRepository`).
 #[derive(Default)]
 struct Filter {
     /// The repository's `only`.
@@ -91,56 +91,58 @@ impl Filter {
     }
 }
 
-/// Builds a pool: Composer's `PoolBuilder` and its state (`PoolBuilder::buildPool`, composer 2.5.5). Fields have
-/// Composer's names where there is one.
+/// Builds a pool: Composer's `PoolBuilder` with its state (`PoolBuilder::buildPool`, Composer
+/// 2.5.5). The comments give Composer's name of a field where there is one.
 pub(super) struct Builder<'a> {
     problem: &'a Problem,
     terms: &'a mut Terms,
     packages: &'a mut Packages,
     provider: &'a mut dyn Provider,
-    /// Packages or metadata of each repository, in the order of the problem.
+    /// Packages of each repository, in the order of the problem.
     sources: Vec<Source>,
-    /// Names that each repository is asked for, in the same order.
+    /// Filter of each repository, in the same order.
     filters: Vec<Filter>,
-    /// Requirements of the project, all of one name in one constraint.
+    /// Root requirements, with one constraint for each name.
     requires: IndexMap<NameId, ConstraintId>,
-    /// Lowest stability of single packages (`stabilityFlags`), as a number of Composer's `BasePackage`.
+    /// Lowest acceptable stability of single packages (`stabilityFlags`), as a number of
+    /// Composer's `BasePackage`.
     flags: HashMap<NameId, u8>,
-    /// Versions that the project gives another name to (`1.0 as 2.0`), with the alias.
+    /// Aliases of root requirements (`1.0 as 2.0`), by name and version (`rootAliases`).
     root_aliases: HashMap<(NameId, VersionId), VersionId>,
     /// All packages of the lock.
     locked_repo: Vec<PackageId>,
-    /// Packages that a partial update keeps (`request->getLockedPackages`), in order.
+    /// Packages that a partial update keeps (`Request::getLockedPackages`), in order.
     locked: IndexMap<PackageId, ()>,
-    /// The project and the platform (`request->getFixedPackages`).
+    /// The project and the platform (`Request::getFixedPackages`).
     fixed: Vec<PackageId>,
-    /// Locked packages that link to a path repository: a partial update always unlocks them.
+    /// Locked packages that link to a path repository. A partial update always unlocks them.
     linked_paths: HashSet<PackageId>,
     /// Whether the update is partial (`updateAllowList`).
     allow: bool,
-    /// Names to be loaded next, with what is wanted of each (`packagesToLoad`).
+    /// Names to be loaded next, with their constraints (`packagesToLoad`).
     to_load: IndexMap<NameId, ConstraintId>,
-    /// Names that are loaded, with what was wanted of each (`loadedPackages`).
+    /// Names that are loaded, with their constraints (`loadedPackages`).
     loaded: HashMap<NameId, ConstraintId>,
-    /// Versions that a repository has given already (`loadedPerRepo`).
+    /// Versions that each repository has supplied (`loadedPerRepo`).
     loaded_per_repo: HashSet<(usize, NameId, VersionId)>,
     /// The repository of each package.
     repo_of: HashMap<PackageId, usize>,
     /// Aliases of each package, with their places in `list` (`aliasMap`).
     aliases: HashMap<PackageId, Vec<(usize, PackageId)>>,
-    /// Packages in question by their number, in the order in which they were met (`packages`).
+    /// Candidate packages by their place, in the order in which they were loaded (`packages`).
     list: BTreeMap<usize, PackageId>,
-    /// Number of the next package (`indexCounter`).
+    /// The next place in `list` (`indexCounter`).
     counter: usize,
-    /// Locked packages that are not loaded as long as nothing unlocks them (`skippedLoad`).
+    /// Locked packages that are not loaded until something unlocks them (`skippedLoad`), by their
+    /// names and by the names that they replace.
     skipped: HashMap<NameId, Vec<PackageId>>,
-    /// Names of packages of path repositories that were unlocked (`pathRepoUnlocked`).
+    /// Names of locked packages of path repositories, which are unlocked (`pathRepoUnlocked`).
     path_unlocked: HashSet<NameId>,
     /// Names whose constraint can't grow any more (`maxExtendedReqs`).
     max_extended: HashSet<NameId>,
     /// The result so far.
     pool: LoadedPackages,
-    /// Number of each metadata file within `pool.files` of its repository.
+    /// The place of each metadata file in `pool.files` of its repository.
     file_ids: HashMap<(usize, String), usize>,
 }
 
@@ -264,7 +266,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// `PoolBuilder::buildPool()`.
+    /// Loads all candidate packages (`PoolBuilder::buildPool`, Composer 2.5.5).
     pub fn build(mut self) -> Result<LoadedPackages, Stop> {
         if self.allow {
             self.lock_the_rest();
@@ -309,7 +311,8 @@ impl<'a> Builder<'a> {
         Ok(self.pool)
     }
 
-    /// A partial update: what isn't listed keeps its version.
+    /// Locks the packages that a partial update doesn't name (beginning of
+    /// `PoolBuilder::buildPool`).
     fn lock_the_rest(&mut self) {
         for id in self.locked_repo.clone() {
             let package = &self.packages[id];
@@ -335,7 +338,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// `StabilityFilter::isPackageAcceptable()`.
+    /// Returns whether a stability is acceptable for a package with these names
+    /// (`StabilityFilter::isPackageAcceptable`, Composer 2.5.5).
     fn acceptable(&self, names: &[NameId], stability: Stability) -> bool {
         names.iter().any(|name| match self.flags.get(name) {
             Some(flag) => stability as u8 <= *flag,
@@ -343,12 +347,14 @@ impl<'a> Builder<'a> {
         })
     }
 
+    /// Marks a name to be loaded, or to be loaded again if the constraint grows
+    /// (`PoolBuilder::markPackageNameForLoading`, Composer 2.5.5).
     fn mark(&mut self, name: NameId, constraint: ConstraintId) {
         if is_platform(self.terms.name_text(name)) || self.max_extended.contains(&name) {
             return;
         }
         let mut constraint = constraint;
-        // The project's own requirement limits what dependencies ask for.
+        // A root requirement limits the constraints of dependencies.
         if let Some(root) = self.requires.get(&name).copied()
             && !self.terms.is_subset(constraint, root)
         {
@@ -372,11 +378,13 @@ impl<'a> Builder<'a> {
         self.to_load.insert(name, constraint);
     }
 
+    /// Returns the compacted disjunction of two constraints.
     fn either(&mut self, one: ConstraintId, other: ConstraintId) -> ConstraintId {
         let both = self.terms.create(false, &[one, other]);
         self.terms.compact(both)
     }
 
+    /// Appends a package to the list, and records it if it is an alias.
     fn push(&mut self, id: PackageId) -> usize {
         let index = self.counter;
         self.counter += 1;
@@ -387,7 +395,8 @@ impl<'a> Builder<'a> {
         index
     }
 
-    /// `PoolBuilder::loadPackage()`.
+    /// Adds a package to the pool, and marks its requirements to be loaded
+    /// (`PoolBuilder::loadPackage`, Composer 2.5.5).
     fn load(&mut self, id: PackageId, propagate: bool) {
         self.push(id);
         let (name, version) = (self.packages[id].name, self.packages[id].version);
@@ -440,7 +449,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// `--with` and `--patch-only`: other versions are taken out, a package and its aliases together.
+    /// Removes versions that don't match a temporary constraint (`--with`, `--patch-only`). A
+    /// package and its aliases are removed together.
     fn apply_temporary(&mut self) -> Result<(), Stop> {
         let mut temporary = HashMap::default();
         for (name, constraint) in &self.problem.temporary {

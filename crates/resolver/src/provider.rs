@@ -1,4 +1,4 @@
-//! The way from the resolver to the metadata of repositories.
+//! The interface through which the resolver gets metadata of repositories.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use super::outline::Outline;
 
 /// Provides the metadata files of repositories.
 pub trait Provider {
-    /// Requests files ahead; the builder asks for them one by one afterwards.
+    /// Requests files in advance; the builder asks for each of them afterwards.
     fn prepare(&mut self, repository: usize, files: &[String]) -> Result<(), Stop>;
 
-    /// Returns the outline of a file; `None` if the repository doesn't have the file. Until [`Self::settle`] is called,
-    /// the outline may be that of a cached, stale file.
+    /// Returns the outline of a file; `None` if the repository doesn't have the file. Until
+    /// [`Self::settle`] is called, the outline may be that of a stale cached file.
     fn file(&mut self, repository: usize, file: &str) -> Result<Option<Arc<Outline>>, Stop>;
 
-    /// Returns whether Composer would read a file a second time from its cache, without another request: the cached
-    /// file has a validator (`freshMetadataUrls` of `ComposerRepository`).
+    /// Returns whether Composer would read a file a second time from its cache, without another
+    /// request. That is so if the cached file has a validator
+    /// (`ComposerRepository::$freshMetadataUrls`, Composer 2.5.5).
     fn is_at_hand(&mut self, _repository: usize, _file: &str) -> Result<bool, Stop> {
         Ok(false)
     }
@@ -29,8 +30,8 @@ pub trait Provider {
         false
     }
 
-    /// Waits until every provided file is known to be fresh or stale. Returns whether all are fresh. From now on only
-    /// fresh files are provided.
+    /// Waits until every provided file is known to be fresh or stale. Returns whether all of them
+    /// are fresh. From then on, only fresh files are provided.
     fn settle(&mut self) -> Result<bool, Stop> {
         Ok(true)
     }
@@ -40,7 +41,8 @@ pub trait Provider {
         Vec::new()
     }
 
-    /// Returns the metadata that a file's outline stands for; `None` if the repository doesn't have the file.
+    /// Returns the metadata that an outline stands for; `None` if the repository doesn't have the
+    /// file.
     fn metadata(
         &mut self,
         terms: &mut Terms,

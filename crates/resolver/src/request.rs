@@ -1,4 +1,5 @@
-//! What is to be solved: the fields of Composer's `Request`, `PoolBuilder` and `DefaultPolicy`. Tests write it as JSON.
+//! The input of a resolution: the fields of Composer's `Request`, `PoolBuilder` and
+//! `DefaultPolicy`. Tests write it as JSON.
 
 #[cfg(test)]
 use serde::Deserialize;
@@ -6,23 +7,23 @@ use serde::Deserialize;
 use super::package::{GivenConstraint, GivenPackage};
 use allegro_semver::version::Dialect;
 
-/// A repository, in the order in which Composer asks them.
+/// A repository. Repositories are listed in the order in which Composer asks them.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(Deserialize), serde(default))]
 pub struct Repository {
-    /// What is in it.
+    /// The packages of the repository, or the way to find them.
     #[cfg_attr(test, serde(flatten))]
     pub content: Content,
-    /// Only these names, a regular expression.
+    /// A regular expression; the repository is asked only for names that match.
     pub only: Option<String>,
-    /// Not these names, a regular expression.
+    /// A regular expression; the repository is never asked for names that match.
     pub exclude: Option<String>,
-    /// A name that is found here isn't looked for in those that follow.
+    /// Whether a name that is found here is not looked for in later repositories.
     pub canonical: bool,
 }
 
 impl Default for Repository {
-    /// Returns a repository without packages. Composer takes repositories to be canonical too.
+    /// Returns a repository without packages. Composer's default is canonical too.
     fn default() -> Self {
         Self {
             content: Content::Fixed,
@@ -33,7 +34,7 @@ impl Default for Repository {
     }
 }
 
-/// What a repository has.
+/// The packages of a repository.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     test,
@@ -41,48 +42,49 @@ impl Default for Repository {
     serde(tag = "kind", rename_all = "snake_case")
 )]
 pub enum Content {
-    /// Nothing that can be loaded: its packages are fixed or locked.
+    /// The repository offers nothing to load, because its packages are fixed or locked.
     Fixed,
     /// Packages that Composer has loaded.
     List {
-        /// In Composer's order; aliases name their package by its place.
+        /// The packages in Composer's order. An alias names its package by the place in this list.
         packages: Vec<GivenPackage>,
     },
-    /// Metadata files, one or two a package.
+    /// The repository has metadata files, one or two for each package.
     Metadata {
-        /// Names that it has; `None`: it has to be asked.
+        /// Names that the repository lists (`available-packages`). `None`: each name must be
+        /// requested.
         available: Option<Vec<String>>,
-        /// Patterns of names that it has, as regular expressions.
+        /// Patterns of names that the repository lists, as regular expressions.
         available_patterns: Option<Vec<String>>,
     },
 }
 
-/// Which requirements on the platform don't count.
+/// The platform requirements that are ignored or relaxed.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
 pub struct PlatformFilter {
-    /// None of them counts.
+    /// Whether all platform requirements are ignored.
     pub all: bool,
-    /// Names of those that don't, a regular expression.
+    /// A regular expression for names whose requirements are ignored.
     pub names: Option<String>,
-    /// Names of those of which only the lower bound counts, a regular expression.
+    /// A regular expression for names whose requirements keep only their lower bound.
     pub upper_bounds: Option<String>,
 }
 
-/// How far a partial update reaches.
+/// The reach of a partial update.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(test, derive(Deserialize), serde(rename_all = "snake_case"))]
 pub enum Reach {
-    /// The packages that are listed.
+    /// Only the listed packages are updated.
     #[default]
     Listed,
-    /// What they require too, unless the project requires it itself (`-w`).
+    /// The dependencies of listed packages are updated too, except root requirements (`-w`).
     Dependencies,
-    /// What they require too (`-W`).
+    /// All dependencies of listed packages are updated too (`-W`).
     AllDependencies,
 }
 
-/// What is to be solved.
+/// A problem to be solved.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
 #[expect(
@@ -90,32 +92,33 @@ pub enum Reach {
     reason = "each is a question of its own"
 )]
 pub struct Problem {
-    /// The language of versions and constraints.
+    /// The rules for versions and constraints of the composer/semver that Composer uses.
     #[cfg_attr(test, serde(skip))]
     pub dialect: Dialect,
-    /// Requirements of the project, in their order.
+    /// Root requirements, in their order.
     pub requires: Vec<(String, GivenConstraint)>,
-    /// The same without `require-dev`, if there is a difference.
+    /// Root requirements without `require-dev`; `None` if there is no difference.
     pub requires_without_dev: Option<Vec<(String, GivenConstraint)>>,
-    /// Packages that are there whatever happens: the project and the platform.
+    /// Packages that are always present: the project and the platform.
     pub fixed: Vec<GivenPackage>,
-    /// Packages of the lock.
+    /// Packages of the lock file.
     pub locked: Vec<GivenPackage>,
-    /// A partial update: what is to be updated (`*` stands for anything). Empty: everything.
+    /// Patterns of the packages that a partial update names (`*` stands for anything). Empty: a
+    /// full update.
     pub allow: Vec<String>,
-    /// How far a partial update reaches.
+    /// The reach of a partial update.
     pub reach: Reach,
-    /// Repositories in their order.
+    /// Repositories in the order in which Composer asks them.
     pub repositories: Vec<Repository>,
-    /// Stabilities that are taken of all packages.
+    /// Stabilities that are acceptable for all packages, as numbers of Composer's `BasePackage`.
     pub stabilities: Vec<u8>,
-    /// Least stability of single packages, by name.
+    /// The lowest acceptable stability of single packages, by name.
     pub stability_flags: Vec<(String, u8)>,
-    /// Aliases that the project's requirements make: name, version, alias (both normalized).
+    /// Aliases of root requirements: name, version, alias (both versions normalized).
     pub root_aliases: Vec<(String, String, String)>,
-    /// Constraints for this run alone, by name.
+    /// Constraints for this run only (`--with`, `--patch-only`), by name.
     pub temporary: Vec<(String, GivenConstraint)>,
-    /// Requirements on the platform that don't count.
+    /// The platform requirements that are ignored or relaxed.
     pub platform: PlatformFilter,
     /// `prefer-stable`
     pub prefer_stable: bool,
@@ -123,26 +126,27 @@ pub struct Problem {
     pub prefer_lowest: bool,
     /// `COMPOSER_PREFER_DEV_OVER_PRERELEASE`
     pub prefer_dev_over_prerelease: bool,
-    /// Versions that are taken where they can be (`--minimal-changes`), by name.
+    /// Versions that are preferred where they are possible (`--minimal-changes`), by name.
     pub preferred: Vec<(String, String)>,
     /// Package types that are left out.
     pub ignored_types: Vec<String>,
-    /// Only these package types.
+    /// The only acceptable package types; `None`: all.
     pub allowed_types: Option<Vec<String>>,
-    /// Names that Composer loads at a time.
+    /// The number of names that Composer loads at a time; `None`: all at once.
     pub batch: Option<usize>,
-    /// Temporary constraints count for all names of a package (newer Composers).
+    /// Whether a temporary constraint applies to every name of a package (newer versions of
+    /// Composer).
     pub temporary_for_all_names: bool,
-    /// What an updated package replaces is loaded if something requires it, whether the update replaces it or not
-    /// (since Composer 2.6).
+    /// Whether a name that an unlocked package replaces is loaded if something requires it (since
+    /// Composer 2.6). The updated version may no longer replace that name.
     pub replaced_if_required: bool,
-    /// A path repository's package that is updated because it may have changed gets the alias that the project gives it
-    /// (Composer 2.2.22, and since 2.6.3).
+    /// Whether root aliases apply to packages of path repositories that are unlocked because they
+    /// may have changed (Composer 2.2.22, and since 2.6.3).
     pub aliases_of_unlocked_paths: bool,
-    /// Composer's pool optimizer is on.
+    /// Whether Composer's pool optimizer is on.
     pub optimize: bool,
-    /// The project's requirements as they are written, by name: for a verdict if they can't be met. Empty: none is
-    /// wanted.
+    /// Root requirements as the project writes them, by name. They serve the verdict of a problem
+    /// without solution. Empty: no verdict is wanted.
     pub written: Vec<(String, String)>,
     /// Platform packages whose version `config.platform` states.
     pub overridden: Vec<OverriddenPlatform>,
@@ -174,7 +178,7 @@ pub struct OverriddenPlatform {
 }
 
 impl Default for Problem {
-    /// Returns a problem without requirements, as a Composer without settings has it.
+    /// Returns a problem without requirements, with the defaults of Composer.
     fn default() -> Self {
         Self {
             dialect: Dialect::default(),
@@ -207,7 +211,8 @@ impl Default for Problem {
     }
 }
 
-/// A pattern of names as `BasePackage::packageNameToRegexp()` reads it: `*` stands for anything, case doesn't count.
+/// Returns whether a name matches a pattern, in which `*` stands for anything. Case is ignored
+/// (`BasePackage::packageNameToRegexp`, Composer 2.5.5).
 pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     let mut parts = pattern.split('*');
@@ -228,7 +233,8 @@ pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Whether a name is one of the platform's: `PlatformRepository::isPlatformPackage()`.
+/// Returns whether a name belongs to the platform (`PlatformRepository::isPlatformPackage`,
+/// Composer 2.5.5).
 pub(super) fn is_platform(name: &str) -> bool {
     match name {
         "php"
@@ -248,7 +254,7 @@ pub(super) fn is_platform(name: &str) -> bool {
                 return false;
             };
             let bytes = rest.as_bytes();
-            // [a-z0-9](?:[_.-]?[a-z0-9]+)*
+            // The rest must match [a-z0-9](?:[_.-]?[a-z0-9]+)*
             !bytes.is_empty()
                 && bytes[0].is_ascii_alphanumeric()
                 && bytes[bytes.len() - 1].is_ascii_alphanumeric()

@@ -1,5 +1,5 @@
-//! What must hold, as rules over package numbers: Composer's `RuleSetGenerator` and `RuleSet`. A positive literal is
-//! "installed", a negative one "not installed".
+//! The rule generator and the rule table: Composer's `RuleSetGenerator` and `RuleSet`. A positive
+//! literal means "installed", a negative literal "not installed".
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -14,29 +14,32 @@ use super::pool::{Number, Pool};
 use allegro_base::tables::{HashMap, HashSet, Hasher, IndexMap};
 use allegro_semver::constraint::{ConstraintId, NameId};
 
+/// A package number with a sign: positive means "installed", negative "not installed".
 pub(super) type Literal = i32;
 
-/// A package's literal: "installed".
+/// Returns the positive literal of a package.
 pub(super) fn installed(number: Number) -> Literal {
     Literal::try_from(number).expect("fewer than 2^31 packages")
 }
 
-/// The package that a literal speaks of.
+/// Returns the package of a literal.
 pub(super) fn package_of(literal: Literal) -> Number {
     literal.unsigned_abs()
 }
 
-/// Shapes that Composer keeps apart: equal rules are kept once within one shape.
+/// The shape of a rule. Composer has a class for each, and finds duplicates only within one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
-    /// One of the literals holds.
+    /// At least one of the literals holds (`GenericRule`).
     Generic,
-    /// The same, of two.
+    /// At least one of two literals holds (`Rule2Literals`).
     Pair,
-    /// At most one of the packages is installed.
+    /// At most one of the packages is installed (`MultiConflictRule`).
     AtMostOne,
 }
 
+/// The type of a rule (`RuleSet::TYPE_*`). The solver iterates over package rules first, then over
+/// request rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RuleType {
     Package,
@@ -44,66 +47,71 @@ pub(super) enum RuleType {
     Learned,
 }
 
-/// No rule has this number.
+/// A number that no rule has.
 const NO_RULE: u32 = u32::MAX;
 
-/// Where the literals of a rule begin and end among all.
+/// The range of a rule's literals in the literals of all rules.
 pub(super) type Literals = (u32, u32);
 
+/// A rule of the solver.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub literals: Literals,
-    /// The one before it that says of the same package what it needs; [`NO_RULE`]: there is none.
+    /// The previous rule about the requirements of the same package; [`NO_RULE`] for the first
+    /// one.
     before: u32,
     pub shape: Shape,
     pub kind: RuleType,
-    /// The name that was required, which decides between packages that replace it.
+    /// The required name (`Rule::getRequiredPackage`). It decides between packages that replace
+    /// the name.
     pub required: Option<NameId>,
 }
 
 impl Rule {
+    /// Returns whether the rule has one literal, and therefore decides it.
     pub fn is_assertion(&self) -> bool {
         self.literals.1 - self.literals.0 == 1
     }
 }
 
-/// A rule that takes part in a conflict, and what it says.
+/// A rule that takes part in a conflict, with its literals.
 pub(super) type Blamed<'a> = (&'a Rule, &'a [Literal]);
 
-/// Rules by number. `order` has those that Composer lists, in the order in which they were added.
+/// Rules by number (`RuleSet`, Composer 2.5.5). `order` holds the rules that Composer lists
+/// (`ruleById`), in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct RuleSet {
     pub rules: Vec<Rule>,
     pub order: Vec<usize>,
-    /// The literals of all rules, one rule behind the other: hundreds of thousands of lists are too many to ask for the
-    /// memory of each.
+    /// The literals of all rules in one list. Separate lists would take hundreds of thousands of
+    /// allocations.
     literals: Vec<Literal>,
-    /// By package: the last rule that says what it needs. Most rules are such, and there are few for one package: to
-    /// look through these takes less time than to keep all in a table.
+    /// The last requirement rule of each package. Most rules are requirement rules, and a package
+    /// has few of them. Walking through these is faster than keeping them all in the hash table.
     needs: Vec<u32>,
-    /// Numbers of the other rules that differ, each with the hash of what it says, which would take longer to make again
-    /// than the table to grow.
+    /// The distinct other rules, each with the hash of its content. Hashing again would take
+    /// longer than growing the table.
     known: HashTable<(u64, u32)>,
     hasher: Hasher,
 }
 
 impl RuleSet {
-    /// What a rule says, in ascending order.
+    /// Returns the literals of a rule, in ascending order.
     pub fn literals(&self, rule: &Rule) -> &[Literal] {
         self.literals_at(rule.literals)
     }
 
-    /// The same, by where they are.
+    /// Returns the literals in a range.
     pub fn literals_at(&self, (from, to): Literals) -> &[Literal] {
         &self.literals[from as usize..to as usize]
     }
 
-    /// The same, by the rule's number.
+    /// Returns the literals of the rule with a number.
     pub fn literals_of(&self, number: usize) -> &[Literal] {
         self.literals(&self.rules[number])
     }
 
-    /// Adds a rule unless it is there.
+    /// Adds a rule unless an equal one exists (`RuleSet::add`, Composer 2.5.5).
     pub fn add(
         &mut self,
         shape: Shape,
@@ -119,7 +127,8 @@ impl RuleSet {
         }
     }
 
-    /// Adds what was learned. One that is known is used, but not listed again.
+    /// Adds a learned rule, and returns its number. A duplicate gets a number too, but is not
+    /// listed again.
     pub fn learn(&mut self, literals: Vec<Literal>) -> usize {
         let number = self.push(Shape::Generic, literals, RuleType::Learned, None);
         if self.know(number) {
@@ -128,6 +137,7 @@ impl RuleSet {
         number
     }
 
+    /// Appends a rule to the table, without looking for duplicates.
     fn push(
         &mut self,
         shape: Shape,
@@ -149,7 +159,7 @@ impl RuleSet {
         self.rules.len() - 1
     }
 
-    /// Notes the last rule; whether there was none like it.
+    /// Records the last rule. Returns whether no equal rule existed.
     fn know(&mut self, number: usize) -> bool {
         let rule = &self.rules[number];
         let own = self.literals(rule);
@@ -175,6 +185,7 @@ impl RuleSet {
         true
     }
 
+    /// Records a rule in the hash table. Returns whether no equal rule existed.
     fn know_by_content(&mut self, number: usize) -> bool {
         let (rules, literals, hasher) = (&self.rules, &self.literals, &self.hasher);
         let content = |number: usize| {
@@ -199,19 +210,22 @@ impl RuleSet {
     }
 }
 
+/// Generates the rules of a request (`RuleSetGenerator`, Composer 2.5.5).
 pub(super) struct Generator<'a, 'p> {
     pool: &'a mut Pool<'p>,
     relaxed: &'a Relaxed,
     rules: RuleSet,
-    /// Packages that have their rules, in that order.
+    /// Packages whose rules were added, in that order (`addedMap`).
     added: Vec<Number>,
-    /// By number: whether it is among them, or will be.
+    /// Whether each package, by number, was added or is in the queue.
     is_met: Vec<bool>,
+    /// Added packages by own and replaced names, aliases excepted (`addedPackagesByNames`).
+    /// Packages that share a name exclude each other.
     by_name: IndexMap<NameId, Vec<Number>>,
 }
 
 impl<'a, 'p> Generator<'a, 'p> {
-    /// `RuleSetGenerator::getRulesFor()`.
+    /// Returns the rules of a request (`RuleSetGenerator::getRulesFor`, Composer 2.5.5).
     pub fn rules_for(
         pool: &'a mut Pool<'p>,
         relaxed: &'a Relaxed,
@@ -268,7 +282,9 @@ impl<'a, 'p> Generator<'a, 'p> {
         generator.rules
     }
 
-    /// `createRequireRule()`: nothing if the package meets its requirement itself.
+    /// Adds the rule of a requirement: an installed package needs one of the providers
+    /// (`RuleSetGenerator::createRequireRule`, Composer 2.5.5). A package that is a provider
+    /// itself gets no rule.
     fn require(&mut self, package: Number, providers: &[Number], required: Option<NameId>) {
         if providers.contains(&package) {
             return;
@@ -279,7 +295,8 @@ impl<'a, 'p> Generator<'a, 'p> {
             .add(Shape::Generic, literals, RuleType::Package, required);
     }
 
-    /// `addRulesForPackage()`: the package and all that it may need.
+    /// Adds the rules of a package, and of all packages that it may need
+    /// (`RuleSetGenerator::addRulesForPackage`, Composer 2.5.5).
     fn add_package(&mut self, first: Number) {
         let mut queue = VecDeque::new();
         self.meet(first, &mut queue);
@@ -315,14 +332,16 @@ impl<'a, 'p> Generator<'a, 'p> {
         }
     }
 
-    /// Composer puts packages into its queue again and again, and passes over those that it has had.
+    /// Queues a package unless it was queued before. Composer queues a package repeatedly, and
+    /// skips it if its rules were added.
     fn meet(&mut self, number: Number, queue: &mut VecDeque<Number>) {
         if !std::mem::replace(&mut self.is_met[number as usize], true) {
             queue.push_back(number);
         }
     }
 
-    /// `addConflictRules()`.
+    /// Adds the rules of conflicts, and of packages that share a name
+    /// (`RuleSetGenerator::addConflictRules`, Composer 2.5.5).
     fn add_conflicts(&mut self) {
         for number in std::mem::take(&mut self.added) {
             for link in &self.pool.package(number).links.conflicts {
@@ -359,7 +378,8 @@ impl<'a, 'p> Generator<'a, 'p> {
     }
 }
 
-/// As the platform filter says; constraints were worked out before.
+/// The effect of the platform filter (`PlatformRequirementFilterInterface`), with all widened
+/// constraints computed beforehand.
 #[derive(Debug, Default)]
 pub(super) struct Relaxed {
     pub ignored: HashSet<NameId>,
@@ -367,7 +387,8 @@ pub(super) struct Relaxed {
 }
 
 impl Relaxed {
-    /// The constraint that counts; `None`: the requirement doesn't.
+    /// Returns the constraint that applies; `None` if the requirement is ignored. With `upper`, an
+    /// upper bound may be dropped.
     pub fn relax(
         &self,
         name: NameId,

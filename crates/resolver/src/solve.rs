@@ -1,4 +1,5 @@
-//! The front door of the resolver: solves a problem, and asks for a verdict where it has no solution.
+//! Entry point of the resolver. Solves a problem, and derives a verdict if the problem has no
+//! solution.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,29 +15,32 @@ use super::verdict::conflict::Conflict;
 use super::verdict::{self, Verdict};
 use super::{Answer, Provider};
 
-/// Why there is no answer.
+/// The reason why an attempt produced no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     /// The requirements can't be met.
     Unsolvable,
-    /// It is not certain what Composer would do; a sentence why.
+    /// The resolver can't tell what Composer would do; the text says why.
     Unclear(String),
-    /// Something was believed that isn't true any more; it has to be solved once more.
+    /// A cached metadata file turned out to be stale; the resolution must be repeated.
     Outdated,
-    /// Somebody wants it to stop.
+    /// The caller cancelled the resolution.
     Interrupted,
 }
 
-/// What became of a problem.
+/// The result of a resolution.
 #[derive(Debug)]
 pub enum Resolution {
-    /// It has a solution; with what was read of constraints on the way.
+    /// The problem has a solution. The terms hold the constraints that were parsed on the way.
     Solved(Answer, Box<Terms>),
-    /// It has none; why, if that was asked for.
+    /// The problem has no solution. The verdict explains why, if the problem asked for one.
     Unsolvable(Option<Verdict>),
 }
 
-/// Solves a problem as Composer would; where it can't be solved, finds out why and what would help.
+/// Solves a problem as Composer would. If the problem has no solution, the verdict says why, and
+/// which change would help.
+///
+/// A resolution whose metadata turned out to be stale is repeated once with fresh metadata.
 pub fn solve(
     problem: &Problem,
     provider: &mut dyn Provider,
@@ -44,7 +48,7 @@ pub fn solve(
 ) -> Result<Resolution, Stop> {
     let mut attempts = Attempts::new(problem, provider, is_cancelled);
     let mut result = attempts.attempt(problem);
-    // Whatever came of it: it may have come of what isn't true any more.
+    // An error may come from stale metadata too, so every result except a cancellation is settled.
     if result.as_ref().err() != Some(&Stop::Interrupted) && !attempts.kept.settle()? {
         attempts = Attempts::new(problem, attempts.kept.provider, is_cancelled);
         result = attempts.attempt(problem);
@@ -104,7 +108,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Keeps what was read of repositories, for the next try.
+/// Keeps the metadata that was read, so that further attempts don't read it again.
 pub(super) struct Kept<'a> {
     pub(super) provider: &'a mut dyn Provider,
     read: HashMap<(usize, String), Option<Rc<Metadata>>>,
@@ -118,7 +122,7 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// What the files of a package say, in the order of repositories.
+    /// Returns the metadata files of a package, in the order of repositories.
     pub(super) fn of(&self, name: &str) -> Vec<Rc<Metadata>> {
         let mut files: Vec<_> = self
             .read

@@ -1,5 +1,5 @@
-//! Decides which packages are installed: Composer's `Solver`, `Decisions` and `RuleWatchGraph`. A rule that can't be met
-//! makes it stop: Composer itself then explains why.
+//! Decides which packages are installed: Composer's `Solver`, `Decisions` and `RuleWatchGraph`.
+//! The solver stops at an unsolvable conflict; Composer then reports the problem itself.
 
 mod decisions;
 mod unsolvable;
@@ -13,12 +13,13 @@ use allegro_base::tables::{HashMap, HashSet};
 use decisions::Decisions;
 use watch_graph::WatchGraph;
 
-/// Candidates that were not taken, and the level at which they weren't.
+/// Candidates that were not selected, and the level of the choice (`Solver::$branches`).
 struct Branch {
     literals: Vec<Option<Literal>>,
     level: i32,
 }
 
+/// The SAT solver (`Solver`, Composer 2.5.5).
 pub(super) struct Solver<'a, 'p> {
     pool: &'a Pool<'p>,
     policy: &'a Policy,
@@ -26,11 +27,12 @@ pub(super) struct Solver<'a, 'p> {
     fixed: HashSet<Number>,
     decisions: Decisions,
     graph: WatchGraph,
+    /// The first decision that isn't propagated yet (`propagateIndex`).
     next: usize,
     branches: Vec<Branch>,
-    /// What learned rules were learned from.
+    /// The rules that each learned rule was derived from (`learnedPool`, `learnedWhy`).
     lessons: HashMap<usize, Vec<usize>>,
-    /// The rules that can't be met together, when that is known.
+    /// The rules of an unsolvable conflict.
     blamed: Vec<usize>,
     is_cancelled: &'a dyn Fn() -> bool,
 }
@@ -63,9 +65,10 @@ impl<'a, 'p> Solver<'a, 'p> {
         }
     }
 
-    /// The packages that are installed, in the order in which that was decided.
+    /// Returns the installed packages, in the order of the decisions (`Solver::solve`, Composer
+    /// 2.5.5).
     pub fn solve(&mut self) -> Result<Vec<Number>, Stop> {
-        // As Composer iterates: by kind, then by age.
+        // Composer iterates by type, then by age (`RuleSetIterator`).
         for kind in [RuleType::Package, RuleType::Request] {
             for number in &self.rules.order {
                 let rule = &self.rules.rules[*number];
@@ -83,7 +86,8 @@ impl<'a, 'p> Solver<'a, 'p> {
             .collect())
     }
 
-    /// Rules of one literal decide it.
+    /// Decides the literals of assertions, which are rules of one literal
+    /// (`Solver::makeAssertionRuleDecisions`).
     fn assert_facts(&mut self) -> Result<(), Stop> {
         for place in 0..self.rules.order.len() {
             let number = self.rules.order[place];
@@ -101,6 +105,8 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok(())
     }
 
+    /// Propagates all new decisions. Returns the rule that is in conflict, if any
+    /// (`Solver::propagate`, Composer 2.5.5).
     fn propagate(&mut self, level: i32) -> Result<Option<usize>, Stop> {
         while let Some((literal, _)) = self.decisions.queue.get(self.next).copied() {
             let conflict =
@@ -114,6 +120,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok(None)
     }
 
+    /// Reverts all decisions and branches above a level (`Solver::revert`, Composer 2.5.5).
     fn revert(&mut self, level: i32) {
         while let Some((literal, _)) = self.decisions.queue.last() {
             if self.decisions.undecided(*literal)
@@ -133,7 +140,11 @@ impl<'a, 'p> Solver<'a, 'p> {
         }
     }
 
-    /// Decides, and learns from what goes wrong until nothing does; the level that is reached.
+    /// Decides a literal on a new level, and propagates it (`Solver::setPropagateLearn`, Composer
+    /// 2.5.5).
+    ///
+    /// At a conflict, it learns a rule, backtracks and propagates again. Returns the level that is
+    /// reached in the end.
     fn set_propagate_learn(
         &mut self,
         level: i32,
@@ -167,8 +178,10 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok(level)
     }
 
-    /// What led to a conflict: a literal to be decided otherwise, the level to go back to, and the rule that says so.
-    /// The rules that were looked at go into `lesson`.
+    /// Analyzes a conflict (`Solver::analyze`, Composer 2.5.5). Returns the learned literal, the
+    /// level to backtrack to, and the literals of the learned rule.
+    ///
+    /// The rules on the way to the conflict go into `lesson`.
     fn analyze(
         &self,
         level: i32,
@@ -243,7 +256,7 @@ impl<'a, 'p> Solver<'a, 'p> {
                 } else {
                     let reason = &self.rules.rules[self.decisions.queue[at].1];
                     if reason.shape == Shape::AtMostOne {
-                        // Exactly one of its packages is installed.
+                        // Exactly one package of such a rule is installed.
                         let cause = self.rules.literals(reason).iter().copied().find(|literal| {
                             !seen.contains(&package_of(*literal))
                                 && self.decisions.satisfies(-*literal)
@@ -273,6 +286,8 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok((learned, rule_level, others))
     }
 
+    /// Selects the best candidate, and decides that it is installed (`Solver::selectAndInstall`,
+    /// Composer 2.5.5).
     fn select_and_install(
         &mut self,
         level: i32,
@@ -293,7 +308,7 @@ impl<'a, 'p> Solver<'a, 'p> {
         self.set_propagate_learn(level, installed(*first), rule)
     }
 
-    /// `Solver::runSat()`.
+    /// Runs the main loop of the solver (`Solver::runSat`, Composer 2.5.5).
     fn run(&mut self) -> Result<(), Stop> {
         let requests: Vec<usize> = self
             .rules
@@ -331,7 +346,8 @@ impl<'a, 'p> Solver<'a, 'p> {
         }
     }
 
-    /// What the project requires itself; whether some of it is left because a decision was taken back.
+    /// Decides the rules of root requirements and fixed packages. Returns whether backtracking
+    /// left some of them undecided.
     fn decide_requests(&mut self, requests: &[usize], level: &mut i32) -> Result<bool, Stop> {
         for (place, number) in requests.iter().enumerate() {
             let literals = self.rules.literals_of(*number);
@@ -366,7 +382,8 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok(false)
     }
 
-    /// Looks at all rules, again and again, until a whole round needs no decision.
+    /// Decides each rule that is still open, round after round, until a whole round needs no
+    /// decision.
     fn decide_rules(&mut self, level: &mut i32) -> Result<(), Stop> {
         let mut count = self.rules.order.len();
         let (mut at, mut round) = (0, 0);
@@ -406,7 +423,9 @@ impl<'a, 'p> Solver<'a, 'p> {
         Ok(())
     }
 
-    /// Takes a choice back in favour of what is installed anyway. Whether there was one.
+    /// Backtracks to a choice whose other candidate was decided on a higher level, and selects
+    /// that candidate (minimization step of `Solver::runSat`). Returns whether there was such a
+    /// choice.
     fn minimize(&mut self, level: &mut i32) -> Result<bool, Stop> {
         let mut last = None;
         for (place, branch) in self.branches.iter().enumerate().rev() {

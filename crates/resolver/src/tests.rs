@@ -1,4 +1,4 @@
-//! Small problems, solved without files or servers.
+//! Tests with small problems that need neither files nor servers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -265,7 +265,7 @@ fn it_stops_when_it_is_asked_to() {
     );
 }
 
-/// Gives what was true before, until it is asked what is certain.
+/// Provides stale files until [`Provider::settle`] is called.
 struct Late {
     before: Files,
     now: Files,

@@ -1,15 +1,18 @@
-//! PHP's way of sorting. A comparison that is an order leads to one result however it is asked; Composer's is none where
-//! packages replace each other, and then it counts which pairs are compared, and which way round.
+//! Sorts as PHP's `usort` does, with the same comparisons in the same order.
+//!
+//! A consistent comparison gives one result in any algorithm. Composer's comparison is
+//! inconsistent where packages replace each other. Then the result depends on the pairs that are
+//! compared, and on their order.
 
 use super::pool::Number;
 
-/// Up to here PHP inserts, beyond it divides.
+/// Up to this length PHP uses an insertion sort, beyond it a quicksort.
 const FEW: usize = 16;
 
-/// Up to here a place is searched step by step, beyond it two steps at a time.
+/// Up to this place the insertion sort searches step by step, beyond it two steps at a time.
 const NEAR: usize = 6;
 
-/// Sorts like `usort()`; `after` says whether the first comes after the second.
+/// Sorts like `usort()`; `after` returns whether its first argument comes after the second.
 pub(super) fn usort(list: &mut [Number], after: &impl Fn(Number, Number) -> bool) {
     match list.len() {
         0 | 1 => {}
@@ -22,7 +25,7 @@ pub(super) fn usort(list: &mut [Number], after: &impl Fn(Number, Number) -> bool
     }
 }
 
-/// Sorts what is in these places.
+/// Sorts the values in the given places, five at most.
 fn in_places(list: &mut [Number], places: &[usize], after: &impl Fn(Number, Number) -> bool) {
     let mut sorted = 1;
     if let [a, b, c, ..] = *places {
@@ -53,6 +56,7 @@ fn in_places(list: &mut [Number], places: &[usize], after: &impl Fn(Number, Numb
     }
 }
 
+/// Sorts up to [`FEW`] values by insertion.
 fn insert(list: &mut [Number], after: &impl Fn(Number, Number) -> bool) {
     for end in 1..list.len() {
         let new = list[end];
@@ -87,6 +91,7 @@ fn insert(list: &mut [Number], after: &impl Fn(Number, Number) -> bool) {
     }
 }
 
+/// Divides the list around a pivot, and sorts both parts.
 fn divide(list: &mut [Number], after: &impl Fn(Number, Number) -> bool) {
     let (count, middle) = (list.len(), list.len() / 2);
     let quarter = middle / 2;
@@ -134,7 +139,7 @@ mod tests {
 
     fn sorted(count: Number, odd: Number) -> Vec<Number> {
         let mut list: Vec<Number> = (1..=count).collect();
-        // No order at all.
+        // This comparison is inconsistent on purpose.
         usort(&mut list, &|a, b| {
             a != b && (a * 7 + b * (12 + odd) + a * b / 3) % 5 >= 2
         });
@@ -143,8 +148,10 @@ mod tests {
 
     #[test]
     fn what_is_no_order_is_sorted_as_by_php() {
-        // What PHP 8.2 makes of it:
-        // usort($l, fn ($a, $b) => $a === $b ? 0 : ((($a*7 + $b*(12+$odd) + intdiv($a*$b, 3)) % 5) < 2 ? -1 : 1))
+        // Results of PHP 8.2 for:
+        //
+        //     usort($l, fn ($a, $b) => $a === $b ? 0
+        //         : ((($a*7 + $b*(12+$odd) + intdiv($a*$b, 3)) % 5) < 2 ? -1 : 1))
         let expected: [(Number, Number, &[Number]); 14] = [
             (2, 1, &[2, 1]),
             (2, 2, &[1, 2]),

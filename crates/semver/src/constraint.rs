@@ -1,4 +1,4 @@
-//! Names, versions and constraints, each kept once, and whether one matches the other.
+//! Interned names, versions and constraints, and the comparison of constraints with versions.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -8,19 +8,19 @@ use super::parser;
 use super::version::{Dialect, Version, normalize};
 use allegro_base::tables::HashMap;
 
-/// A package name, lower case.
+/// The number of a package name, which is in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(pub u32);
 
-/// A normalized version.
+/// The number of a normalized version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VersionId(pub u32);
 
-/// A constraint.
+/// The number of a constraint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConstraintId(pub u32);
 
-/// How a version is compared.
+/// The operator of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Op {
     /// `==`
@@ -38,7 +38,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// As composer/semver writes it.
+    /// Returns the operator as composer/semver writes it.
     pub fn text(self) -> &'static str {
         match self {
             Self::Eq => "==",
@@ -50,7 +50,7 @@ impl Op {
         }
     }
 
-    /// Any of the ways of writing it.
+    /// Parses an operator in any of its spellings.
     pub fn of(text: &str) -> Option<Self> {
         Some(match text {
             "=" | "==" => Self::Eq,
@@ -63,6 +63,7 @@ impl Op {
         })
     }
 
+    /// Returns whether two versions in this order satisfy the operator.
     fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Eq => order.is_eq(),
@@ -74,7 +75,7 @@ impl Op {
         }
     }
 
-    /// Without its `=`: `<`, `>`, `!`, or nothing.
+    /// Returns a number that operators share if they differ only in their `=`.
     fn direction(self) -> u8 {
         match self {
             Self::Eq => 0,
@@ -89,28 +90,28 @@ impl Op {
     }
 }
 
-/// What a constraint is made of.
+/// A constraint; its parts are referred to by number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Constraint {
-    /// Everything matches.
+    /// Every version matches.
     All,
-    /// Nothing matches.
+    /// No version matches.
     None,
-    /// One comparison.
+    /// One comparison with a version.
     Single(Op, VersionId),
-    /// All of them (conjunctive), or one of them.
+    /// A conjunction or disjunction of constraints.
     Multi {
-        /// All must match.
+        /// Whether all parts must match; otherwise one must.
         conjunctive: bool,
-        /// Two or more.
+        /// Two or more constraints.
         parts: Rc<[ConstraintId]>,
     },
 }
 
-/// Keeps everything that is compared often once, so that equality is a comparison of numbers.
+/// Interns names, versions and constraints, so that equality is a comparison of numbers.
 #[derive(Debug, Default)]
 pub struct Terms {
-    /// Whose language it is.
+    /// The rules for versions and constraints.
     pub dialect: Dialect,
     names: Vec<Box<str>>,
     name_ids: HashMap<Box<str>, NameId>,
@@ -121,7 +122,7 @@ pub struct Terms {
     parsed: HashMap<Box<str>, Option<ConstraintId>>,
     normalized: HashMap<Box<str>, Option<VersionId>>,
     pub(crate) intervals: HashMap<ConstraintId, Rc<Intervals>>,
-    /// Whether the first covers nothing but what the second does.
+    /// Whether the first constraint is a subset of the second, for pairs that were compared.
     pub(crate) subsets: HashMap<(ConstraintId, ConstraintId), bool>,
 }
 
@@ -130,7 +131,7 @@ fn number(count: usize) -> u32 {
 }
 
 impl Terms {
-    /// For one language of versions and constraints.
+    /// Returns an empty table for one set of rules.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -138,7 +139,7 @@ impl Terms {
         }
     }
 
-    /// The number of a name; it is made lower case.
+    /// Returns the number of a name, which is converted to lower case.
     pub fn name(&mut self, name: &str) -> NameId {
         if let Some(id) = self.name_ids.get(name) {
             return *id;
@@ -152,12 +153,12 @@ impl Terms {
         id
     }
 
-    /// The name of a number.
+    /// Returns the name with a number.
     pub fn name_text(&self, id: NameId) -> &str {
         &self.names[id.0 as usize]
     }
 
-    /// The number of a normalized version.
+    /// Returns the number of a normalized version.
     pub fn version(&mut self, normalized: &str) -> VersionId {
         if let Some(id) = self.version_ids.get(normalized) {
             return *id;
@@ -168,12 +169,12 @@ impl Terms {
         id
     }
 
-    /// The version of a number.
+    /// Returns the version with a number.
     pub fn version_of(&self, id: VersionId) -> &Version {
         &self.versions[id.0 as usize]
     }
 
-    /// The number of a version as somebody wrote it; `None` where Composer finds it invalid.
+    /// Normalizes a version, and returns its number; `None` where Composer finds it invalid.
     pub fn normalized(&mut self, pretty: &str) -> Option<VersionId> {
         if let Some(known) = self.normalized.get(pretty) {
             return *known;
@@ -183,7 +184,7 @@ impl Terms {
         id
     }
 
-    /// The number of a constraint.
+    /// Returns the number of a constraint.
     pub fn constraint(&mut self, constraint: Constraint) -> ConstraintId {
         if let Some(id) = self.constraint_ids.get(&constraint) {
             return *id;
@@ -194,13 +195,13 @@ impl Terms {
         id
     }
 
-    /// One comparison.
+    /// Returns the number of a comparison.
     pub fn single(&mut self, op: Op, normalized: &str) -> ConstraintId {
         let version = self.version(normalized);
         self.constraint(Constraint::Single(op, version))
     }
 
-    /// All of them, or one of them; two or more.
+    /// Returns the number of a conjunction or disjunction. `parts` are two or more constraints.
     pub fn multi(&mut self, conjunctive: bool, parts: &[ConstraintId]) -> ConstraintId {
         self.constraint(Constraint::Multi {
             conjunctive,
@@ -208,7 +209,8 @@ impl Terms {
         })
     }
 
-    /// `MultiConstraint::create()`: with neighbours in a disjunction joined where one ends where the next begins.
+    /// Combines constraints (`MultiConstraint::create`, composer/semver 3.3.2). In a disjunction,
+    /// adjacent ranges are joined if one ends where the next begins.
     pub fn create(&mut self, conjunctive: bool, parts: &[ConstraintId]) -> ConstraintId {
         match parts {
             [] => self.constraint(Constraint::All),
@@ -236,7 +238,8 @@ impl Terms {
         }
     }
 
-    /// `[>= 1 < 2] || [>= 2 < 3]` is `[>= 1 < 3]`.
+    /// Joins two ranges: `[>= 1 < 2] || [>= 2 < 3]` is `[>= 1 < 3]`
+    /// (`MultiConstraint::optimizeConstraints`, composer/semver 3.3.2).
     fn joined(&mut self, left: ConstraintId, right: ConstraintId) -> Option<ConstraintId> {
         let range = |terms: &Self, id: ConstraintId| {
             let Constraint::Multi {
@@ -257,16 +260,16 @@ impl Terms {
         };
         let (low, _, op, to, _) = range(self, left)?;
         let (_, from, _, _, high) = range(self, right)?;
-        // Composer compares the texts from their third and fourth character on: only `<` fits.
+        // Composer compares the texts from their third and fourth character on, so only `<` fits.
         (op == Op::Lt && to == from).then(|| self.multi(true, &[low, high]))
     }
 
-    /// The constraint of a number.
+    /// Returns the constraint with a number.
     pub fn constraint_of(&self, id: ConstraintId) -> &Constraint {
         &self.constraints[id.0 as usize]
     }
 
-    /// As composer/semver writes it.
+    /// Returns the text of a constraint as composer/semver writes it.
     pub fn constraint_text(&self, id: ConstraintId) -> String {
         match self.constraint_of(id) {
             Constraint::All => "*".to_owned(),
@@ -284,7 +287,8 @@ impl Terms {
         }
     }
 
-    /// `VersionParser::parseConstraints()`; `None` where it throws.
+    /// Parses a constraint (`VersionParser::parseConstraints`); `None` where composer/semver
+    /// throws.
     pub fn parse(&mut self, pretty: &str) -> Option<ConstraintId> {
         if let Some(known) = self.parsed.get(pretty) {
             return *known;
@@ -294,7 +298,8 @@ impl Terms {
         id
     }
 
-    /// Whether a version fits: `CompilingMatcher::match($constraint, Constraint::OP_EQ, $version)`.
+    /// Returns whether a version matches a constraint, as `CompilingMatcher::match` does for
+    /// `Constraint::OP_EQ` (composer/semver 3.3.2).
     pub fn fits(&self, constraint: ConstraintId, version: VersionId) -> bool {
         match self.constraint_of(constraint) {
             Constraint::All => true,
@@ -311,8 +316,8 @@ impl Terms {
         }
     }
 
-    /// `Constraint::versionCompare()`. Branches are equal to themselves alone; they are ranked only where
-    /// `branches` says so.
+    /// Compares two versions (`Constraint::versionCompare`, composer/semver 3.3.2). A branch is
+    /// equal to itself only. With `branches`, a branch and a number are ordered too.
     fn compares(&self, a: VersionId, op: Op, b: VersionId, branches: bool) -> bool {
         let (left, right) = (self.version_of(a), self.version_of(b));
         if left.is_branch() || right.is_branch() {
@@ -329,7 +334,8 @@ impl Terms {
         op.holds(left.compare(right))
     }
 
-    /// Whether version `a` stands in a relation to version `b`, branches ranked too: as Composer's policy compares.
+    /// Returns whether version `a` stands in a relation to version `b`. A branch and a number are
+    /// ordered too, as in Composer's policy.
     pub fn ranks(&self, a: VersionId, op: Op, b: VersionId) -> bool {
         if self.version_of(a).is_branch() || self.version_of(b).is_branch() {
             return self.specific((op, b), (Op::Eq, a), true);
@@ -337,7 +343,8 @@ impl Terms {
         op.holds(self.version_of(a).compare(self.version_of(b)))
     }
 
-    /// `$constraint->matches($provider)`: whether both can be met, as composer/semver sees it.
+    /// Returns whether two constraints overlap, as composer/semver sees it
+    /// (`$constraint->matches($provider)`).
     pub fn matches(&self, constraint: ConstraintId, provider: ConstraintId) -> bool {
         match (self.constraint_of(constraint), self.constraint_of(provider)) {
             (Constraint::All, _) => true,
@@ -345,7 +352,8 @@ impl Terms {
             (Constraint::Single(op, version), Constraint::Single(other, provided)) => {
                 self.specific((*op, *version), (*other, *provided), false)
             }
-            // Turned around: what has parts is taken apart first, and of two such the disjunction.
+            // The arguments are swapped, so that the one with parts is split first. A disjunction
+            // is split before a conjunction.
             (Constraint::Single(..), _)
             | (
                 Constraint::Multi {
@@ -366,7 +374,8 @@ impl Terms {
         }
     }
 
-    /// `Constraint::matchSpecific()`.
+    /// Returns whether two comparisons overlap (`Constraint::matchSpecific`, composer/semver
+    /// 3.3.2).
     fn specific(&self, own: (Op, VersionId), provider: (Op, VersionId), branches: bool) -> bool {
         let is_branch = |version: VersionId| self.version_of(version).is_branch();
         let ((op, version), (other, provided)) = (own, provider);
@@ -390,7 +399,8 @@ impl Terms {
         } else {
             self.compares(provided, op, version, branches)
         };
-        // Require >= 1.0 and provide < 1.0: 1.0 fits the one and is just outside of the other.
+        // A requirement >= 1.0 and a provision < 1.0 don't overlap: 1.0 meets only the
+        // requirement.
         holds
             && !(other.is_strict()
                 && !op.is_strict()

@@ -1,9 +1,9 @@
-//! Fuzz target of the parsers of versions and constraints.
+//! Fuzz target for the parsers of versions and constraints.
 
 use crate::constraint::{Op, Terms};
 use crate::version;
 
-/// Parses two constraints and a version, a line each.
+/// Parses two constraints and a version, each on a line of its own.
 pub fn constraint(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -1,4 +1,5 @@
-//! What a constraint covers, as composer/semver's `Intervals` works it out: ranges of numbers, and names of branches.
+//! The intervals that a constraint covers: numeric ranges, and names of branches (`Intervals`,
+//! composer/semver 3.3.2).
 
 use std::rc::Rc;
 
@@ -6,12 +7,12 @@ use super::constraint::{Constraint, ConstraintId, Op, Terms, VersionId};
 
 type Bound = (Op, VersionId);
 
-/// The ranges of a constraint, and its branches.
+/// The numeric ranges and the branches of a constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intervals {
     numeric: Vec<(Bound, Bound)>,
     branches: Vec<VersionId>,
-    /// All branches but those.
+    /// Whether `branches` are excluded, and all others covered.
     exclude: bool,
 }
 
@@ -33,7 +34,8 @@ impl Terms {
         intervals
     }
 
-    /// `Intervals::isSubsetOf()`.
+    /// Returns whether one constraint covers nothing outside another (`Intervals::isSubsetOf`,
+    /// composer/semver 3.3.2).
     pub fn is_subset(&mut self, candidate: ConstraintId, of: ConstraintId) -> bool {
         if *self.constraint_of(of) == Constraint::All {
             return true;
@@ -55,14 +57,15 @@ impl Terms {
         is_subset
     }
 
-    /// The end of the last range, where there is one.
+    /// Returns the end of the last range; `None` if it has no end.
     pub fn upper_end(&mut self, constraint: ConstraintId) -> Option<VersionId> {
         let infinity = self.greatest();
         let (_, end) = *self.intervals_of(constraint).numeric.last()?;
         (end != infinity).then_some(end.1)
     }
 
-    /// `Intervals::compactConstraint()`: the same, written in the shortest way.
+    /// Returns the shortest equivalent constraint (`Intervals::compactConstraint`, composer/semver
+    /// 3.3.2).
     pub fn compact(&mut self, constraint: ConstraintId) -> ConstraintId {
         if !matches!(self.constraint_of(constraint), Constraint::Multi { .. }) {
             return constraint;
@@ -112,6 +115,7 @@ impl Terms {
         }
     }
 
+    /// Returns whether the ranges cover all numbers except single points.
     fn is_all_but_points(&mut self, numeric: &[(Bound, Bound)]) -> bool {
         let (zero, infinity) = (self.least(), self.greatest());
         numeric.len() > 1
@@ -123,7 +127,8 @@ impl Terms {
             })
     }
 
-    /// `joins`: two ranges with a point between them are written with `!=`.
+    /// Appends the constraints of ranges. With `joins`, two ranges with a point between them are
+    /// written with `!=`.
     fn compact_ranges(
         &mut self,
         numeric: &[(Bound, Bound)],
@@ -133,7 +138,7 @@ impl Terms {
         let (zero, infinity) = (self.least(), self.greatest());
         let mut unequal: Vec<ConstraintId> = Vec::new();
         for (at, (start, end)) in numeric.iter().enumerate() {
-            // < N || > N is != N.
+            // `< N || > N` is `!= N`.
             let next = numeric.get(at + 1).map(|next| next.0);
             if joins && end.0 == Op::Lt && next == Some((Op::Gt, end.1)) {
                 if unequal.is_empty() && *start != zero {
@@ -170,6 +175,8 @@ impl Terms {
         }
     }
 
+    /// Computes the intervals of a constraint (`Intervals::generateIntervals`, composer/semver
+    /// 3.3.2).
     fn generate(&mut self, constraint: ConstraintId) -> Intervals {
         let (zero, infinity) = (self.least(), self.greatest());
         match self.constraint_of(constraint).clone() {
@@ -281,7 +288,8 @@ impl Terms {
     }
 }
 
-/// Names of branches that all, or any, of the parts cover.
+/// Combines the branches of the parts: those that all parts cover, or those that any part covers.
+/// The flag is `exclude` of the result.
 fn combine_branches(conjunctive: bool, parts: &[Rc<Intervals>]) -> (Vec<VersionId>, bool) {
     let without = |from: &[VersionId], names: &[VersionId]| -> Vec<VersionId> {
         from.iter()

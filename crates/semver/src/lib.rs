@@ -1,4 +1,4 @@
-//! Versions and constraints as composer/semver reads them.
+//! Versions and constraints, with the semantics of composer/semver.
 
 pub mod constraint;
 #[cfg(any(test, feature = "testing"))]

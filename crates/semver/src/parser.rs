@@ -1,4 +1,4 @@
-//! The language of constraints, as composer/semver's `VersionParser` reads it.
+//! The parser of constraints: composer/semver's `VersionParser`.
 
 use std::sync::LazyLock;
 
@@ -25,7 +25,8 @@ static HYPHEN: LazyLock<Regex> = LazyLock::new(|| with_version(r"(?i)^(VERSION) 
 static COMPARISON: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?s)^(<>|!=|>=?|<=?|==?)?\s*(.*)"));
 static BRANCH_BACKWARDS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[0-9a-zA-Z./-]+$"));
 
-/// `VersionParser::parseConstraints()`.
+/// Parses a constraint with alternatives (`VersionParser::parseConstraints`, composer/semver
+/// 3.3.2).
 pub fn parse(terms: &mut Terms, pretty: &str) -> Option<ConstraintId> {
     let mut alternatives = Vec::new();
     let mut rest = Some(pretty.trim());
@@ -46,7 +47,7 @@ pub fn parse(terms: &mut Terms, pretty: &str) -> Option<ConstraintId> {
     Some(terms.create(false, &alternatives))
 }
 
-/// The text before the first bar, and that behind it if there is one: `\s*\|\|?\s*`.
+/// Splits a text at the first separator of alternatives, which is `\s*\|\|?\s*`.
 fn split_or(text: &str) -> (&str, Option<&str>) {
     match text.split_once('|') {
         Some((first, rest)) => {
@@ -57,7 +58,8 @@ fn split_or(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Up to four numbers with points between them, missing ones empty, of which the first is no date. `None`: something else.
+/// Splits a plain version into up to four numbers; missing numbers are empty. Returns `None` for
+/// other texts, and for versions that begin with a date.
 fn plain(text: &str) -> Option<[&str; 4]> {
     let mut numbers = [""; 4];
     let mut parts = text.split('.');
@@ -70,15 +72,15 @@ fn plain(text: &str) -> Option<[&str; 4]> {
     (parts.next().is_none() && numbers[0].len() <= 5).then_some(numbers)
 }
 
-/// As [`normalize`] writes them.
+/// Returns the numbers as [`normalize`] writes them.
 fn normal(numbers: [&str; 4]) -> String {
     numbers
         .map(|number| if number.is_empty() { "0" } else { number })
         .join(".")
 }
 
-/// What [`parse_one`] makes of an operator and nothing but numbers, as most constraints are, in a tenth of the time.
-/// `None`: it is something else, and nothing was added.
+/// Parses an operator followed by numbers only, as [`parse_one`] does, but in a tenth of the time.
+/// Most constraints have this form. Returns `None` for any other form, and then adds nothing.
 fn parse_plain(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>) -> Option<()> {
     if constraint == "*" {
         parts.push(terms.constraint(Constraint::All));
@@ -112,7 +114,7 @@ fn parse_plain(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId
     Some(())
 }
 
-/// Ends a range before the next version at a position.
+/// Adds the upper bound of a range: the next version at a position.
 fn below_next(
     terms: &mut Terms,
     parts: &mut Vec<ConstraintId>,
@@ -123,7 +125,7 @@ fn below_next(
     parts.push(terms.single(Op::Lt, &high));
 }
 
-/// The number that a caret lets grow.
+/// Returns the position that the upper bound of a caret increments.
 fn caret(numbers: [&str; 4]) -> usize {
     if numbers[0] != "0" || numbers[1].is_empty() {
         1
@@ -134,12 +136,13 @@ fn caret(numbers: [&str; 4]) -> usize {
     }
 }
 
-/// The number that a tilde lets grow.
+/// Returns the position that the upper bound of a tilde increments.
 fn tilde(numbers: [&str; 4]) -> usize {
     let last = (1..4).rev().find(|at| !numbers[*at].is_empty());
     last.unwrap_or(1)
 }
 
+/// Adds the range of a wildcard.
 fn wildcard(terms: &mut Terms, parts: &mut Vec<ConstraintId>, numbers: [&str; 4]) {
     let last = (1..3).rev().find(|at| !numbers[*at].is_empty());
     let position = last.map_or(1, |last| last + 1);
@@ -150,7 +153,8 @@ fn wildcard(terms: &mut Terms, parts: &mut Vec<ConstraintId>, numbers: [&str; 4]
     below_next(terms, parts, numbers, position);
 }
 
-/// Parts between spaces and commas; not where one belongs to an operator, to ` as ` or to a range with ` - `.
+/// Splits a conjunction at spaces and commas. Those next to an operator, in ` as ` or in a range
+/// with ` - ` don't separate.
 fn split_and(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let mut parts = Vec::new();
@@ -169,7 +173,9 @@ fn split_and(text: &str) -> Vec<&str> {
     parts
 }
 
-/// The end of the separator that begins here: `(?<!^|as|[=>< ,]) *(?<!-)[, ](?!-) *(?!,|as|$)`.
+/// Returns the end of a separator that begins at `at`. Its pattern is
+///
+/// `(?<!^|as|[=>< ,]) *(?<!-)[, ](?!-) *(?!,|as|$)`.
 fn separator(bytes: &[u8], at: usize) -> Option<usize> {
     if !matches!(bytes[at], b' ' | b',') {
         return None;
@@ -207,16 +213,17 @@ fn group<'t>(found: &Captures<'t>, at: usize) -> &'t str {
     found.get(at).map_or("", |part| part.as_str())
 }
 
-/// The numbers of the version that a pattern begins with.
+/// Returns the numbers of the version in the first groups of a match.
 fn numbers<'t>(found: &Captures<'t>) -> [&'t str; 4] {
     [1, 2, 3, 4].map(|at| group(found, at))
 }
 
-/// As PHP's `empty()` on a string.
+/// Returns the result of PHP's `empty()` for a string.
 fn is_empty(text: &str) -> bool {
     text.is_empty() || text == "0"
 }
 
+/// Parses one constraint (`VersionParser::parseConstraint`, composer/semver 3.3.2).
 fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>) -> Option<()> {
     let mut constraint = without_alias(constraint);
     let mut flag = "";
@@ -263,7 +270,7 @@ fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>)
     compare(terms, parts, constraint, flag)
 }
 
-/// The range of a tilde or caret: from the version on, to the next one at a position.
+/// Adds the range of a tilde or caret: from the version to the next one at a position.
 fn bounds(
     terms: &mut Terms,
     parts: &mut Vec<ConstraintId>,
@@ -281,13 +288,14 @@ fn bounds(
     Some(())
 }
 
-/// Groups of the pattern: 1 and 10 the versions, 2 to 9 and 11 to 18 what they are made of.
+/// Adds the range of a hyphen. Groups 1 and 10 of the match are the versions; groups 2 to 9 and 11
+/// to 18 are their parts.
 fn hyphen(terms: &mut Terms, parts: &mut Vec<ConstraintId>, found: &Captures<'_>) -> Option<()> {
     let plain = [6, 8, 9].iter().all(|at| is_empty(group(found, *at)));
     let low = normalize(terms.dialect, group(found, 1))?;
     let low = format!("{low}{}", if plain { "-dev" } else { "" });
     let to = normalize(terms.dialect, group(found, 10))?;
-    // Here "0" is a number like others.
+    // In these groups "0" counts as a number.
     let full = !group(found, 12).is_empty() && !group(found, 13).is_empty();
     let full = full || [15, 17, 18].iter().any(|at| !is_empty(group(found, *at)));
     parts.push(terms.single(Op::Ge, &low));
@@ -306,7 +314,7 @@ fn hyphen(terms: &mut Terms, parts: &mut Vec<ConstraintId>, found: &Captures<'_>
     Some(())
 }
 
-/// One operator and a version.
+/// Adds a comparison: an operator and a version.
 fn compare(
     terms: &mut Terms,
     parts: &mut Vec<ConstraintId>,
@@ -337,7 +345,8 @@ fn compare(
     Some(())
 }
 
-/// `VersionParser::manipulateVersionString()`: zeros after a position, which may be counted up.
+/// Returns a version with zeros after a position. The number at the position is incremented
+/// (`VersionParser::manipulateVersionString`, composer/semver 3.3.2).
 fn manipulate(numbers: [&str; 4], position: usize, increment: u64) -> String {
     let mut text = String::new();
     for (at, number) in numbers.iter().enumerate() {
@@ -361,7 +370,7 @@ mod tests {
     use super::*;
     use crate::version::Dialect;
 
-    /// What is read without patterns is what they would find.
+    /// The parser of plain constraints must agree with the general one.
     #[test]
     fn plain_ones_are_read_as_all_others() {
         let versions = [

@@ -1,40 +1,41 @@
-//! Versions as composer/semver normalizes and compares them.
+//! Versions, normalized and compared as composer/semver does.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// How finished a version says it is; the numbers are Composer's `BasePackage::STABILITIES`.
+/// The stability of a version. The numbers are those of Composer's `BasePackage::STABILITIES`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Stability {
-    /// Released.
+    /// A stable release.
     Stable = 0,
-    /// Release candidate.
+    /// A release candidate.
     Rc = 5,
-    /// Beta.
+    /// A beta version.
     Beta = 10,
-    /// Alpha.
+    /// An alpha version.
     Alpha = 15,
-    /// A branch.
+    /// A development version or branch.
     Dev = 20,
 }
 
-/// What differs between versions of composer/semver.
+/// The differences between versions of composer/semver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a question of its own"
 )]
 pub struct Dialect {
-    /// A date may be followed by two numbers instead of one.
+    /// Whether two numbers may follow a date; otherwise one may.
     pub long_dates: bool,
-    /// `<1.0-RC` says how stable it is, as `<1.0-beta` does.
+    /// Whether `-RC` in a constraint such as `<1.0-RC` counts as a stability, like `-beta`.
     pub rc_is_a_modifier: bool,
-    /// Everything but some points is `!=` only where all branches match too.
+    /// Whether ranges that exclude only single points are written with `!=` only if all branches
+    /// match too.
     pub points_need_branches: bool,
-    /// There is nothing below `0.0.0.0-dev`.
+    /// Whether no version is below `0.0.0.0-dev`.
     pub zero_is_least: bool,
 }
 
@@ -49,10 +50,10 @@ impl Default for Dialect {
     }
 }
 
-/// The name under which the default branch is known as a number.
+/// The alias of a default branch whose name is no number.
 pub const DEFAULT_BRANCH_ALIAS: &str = "9999999-dev";
 
-/// A normalized version, ready to be compared.
+/// A normalized version, with a key for comparisons.
 #[derive(Debug, Clone)]
 pub struct Version {
     text: Box<str>,
@@ -61,7 +62,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Takes a version as [`normalize`] gives it.
+    /// Takes a version that [`normalize`] has returned.
     pub fn new(normalized: &str) -> Self {
         Self {
             text: normalized.into(),
@@ -70,17 +71,17 @@ impl Version {
         }
     }
 
-    /// As it was given.
+    /// Returns the normalized version.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A branch without a number (`dev-main`).
+    /// Returns whether the version is a branch without a number (`dev-main`).
     pub fn is_branch(&self) -> bool {
         self.branch
     }
 
-    /// PHP's `version_compare()`.
+    /// Compares two versions as PHP's `version_compare()` does.
     pub fn compare(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key)
     }
@@ -90,8 +91,10 @@ const CLASS: u32 = 56;
 const END: u64 = 5 << CLASS;
 const NUMBER: u64 = 6 << CLASS;
 
-/// The parts of a version as PHP's `version_compare()` ranks them: any other string, dev, alpha, beta, RC, the end,
-/// numbers, patch. Parts of the same name count as equal, whatever follows the name.
+/// Returns a key whose order is that of PHP's `version_compare()`.
+///
+/// The parts of a version rank in this order: any other string, dev, alpha, beta, RC, the end,
+/// numbers, patch. Parts with the same name are equal, whatever follows the name.
 fn key_of(text: &str) -> Box<[u64]> {
     let mut key = Vec::with_capacity(6);
     let bytes = text.as_bytes();
@@ -163,7 +166,7 @@ static STABILITY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)MODIFIER(?:\+
 static NUMERIC_ALIAS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)^((?:[0-9]+\.)*[0-9]+)(?:\.x)?-dev$"));
 
-/// Without ` as …`: the part before it.
+/// Removes a suffix such as ` as 1.0`.
 pub fn without_alias(text: &str) -> &str {
     ALIASED
         .captures(text)
@@ -171,7 +174,8 @@ pub fn without_alias(text: &str) -> &str {
         .map_or(text, |found| found.as_str())
 }
 
-/// `VersionParser::normalize()`; `None` where it throws.
+/// Normalizes a version (`VersionParser::normalize`, composer/semver 3.3.2); `None` where
+/// composer/semver throws.
 pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     let mut version = without_alias(version.trim());
     if let Some(found) = FLAGGED.find(version) {
@@ -209,7 +213,7 @@ pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     };
     let part = |at: usize| found.get(at).map_or("", |part| part.as_str());
     let stability = part(index);
-    // As PHP does it: the word is compared as it is written.
+    // PHP compares this word case-sensitively.
     if stability == "stable" {
         return Some(text);
     }
@@ -224,13 +228,14 @@ pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     Some(text)
 }
 
-/// `1.x-dev` and the like.
+/// Normalizes a numeric branch, such as `1.x-dev`.
 fn normalize_dev(version: &str) -> Option<String> {
     let found = DEV.captures(version)?;
     let branch = normalize_branch(found.get(1).map_or("", |name| name.as_str()));
     (!branch.contains("dev-")).then_some(branch)
 }
 
+/// Expands an abbreviated stability (`VersionParser::expandStability`, composer/semver 3.3.2).
 fn expand(stability: &str) -> String {
     let lower = stability.to_ascii_lowercase();
     match lower.as_str() {
@@ -242,7 +247,7 @@ fn expand(stability: &str) -> String {
     }
 }
 
-/// `VersionParser::normalizeBranch()`.
+/// Normalizes the name of a branch (`VersionParser::normalizeBranch`, composer/semver 3.3.2).
 pub fn normalize_branch(name: &str) -> String {
     let name = name.trim();
     let Some(found) = BRANCH.captures(name) else {
@@ -255,16 +260,16 @@ pub fn normalize_branch(name: &str) -> String {
     format!("{}-dev", text.replace(['x', 'X', '*'], "9999999"))
 }
 
-/// `VersionParser::parseStability()`.
+/// Returns the stability of a version (`VersionParser::parseStability`, composer/semver 3.3.2).
 pub fn stability(version: &str) -> Stability {
-    // Most are nothing but numbers.
+    // Most versions consist of numbers only.
     if version
         .bytes()
         .all(|byte| byte == b'.' || byte.is_ascii_digit())
     {
         return Stability::Stable;
     }
-    // Without the reference of a commit; a `#` at the very end stays.
+    // A reference to a commit is ignored; a `#` at the very end is kept.
     let version = match version.find('#') {
         Some(at) if at + 1 < version.len() => &version[..at],
         _ => version,
@@ -287,10 +292,11 @@ pub fn stability(version: &str) -> Stability {
     }
 }
 
-/// Whether text ends with a word on stability, as the parser of constraints asks.
+/// Returns whether a version in a constraint ends with a stability.
 pub fn ends_with_modifier(dialect: Dialect, text: &str) -> bool {
     static ANY_CASE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)-MODIFIER$"));
-    // It was looked for in lower case, though the pattern has one word in capitals.
+    // Versions of composer/semver without this rule convert the text to lower case, but the
+    // pattern has `RC`.
     static LOWER: LazyLock<Regex> = LazyLock::new(|| pattern(r"-MODIFIER$"));
     if dialect.rc_is_a_modifier {
         ANY_CASE.is_match(text)
@@ -299,7 +305,8 @@ pub fn ends_with_modifier(dialect: Dialect, text: &str) -> bool {
     }
 }
 
-/// `VersionParser::parseNumericAliasPrefix()`: `1.2.` of `1.2.x-dev`.
+/// Returns the numeric prefix of a branch: `1.2.` for `1.2.x-dev`
+/// (`VersionParser::parseNumericAliasPrefix`, composer/semver 3.3.2).
 pub fn numeric_alias_prefix(branch: &str) -> Option<String> {
     let found = NUMERIC_ALIAS.captures(branch)?;
     Some(format!("{}.", &found[1]))

@@ -10,17 +10,20 @@ use Composer\DependencyResolver\LockTransaction;
 use Composer\DependencyResolver\SolverProblemsException;
 
 /**
- * Composer's solver, which finds the work done where the native part has chosen. See {@see SolverClass} for its parent.
+ * A solver that returns the versions chosen by the native part, and otherwise solves as Composer
+ * does. {@see SolverClass} makes its parent class.
  */
 final class ChosenSolver extends ComposerSolver
 {
     private ?int $ruleCount = null;
 
     /**
+     * Returns the native choice as a transaction. Without a choice, Composer solves by itself.
+     *
      * {@inheritDoc}
      *
      * @param \Composer\DependencyResolver\Request $request
-     * @param mixed                                $filter  what of the platform is ignored
+     * @param mixed                                $filter  filter of platform requirements
      */
     public function solve($request, $filter = null): LockTransaction
     {
@@ -36,7 +39,8 @@ final class ChosenSolver extends ComposerSolver
             try {
                 return parent::solve($request, $filter);
             } catch (SolverProblemsException $e) {
-                // Before Composer's own words, and only where it has come to the same.
+                // The verdict precedes Composer's own message. It appears only where Composer
+                // finds no solution either.
                 $verdict = $resolution === null ? [] : Guard::attempt(static fn (): array => $resolution->verdict()) ?? [];
                 $verdict === [] || $this->io->writeError($verdict);
 
@@ -48,6 +52,9 @@ final class ChosenSolver extends ComposerSolver
         return $transaction;
     }
 
+    /**
+     * Returns the number of rules of the solver that made the choice.
+     */
     public function getRuleSetSize(): int
     {
         return $this->ruleCount ?? parent::getRuleSetSize();

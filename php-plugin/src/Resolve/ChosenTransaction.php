@@ -14,24 +14,31 @@ use Composer\DependencyResolver\Rule;
 use Composer\Package\BasePackage;
 
 /**
- * What the native part has chosen, as the result of Composer's solver.
+ * A transaction that contains the native choice, in place of the result of Composer's solver.
  *
- * To tell what only `require-dev` needs, Composer makes every package anew and solves a second time. Where that is known,
- * it is shown an empty result there, and what it found out is not looked at.
+ * Composer makes every package anew and solves a second time, to find out which packages only
+ * `require-dev` needs. If the native part knows these, Composer is given an empty lock for that
+ * step, and its result is ignored.
  */
 final class ChosenTransaction extends LockTransaction
 {
-    /** @var array<string, true>|null names of the packages that only `require-dev` needs; null: Composer has to find out */
+    /**
+     * The names of the packages that only `require-dev` needs; null: Composer has to find out.
+     *
+     * @var array<string, true>|null
+     */
     private ?array $dev = null;
 
     /**
-     * @param list<BasePackage>        $packages what is to be installed, of the pool
-     * @param array<string, true>|null $dev
+     * Makes a transaction that installs these packages of the pool.
+     *
+     * @param list<BasePackage>        $packages packages to be installed, which are in the pool
+     * @param array<string, true>|null $dev      names that only `require-dev` needs; null: unknown
      */
     public static function of(Pool $pool, Request $request, array $packages, ?array $dev): self
     {
         $decisions = new Decisions($pool);
-        // Nobody asks a result for its reasons.
+        // Nothing reads the reasons of a finished transaction.
         $rule = new GenericRule([], Rule::RULE_FIXED, null);
         foreach (array_reverse($packages) as $package) {
             $decisions->decide($package->id, 1, $rule);
@@ -43,6 +50,9 @@ final class ChosenTransaction extends LockTransaction
     }
 
     /**
+     * Separates the packages that only `require-dev` needs. If these are known, the result of
+     * Composer's second run is ignored.
+     *
      * {@inheritDoc}
      *
      * @param LockTransaction $extractionResult
@@ -58,6 +68,8 @@ final class ChosenTransaction extends LockTransaction
     }
 
     /**
+     * Separates the packages that only `require-dev` needs from the others.
+     *
      * @param array<string, true> $dev
      */
     private function divide(array $dev): void
@@ -70,6 +82,9 @@ final class ChosenTransaction extends LockTransaction
     }
 
     /**
+     * Returns an empty list to `Installer::extractDevPackages` (Composer 2.5.5) if the second run
+     * is not needed. Other callers get the packages.
+     *
      * {@inheritDoc}
      *
      * @param bool $devMode

@@ -7,12 +7,12 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Deliberate;
 
 /**
- * Composer's solver, given the chosen versions, comes to another result: the choice is not to be trusted.
+ * The native choice can't be trusted, because Composer's solver comes to another result with it.
  */
 final class DifferentChoiceException extends \RuntimeException implements Deliberate
 {
     /**
-     * Has the whole update made once more by Composer alone, because something of ours has failed.
+     * Makes Composer repeat the whole update by itself, because something in Allegro has failed.
      *
      * @throws self
      */

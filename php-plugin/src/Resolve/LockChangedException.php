@@ -7,7 +7,7 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Deliberate;
 
 /**
- * Somebody else has changed the lock while versions were chosen for it.
+ * Another process has changed the lock file while versions were being chosen.
  */
 final class LockChangedException extends \RuntimeException implements Deliberate
 {

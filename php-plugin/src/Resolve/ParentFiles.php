@@ -17,21 +17,27 @@ final class ParentFiles
 {
     private const KEY = 'extra.allegro.parent';
 
-    /** @var array<string, mixed> */
+    /**
+     * The content of the parent's composer.lock.
+     *
+     * @var array<string, mixed>
+     */
     private array $lock = [];
 
     /**
      * @param string $manifest path of the parent's composer.json
-     * @param string $here     the project's directory
+     * @param string $here     directory of the project
      */
     private function __construct(private readonly string $manifest, private readonly string $here)
     {
     }
 
     /**
+     * Finds the parent's files, and reads its lock.
+     *
      * @param mixed $setting value of `extra.allegro.parent`
      *
-     * @throws SettingException
+     * @throws SettingException if the setting is invalid, or a file is missing or unreadable
      */
     public static function of(mixed $setting): self
     {
@@ -60,6 +66,8 @@ final class ParentFiles
     }
 
     /**
+     * Reads the parent's lock, which must have a list of packages.
+     *
      * @throws SettingException
      */
     private function readLock(): void
@@ -74,7 +82,8 @@ final class ParentFiles
     }
 
     /**
-     * The manifest that a setting means, which needn't be there; null if it means none.
+     * Returns the path that a setting names, whether the file exists or not; null if it names
+     * none.
      */
     private static function manifest(mixed $setting, string $dir): ?string
     {
@@ -88,7 +97,8 @@ final class ParentFiles
     }
 
     /**
-     * Only the parent's own lock counts; parents of the parent are followed to see whether they come back.
+     * Refuses parents that form a cycle. Only the lock of the direct parent counts; parents
+     * further up are only followed for this check.
      */
     private function refuseCycle(string $own): void
     {
@@ -100,7 +110,7 @@ final class ParentFiles
                 throw new SettingException(self::KEY.': the parents go round in a circle: '.implode(' -> ', $names).'. Take the setting out of one of them.');
             }
             $seen[] = $manifest;
-            // What is wrong with a parent further up is its children's concern.
+            // An error in a parent further up concerns only the projects that use it.
             $first = $manifest === $this->manifest;
             try {
                 $data = self::read($manifest, 'Correct it first.');
@@ -120,6 +130,8 @@ final class ParentFiles
     }
 
     /**
+     * Reads a JSON object. The message of a failure ends with the advice.
+     *
      * @return array<string, mixed>
      *
      * @throws SettingException
@@ -129,7 +141,7 @@ final class ParentFiles
         try {
             $data = (new JsonFile($path))->read();
         } catch (ParsingException | \RuntimeException $e) {
-            // It names the file, the line and what was expected there.
+            // Composer's message names the file, the line and the expected token.
             throw new SettingException(self::KEY.': '.trim($e->getMessage())."\n".$advice, 0, $e);
         }
         if (!is_array($data)) {
@@ -140,7 +152,9 @@ final class ParentFiles
     }
 
     /**
-     * @return array<string, mixed> `packages` is a list in it
+     * Returns the content of the parent's composer.lock, whose `packages` is an array.
+     *
+     * @return array<string, mixed>
      */
     public function lock(): array
     {
@@ -148,7 +162,7 @@ final class ParentFiles
     }
 
     /**
-     * Whether the lock is that of the parent's composer.json as it is now.
+     * Returns whether the lock belongs to the present content of the parent's composer.json.
      */
     public function isFresh(): bool
     {
@@ -156,7 +170,8 @@ final class ParentFiles
     }
 
     /**
-     * A path of the parent's as this project sees it; null for everything else.
+     * Returns a relative path of the parent as a path relative to this project. Returns null for
+     * URLs, for absolute paths and for paths that don't exist.
      */
     public function seenFromHere(string $url): ?string
     {
@@ -169,13 +184,16 @@ final class ParentFiles
     }
 
     /**
-     * The parent's directory, for people.
+     * Returns the parent's directory relative to the project, for messages.
      */
     public function label(): string
     {
         return self::relative($this->here, dirname($this->manifest));
     }
 
+    /**
+     * Returns the path of the parent's lock relative to the project, for messages.
+     */
     public function lockLabel(): string
     {
         return self::relative($this->here, $this->lockPath());

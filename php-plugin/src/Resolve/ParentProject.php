@@ -20,17 +20,30 @@ use Composer\Semver\VersionParser;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
- * `extra.allegro.parent`: another project whose locked versions are taken for every package that it has.
+ * Another project whose locked versions are used for every package that it has
+ * (`extra.allegro.parent`).
  */
 final class ParentProject
 {
-    /** @var array<string, array<string, mixed>> entries of its lock by name, as they are to be in ours */
+    /**
+     * Entries of the parent's lock by name, with paths changed for this project's lock.
+     *
+     * @var array<string, array<string, mixed>>
+     */
     private array $entries = [];
 
-    /** @var list<array{package: string, version: string, alias: string, alias_normalized: string}> */
+    /**
+     * Root aliases of the parent's lock.
+     *
+     * @var list<array{package: string, version: string, alias: string, alias_normalized: string}>
+     */
     private array $aliases = [];
 
-    /** @var array<string, list<PackageInterface>> packages and their aliases by name */
+    /**
+     * Packages of the parent's lock, each followed by its aliases, by name.
+     *
+     * @var array<string, list<PackageInterface>>
+     */
     private array $packages = [];
 
     private function __construct(private readonly ParentFiles $files, bool $withDev)
@@ -54,9 +67,9 @@ final class ParentProject
     }
 
     /**
-     * The parent of a project; null if it names none.
+     * Returns the parent of a project; null if the project names none.
      *
-     * @throws SettingException
+     * @throws SettingException if the setting is invalid or the parent's lock unusable
      */
     public static function of(RootPackageInterface $root): ?self
     {
@@ -70,6 +83,9 @@ final class ParentProject
     }
 
     /**
+     * Adds an entry of the parent's lock. Paths of path repositories are changed to paths seen
+     * from this project.
+     *
      * @throws SettingException
      */
     private function add(mixed $entry): void
@@ -93,9 +109,9 @@ final class ParentProject
     }
 
     /**
-     * Leaves this run of Composer no other version of what the parent has.
+     * Restricts this run of Composer to the parent's versions of the packages that the parent has.
      *
-     * @throws SettingException
+     * @throws SettingException if the project requires another commit of a package
      */
     public function take(Composer $composer, IOInterface $io): void
     {
@@ -112,8 +128,8 @@ final class ParentProject
     }
 
     /**
-     * Branches and pre-releases that the parent has are acceptable here too, for an install from the lock as well: as
-     * if the project required them with a flag such as `@dev`.
+     * Accepts the branches and pre-releases that the parent has, for an install from the lock as
+     * well. The effect is that of a requirement with a stability flag such as `@dev`.
      */
     private function adoptStabilities(RootPackageInterface $root): void
     {
@@ -129,8 +145,8 @@ final class ParentProject
     }
 
     /**
-     * Versions as which the parent's root requires its packages (`dev-main as 1.0.0`): others of its lock count on them,
-     * and our lock must name them for an install.
+     * Adopts the root aliases of the parent (`dev-main as 1.0.0`). Other packages of its lock
+     * depend on them, and our lock must name them for an install.
      */
     private function adoptAliases(RootPackageInterface $root): void
     {
@@ -139,16 +155,18 @@ final class ParentProject
         $adopted = [];
         foreach ($this->aliases as $alias) {
             if (!in_array([$alias['package'], $alias['alias_normalized']], $known, true)) {
-                // A lock calls default branches 9999999-dev.
+                // In the lock, the version of a default branch is 9999999-dev.
                 $adopted[] = ['version' => $this->packages[$alias['package']][0]->getVersion()] + $alias;
             }
         }
-        // Of two for one branch the last counts where Composer makes them; those of the parent are there anyway.
+        // Of two aliases for one branch, Composer's last one counts. The parent's aliases exist as
+        // packages anyway.
         $root->setAliases(array_merge($adopted, $own));
     }
 
     /**
-     * A commit that is required here (`dev-main#abc`) would replace the one of the parent.
+     * Drops commits that the project requires (`dev-main#abc`), because they would replace the
+     * parent's. A different commit is an error.
      */
     private function adoptReferences(RootPackageInterface $root): void
     {
@@ -173,9 +191,10 @@ final class ParentProject
     }
 
     /**
-     * How many versions of the new lock are the parent's, and which could have been.
+     * Prints how many versions of the new lock are the parent's, and which packages have another
+     * version.
      *
-     * @param array<string, array<string, mixed>> $locked entries of the lock by name
+     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
      */
     public function tell(array $locked, IOInterface $io): void
     {
@@ -197,7 +216,8 @@ final class ParentProject
     }
 
     /**
-     * There is no solution: what of the project can't be had beside the parent.
+     * Prints the requirements and exceptions of the project that the parent's versions don't meet.
+     * It is called if there is no solution.
      *
      * @param array<string, string> $exceptions constraints by name
      */

@@ -9,13 +9,14 @@ use Composer\Repository\ArrayRepository;
 use Composer\Repository\RepositoryInterface;
 
 /**
- * What a parent project has locked. First among the repositories, it leaves no other version of these packages.
+ * A repository of the packages that a parent project has locked. It comes first among the
+ * repositories, so no other version of these packages is considered.
  */
 final class ParentRepository extends ArrayRepository
 {
     /**
-     * @param array<PackageInterface> $packages
-     * @param string                  $label    where the parent is, for people
+     * @param array<PackageInterface> $packages packages of the parent's lock
+     * @param string                  $label    the parent's directory, for messages
      */
     public function __construct(array $packages, public readonly string $label)
     {
@@ -23,7 +24,7 @@ final class ParentRepository extends ArrayRepository
     }
 
     /**
-     * Where the parent is that has a package; null if none has it.
+     * Returns the label of the parent that has a package; null if no parent has it.
      *
      * @param array<RepositoryInterface> $repositories
      */
@@ -39,7 +40,7 @@ final class ParentRepository extends ArrayRepository
     }
 
     /**
-     * How Composer calls it where a requirement can't be met.
+     * Returns the name of the repository in Composer's messages about unmet requirements.
      */
     public function getRepoName(): string
     {

@@ -11,14 +11,17 @@ use Composer\Semver\Constraint\MatchAllConstraint;
 use Composer\Semver\Constraint\MultiConstraint;
 
 /**
- * Constraints that the native part has read. Composer's parser keeps what it has read, and finds them there; reading
- * them itself takes longer than all else that it does with the packages.
+ * Passes constraints that the native part has parsed to the cache of Composer's parser. Parsing
+ * takes Composer longer than all its other work on the packages.
  */
 final class ParsedConstraints
 {
     /**
-     * @param list<string> $parsed JSON of what is written and what it means, as `ResolveAnswer` of the core describes it:
-     *                             all of them as arrays take more memory than what is made of them
+     * Adds constraints to the parser's cache. Composer versions without a cache are left alone.
+     *
+     * @param list<string> $parsed JSON of each text and its meaning, as `ResolveAnswer` of the core
+     *                             describes it; all of them decoded at once take more memory than
+     *                             the constraints
      */
     public static function remember(array $parsed): void
     {
@@ -38,7 +41,9 @@ final class ParsedConstraints
     }
 
     /**
-     * @param array<mixed> $means
+     * Returns the constraint that a decoded meaning stands for.
+     *
+     * @param array<mixed> $means operator and version, or `and`/`or` with parts, or `*`
      */
     private static function made(array $means): ConstraintInterface
     {

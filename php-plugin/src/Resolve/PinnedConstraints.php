@@ -14,20 +14,28 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
 
 /**
- * `extra.allegro.exceptions`: packages that every resolution holds to a constraint, as if `--with` were given each time.
+ * Packages that every resolution holds to a constraint, as if `--with` were given each time
+ * (`extra.allegro.exceptions`).
  */
 final class PinnedConstraints
 {
     private const KEY = 'extra.allegro.exceptions';
 
-    /** With these a version is kept for another reason than an exception, or nothing is chosen at all. */
+    /**
+     * With these options, a version may stay for another reason than an exception, or no version
+     * is chosen at all.
+     */
     private const SILENT = ['lock', 'prefer-lowest', 'root-reqs', 'interactive', 'minimal-changes', 'patch-only'];
 
-    /** @var array<string, string> those that hold in this run */
+    /**
+     * The constraints that apply in this run, by name.
+     *
+     * @var array<string, string>
+     */
     private array $held;
 
     /**
-     * @param array<string, string> $constraints by name
+     * @param array<string, string> $constraints constraints by name
      */
     private function __construct(private readonly array $constraints)
     {
@@ -35,7 +43,9 @@ final class PinnedConstraints
     }
 
     /**
-     * @throws SettingException
+     * Reads and checks the setting of a project.
+     *
+     * @throws SettingException if the setting is invalid or contradicts a root requirement
      */
     public static function of(RootPackageInterface $root): self
     {
@@ -74,6 +84,8 @@ final class PinnedConstraints
     }
 
     /**
+     * Returns all constraints of the setting, whether they apply in this run or not.
+     *
      * @return array<string, string> constraints by name
      */
     public function constraints(): array
@@ -82,7 +94,8 @@ final class PinnedConstraints
     }
 
     /**
-     * Puts them among the constraints of the command; one that is given there for the same package wins.
+     * Adds the constraints to the option `--with` of a command. A constraint that the command
+     * gives for the same package takes precedence.
      */
     public function hold(InputInterface $input, IOInterface $io): void
     {
@@ -100,6 +113,9 @@ final class PinnedConstraints
         }
     }
 
+    /**
+     * Prints the constraints that apply in this run.
+     */
     public function tell(IOInterface $io): void
     {
         if ($this->held !== []) {
@@ -109,9 +125,9 @@ final class PinnedConstraints
     }
 
     /**
-     * Says which of them make no difference any more.
+     * Prints the constraints that no longer make a difference.
      *
-     * @param array<string, array<string, mixed>> $locked entries of the lock by name
+     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
      */
     public function tellUnneeded(Trial $trial, array $locked, InputInterface $input, Composer $composer, IOInterface $io): void
     {
@@ -129,16 +145,19 @@ final class PinnedConstraints
     }
 
     /**
-     * @param array<string, array<string, mixed>> $locked
+     * Returns the constraints without which the same versions would be locked.
+     *
+     * @param array<string, array<string, mixed>> $locked entries of the new lock by name
      * @param list<string>                        $with   all constraints of the run
      *
-     * @return array<string, string> why, by name
+     * @return array<string, string> reasons by name
      */
     private function unneeded(Trial $trial, array $locked, array $with): array
     {
         $own = array_slice($with, count($this->held));
         $versions = self::versions($locked);
-        // Without these the result is the same, and without what is tried next it may still be.
+        // `$left` holds the constraints that may still be needed. The first trial leaves out all
+        // of them, and each further trial one more.
         $left = array_intersect_key($this->held, $locked);
         $unneeded = array_fill_keys(array_keys(array_diff_key($this->held, $locked)), 'the package is not locked');
         $same = fn (array $held): bool => self::versions($trial->run(['with' => array_merge(self::pairs($held), $own)])) === $versions;
@@ -158,9 +177,11 @@ final class PinnedConstraints
     }
 
     /**
-     * @param array<string, array<string, mixed>>|null $entries
+     * Returns the version of each entry, sorted by name.
      *
-     * @return array<string, string>|null by name
+     * @param array<string, array<string, mixed>>|null $entries entries of a lock by name
+     *
+     * @return array<string, string>|null versions by name
      */
     private static function versions(?array $entries): ?array
     {
@@ -174,9 +195,9 @@ final class PinnedConstraints
     }
 
     /**
-     * @param array<string, string> $constraints
+     * @param array<string, string> $constraints constraints by name
      *
-     * @return list<string> as `--with` takes them
+     * @return list<string> constraints in the form of `--with`
      */
     private static function pairs(array $constraints): array
     {

@@ -17,22 +17,25 @@ use Composer\Repository\FilterListProviderInterface;
 use Composer\Repository\RepositoryInterface;
 
 /**
- * The policies of Composer 2.9 and later, which keep versions out of an update.
+ * The policies by which Composer 2.9 and later keep versions out of an update.
  *
- * The native part doesn't know them, and Composer would apply them to the chosen versions only. That is not enough: a
- * refused version that nobody chooses may have led the solver elsewhere, and a cooldown refuses the run because of any
- * version without a date. So where a policy can keep a version out, Composer resolves by itself.
+ * The native part doesn't know the policies. Composer would apply them to the chosen versions
+ * only, which is not enough. A refused version that nobody chooses may have led the solver
+ * elsewhere. A cooldown refuses the run because of any version without a date.
+ *
+ * Composer therefore resolves by itself where a policy can keep a version out.
  */
 final class Policies
 {
-    /** What a PoolBuilder holds beside filters. */
+    /** Objects of a PoolBuilder that are not filters. */
     private const NO_FILTERS = ['eventDispatcher' => true, 'poolOptimizer' => true, 'io' => true];
 
-    /** The one list that is on by default. */
+    /** The name of the only list that is on by default. */
     private const MALWARE = 'malware';
 
     /**
-     * Returns why the native part can't choose for this pool; null if no policy can keep a version out of it.
+     * Returns why the native part can't choose for this pool. Returns null if no policy can keep a
+     * version out of it.
      *
      * @param array<RepositoryInterface> $repositories
      */
@@ -55,12 +58,14 @@ final class Policies
     }
 
     /**
+     * Returns why the filter of advisories may keep versions out; null if it can't.
+     *
      * @param array<RepositoryInterface> $repositories
      */
     private static function objectionToAdvisories(object $filter, array $repositories): ?string
     {
         $values = Internals::of($filter, get_class($filter));
-        // Composer 2.9 has one object for its audits and for what they block.
+        // Composer 2.9 has one object for audits and for the versions that they block.
         $blocksAbandoned = $values['policyConfig']->abandoned->block ?? $values['auditConfig']->blockAbandoned ?? null;
         if ($blocksAbandoned !== false) {
             return 'abandoned packages are kept out (config.policy.abandoned)';
@@ -75,6 +80,8 @@ final class Policies
     }
 
     /**
+     * Returns why a filter list may keep versions out; null if none can.
+     *
      * @param array<RepositoryInterface> $repositories
      */
     private static function objectionToLists(object $filter, array $repositories): ?string
@@ -84,7 +91,7 @@ final class Policies
             return 'what a '.get_class($filter).' keeps out is not known';
         }
         $names = array_merge($config->getActiveBlockFilterListNames('update'), $config->getActiveBlockFilterListNames('install'));
-        // Only repositories offer the list of malware; others may come from anywhere.
+        // Only repositories offer the list of malware. Other lists may come from anywhere.
         $offered = [];
         foreach ($repositories as $repository) {
             if ($repository instanceof FilterListProviderInterface && $repository->hasFilter()) {
@@ -101,7 +108,8 @@ final class Policies
     }
 
     /**
-     * Returns those of some packages that the filters of an update let in; all of them where a filter can't be asked.
+     * Returns those of the packages that the filters of an update accept. Returns all of them if a
+     * filter can't be applied.
      *
      * @template T of PackageInterface
      *
@@ -125,7 +133,8 @@ final class Policies
                 $pool = $filter === null ? $pool : self::filtered($pool, $filter, $composer->getRepositoryManager()->getRepositories());
             }
         } catch (\Exception $e) {
-            // A list that can't be had, a version without a date: the update that is tried ends in the same way.
+            // A list may be unavailable, or a version may have no date. The update that follows
+            // fails in the same way.
             return $packages;
         }
 
@@ -133,6 +142,8 @@ final class Policies
     }
 
     /**
+     * Applies a filter to a pool, with the arguments that its parameters ask for.
+     *
      * @param array<RepositoryInterface> $repositories
      */
     private static function filtered(Pool $pool, object $filter, array $repositories): Pool

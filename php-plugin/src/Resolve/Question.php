@@ -27,7 +27,7 @@ use Composer\Semver\Intervals;
 use Composer\Semver\VersionParser;
 
 /**
- * Everything that an update's result depends on, as the native part reads it.
+ * Everything that the result of an update depends on, in the form that the native part reads.
  *
  * @phpstan-import-type NamedConstraint from Protocol
  * @phpstan-import-type Repository from Protocol
@@ -37,18 +37,28 @@ use Composer\Semver\VersionParser;
  */
 final class Question
 {
-    /** @var ResolveRequest */
+    /**
+     * The request to the native part.
+     *
+     * @var ResolveRequest
+     */
     private array $asked;
 
-    /** @var array<int, ResolvedRepository> by their place */
+    /**
+     * The repositories that show the chosen versions, by their index.
+     *
+     * @var array<int, ResolvedRepository>
+     */
     private array $places = [];
 
     private PolicyInterface $policy;
 
     /**
-     * @param array<object> $repositories
+     * Collects the state of an update.
      *
-     * @throws DeclinedException if it can't be put natively
+     * @param array<object> $repositories repositories in Composer's order
+     *
+     * @throws DeclinedException if the native part can't mirror the update
      */
     public function __construct(
         private readonly Sources $sources,
@@ -128,6 +138,8 @@ final class Question
     }
 
     /**
+     * Returns the request to the native part.
+     *
      * @return ResolveRequest
      */
     public function asked(): array
@@ -136,7 +148,7 @@ final class Question
     }
 
     /**
-     * The repositories that show what is chosen, by their place.
+     * Returns the repositories that show the chosen versions, by their index.
      *
      * @return array<int, ResolvedRepository>
      */
@@ -145,13 +157,17 @@ final class Question
         return $this->places;
     }
 
+    /**
+     * Returns the policy of the update, which identifies it to {@see Resolution::under()}.
+     */
     public function policy(): PolicyInterface
     {
         return $this->policy;
     }
 
     /**
-     * In which ways this Composer's language of versions differs from others'; asked, because distributions mix versions.
+     * Returns the rules for versions that differ between versions of composer/semver. They are
+     * probed, because distributions combine versions of their own.
      *
      * @return ResolveDialect
      */
@@ -168,8 +184,8 @@ final class Question
     }
 
     /**
-     * What Composer will require to find out what only `require-dev` needs; null if it doesn't, or does so in an unknown
-     * way.
+     * Returns the root requirements with which Composer finds out what only `require-dev` needs.
+     * Returns null if there are no dev requirements, or if Composer does it in an unknown way.
      *
      * @return list<NamedConstraint>|null
      *
@@ -212,12 +228,15 @@ final class Question
     }
 
     /**
+     * Returns the description of a repository, its network source, and the repository that shows
+     * its chosen versions.
+     *
      * @param list<string>      $ignoredTypes
      * @param list<string>|null $allowedTypes
      *
      * @return array{Repository, ResolveSource|null, ResolvedRepository|null}
      *
-     * @throws DeclinedException
+     * @throws DeclinedException if the core can't mirror the repository
      */
     private function repository(object $repository, Request $request, array $ignoredTypes, ?array $allowedTypes): array
     {
@@ -263,6 +282,8 @@ final class Question
     }
 
     /**
+     * Returns the preferences of the policy, which must be Composer's own.
+     *
      * @return array<string, mixed>
      *
      * @throws DeclinedException
@@ -288,6 +309,8 @@ final class Question
     }
 
     /**
+     * Returns the filter of platform requirements.
+     *
      * @return array<string, mixed>
      *
      * @throws DeclinedException
@@ -324,7 +347,7 @@ final class Question
     }
 
     /**
-     * A regular expression of Composer's without its delimiters; these know no case.
+     * Returns a case-insensitive regular expression of Composer's without its delimiters.
      *
      * @throws DeclinedException
      */
@@ -338,7 +361,8 @@ final class Question
     }
 
     /**
-     * An array whose keys are names: as pairs, because an empty one has no keys to tell.
+     * Returns an array with names as keys as a list of pairs, because an empty array would have no
+     * keys in JSON.
      *
      * @param array<mixed> $values
      *
@@ -355,6 +379,8 @@ final class Question
     }
 
     /**
+     * Returns the patterns of an allow list.
+     *
      * @param array<mixed> $list patterns, as values or (before 2.8) as keys
      *
      * @return list<string>

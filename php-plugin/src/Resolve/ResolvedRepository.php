@@ -11,20 +11,23 @@ use Composer\Package\BasePackage;
 use Composer\Repository\ComposerRepository;
 
 /**
- * Composer's repository, which shows an update only the versions that were chosen before.
+ * A Composer repository that shows an update only the chosen versions.
  */
 final class ResolvedRepository extends ComposerRepository
 {
-    /** So many packages are made at a time: what is read of their metadata takes more memory than they do. */
+    /**
+     * The number of packages that are made at a time. Decoded metadata takes more memory than the
+     * packages made from it.
+     */
     private const TOGETHER = 100;
 
     private ?Resolution $resolution = null;
 
-    /** The chosen versions have been handed over. */
+    /** Whether the chosen versions have been handed over. */
     private bool $isShown = false;
 
     /**
-     * Takes the place of a repository, with everything that it knows.
+     * Makes a repository that replaces another one, with all of its state.
      */
     public static function inPlaceOf(ComposerRepository $other, Resolution $resolution): self
     {
@@ -36,6 +39,8 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
+     * Returns the chosen versions. If no versions were chosen, all versions are returned.
+     *
      * {@inheritDoc}
      *
      * @return array{namesFound: array<string>, packages: array<BasePackage>}
@@ -52,7 +57,8 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
-     * Returns the chosen versions as an answer to {@see loadPackages()}; null if all versions are to be shown.
+     * Returns the chosen versions as a result of {@see loadPackages()}; null if all versions are
+     * to be shown.
      *
      * @param array<string, mixed> $packageNameMap
      *
@@ -68,8 +74,9 @@ final class ResolvedRepository extends ComposerRepository
             array_map('strval', array_keys($packageNameMap)),
             static fn (string $name): bool => isset($choice['found'][$name])
         ));
-        // All at once, those that are asked for first: some are met only by way of versions that are not shown, say
-        // a package that offers what another name stands for.
+        // The first call returns all chosen versions, those of the requested names first. Composer
+        // may never ask for some names, because it would meet them only through versions that are
+        // not shown. One example is a package that replaces or provides another name.
         $versions = [];
         if (!$this->isShown) {
             $this->isShown = true;
@@ -91,14 +98,15 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
-     * Where the metadata files of this repository are, and what it says of itself; null if it has none.
+     * Returns the location of this repository's metadata files, and the names that it lists.
+     * Returns null if it has no such files.
      *
      * @return array{url: string, available: list<string>|null, patterns: list<string>|null, partial: bool, options: array<mixed>, cache: \Composer\Cache}|null
      */
     public function place(): ?array
     {
         $read = function (): ?array {
-            // Reads packages.json.
+            // This call reads packages.json.
             $isOld = $this->hasProviders();
             if ($isOld || $this->lazyProvidersUrl === null) {
                 return null;
@@ -118,7 +126,7 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
-     * Whether all packages are in packages.json.
+     * Returns whether all packages are in packages.json.
      */
     public function isInline(): bool
     {
@@ -128,11 +136,13 @@ final class ResolvedRepository extends ComposerRepository
     }
 
     /**
-     * @param list<array{string, string}> $versions
+     * Makes packages of the chosen versions.
+     *
+     * @param list<array{string, string}> $versions normalized version and JSON of each
      *
      * @return \Generator<BasePackage>
      *
-     * @throws DifferentChoiceException if no packages can be made of them: Composer says so in its own words
+     * @throws DifferentChoiceException if a package can't be made; Composer then reports the error
      */
     private function packagesOf(array $versions): \Generator
     {

@@ -7,7 +7,8 @@ namespace Allegro\Plugin\Resolve;
 use Allegro\Plugin\Deliberate;
 
 /**
- * What the project or an option wants can't be done. The message names it and says what to do next; nothing was written.
+ * A setting or an option asks for something that isn't possible. The message names it and the next
+ * step; nothing was written.
  */
 final class SettingException extends \RuntimeException implements Deliberate
 {

@@ -17,18 +17,21 @@ use Composer\Semver\Constraint\MatchNoneConstraint;
 use Composer\Semver\Constraint\MultiConstraint;
 
 /**
- * Composer's objects as the core reads them: `GivenPackage` and `GivenConstraint` in `src/resolve/package.rs`.
+ * Composer's objects in the form that the core reads: `GivenPackage` and `GivenConstraint` in
+ * `crates/resolver/src/package.rs`.
  */
 final class Snapshot
 {
     /**
-     * @param PackageInterface[] $packages     in their order
-     * @param list<string>        $ignoredTypes
-     * @param list<string>|null   $allowedTypes
+     * Returns packages with their links. An alias refers to its package by the place in the list.
+     *
+     * @param PackageInterface[] $packages     packages in their order
+     * @param list<string>       $ignoredTypes package types that are left out
+     * @param list<string>|null  $allowedTypes the only acceptable package types; null: all
      *
      * @return list<array<string, mixed>>
      *
-     * @throws DeclinedException
+     * @throws DeclinedException if an alias lacks its package, or a constraint's class is unknown
      */
     public static function packages(array $packages, array $ignoredTypes = [], ?array $allowedTypes = null): array
     {
@@ -77,7 +80,10 @@ final class Snapshot
     }
 
     /**
+     * Returns links as target, constraint, and whether they are written as `self.version`.
+     *
      * @param Link[] $links
+     * @param bool   $ofSelf whether all of them are treated as written so
      *
      * @return list<array{string, mixed, bool}>
      *
@@ -94,9 +100,12 @@ final class Snapshot
     }
 
     /**
+     * Returns a constraint as nested arrays, or as true (everything matches) or false (nothing
+     * matches).
+     *
      * @return array<mixed>|bool
      *
-     * @throws DeclinedException
+     * @throws DeclinedException if the class of the constraint is unknown
      */
     public static function constraint(ConstraintInterface $constraint)
     {

@@ -7,22 +7,28 @@ namespace Allegro\Plugin\Resolve;
 use Composer\DependencyResolver\Pool;
 
 /**
- * Puts our solver where Composer's own is.
+ * Replaces Composer's solver class by ours.
  *
- * The Installer makes its solver by itself and asks nobody for one. So before that class is loaded for the first time,
- * its source is evaluated under another name, ours is made a subclass of it, and gets the name that the Installer uses.
- * Composer loads updated plugins in this way. Whatever isn't an update of ours is solved by Composer's own code.
+ * Composer's Installer creates its solver itself, so no interface allows another one. This class
+ * therefore acts before Composer's class is loaded. It evaluates the source of that class under
+ * another name. Our subclass of it then gets the name that the Installer uses.
+ *
+ * Composer itself loads updated plugins by this technique. Every run that is not an update of ours
+ * is solved by Composer's own code.
  */
 final class SolverClass
 {
-    /** What the Installer asks for. */
+    /** The class name that the Installer uses. */
     private const NAME = 'Composer\DependencyResolver\Solver';
 
-    /** Composer's own class, where ours has its name. */
+    /** The new short name of Composer's own class. */
     private const OTHER_NAME = 'ComposerSolver';
 
     /**
-     * @return bool whether the Installer gets ours; no if Composer's own is loaded already, or isn't of the expected kind
+     * Replaces the class unless it is loaded already.
+     *
+     * @return bool whether the Installer gets our solver; false if Composer's own class is loaded
+     *              already, or has an unexpected form
      */
     public static function replace(): bool
     {
@@ -45,8 +51,10 @@ final class SolverClass
     }
 
     /**
-     * The source, without its opening tag, of a class of another name; null if it isn't one class that speaks of itself
-     * as `self` only. In all versions from 2.0 to 2.11 the name stands there once.
+     * Returns the source of the class under another name, without its opening tag. Returns null
+     * unless the source is one class that refers to itself as `self` only.
+     *
+     * In all versions from 2.0 to 2.11 the name occurs once.
      */
     private static function renamed(string $source): ?string
     {

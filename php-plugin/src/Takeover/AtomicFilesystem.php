@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Takeover;
 
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Install\UnwritableException;
 use Allegro\Plugin\Native\Functions;
 use Composer\Util\Filesystem;
 

@@ -7,6 +7,7 @@ namespace Allegro\Plugin\Takeover;
 use Allegro\Plugin\AbandonedException;
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Install\Batch;
+use Allegro\Plugin\Install\Job;
 use Allegro\Plugin\Install\Listeners;
 use Allegro\Plugin\Install\Paths;
 use Allegro\Plugin\Install\Placement;

@@ -95,7 +95,7 @@ final class SignaturesTest extends TestCase
     {
         $names = array_keys(iterator_to_array($this->overrides()));
         foreach (['ZipDownloader::download', 'TarDownloader::extract', 'DeferredJsonFile::getPath', 'DeferredJsonFile::write', 'AtomicFilesystem::filePutContentsIfModified', 'AtomicJsonFile::write', 'ZipDownloader::cleanup'] as $name) {
-            self::assertContains('Allegro\\Plugin\\Install\\'.$name, $names);
+            self::assertContains('Allegro\\Plugin\\Takeover\\'.$name, $names);
         }
     }
 

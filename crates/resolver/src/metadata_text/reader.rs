@@ -1,4 +1,4 @@
-//! Walks through a metadata file and notes where each version says what.
+//! Walks through a metadata file, and records the ranges of keys and values.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{MESSAGES, MINIFIED, Said, Span, Text, is_fit, is_unset};
 
-/// What was found so far.
+/// The ranges that were found so far.
 pub struct Parts<'a> {
     pub start: usize,
     pub name: &'a str,
@@ -20,6 +20,7 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
+    /// Returns the range of a part of the text.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the text is shorter than 4 GiB"
@@ -30,7 +31,7 @@ impl Parts<'_> {
         Span(from as u32, end.expect("a brace stands before it"))
     }
 
-    /// PHP takes the last of several values of one key.
+    /// Drops all versions found so far, because PHP takes the last of several values of one key.
     fn forget(&mut self) {
         self.is_known = false;
         self.said.clear();
@@ -38,7 +39,7 @@ impl Parts<'_> {
     }
 }
 
-/// The whole document.
+/// Reads the document.
 pub struct Whole<'p, 'a>(pub &'p mut Parts<'a>);
 
 impl<'de> Visitor<'de> for Whole<'_, '_> {
@@ -54,7 +55,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
                 "packages" => map.next_value_seed(Packages(self.0))?,
                 "minified" => {
                     let mark = map.next_value::<&RawValue>()?.get();
-                    // Slashes may be escaped.
+                    // The slash may be escaped.
                     self.0.is_minified =
                         serde_json::from_str::<String>(mark).is_ok_and(|mark| mark == MINIFIED);
                 }
@@ -70,7 +71,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
     }
 }
 
-/// The value of `packages`: an object by name, or an empty list.
+/// Reads the value of `packages`: an object by name, or an empty list.
 struct Packages<'p, 'a>(&'p mut Parts<'a>);
 
 impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
@@ -106,7 +107,7 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
     }
 }
 
-/// The versions: a list, or an object whose keys don't count.
+/// Reads the versions of the package: a list, or an object whose keys don't matter.
 struct List<'p, 'a>(&'p mut Parts<'a>);
 
 impl<'de> DeserializeSeed<'de> for List<'_, '_> {
@@ -125,7 +126,7 @@ impl<'de> Visitor<'de> for List<'_, '_> {
         formatter.write_str("versions")
     }
 
-    /// `null`: as if it weren't there.
+    /// Treats `null` like a missing package.
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
@@ -149,7 +150,7 @@ impl<'de> Visitor<'de> for List<'_, '_> {
     }
 }
 
-/// One version.
+/// Reads one version.
 struct One<'p, 'a>(&'p mut Parts<'a>);
 
 impl<'de> DeserializeSeed<'de> for One<'_, '_> {
@@ -171,17 +172,18 @@ impl<'de> Visitor<'de> for One<'_, '_> {
         let parts = self.0;
         let mut keys: HashSet<&str> = HashSet::default();
         while let Some(key) = map.next_key::<Text<'de>>()? {
-            // Kept as a place in the text, which has no place for what escapes stand for.
+            // The key is stored as a range of the text. With escapes, that text differs from the
+            // key.
             let Cow::Borrowed(key) = key.0 else {
                 return Err(M::Error::custom("a key of a version with escapes"));
             };
-            // PHP has it in the place of the first, with the value of the last.
+            // PHP puts the value of the last duplicate in the place of the first.
             if !keys.insert(key) {
                 return Err(M::Error::custom("a version says something twice"));
             }
             let value = map.next_value::<&RawValue>()?;
             let is_unset = is_unset(value.get());
-            // There is nothing before the first version that it could be without.
+            // The first version has no previous version whose key it could drop.
             if is_unset && (parts.ends.is_empty() || key == "name") {
                 return Err(M::Error::custom(
                     "a version unsets what it doesn't have, or its name",

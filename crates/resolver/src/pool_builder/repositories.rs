@@ -1,4 +1,5 @@
-//! What repositories have: Composer's `ArrayRepository` and `ComposerRepository`, as far as a pool asks them.
+//! Loads packages from repositories: Composer's `ArrayRepository` and `ComposerRepository`, as far
+//! as a pool needs them.
 
 use super::super::Stop;
 use super::super::metadata::{Entry, Metadata};
@@ -10,6 +11,7 @@ use allegro_semver::constraint::{ConstraintId, NameId};
 use allegro_semver::version::{Stability, stability};
 
 impl Builder<'_> {
+    /// Loads the marked names (`PoolBuilder::loadPackagesMarkedForLoading`, Composer 2.5.5).
     pub(super) fn load_marked(&mut self) -> Result<(), Stop> {
         let marked = std::mem::take(&mut self.to_load);
         self.loaded
@@ -59,7 +61,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// `loadPackages()` of a repository: names that it knows, and packages in its order.
+    /// Returns the names that a repository has, and their packages in its order
+    /// (`RepositoryInterface::loadPackages`).
     fn load_from(
         &mut self,
         repository: usize,
@@ -84,7 +87,7 @@ impl Builder<'_> {
         Ok((if canonical { found } else { HashSet::default() }, packages))
     }
 
-    /// `ArrayRepository::loadPackages()`.
+    /// Loads packages from a list (`ArrayRepository::loadPackages`, Composer 2.5.5).
     fn load_list(
         &mut self,
         repository: usize,
@@ -123,7 +126,8 @@ impl Builder<'_> {
         (found, result.into_keys().collect())
     }
 
-    /// Files that have to be read for some names: those of tags, then those of branches.
+    /// Returns the metadata files that must be read for some names: files of tags first, then
+    /// files of branches.
     fn files_of(&self, repository: usize, batch: &[(NameId, ConstraintId)]) -> Vec<String> {
         let Source::Metadata {
             available,
@@ -157,7 +161,8 @@ impl Builder<'_> {
         tags
     }
 
-    /// `ComposerRepository::loadAsyncPackages()`.
+    /// Loads packages from metadata files (`ComposerRepository::loadAsyncPackages`, Composer
+    /// 2.5.5).
     fn load_metadata(
         &mut self,
         repository: usize,
@@ -166,7 +171,7 @@ impl Builder<'_> {
         let wanted: HashMap<NameId, ConstraintId> = batch.iter().copied().collect();
         let mut found = HashSet::default();
         let mut packages = Vec::new();
-        // What is at hand is there before the first answer arrives.
+        // Composer handles files from its cache before the first response arrives.
         let (mut files, mut awaited) = (Vec::new(), Vec::new());
         for file in self.files_of(repository, batch) {
             let key = (repository, file);
@@ -200,7 +205,8 @@ impl Builder<'_> {
         Ok((found, packages))
     }
 
-    /// `ComposerRepository::isVersionAcceptable()`.
+    /// Returns whether a version or its alias is acceptable
+    /// (`ComposerRepository::isVersionAcceptable`, Composer 2.5.5).
     fn fits(&self, entry: &Entry, name: NameId, constraint: ConstraintId) -> bool {
         [Some(entry.version), entry.alias]
             .into_iter()
@@ -211,6 +217,7 @@ impl Builder<'_> {
             })
     }
 
+    /// Adds a version of a metadata file, and its branch alias before it.
     fn add_entry(
         &mut self,
         (repository, file, at): (usize, usize, usize),
@@ -261,7 +268,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The number of a file, which is read if it wasn't before.
+    /// Returns the place of a metadata file, which is read at its first use.
     fn read(&mut self, repository: usize, file: &str) -> Result<usize, Stop> {
         if let Some(number) = self.file_ids.get(&(repository, file.to_owned())) {
             return Ok(*number);

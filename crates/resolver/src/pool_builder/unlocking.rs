@@ -1,4 +1,4 @@
-//! How far a partial update reaches: what is locked at first and let go on the way.
+//! The reach of a partial update: unlocks packages of the lock while dependencies are loaded.
 
 use std::rc::Rc;
 
@@ -8,7 +8,8 @@ use super::Builder;
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId};
 
 impl Builder<'_> {
-    /// With `-w` what the project requires itself stays; the user is told.
+    /// Returns whether a name may be unlocked. With `-w` root requirements stay locked, and the
+    /// user is told so.
     pub(super) fn may_unlock(&mut self, name: NameId) -> bool {
         if self.problem.reach == Reach::AllDependencies {
             return true;
@@ -22,7 +23,8 @@ impl Builder<'_> {
         kept.is_empty()
     }
 
-    /// `PoolBuilder::getSkippedRootRequires()`.
+    /// Returns the locked root requirements behind a name, in the words of Composer's warning
+    /// (`PoolBuilder::getSkippedRootRequires`, Composer 2.5.5).
     fn skipped_root_requires(&self, name: NameId) -> Vec<String> {
         let skipped = self.skipped.get(&name).map_or(&[][..], Vec::as_slice);
         let text = |id: NameId| self.terms.name_text(id);
@@ -50,7 +52,8 @@ impl Builder<'_> {
         matches
     }
 
-    /// `PoolBuilder::unlockPackage()`.
+    /// Unlocks a name, and the locked packages that replace it (`PoolBuilder::unlockPackage`,
+    /// Composer 2.5.5).
     pub(super) fn unlock(&mut self, name: NameId) {
         self.pool.unlocked.push(name);
         let everything = self.terms.constraint(Constraint::All);
@@ -100,10 +103,11 @@ impl Builder<'_> {
         }
     }
 
-    /// What other locked packages want of one that isn't locked any more.
+    /// Marks the requirements that other locked or fixed packages have on an unlocked package.
+    /// Until now the locked version met them (end of `PoolBuilder::unlockPackage`).
     fn mark_for_locked(&mut self, unlocked: PackageId) {
         let name = self.packages[unlocked].name;
-        // Another version may not replace it.
+        // The updated version may no longer replace these names.
         let replaces: Vec<NameId> = if self.problem.replaced_if_required {
             let links = &self.packages[unlocked].links;
             links.replaces.iter().map(|link| link.target).collect()
@@ -142,6 +146,7 @@ impl Builder<'_> {
         }
     }
 
+    /// Marks a name with the constraints of all loaded packages that require it.
     fn mark_as_required_by_loaded(&mut self, name: NameId) {
         let wanted: Vec<ConstraintId> = self
             .list
@@ -155,6 +160,8 @@ impl Builder<'_> {
         }
     }
 
+    /// Marks a name with the constraints of the project and of loaded packages
+    /// (`PoolBuilder::markPackageNameForLoadingIfRequired`, since Composer 2.6).
     pub(super) fn mark_if_required(&mut self, name: NameId) {
         if let Some(constraint) = self.requires.get(&name).copied() {
             self.mark(name, constraint);
@@ -162,7 +169,8 @@ impl Builder<'_> {
         self.mark_as_required_by_loaded(name);
     }
 
-    /// `PoolBuilder::removeLoadedPackage()`.
+    /// Removes a package and its aliases from the pool (`PoolBuilder::removeLoadedPackage`,
+    /// Composer 2.5.5).
     fn unload(&mut self, index: usize, id: PackageId) {
         let repository = self.repo_of.get(&id).copied();
         let forget = |builder: &mut Self, index: usize, id: PackageId| {

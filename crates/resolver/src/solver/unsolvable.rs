@@ -1,4 +1,5 @@
-//! Which rules are to blame when nothing is left to be decided otherwise: Composer's `Solver::analyzeUnsolvable()`.
+//! Finds the rules of an unsolvable conflict: Composer's `Solver::analyzeUnsolvable` (Composer
+//! 2.5.5).
 
 use super::super::Stop;
 use super::super::pool::Number;
@@ -7,7 +8,7 @@ use super::Solver;
 use allegro_base::tables::HashSet;
 
 impl Solver<'_, '_> {
-    /// Finds out what led to a conflict that no decision can be taken back for.
+    /// Records the rules that led to a conflict on level 1, which no backtracking can avoid.
     pub(super) fn unsolvable(&mut self, conflict: usize) -> Stop {
         let mut reasons = vec![conflict];
         let mut seen: HashSet<Number> = HashSet::default();
@@ -18,7 +19,7 @@ impl Solver<'_, '_> {
                 self.note_unmet(*why, &mut seen);
             }
         }
-        // What was learned stands for what it was learned from.
+        // Learned rules are replaced by the rules that they were derived from.
         let mut known = HashSet::default();
         while let Some(number) = reasons.pop() {
             if !known.insert(number) {
@@ -33,6 +34,7 @@ impl Solver<'_, '_> {
         Stop::Unsolvable
     }
 
+    /// Adds the packages of a rule's literals that the decisions don't satisfy.
     fn note_unmet(&self, rule: usize, seen: &mut HashSet<Number>) {
         let literals = self.rules.literals_of(rule).iter();
         seen.extend(
@@ -42,7 +44,8 @@ impl Solver<'_, '_> {
         );
     }
 
-    /// The rules that can't be met together, after [`Solver::solve`] has said so.
+    /// Returns the rules that can't be met together, after [`Solver::solve`] has returned
+    /// [`Stop::Unsolvable`].
     pub fn blamed(&self) -> Vec<Blamed<'_>> {
         self.blamed
             .iter()

@@ -1,25 +1,26 @@
-//! The watched rules of the solver: Composer's `RuleWatchGraph` (composer 2.11.0).
+//! The watched rules of the solver: Composer's `RuleWatchGraph` (Composer 2.11.0).
 
 use super::super::Stop;
 use super::super::rules::{Literal, Literals, RuleSet, Shape, package_of};
 use super::decisions::Decisions;
 
-/// A watched rule. It copies the literals, so that propagation does not touch the rule table: cache misses dominated
-/// the profile.
+/// A watched rule (`RuleWatchNode`). It copies the literal range, so that propagation does not
+/// touch the rule table; cache misses dominated the profile.
 struct Watch {
     first: Literal,
     second: Literal,
     rule: u32,
     literals: Literals,
-    /// At most one of the literals holds, and all of them are watched.
+    /// Whether the rule allows at most one installed package (`MultiConflictRule`). All literals
+    /// of such a rule are watched.
     is_at_most_one: bool,
 }
 
-/// Which rules have to be looked at when a literal becomes false. The last added comes first, so lists are kept
-/// backwards.
+/// The watched rules of each literal, to be visited when the literal becomes false. Composer
+/// prepends to its chains; these are stored in reverse, so that the last rule added comes first.
 pub struct WatchGraph {
     watches: Vec<Watch>,
-    /// By package, for its negative and its positive literal.
+    /// The chains of each package: for the negative and for the positive literal.
     chains: Vec<[Vec<u32>; 2]>,
 }
 
@@ -37,6 +38,8 @@ impl WatchGraph {
         &mut self.chains[package_of(literal) as usize][usize::from(literal > 0)]
     }
 
+    /// Watches a rule. `highest` makes the second watch the literal with the highest decision
+    /// level (`RuleWatchNode::watch2OnHighest`).
     pub fn insert(&mut self, number: usize, rules: &RuleSet, highest: Option<&Decisions>) {
         let rule = &rules.rules[number];
         let literals = rules.literals(rule);
@@ -76,7 +79,8 @@ impl WatchGraph {
         self.watches.push(watch);
     }
 
-    /// Follows from a decision what else is decided; the rule that can't be met, if there is one.
+    /// Propagates a decision to the rules that watch its negation
+    /// (`RuleWatchGraph::propagateLiteral`). Returns the rule that is in conflict, if any.
     pub fn propagate(
         &mut self,
         decided: Literal,
@@ -88,7 +92,7 @@ impl WatchGraph {
         let mut chain = std::mem::take(self.chain(literal));
         let mut conflict = None;
         let mut at = chain.len();
-        // What stays moves up behind what was looked at.
+        // Rules that stay in the chain are moved up, behind the rules that were visited.
         let mut kept = chain.len();
         while at > 0 {
             at -= 1;
