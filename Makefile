@@ -7,7 +7,7 @@ export COMPOSER_ALLOW_SUPERUSER := 1
 # End-to-end tests wait for processes, servers and timeouts more than they compute.
 LANES := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 3 / 2 )))
 
-.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak fuzz lint format bench clean
+.PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak fuzz tools lint format bench clean
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ FUZZ_TARGETS ?= zip tar manifest records outline metadata constraint scanner req
 
 fuzz: ## fuzz the readers with libFuzzer, FUZZ_SECONDS for each of FUZZ_TARGETS (nightly, cargo-fuzz)
 	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+tools: setup ## install the lints that Debian does not have: mago and cargo-deny (some minutes, once)
+	@scripts/tools
 
 lint: setup ## format check and lints of all languages
 	@scripts/lint

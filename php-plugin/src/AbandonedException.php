@@ -14,4 +14,14 @@ final class AbandonedException extends \Exception implements Deliberate
     {
         parent::__construct('abandoned');
     }
+
+    /**
+     * Throws the exception, where a callable is wanted.
+     *
+     * @throws self
+     */
+    public static function abandon(): never
+    {
+        throw new self();
+    }
 }

@@ -88,7 +88,7 @@ final class DumpFilesystem extends Filesystem
      */
     public function filePutContentsIfModified($path, $content)
     {
-        return Guard::run(fn () => $this->put($path, $content), static fn (): never => throw new AbandonedException());
+        return Guard::run(fn () => $this->put($path, $content), AbandonedException::abandon(...));
     }
 
     /**
@@ -166,7 +166,7 @@ final class DumpFilesystem extends Filesystem
             foreach (array_keys($this->outputs, null, true) as $path) {
                 @unlink($path);
             }
-        }, static fn (): never => throw new AbandonedException());
+        }, AbandonedException::abandon(...));
     }
 
     /**
@@ -204,6 +204,6 @@ final class DumpFilesystem extends Filesystem
             $this->outputs[$path] = null;
 
             return in_array(basename($path), self::TOGETHER, true) || @unlink($path);
-        }, static fn (): never => throw new AbandonedException());
+        }, AbandonedException::abandon(...));
     }
 }

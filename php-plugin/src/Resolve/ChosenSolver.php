@@ -29,11 +29,11 @@ final class ChosenSolver extends ComposerSolver
     {
         $resolution = Guard::run(
             fn (): ?Resolution => Resolution::under($this->policy),
-            static fn (): never => DifferentChoiceException::abandon()
+            DifferentChoiceException::abandon(...)
         );
         $transaction = $resolution === null ? null : Guard::run(
             fn (): ?ChosenTransaction => $resolution->transaction($this->pool, $request),
-            static fn (): never => DifferentChoiceException::abandon()
+            DifferentChoiceException::abandon(...)
         );
         if ($transaction === null) {
             try {

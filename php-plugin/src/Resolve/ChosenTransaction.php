@@ -64,7 +64,7 @@ final class ChosenTransaction extends LockTransaction
 
             return;
         }
-        Guard::run(fn () => $this->divide($this->dev), static fn (): never => DifferentChoiceException::abandon());
+        Guard::run(fn () => $this->divide($this->dev), DifferentChoiceException::abandon(...));
     }
 
     /**

@@ -156,7 +156,7 @@ final class Resolution
             }
             $this->check($packages);
         };
-        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), static fn (): never => DifferentChoiceException::abandon()));
+        $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), DifferentChoiceException::abandon(...)));
         $manager = $this->composer->getRepositoryManager();
         Internals::set($manager, RepositoryManager::class, 'repositories', array_map(fn (object $repository): object => $this->inPlaceOf($repository), $manager->getRepositories()));
     }

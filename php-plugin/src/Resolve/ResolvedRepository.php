@@ -50,7 +50,7 @@ final class ResolvedRepository extends ComposerRepository
         $resolution = $this->resolution;
         $chosen = $resolution === null ? null : Guard::run(
             fn (): ?array => $this->chosen($resolution, $packageNameMap),
-            static fn (): never => DifferentChoiceException::abandon()
+            DifferentChoiceException::abandon(...)
         );
 
         return $chosen ?? parent::loadPackages($packageNameMap, $acceptableStabilities, $stabilityFlags, $alreadyLoaded);

@@ -411,7 +411,7 @@ trait StoreDownloads
             $this->placement->extract($path);
 
             return \React\Promise\resolve(null);
-        }, static fn (): never => throw new AbandonedException());
+        }, AbandonedException::abandon(...));
     }
 
     /**

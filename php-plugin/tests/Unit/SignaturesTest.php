@@ -99,6 +99,16 @@ final class SignaturesTest extends TestCase
         }
     }
 
+    /**
+     * PHP 8.1 does not compile such a function, and with it the whole file: "A never-returning function must not return".
+     */
+    public function testNoArrowFunctionReturnsNever(): void
+    {
+        foreach (self::files() as $file) {
+            self::assertDoesNotMatchRegularExpression('{\bfn\s*\([^)]*\)\s*:\s*never\b}', (string) file_get_contents($file), $file);
+        }
+    }
+
     public function testEveryFileIsValidPhpAndDeclaresItsClass(): void
     {
         foreach (self::files() as $file) {
