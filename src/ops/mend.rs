@@ -1,5 +1,6 @@
 //! Searches the smallest update of a lock that mends packages with security advisories.
 
+use super::convert::all;
 use crate::protocol::mend::{
     AffectedPackage, LockedPackage, MendAnswer, MendRequest, Requirement, TrialPackage,
 };
@@ -39,10 +40,6 @@ pub fn mend(request: MendRequest) -> Result<MendAnswer> {
             reasons: plan.reasons,
         },
     })
-}
-
-fn all<T, U: From<T>>(list: Vec<T>) -> Vec<U> {
-    list.into_iter().map(U::from).collect()
 }
 
 fn requirements(list: Vec<Requirement>) -> Vec<mending::Requirement> {

@@ -102,9 +102,17 @@ impl<'a> Attempts<'a> {
         )
     }
 
-    /// Returns whether somebody wants the work to stop.
-    pub fn is_cancelled(&self) -> bool {
-        (self.is_cancelled)()
+    /// Solves a variant of the problem. Returns `None` if it has no solution, or none that is
+    /// certain.
+    pub fn solution(&mut self, variant: &Problem) -> Result<Option<Answer>, Stop> {
+        if (self.is_cancelled)() {
+            return Err(Stop::Interrupted);
+        }
+        match self.attempt(variant) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Stop::Interrupted) => Err(Stop::Interrupted),
+            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => Ok(None),
+        }
     }
 }
 

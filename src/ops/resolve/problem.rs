@@ -1,6 +1,7 @@
 //! Converts the protocol's problem into the solver's. Values move, so that a large problem is not
 //! copied.
 
+use super::super::convert::all;
 use crate::protocol::resolve::problem::{
     Content, Dialect, GivenConstraint, GivenLink, GivenPackage, OverriddenPlatform, PlatformFilter,
     Problem, Reach, Repository,
@@ -48,10 +49,6 @@ impl From<OverriddenPlatform> for request::OverriddenPlatform {
             real: overridden.real,
         }
     }
-}
-
-fn all<T, U: From<T>>(list: Vec<T>) -> Vec<U> {
-    list.into_iter().map(U::from).collect()
 }
 
 fn named(list: Vec<(String, GivenConstraint)>) -> Vec<(String, package::GivenConstraint)> {

@@ -3,25 +3,13 @@
 
 use super::super::request::{Content, OverriddenPlatform, Problem};
 use super::super::solve::Attempts;
-use super::super::{Answer, Provider as _, Stop};
+use super::super::{Provider as _, Stop};
 use super::Change;
 use super::nearest::nearest;
 use super::search::Search;
 
 /// A name of a package, and a constraint or version of it.
 type Named = (String, String);
-
-/// Solves a variant of the problem. Returns `None` if it has no solution, or none that is certain.
-fn solution(attempts: &mut Attempts<'_>, variant: &Problem) -> Result<Option<Answer>, Stop> {
-    if attempts.is_cancelled() {
-        return Err(Stop::Interrupted);
-    }
-    match attempts.attempt(variant) {
-        Ok(answer) => Ok(Some(answer)),
-        Err(Stop::Interrupted) => Err(Stop::Interrupted),
-        Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => Ok(None),
-    }
-}
 
 /// Returns the names that are written much like a missing one, and the first of them that works in
 /// its place. If none works as it is, that is the nearest name with the constraint that it takes.
@@ -38,7 +26,7 @@ pub(super) fn other_name(
     let mut with_other_constraint = None;
     for (place, name) in names.iter().enumerate() {
         let renamed = renamed(missing, name, problem);
-        if solution(attempts, &renamed)?.is_some() {
+        if attempts.solution(&renamed)?.is_some() {
             let constraint = problem.written(missing).unwrap_or("*").to_owned();
             let works = (name.clone(), constraint);
             return Ok((names, Some(works)));
@@ -106,6 +94,6 @@ pub(super) fn real_platform(
     for package in problem.fixed.iter_mut().filter(|one| one.name == *name) {
         package.version.clone_from(version);
     }
-    let solution = solution(attempts, &problem)?;
+    let solution = attempts.solution(&problem)?;
     Ok(solution.map(|_| (name.clone(), pretty.clone())))
 }

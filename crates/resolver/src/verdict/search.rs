@@ -47,26 +47,19 @@ impl<'p, 'a> Search<'p, 'a> {
 
     /// The answer to a changed problem; `None` if it has no solution, or none that is certain.
     fn solution(&mut self, problem: &Problem) -> Result<Option<Answer>, Stop> {
-        if self.attempts.is_cancelled() {
-            return Err(Stop::Interrupted);
-        }
         if self.tried == MOST_TRIES || self.versions > MOST_VERSIONS {
             return Ok(None);
         }
         self.tried += 1;
-        match self.attempts.attempt(problem) {
-            Ok(answer) => {
-                self.versions += answer.versions.0;
-                Ok(Some(answer))
-            }
-            Err(Stop::Interrupted) => Err(Stop::Interrupted),
-            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => {
-                let conflict = self.attempts.conflict.take().unwrap_or_default();
-                self.versions += conflict.versions;
-                self.met.extend(conflict.requires);
-                Ok(None)
-            }
+        let answer = self.attempts.solution(problem)?;
+        if let Some(answer) = &answer {
+            self.versions += answer.versions.0;
+        } else {
+            let conflict = self.attempts.conflict.take().unwrap_or_default();
+            self.versions += conflict.versions;
+            self.met.extend(conflict.requires);
         }
+        Ok(answer)
     }
 
     fn with(&mut self, edits: &[Edit]) -> Result<Option<Answer>, Stop> {
