@@ -320,6 +320,10 @@
  *     exclude?: string|null,
  *     canonical?: bool,
  * }
+ * @phpstan-type OverriddenPlatform array{
+ *     name: string,
+ *     real: array{string, string}|null,
+ * }
  * @phpstan-type Problem array{
  *     dialect?: ResolveDialect,
  *     requires: list<NamedConstraint>,
@@ -346,6 +350,7 @@
  *     aliases_of_unlocked_paths?: bool,
  *     optimize?: bool,
  *     written?: list<array{string, string}>,
+ *     overridden?: list<OverriddenPlatform>,
  * }
  * @phpstan-type ResolveSource array{
  *     url: string,
@@ -366,62 +371,6 @@
  *     repository: int|null,
  *     is_dev: bool|null,
  * }
- * @phpstan-type VerdictLack array{
- *     kind: 'name',
- * }|array{
- *     kind: 'version',
- *     oldest: string,
- *     newest: string,
- * }|array{
- *     kind: 'stability',
- *     version: string,
- *     stability: string,
- * }|array{
- *     kind: 'offered',
- *     by: string,
- *     version: string,
- *     constraint: string,
- * }|array{
- *     kind: 'platform',
- *     has: string|null,
- * }|array{
- *     kind: 'locked',
- *     version: string,
- * }|array{
- *     kind: 'elsewhere',
- * }
- * @phpstan-type VerdictClaim array{
- *     by: string|null,
- *     newest: string,
- *     oldest: string,
- *     what: 'requires'|'conflicts'|'replaces'|'provides'|'is',
- *     target: string,
- *     constraint: string,
- *     via: string|null,
- *     lack: VerdictLack|null,
- * }
- * @phpstan-type VerdictChange array{
- *     kind: 'require',
- *     name: string,
- *     constraint: string,
- * }|array{
- *     kind: 'remove',
- *     name: string,
- * }|array{
- *     kind: 'all_dependencies',
- * }|array{
- *     kind: 'everything',
- * }|array{
- *     kind: 'without_temporary',
- * }
- * @phpstan-type Verdict array{
- *     requires: list<string>,
- *     more: int,
- *     lack: VerdictLack|null,
- *     claims: list<VerdictClaim>,
- *     change: list<VerdictChange>,
- *     tried: int,
- * }
  * @phpstan-type Solved array{
  *     outcome: 'solved',
  *     packages: list<ChosenPackage>,
@@ -438,10 +387,58 @@
  * }
  * @phpstan-type ResolveAnswer Solved|array{
  *     outcome: 'unsolvable',
- *     verdict: Verdict|null,
+ *     lines: list<string>,
  * }|array{
  *     outcome: 'declined',
  *     reason: string,
+ * }
+ * @phpstan-type MendRequirement array{string, string, GivenConstraint}
+ * @phpstan-type MendLocked array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ *     requires?: list<MendRequirement>,
+ * }
+ * @phpstan-type MendAffected array{
+ *     name: string,
+ *     versions: list<array{string, string}>,
+ *     parent?: string|null,
+ * }
+ * @phpstan-type MendTrialPackage array{
+ *     name: string,
+ *     version: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ * }
+ * @phpstan-type MendRequest array{
+ *     locked: list<MendLocked>,
+ *     requires?: list<MendRequirement>,
+ *     pinned?: list<MendRequirement>,
+ *     affected: list<MendAffected>,
+ *     has_policies?: bool,
+ *     allowed?: list<array{string, list<string>}>|null,
+ *     results?: list<list<MendTrialPackage>|null>,
+ * }
+ * @phpstan-type MendTrial array{
+ *     step: 'try',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     prefer_lowest: bool,
+ *     with_all_dependencies: bool,
+ *     ignore_policies: bool,
+ *     needs_advisories: bool,
+ * }
+ * @phpstan-type MendPlan array{
+ *     step: 'plan',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     reasons: list<array{string, string}>,
+ * }
+ * @phpstan-type MendAnswer MendTrial|MendPlan|array{
+ *     step: 'filter',
+ *     candidates: list<array{string, list<string>}>,
  * }
  */
 
@@ -579,6 +576,19 @@ namespace Allegro {
      * @throws \Allegro\Exception\InternalException    a bug
      */
     function resolve(array $request, ?callable $on_events = null): mixed
+    {
+    }
+
+    /**
+     * Returns the next step of a search for the update that mends packages with security advisories.
+     *
+     * @param MendRequest $request
+     *
+     * @return MendAnswer
+     *
+     * @throws \Allegro\Exception\InputException the request makes no sense
+     */
+    function mend(array $request): mixed
     {
     }
 }

@@ -19,9 +19,9 @@ echo $answer['outcome'], ' ', $answer['packages'][0]['name'], ' ', $answer['pack
 
 $request['problem']['requires'][] = ['b/b', true];
 $answer = Allegro\resolve($request);
-echo $answer['outcome'], ' ', var_export($answer['verdict'], true), "\n";
+echo $answer['outcome'], ' ', count($answer['lines']), "\n";
 $request['problem']['written'] = [['a/a', '^1.0'], ['b/b', '*']];
-echo json_encode(Allegro\resolve($request)['verdict'], JSON_UNESCAPED_SLASHES), "\n";
+echo implode("\n", Allegro\resolve($request)['lines']), "\n";
 
 $request['problem']['requires'][1] = ['b/b', ['~', '1.0.0.0']];
 echo Allegro\resolve($request)['reason'], "\n";
@@ -38,8 +38,10 @@ try {
 ?>
 --EXPECT--
 solved a/a 1.1.0.0, of 3
-unsolvable NULL
-{"requires":["b/b"],"more":0,"lack":{"kind":"name"},"claims":[],"change":[{"kind":"remove","name":"b/b"}],"tried":1}
+unsolvable 0
+Allegro: b/b * can't be had
+         no repository has b/b
+         tried and works: without "b/b" in composer.json
 a requirement is not understood
 a repository has no address
 Allegro\Exception\InputException

@@ -58,5 +58,5 @@ foreach ($classes as $name => $two) {
 }
 ?>
 --EXPECT--
-10 functions
+11 functions
 7 classes

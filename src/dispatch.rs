@@ -129,6 +129,7 @@ fn run<C: Caller>(
             &mut host,
             |host, answer, texts| host.0.answer(answer, texts),
         ),
+        "mend" => host.answer(&ops::mend(read(request)?)?),
         "remove" => {
             let answer = ops::remove(&read(request)?, &mut host);
             host.answer(&answer)
@@ -176,7 +177,7 @@ impl<C: Caller> Host for Listener<'_, C> {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
     use crate::protocol::{
-        diagnose, dumped, prepare, remove, replace, resolve, scan, unchanged, warm_up,
+        diagnose, dumped, mend, prepare, remove, replace, resolve, scan, unchanged, warm_up,
     };
 
     fn stable<T: DeserializeOwned + Serialize>(request: impl EncodedRequest) -> bool {
@@ -198,6 +199,7 @@ pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
         "unchanged" => stable::<unchanged::UnchangedRequest>(request),
         "dumped" => stable::<dumped::DumpedRequest>(request),
         "resolve" => stable::<resolve::ResolveRequest>(request),
+        "mend" => stable::<mend::MendRequest>(request),
         "remove" => stable::<remove::RemoveRequest>(request),
         "replace" => stable::<replace::ReplaceRequest>(request),
         _ => false,

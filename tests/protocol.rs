@@ -17,11 +17,11 @@ use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
 use allegro::protocol::error::{ErrorAnswer, ErrorKind};
 use allegro::protocol::event::Event;
 use allegro::protocol::info::InfoAnswer;
+use allegro::protocol::mend::{MendAnswer, MendRequest};
 use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, Provenance};
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro::protocol::replace::{ReplaceAnswer, ReplaceRequest};
 use allegro::protocol::resolve::problem::{Content, Reach};
-use allegro::protocol::resolve::verdict::{Change, Lack, What};
 use allegro::protocol::resolve::{ResolveAnswer, ResolveRequest};
 use allegro::protocol::scan::{RuleKind, ScanAnswer, ScanRequest};
 use allegro::protocol::store::Method;
@@ -109,6 +109,8 @@ fn messages_are_encoded_like_their_documents() {
     check::<DumpedAnswer>("dumped_answer");
     check::<ResolveRequest>("resolve_request");
     check::<ResolveAnswer>("resolve_answer");
+    check::<MendRequest>("mend_request");
+    check::<MendAnswer>("mend_answer");
     check::<RemoveRequest>("remove_request");
     check::<RemoveAnswer>("remove_answer");
     check::<ReplaceRequest>("replace_request");
@@ -168,6 +170,7 @@ fn documents_have_every_variant() {
             "outcome",
             variants::<ScanAnswer>(Some("outcome")),
         ),
+        ("mend_answer", "step", variants::<MendAnswer>(Some("step"))),
         ("resolve_request", "reach", variants::<Reach>(None)),
         ("resolve_request", "kind", variants::<Content>(Some("kind"))),
         (
@@ -175,9 +178,6 @@ fn documents_have_every_variant() {
             "outcome",
             variants::<ResolveAnswer>(Some("outcome")),
         ),
-        ("resolve_answer", "what", variants::<What>(None)),
-        ("resolve_answer", "kind", variants::<Lack>(Some("kind"))),
-        ("resolve_answer", "kind", variants::<Change>(Some("kind"))),
     ];
     for (message, key, names) in wanted {
         let document = serde_json::from_str(&text(message)).expect("JSON");

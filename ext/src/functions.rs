@@ -46,6 +46,14 @@ pub fn resolve(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpR
     call_with_events("resolve", request, on_events)
 }
 
+/// Returns the next step of a search for the update that mends packages with security advisories
+/// (see `MendRequest` and `MendAnswer` of the core).
+#[php_function]
+#[php(name = "Allegro\\mend")]
+pub fn mend(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("mend", request)
+}
+
 /// Removes directories that were moved out of the way.
 #[php_function]
 #[php(name = "Allegro\\remove")]
@@ -122,6 +130,7 @@ pub fn register(module: ModuleBuilder) -> ModuleBuilder {
         .function(wrap_function!(diagnose))
         .function(wrap_function!(prepare))
         .function(wrap_function!(resolve))
+        .function(wrap_function!(mend))
         .function(wrap_function!(remove))
         .function(wrap_function!(replace))
         .function(wrap_function!(scan))

@@ -382,6 +382,14 @@ final class Session
     }
 
     /**
+     * Returns the finder of the native part.
+     */
+    public function engines(): EngineFinder
+    {
+        return $this->engines;
+    }
+
+    /**
      * Prints the summary of the packages that Allegro has installed.
      */
     public function summarize(): void

@@ -8,6 +8,11 @@ use allegro_base::error::{self, Error};
 use allegro_base::report;
 use allegro_store::link;
 
+/// Converts each value of a list.
+pub(super) fn all<T, U: From<T>>(list: Vec<T>) -> Vec<U> {
+    list.into_iter().map(U::from).collect()
+}
+
 impl<'a> From<&'a Dist> for allegro_composer::Dist<'a> {
     fn from(dist: &'a Dist) -> Self {
         Self {

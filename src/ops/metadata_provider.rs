@@ -254,6 +254,11 @@ impl Provider for Files<'_> {
         !self.is_settled && self.board.state.lock().is_outdated
     }
 
+    fn names(&mut self) -> Vec<String> {
+        let sources = self.sources.iter().flatten();
+        sources.flat_map(|source| source.names()).collect()
+    }
+
     fn settle(&mut self) -> Result<bool, Stop> {
         let all = self.board.wait_for_all().ok_or_else(|| self.gone())?;
         self.unless_cancelled()?;

@@ -2,7 +2,6 @@
 //! cache, then runs the solver.
 
 mod problem;
-mod verdict;
 
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,12 +110,11 @@ pub fn resolve<H: Host, R>(
                 Ok(Resolution::Solved(answer, terms)) => {
                     solved(answer, terms, &files, settings.threads)
                 }
-                Ok(Resolution::Unsolvable(verdict)) => Ok((
-                    ResolveAnswer::Unsolvable {
-                        verdict: verdict.take().map(Into::into),
-                    },
-                    Vec::new(),
-                )),
+                Ok(Resolution::Unsolvable(verdict)) => {
+                    let verdict = verdict.as_ref();
+                    let lines = verdict.map_or_else(Vec::new, |verdict| verdict.lines(&problem));
+                    Ok((ResolveAnswer::Unsolvable { lines }, Vec::new()))
+                }
                 Err(stop) => Err(stop.clone()),
             };
             let _ = result.send(answer);
@@ -127,7 +125,10 @@ pub fn resolve<H: Host, R>(
     };
     attend_to_result(host, &cancel, work, |host, answer| match answer {
         Ok((answer, texts)) => answered(host, &answer, &texts),
-        Err(Stop::Unsolvable) => answered(host, &ResolveAnswer::Unsolvable { verdict: None }, &[]),
+        Err(Stop::Unsolvable) => {
+            let lines = Vec::new();
+            answered(host, &ResolveAnswer::Unsolvable { lines }, &[])
+        }
         Err(Stop::Unclear(reason)) => answered(host, &ResolveAnswer::Declined { reason }, &[]),
         Err(Stop::Interrupted) => Err(Error::Interrupted),
         Err(Stop::Outdated) => Err(Error::Internal("metadata changes all the time".to_owned())),

@@ -1,7 +1,6 @@
 //! Operation `resolve`: finds the versions that an update would lock.
 
 pub mod problem;
-pub mod verdict;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::http::{HttpOptions, Tls};
 use super::settings::Overrides;
 use problem::Problem;
-use verdict::Verdict;
 
 /// Asks for a resolution.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -92,8 +90,8 @@ pub enum ResolveAnswer {
     },
     /// The requirements can't be met; Composer explains it at length.
     Unsolvable {
-        /// Short explanation and remedy; `None` if the request wants none or none was found.
-        verdict: Option<Verdict>,
+        /// Explanation and remedy as plain text, a line each; empty if the request wants none.
+        lines: Vec<String>,
     },
     /// It is not certain what Composer would lock.
     Declined {

@@ -12,6 +12,7 @@ mod attempt;
 mod extraction;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
+pub mod mending;
 pub mod metadata;
 pub mod metadata_text;
 mod optimizer;

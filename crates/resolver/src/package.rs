@@ -221,6 +221,26 @@ pub enum GivenConstraint {
 }
 
 impl GivenConstraint {
+    /// Returns a constraint as the plugin would send it.
+    pub(super) fn of(terms: &Terms, id: ConstraintId) -> Self {
+        match terms.constraint_of(id) {
+            Constraint::All => Self::Fixed(true),
+            Constraint::None => Self::Fixed(false),
+            Constraint::Single(op, version) => {
+                let version = terms.version_of(*version).text().to_owned();
+                Self::Single(op.text().to_owned(), version)
+            }
+            Constraint::Multi { conjunctive, parts } => {
+                let parts = parts.iter().map(|part| Self::of(terms, *part)).collect();
+                if *conjunctive {
+                    Self::And { and: parts }
+                } else {
+                    Self::Or { or: parts }
+                }
+            }
+        }
+    }
+
     /// Returns the number of the constraint; `None` if it has an unknown operator.
     pub fn id(&self, terms: &mut Terms) -> Option<ConstraintId> {
         Some(match self {

@@ -36,6 +36,11 @@ pub trait Provider {
         Ok(true)
     }
 
+    /// Returns the names of packages whose metadata an earlier run has left on this machine.
+    fn names(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns the metadata that an outline stands for; `None` if the repository doesn't have the
     /// file.
     fn metadata(

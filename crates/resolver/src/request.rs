@@ -148,6 +148,33 @@ pub struct Problem {
     /// Root requirements as the project writes them, by name. They serve the verdict of a problem
     /// without solution. Empty: no verdict is wanted.
     pub written: Vec<(String, String)>,
+    /// Platform packages whose version `config.platform` states.
+    pub overridden: Vec<OverriddenPlatform>,
+}
+
+impl Problem {
+    /// Returns a requirement of the project as it is written.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        let mut written = self.written.iter();
+        let own = written.find(|(own, _)| own == name);
+        own.map(|(_, text)| text.as_str())
+    }
+
+    /// Returns the entry of `config.platform` for a package.
+    pub(super) fn overridden(&self, name: &str) -> Option<&OverriddenPlatform> {
+        self.overridden.iter().find(|own| own.name == name)
+    }
+}
+
+/// A platform package whose version `config.platform` states.
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(Deserialize))]
+pub struct OverriddenPlatform {
+    /// Package name.
+    pub name: String,
+    /// The version that the machine has, normalized and as it is written. `None` if the machine
+    /// lacks the package.
+    pub real: Option<(String, String)>,
 }
 
 impl Default for Problem {
@@ -179,6 +206,7 @@ impl Default for Problem {
             aliases_of_unlocked_paths: false,
             optimize: true,
             written: Vec::new(),
+            overridden: Vec::new(),
         }
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use allegro_base::tables::HashMap;
 use allegro_semver::constraint::Terms;
 
+use super::attempt::attempt;
 use super::metadata::Metadata;
 use super::outline::Outline;
 use super::request::Problem;
-use super::verdict::Verdict;
-use super::verdict::search::Search;
+use super::verdict::conflict::Conflict;
+use super::verdict::{self, Verdict};
 use super::{Answer, Provider};
 
 /// The reason why an attempt produced no answer.
@@ -45,26 +46,74 @@ pub fn solve(
     provider: &mut dyn Provider,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Resolution, Stop> {
-    let mut search = Search::new(problem, Kept::new(provider), is_cancelled);
-    let mut result = search.attempt(problem);
+    let mut attempts = Attempts::new(problem, provider, is_cancelled);
+    let mut result = attempts.attempt(problem);
     // An error may come from stale metadata too, so every result except a cancellation is settled.
-    if result.as_ref().err() != Some(&Stop::Interrupted) && !search.kept.settle()? {
-        search = Search::new(problem, Kept::new(search.kept.provider), is_cancelled);
-        result = search.attempt(problem);
+    if result.as_ref().err() != Some(&Stop::Interrupted) && !attempts.kept.settle()? {
+        attempts = Attempts::new(problem, attempts.kept.provider, is_cancelled);
+        result = attempts.attempt(problem);
     }
     match result {
-        Ok(answer) => return Ok(Resolution::Solved(answer, Box::new(search.terms))),
+        Ok(answer) => return Ok(Resolution::Solved(answer, Box::new(attempts.terms))),
         Err(Stop::Unsolvable) => {}
         Err(stop) => return Err(stop),
     }
-    let conflict = search.conflict.take();
+    let conflict = attempts.conflict.take();
     let Some(conflict) = conflict.filter(|_| !problem.written.is_empty()) else {
         return Ok(Resolution::Unsolvable(None));
     };
-    let change = search.change(&conflict)?;
-    Ok(Resolution::Unsolvable(Some(
-        search.verdict(&conflict, change),
-    )))
+    let verdict = verdict::judge(problem, &conflict, &mut attempts)?;
+    Ok(Resolution::Unsolvable(Some(verdict)))
+}
+
+/// Attempts to solve a problem and its variants. All of them use the constraints and the metadata
+/// that an earlier attempt has read.
+pub(super) struct Attempts<'a> {
+    pub terms: Terms,
+    pub kept: Kept<'a>,
+    /// The conflict that the last attempt without a solution has met.
+    pub conflict: Option<Conflict>,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(
+        problem: &Problem,
+        provider: &'a mut dyn Provider,
+        is_cancelled: &'a dyn Fn() -> bool,
+    ) -> Self {
+        Self {
+            terms: Terms::new(problem.dialect),
+            kept: Kept::new(provider),
+            conflict: None,
+            is_cancelled,
+        }
+    }
+
+    /// Solves one problem.
+    pub fn attempt(&mut self, problem: &Problem) -> Result<Answer, Stop> {
+        self.conflict = None;
+        attempt(
+            problem,
+            &mut self.terms,
+            &mut self.kept,
+            self.is_cancelled,
+            &mut self.conflict,
+        )
+    }
+
+    /// Solves a variant of the problem. Returns `None` if it has no solution, or none that is
+    /// certain.
+    pub fn solution(&mut self, variant: &Problem) -> Result<Option<Answer>, Stop> {
+        if (self.is_cancelled)() {
+            return Err(Stop::Interrupted);
+        }
+        match self.attempt(variant) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Stop::Interrupted) => Err(Stop::Interrupted),
+            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => Ok(None),
+        }
+    }
 }
 
 /// Keeps the metadata that was read, so that further attempts don't read it again.
@@ -120,6 +169,10 @@ impl Provider for Kept<'_> {
 
     fn settle(&mut self) -> Result<bool, Stop> {
         self.provider.settle()
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        self.provider.names()
     }
 
     fn metadata(

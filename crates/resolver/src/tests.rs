@@ -17,6 +17,7 @@ use allegro_composer::json::PhpJson;
 pub(super) struct Files {
     texts: HashMap<String, String>,
     pub asked: Vec<String>,
+    names: Vec<String>,
 }
 
 impl Files {
@@ -26,9 +27,19 @@ impl Files {
         self.texts.insert(name.to_owned(), text);
         self
     }
+
+    /// Adds names of packages that an earlier run has met.
+    pub fn keeping(mut self, names: &[&str]) -> Self {
+        self.names = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
 }
 
 impl Provider for Files {
+    fn names(&mut self) -> Vec<String> {
+        self.names.clone()
+    }
+
     fn prepare(&mut self, _repository: usize, files: &[String]) -> Result<(), Stop> {
         self.asked.extend(files.iter().cloned());
         Ok(())

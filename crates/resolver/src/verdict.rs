@@ -6,57 +6,69 @@
 mod changes;
 pub(super) mod conflict;
 mod lack;
-pub(super) mod search;
+mod nearest;
+mod remedies;
+mod search;
+mod sentences;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use conflict::What;
-use conflict::{Conflict, Statement};
-pub use lack::Lack;
+use super::Stop;
+use super::request::{OverriddenPlatform, Problem};
+use super::solve::Attempts;
+use conflict::{Conflict, Statement, Unmet, What};
+use lack::Lack;
 use search::Search;
 
-/// Why requirements can't be met, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why requirements can't be met, and what helps. [`Verdict::lines`] tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Requirements of the project that can't be had together, by name.
-    pub requires: Vec<String>,
+    requires: Vec<String>,
     /// How many more of them take part.
-    pub more: usize,
+    more: usize,
     /// Why nothing meets the first of them, if that is so.
-    pub lack: Option<Lack>,
+    lack: Option<Lack>,
     /// Who says what stands against it.
-    pub claims: Vec<Claim>,
+    claims: Vec<Claim>,
     /// A change that was tried and works; empty: none was found.
-    pub change: Vec<Change>,
+    change: Vec<Change>,
     /// How many changes were tried.
-    pub tried: usize,
+    tried: usize,
+    /// Names that are written much like the one that no repository has, the nearest first.
+    nearest: Vec<String>,
+    /// The name among these that works in place of the missing one, and its constraint.
+    instead: Option<(String, String)>,
+    /// The platform package that works as the machine has it, without `config.platform`, and its
+    /// version there.
+    real: Option<(String, String)>,
 }
 
 /// What somebody says that stands against a solution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+struct Claim {
     /// The package; `None`: the project.
-    pub by: Option<String>,
+    by: Option<String>,
     /// The newest of its versions that say so.
-    pub newest: String,
+    newest: String,
     /// The oldest of them.
-    pub oldest: String,
+    oldest: String,
     /// What it says.
-    pub what: What,
+    what: What,
     /// Of which package.
-    pub target: String,
+    target: String,
     /// Of which versions of it.
-    pub constraint: String,
+    constraint: String,
     /// A package that requires the one that says it, with its version; `None`: the project does, or nobody.
-    pub via: Option<String>,
+    via: Option<String>,
     /// What there is instead.
-    pub lack: Option<Lack>,
+    lack: Option<Lack>,
 }
 
 /// A change that helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+enum Change {
     /// This requirement in composer.json.
     Require {
         /// Package name.
@@ -87,12 +99,56 @@ impl Change {
     }
 }
 
-impl Search<'_> {
+/// Judges a conflict: searches the smallest change that helps, and other remedies where the
+/// conflict allows them.
+pub(super) fn judge(
+    problem: &Problem,
+    conflict: &Conflict,
+    attempts: &mut Attempts<'_>,
+) -> Result<Verdict, Stop> {
+    let mut search = Search::new(problem, attempts);
+    let change = search.change(conflict)?;
+    let mut verdict = search.verdict(conflict, change);
+    if let Some(missing) = verdict.missing() {
+        let (nearest, instead) = remedies::other_name(missing, problem, attempts)?;
+        verdict.nearest = nearest;
+        verdict.instead = instead;
+    }
+    if let Some(overridden) = verdict.overridden(problem) {
+        verdict.real = remedies::real_platform(overridden, problem, attempts)?;
+    }
+    Ok(verdict)
+}
+
+impl Verdict {
+    /// Returns the requirement whose name no repository has.
+    fn missing(&self) -> Option<&str> {
+        let first = self.requires.first()?;
+        (self.lack == Some(Lack::Name)).then_some(first)
+    }
+
+    /// Returns the platform package that stands against a solution and that `config.platform`
+    /// overrides. There is none where another constraint helps.
+    fn overridden<'a>(&self, problem: &'a Problem) -> Option<&'a OverriddenPlatform> {
+        let is_requirement = |change: &Change| matches!(change, Change::Require { .. });
+        if self.change.iter().any(is_requirement) {
+            return None;
+        }
+        let is_platform = |lack: Option<&Lack>| matches!(lack, Some(Lack::Platform { .. }));
+        let claims = self.claims.iter();
+        let claimed = claims.filter(|claim| is_platform(claim.lack.as_ref()));
+        let own = self.requires.iter().take(1);
+        let own = own.filter(|_| is_platform(self.lack.as_ref()));
+        let mut names = claimed.map(|claim| &claim.target).chain(own);
+        names.find_map(|name| problem.overridden(name))
+    }
+}
+
+impl Search<'_, '_> {
     /// Returns the verdict on a conflict, with the change that helps.
-    pub(super) fn verdict(mut self, conflict: &Conflict, change: Vec<Change>) -> Verdict {
+    fn verdict(mut self, conflict: &Conflict, change: Vec<Change>) -> Verdict {
         let lacking = conflict.lacking.first();
-        let lack =
-            lacking.map(|(_, unmet)| lack::lack(self.problem, &mut self.terms, &self.kept, unmet));
+        let lack = lacking.map(|(_, unmet)| self.lack(unmet));
         let claims = conflict
             .statements
             .iter()
@@ -115,7 +171,13 @@ impl Search<'_> {
             claims,
             change,
             tried: self.tried,
+            ..Verdict::default()
         }
+    }
+
+    fn lack(&mut self, unmet: &Unmet) -> Lack {
+        let Attempts { terms, kept, .. } = &mut *self.attempts;
+        lack::lack(self.problem, terms, kept, unmet)
     }
 
     fn claim(&mut self, statement: &Statement) -> Claim {
@@ -132,7 +194,7 @@ impl Search<'_> {
             target: statement.target.clone(),
             constraint: statement.constraint.clone(),
             via: statement.via.clone(),
-            lack: unmet.map(|unmet| lack::lack(self.problem, &mut self.terms, &self.kept, unmet)),
+            lack: unmet.map(|unmet| self.lack(unmet)),
         }
     }
 }

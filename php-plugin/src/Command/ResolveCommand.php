@@ -6,6 +6,7 @@ namespace Allegro\Plugin\Command;
 
 use Allegro\Plugin\Guard;
 use Allegro\Plugin\Internals;
+use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
@@ -19,6 +20,7 @@ use Composer\Composer;
 use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
 use Composer\IO\IOInterface;
+use Composer\IO\NullIO;
 use Composer\Package\Locker;
 use Seld\JsonLint\ParsingException;
 use Symfony\Component\Console\Formatter\OutputFormatter;
@@ -270,7 +272,9 @@ final class ResolveCommand extends UpdateCommand
         $parent === null || $parent->take($composer, $io);
         $trial = new Trial($this, $composer, $io, $input, $update, $session);
         if ($isSecurityOnly) {
-            $exit = (new SecurityOnly($composer, $io, $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
+            // This search is native wherever it can be, even if Allegro takes no other part in the run.
+            $engines = $session === null ? new EngineFinder(dirname(__DIR__, 3), new NullIO()) : $session->engines();
+            $exit = (new SecurityOnly($composer, $io, $engines, $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
         } else {
             $exceptions->hold($input, $io);
             $exit = $resolve();

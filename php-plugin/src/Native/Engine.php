@@ -10,6 +10,8 @@ namespace Allegro\Plugin\Native;
  * @phpstan-import-type DiagnoseAnswer from Protocol
  * @phpstan-import-type DumpedRequest from Protocol
  * @phpstan-import-type Event from Protocol
+ * @phpstan-import-type MendAnswer from Protocol
+ * @phpstan-import-type MendRequest from Protocol
  * @phpstan-import-type PrepareAnswer from Protocol
  * @phpstan-import-type PrepareRequest from Protocol
  * @phpstan-import-type ResolveAnswer from Protocol
@@ -133,6 +135,18 @@ interface Engine
      * @return callable(): ResolveAnswer throws what {@see resolve()} throws
      */
     public function resolveMeanwhile(array $request): callable;
+
+    /**
+     * Returns the next step of a search for the update that mends packages with security advisories.
+     *
+     * @param MendRequest $request
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return MendAnswer
+     */
+    public function mend(array $request): array;
 
     /**
      * Ends the helper process, if there is one.

@@ -59,6 +59,11 @@ final class ExtensionEngine implements Engine
         return fn (): array => $this->resolve($request, null);
     }
 
+    public function mend(array $request): array
+    {
+        return $this->call(static fn () => \Allegro\mend($request));
+    }
+
     public function close(): void
     {
     }

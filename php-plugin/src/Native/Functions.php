@@ -20,7 +20,7 @@ final class Functions
      * check of its own.
      */
     public const NEEDED = [
-        'abs', 'array_chunk', 'array_column', 'array_count_values', 'array_diff', 'array_diff_key', 'array_fill_keys',
+        'array_chunk', 'array_column', 'array_count_values', 'array_diff', 'array_diff_key', 'array_fill_keys',
         'array_filter', 'array_flip', 'array_intersect_key', 'array_is_list', 'array_key_exists', 'array_key_first',
         'array_keys', 'array_map', 'array_merge', 'array_pop', 'array_replace_recursive', 'array_reverse',
         'array_search', 'array_shift', 'array_slice', 'array_splice', 'array_sum', 'array_unique', 'array_values',
@@ -32,9 +32,9 @@ final class Functions
         'hash', 'hash_file', 'hex2bin', 'hexdec', 'implode', 'in_array', 'ini_get', 'intdiv', 'interface_exists',
         'is_a', 'is_array', 'is_bool', 'is_callable', 'is_dir', 'is_executable', 'is_file', 'is_float', 'is_int',
         'is_link', 'is_object', 'is_resource', 'is_string', 'is_writable', 'iterator_count', 'iterator_to_array', 'json_decode',
-        'json_encode', 'ksort', 'levenshtein', 'lstat', 'max', 'method_exists', 'microtime', 'min', 'mkdir',
+        'json_encode', 'ksort', 'lstat', 'max', 'method_exists', 'microtime', 'min', 'mkdir',
         'number_format', 'ob_get_clean', 'ob_start', 'opendir', 'parse_url', 'phpversion', 'preg_match',
-        'preg_match_all', 'preg_replace', 'preg_split', 'property_exists', 'random_bytes', 'rawurldecode', 'readdir',
+        'preg_match_all', 'preg_replace', 'property_exists', 'random_bytes', 'rawurldecode', 'readdir',
         'realpath', 'register_shutdown_function', 'rename', 'reset', 'rmdir', 'rtrim', 'scandir', 'serialize', 'sha1',
         'sha1_file', 'sort', 'spl_object_hash', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_pad',
         'str_repeat', 'str_replace', 'str_starts_with', 'strcmp', 'stream_isatty', 'stripos', 'strlen', 'strpos',

@@ -186,7 +186,7 @@ final class HelperEngine implements Engine
      */
     private function resolved(array $answer): array
     {
-        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => [], 'declined' => []];
+        $lists = ['solved' => ['packages', 'aliases', 'found', 'kept', 'unasked', 'unlocked'], 'unsolvable' => ['lines'], 'declined' => []];
         foreach ($lists[$answer['outcome'] ?? ''] ?? [''] as $list) {
             if (!is_array($answer[$list] ?? null)) {
                 throw $this->misfit();
@@ -195,6 +195,19 @@ final class HelperEngine implements Engine
         $described = array_filter(array_column($answer['packages'] ?? [], 'repository'), 'is_int');
         if (count($described) + (int) ($answer['constraints'] ?? 0) !== count($answer['texts'] ?? [])) {
             throw $this->misfit();
+        }
+
+        return $answer;
+    }
+
+    public function mend(array $request): array
+    {
+        $answer = $this->call('mend', $request, null);
+        $lists = ['filter' => ['candidates'], 'try' => ['packages', 'with'], 'plan' => ['packages', 'with', 'reasons']];
+        foreach ($lists[$answer['step'] ?? ''] ?? [''] as $list) {
+            if (!is_array($answer[$list] ?? null)) {
+                throw $this->misfit();
+            }
         }
 
         return $answer;

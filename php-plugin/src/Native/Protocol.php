@@ -324,6 +324,10 @@ namespace Allegro\Plugin\Native;
  *     exclude?: string|null,
  *     canonical?: bool,
  * }
+ * @phpstan-type OverriddenPlatform array{
+ *     name: string,
+ *     real: array{string, string}|null,
+ * }
  * @phpstan-type Problem array{
  *     dialect?: ResolveDialect,
  *     requires: list<NamedConstraint>,
@@ -350,6 +354,7 @@ namespace Allegro\Plugin\Native;
  *     aliases_of_unlocked_paths?: bool,
  *     optimize?: bool,
  *     written?: list<array{string, string}>,
+ *     overridden?: list<OverriddenPlatform>,
  * }
  * @phpstan-type ResolveSource array{
  *     url: string,
@@ -370,62 +375,6 @@ namespace Allegro\Plugin\Native;
  *     repository: int|null,
  *     is_dev: bool|null,
  * }
- * @phpstan-type VerdictLack array{
- *     kind: 'name',
- * }|array{
- *     kind: 'version',
- *     oldest: string,
- *     newest: string,
- * }|array{
- *     kind: 'stability',
- *     version: string,
- *     stability: string,
- * }|array{
- *     kind: 'offered',
- *     by: string,
- *     version: string,
- *     constraint: string,
- * }|array{
- *     kind: 'platform',
- *     has: string|null,
- * }|array{
- *     kind: 'locked',
- *     version: string,
- * }|array{
- *     kind: 'elsewhere',
- * }
- * @phpstan-type VerdictClaim array{
- *     by: string|null,
- *     newest: string,
- *     oldest: string,
- *     what: 'requires'|'conflicts'|'replaces'|'provides'|'is',
- *     target: string,
- *     constraint: string,
- *     via: string|null,
- *     lack: VerdictLack|null,
- * }
- * @phpstan-type VerdictChange array{
- *     kind: 'require',
- *     name: string,
- *     constraint: string,
- * }|array{
- *     kind: 'remove',
- *     name: string,
- * }|array{
- *     kind: 'all_dependencies',
- * }|array{
- *     kind: 'everything',
- * }|array{
- *     kind: 'without_temporary',
- * }
- * @phpstan-type Verdict array{
- *     requires: list<string>,
- *     more: int,
- *     lack: VerdictLack|null,
- *     claims: list<VerdictClaim>,
- *     change: list<VerdictChange>,
- *     tried: int,
- * }
  * @phpstan-type Solved array{
  *     outcome: 'solved',
  *     packages: list<ChosenPackage>,
@@ -442,14 +391,62 @@ namespace Allegro\Plugin\Native;
  * }
  * @phpstan-type ResolveAnswer Solved|array{
  *     outcome: 'unsolvable',
- *     verdict: Verdict|null,
+ *     lines: list<string>,
  * }|array{
  *     outcome: 'declined',
  *     reason: string,
+ * }
+ * @phpstan-type MendRequirement array{string, string, GivenConstraint}
+ * @phpstan-type MendLocked array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ *     requires?: list<MendRequirement>,
+ * }
+ * @phpstan-type MendAffected array{
+ *     name: string,
+ *     versions: list<array{string, string}>,
+ *     parent?: string|null,
+ * }
+ * @phpstan-type MendTrialPackage array{
+ *     name: string,
+ *     version: string,
+ *     reference?: string|null,
+ *     is_affected?: bool,
+ * }
+ * @phpstan-type MendRequest array{
+ *     locked: list<MendLocked>,
+ *     requires?: list<MendRequirement>,
+ *     pinned?: list<MendRequirement>,
+ *     affected: list<MendAffected>,
+ *     has_policies?: bool,
+ *     allowed?: list<array{string, list<string>}>|null,
+ *     results?: list<list<MendTrialPackage>|null>,
+ * }
+ * @phpstan-type MendTrial array{
+ *     step: 'try',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     prefer_lowest: bool,
+ *     with_all_dependencies: bool,
+ *     ignore_policies: bool,
+ *     needs_advisories: bool,
+ * }
+ * @phpstan-type MendPlan array{
+ *     step: 'plan',
+ *     packages: list<string>,
+ *     with: list<string>,
+ *     reasons: list<array{string, string}>,
+ * }
+ * @phpstan-type MendAnswer MendTrial|MendPlan|array{
+ *     step: 'filter',
+ *     candidates: list<array{string, list<string>}>,
  * }
  */
 final class Protocol
 {
     /** Grows when a request or an answer changes: `allegro::protocol::VERSION` of the Rust core. */
-    public const VERSION = 8;
+    public const VERSION = 9;
 }

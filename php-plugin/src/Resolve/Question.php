@@ -70,7 +70,6 @@ final class Question
      * Collects the state of an update.
      *
      * @param RepositoryInterface[] $repositories repositories in Composer's order
-     * @param array<string, string> $written      root requirements as they are written, by name
      *
      * @throws DeclinedException if the native part can't mirror the update
      */
@@ -80,7 +79,6 @@ final class Question
         array $repositories,
         Request $request,
         Installer $installer,
-        array $written,
     ) {
         /** @var BuilderState $state */
         $state = Internals::of(
@@ -151,7 +149,6 @@ final class Question
             'replaced_if_required' => $isIfRequired,
             'aliases_of_unlocked_paths' => version_compare($version, '2.6.3', '>=')
                 || version_compare($version, '2.2.22', '>=') && version_compare($version, '2.3', '<'),
-            'written' => self::pairs($written),
         ] + $this->preferences($state['poolOptimizer'] ?? null);
         $this->asked = ['http' => $sources->httpOptions(), 'sources' => $addresses, 'problem' => $problem];
     }

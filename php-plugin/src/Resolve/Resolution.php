@@ -336,13 +336,12 @@ final class Resolution
                 throw new DeclinedException('somebody listens to '.$event);
             }
         }
-        $judge = new Judge($this->composer, $this->engine);
-        $question = new Question($this->sources, $builder, $repositories, $request, $installer, $judge->written());
+        $question = new Question($this->sources, $builder, $repositories, $request, $installer);
         $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
-        $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve(Judge::brief($question->asked()), $listener));
+        $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
         $answer = $this->report->loading($resolve);
         if ($answer['outcome'] === 'unsolvable' && !$this->io instanceof NullIO) {
-            $this->verdict = $judge->meanwhile($question->asked());
+            $this->verdict = (new Judge($this->composer, $this->engine))->meanwhile($question->asked());
         }
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;

@@ -5,13 +5,17 @@ declare(strict_types=1);
 namespace Allegro\Plugin\Resolve;
 
 use Allegro\Plugin\Command\ResolveCommand;
+use Allegro\Plugin\Install\DeclinedException;
+use Allegro\Plugin\Native\EngineException;
+use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\Protocol;
 use Composer\Advisory\SecurityAdvisory;
 use Composer\Composer;
 use Composer\IO\IOInterface;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Package\PackageInterface;
-use Composer\Semver\Constraint\Constraint;
+use Composer\Repository\RepositoryInterface;
 use Composer\Semver\VersionParser;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
@@ -20,6 +24,8 @@ use Symfony\Component\Console\Input\InputInterface;
  * `--security-only`: what security advisories affect moves, as little as possible, and nothing else.
  *
  * The outcome is a partial update with pinned versions, which Composer carries out like any other.
+ *
+ * @phpstan-import-type MendPlan from Protocol
  */
 final class SecurityOnly
 {
@@ -32,11 +38,12 @@ final class SecurityOnly
     /** @var array<string, list<SecurityAdvisory>> by name of those that are affected */
     private array $affected = [];
 
-    /** @var array<string, string> why those that can't be mended can't, as far as that is known at once */
+    /**
+     * For each affected package, the reason to tell if it stays affected.
+     *
+     * @var array<string, string>
+     */
     private array $reasons = [];
-
-    /** @var array<string, PackageInterface> versions against which nothing was found before they were tried, by name */
-    private array $tried = [];
 
     /**
      * @param \Closure(\Composer\Installer): void $policies gives an Installer the policies of the command
@@ -44,6 +51,7 @@ final class SecurityOnly
     public function __construct(
         private readonly Composer $composer,
         private readonly IOInterface $io,
+        private readonly EngineFinder $engines,
         private readonly Trial $trial,
         private readonly PinnedConstraints $exceptions,
         private readonly \Closure $policies,
@@ -81,21 +89,12 @@ final class SecurityOnly
             return 0;
         }
         $this->exceptions->tell($this->io);
-        $mending = new Mending($this->composer->getPackage(), $this->locked, $advisories, $this->trial, $this->exceptions->constraints());
-        $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
-        foreach (array_keys($this->affected) as $name) {
-            $this->reason($name, $mending->candidates($name, $repositories, $allow), $mending->refused($name));
-        }
-        [$names, $constraints] = $mending->plan(array_keys($this->affected));
-        foreach (self::hasPolicies($input) ? $this->tried : [] as $name => $version) {
-            if ($mending->isHeldByPolicies($name)) {
-                $this->reasons[$name] = $version->getPrettyVersion().' would do, but policies of this project (config.policy) keep out what it needs';
-            }
-        }
+        $plan = $this->plan($advisories, $repositories, self::hasPolicies($input));
+        $this->reasons = array_column($plan['reasons'], 1, 0);
         $after = null;
-        if ($names !== []) {
-            $input->setArgument('packages', $names);
-            $input->setOption('with', $constraints);
+        if ($plan['packages'] !== []) {
+            $input->setArgument('packages', $plan['packages']);
+            $input->setOption('with', $plan['with']);
             $exit = $update();
             if ($exit !== 0) {
                 return $exit;
@@ -104,6 +103,38 @@ final class SecurityOnly
         }
 
         return $this->report($after, $advisories);
+    }
+
+    /**
+     * Returns the update that mends as many packages as possible.
+     *
+     * @param array<RepositoryInterface> $repositories
+     *
+     * @throws SettingException
+     *
+     * @return MendPlan
+     */
+    private function plan(Advisories $advisories, array $repositories, bool $hasPolicies): array
+    {
+        $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
+        $engine = $this->engines->find();
+        if ($engine === null) {
+            throw self::needsNativePart($this->engines->reason() ?? 'it is out of use after a failure');
+        }
+        $mending = new Mending($engine, $this->composer->getPackage(), $this->locked, $advisories, $this->trial, $allow);
+        try {
+            return $mending->plan(array_keys($this->affected), $repositories, $this->exceptions->constraints(), $hasPolicies);
+        } catch (DeclinedException | EngineException $e) {
+            throw self::needsNativePart($e->getMessage(), $e);
+        }
+    }
+
+    private static function needsNativePart(string $why, ?\Exception $previous = null): SettingException
+    {
+        return new SettingException(sprintf(
+            '--security-only needs the native part of Allegro: %s; do what "composer allegro:doctor" advises, composer.lock is as it was',
+            $why
+        ), 0, $previous);
     }
 
     private function refuseContrary(InputInterface $input): void
@@ -153,51 +184,6 @@ final class SecurityOnly
         }
 
         return $asked;
-    }
-
-    /**
-     * @param list<PackageInterface> $candidates
-     * @param PackageInterface|null  $refused    the lowest version that would do if no policy kept it out
-     */
-    private function reason(string $name, array $candidates, ?PackageInterface $refused): void
-    {
-        if ($this->locked[$name]->isDev()) {
-            $this->reasons[$name] = 'a branch is locked; its newest commit comes with `composer resolve '.$name.'`';
-
-            return;
-        }
-        if ($candidates === [] && $refused !== null) {
-            $this->reasons[$name] = $refused->getPrettyVersion().' would do, but a policy of this project keeps it out (config.policy)';
-
-            return;
-        }
-        if ($candidates === []) {
-            $parent = ParentRepository::labelOf($name, $this->composer->getRepositoryManager()->getRepositories());
-            $this->reasons[$name] = $parent === null
-                ? 'the repositories have no newer version that is not affected'
-                : 'its version is that of '.$parent.', mend it there first';
-
-            return;
-        }
-        // The one to be told, should it turn out that the package can't be moved.
-        $version = $candidates[0];
-        $constraint = new Constraint('==', $version->getVersion());
-        $owners = ['composer.json' => $this->composer->getPackage()];
-        foreach ($this->locked as $package) {
-            $owners[$package->getName().' '.$package->getPrettyVersion()] = $package;
-        }
-        foreach ($owners as $owner => $package) {
-            $links = $package === $owners['composer.json'] ? array_merge($package->getRequires(), $package->getDevRequires()) : $package->getRequires();
-            foreach ($links as $link) {
-                if ($link->getTarget() === $name && !$link->getConstraint()->matches($constraint)) {
-                    $this->reasons[$name] = sprintf('%s would do, but %s requires %s', $version->getPrettyVersion(), $owner, $link->getPrettyConstraint());
-
-                    return;
-                }
-            }
-        }
-        $this->tried[$name] = $version;
-        $this->reasons[$name] = sprintf('%1$s would do, but can not be had here (composer why-not %2$s %1$s)', $version->getPrettyVersion(), $name);
     }
 
     /**

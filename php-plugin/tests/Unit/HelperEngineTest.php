@@ -144,10 +144,10 @@ final class HelperEngineTest extends TestCase
                     clearstatcache();
                 }
                 say(['id' => $request['id'], 'events' => []]);
-                say(['id' => $request['id'], 'answer' => ['outcome' => 'unsolvable', 'verdict' => null]]);
+                say(['id' => $request['id'], 'answer' => ['outcome' => 'unsolvable', 'lines' => []]]);
             }
             PHP);
-        $answer = ['outcome' => 'unsolvable', 'verdict' => null];
+        $answer = ['outcome' => 'unsolvable', 'lines' => []];
         $until = $this->dir.'/until';
         $later = $engine->resolveMeanwhile(['until' => $until]);
         touch($until);

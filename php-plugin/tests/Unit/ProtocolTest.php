@@ -17,8 +17,8 @@ use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\HelperEngine;
 use Allegro\Plugin\Native\Protocol;
 use Allegro\Plugin\Network\Sources;
+use Allegro\Plugin\Resolve\Judge;
 use Allegro\Plugin\Resolve\Resolution;
-use Allegro\Plugin\Resolve\Verdict;
 use Allegro\Plugin\Takeover\IndexedLocker;
 use Allegro\Plugin\Tests\Support\Project;
 use Allegro\Plugin\Tests\Support\Server;
@@ -31,8 +31,12 @@ use Composer\Installer;
 use Composer\IO\BufferIO;
 use Composer\IO\NullIO;
 use Composer\Json\JsonFile;
+use Composer\Package\Link;
 use Composer\Package\RootPackage;
 use Composer\Repository\InstalledArrayRepository;
+use Composer\Repository\PlatformRepository;
+use Composer\Semver\Constraint\MatchAllConstraint;
+use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Output\NullOutput;
 use Symfony\Component\Console\Output\StreamOutput;
 
@@ -311,6 +315,9 @@ final class ProtocolTest extends TestCase
             $document += $texts === [] ? [] : ['texts' => $texts];
             self::assertSame($document, $this->answering($document)->resolve([], null));
         }
+        foreach (self::documents('mend_answer') as $document) {
+            self::assertSame($document, $this->answering($document)->mend([]));
+        }
         foreach (self::documents('remove_answer') as $document) {
             self::assertSame($document['failures'], $this->answering($document)->remove([]));
         }
@@ -396,14 +403,27 @@ final class ProtocolTest extends TestCase
 
     public function testVerdictsAreRead(): void
     {
-        $read = 0;
+        $composer = (new Project($this->dir.'/project'))->composer;
+        $composer->getConfig()->merge(['config' => ['platform' => ['php' => '5.6.1', 'ext-none' => '1.0', 'ext-json' => false]]]);
+        $composer->getPackage()->setRequires(['acme/one' => new Link('__root__', 'acme/one', new MatchAllConstraint(), Link::TYPE_REQUIRE, '<b>')]);
+        $question = self::documents('resolve_request')[0];
+        $machine = (new PlatformRepository())->findPackage('php', '*');
+        self::assertNotNull($machine);
+        $expected = $question;
+        $expected['problem']['written'] = [['acme/one', '<b>']];
+        $expected['problem']['overridden'] = [
+            ['name' => 'php', 'real' => [$machine->getVersion(), $machine->getPrettyVersion()]],
+            ['name' => 'ext-none', 'real' => null],
+        ];
         foreach (self::documents('resolve_answer') as $document) {
-            if (isset($document['verdict'])) {
-                $lines = (new Verdict($document['verdict'], []))->lines();
-                self::assertStringContainsString($document['verdict']['requires'][0], implode("\n", $lines));
-                ++$read;
-            }
+            $engine = $this->createMock(Engine::class);
+            $engine->expects(self::once())->method('resolveMeanwhile')->with($expected)->willReturn(static fn (): array => $document);
+            $lines = (new Judge($composer, $engine))->meanwhile($question)();
+            self::assertSame($document['lines'] ?? [], $lines);
         }
-        self::assertGreaterThan(3, $read);
+        self::assertFits('ResolveRequest', $expected);
+        $engine = $this->createMock(Engine::class);
+        $engine->method('resolveMeanwhile')->willReturn(static fn (): array => ['outcome' => 'unsolvable', 'lines' => ['<b>']]);
+        self::assertSame([OutputFormatter::escape('<b>')], (new Judge($composer, $engine))->meanwhile($question)());
     }
 }

@@ -127,6 +127,16 @@ impl Source {
         self.cache_dir.as_deref()
     }
 
+    /// Returns the names of packages that have a file in Composer's cache.
+    pub fn names(&self) -> Vec<String> {
+        let files = self.cache_dir().and_then(|dir| fs::read_dir(dir).ok());
+        let names = files.into_iter().flatten().filter_map(|file| {
+            let file = file.ok()?.file_name();
+            cached_name(file.to_str()?)
+        });
+        names.collect()
+    }
+
     /// Returns the path at which Composer keeps a file.
     fn cache_path(&self, file: &str) -> Option<PathBuf> {
         Some(self.cache_dir()?.join(cache_name(file)))
@@ -285,6 +295,15 @@ fn cache_name(file: &str) -> String {
     name
 }
 
+/// Returns the name of the package whose metadata Composer keeps under a file name.
+fn cached_name(file: &str) -> Option<String> {
+    let name = file.strip_prefix("provider-")?.strip_suffix(".json")?;
+    let name = name.strip_suffix("~dev").unwrap_or(name);
+    let (vendor, rest) = name.split_once('~')?;
+    let is_name = !vendor.is_empty() && !rest.is_empty() && !rest.contains('~');
+    is_name.then(|| format!("{vendor}/{rest}"))
+}
+
 /// Reads a file with its identity.
 fn read(path: &Path) -> Option<(String, Identity)> {
     let mut file = File::open(path).ok()?;
@@ -340,6 +359,31 @@ fn validator(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cached_files_tell_names() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let source = |dir: Option<&Path>| {
+            let about = serde_json::json!({ "url": "http://localhost/", "cache_dir": dir });
+            Source::of(serde_json::from_value(about).expect("a source"), None)
+        };
+        for file in [
+            "provider-a~one.json",
+            "provider-a~two~dev.json",
+            "provider-a~two.json",
+            "packages.json",
+            "provider-x.json",
+            "provider-~x.json",
+            "provider-a~three.json~",
+        ] {
+            fs::write(dir.path().join(file), "{}").expect("written");
+        }
+        let mut names = source(Some(dir.path())).names();
+        names.sort();
+        assert_eq!(names, ["a/one", "a/two", "a/two"]);
+        assert_eq!(source(Some(&dir.path().join("none"))).names(), [""; 0]);
+        assert_eq!(source(None).names(), [""; 0]);
+    }
 
     #[test]
     fn versions_are_read_from_the_file_that_counts() {

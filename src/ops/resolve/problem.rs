@@ -1,9 +1,10 @@
 //! Converts the protocol's problem into the solver's. Values move, so that a large problem is not
 //! copied.
 
+use super::super::convert::all;
 use crate::protocol::resolve::problem::{
-    Content, Dialect, GivenConstraint, GivenLink, GivenPackage, PlatformFilter, Problem, Reach,
-    Repository,
+    Content, Dialect, GivenConstraint, GivenLink, GivenPackage, OverriddenPlatform, PlatformFilter,
+    Problem, Reach, Repository,
 };
 use allegro_resolver::{package, request};
 use allegro_semver::version;
@@ -36,12 +37,18 @@ impl From<Problem> for request::Problem {
             aliases_of_unlocked_paths: problem.aliases_of_unlocked_paths,
             optimize: problem.optimize,
             written: problem.written,
+            overridden: all(problem.overridden),
         }
     }
 }
 
-fn all<T, U: From<T>>(list: Vec<T>) -> Vec<U> {
-    list.into_iter().map(U::from).collect()
+impl From<OverriddenPlatform> for request::OverriddenPlatform {
+    fn from(overridden: OverriddenPlatform) -> Self {
+        Self {
+            name: overridden.name,
+            real: overridden.real,
+        }
+    }
 }
 
 fn named(list: Vec<(String, GivenConstraint)>) -> Vec<(String, package::GivenConstraint)> {

@@ -87,6 +87,20 @@ pub struct Problem {
     /// is wanted.
     #[serde(default)]
     pub written: Vec<(String, String)>,
+    /// Platform packages whose version `config.platform` states, for a verdict.
+    #[serde(default)]
+    pub overridden: Vec<OverriddenPlatform>,
+}
+
+/// A platform package whose version `config.platform` states.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverriddenPlatform {
+    /// Name of the package.
+    pub name: String,
+    /// The version that the machine has, normalized and as it is written; `None` if the machine
+    /// lacks the package.
+    pub real: Option<(String, String)>,
 }
 
 /// The behaviour of Composer's version parser, which differs between its versions.

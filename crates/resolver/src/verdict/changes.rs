@@ -4,7 +4,7 @@ use super::super::Chosen;
 use super::super::package::GivenConstraint;
 use super::super::request::Problem;
 use super::{Change, words};
-use allegro_semver::constraint::{Constraint, ConstraintId, Terms};
+use allegro_semver::constraint::Terms;
 use allegro_semver::version::{DEFAULT_BRANCH_ALIAS, Stability, stability};
 
 /// Stabilities below the stable one, the next best first, as they are written.
@@ -129,7 +129,7 @@ pub(super) fn changed(terms: &mut Terms, problem: &Problem, edits: &[Edit]) -> O
             }
             To::Text(text, _) => {
                 let id = terms.parse(text)?;
-                given(terms, id)
+                GivenConstraint::of(terms, id)
             }
         };
         match problem.requires.iter_mut().find(|(own, _)| own == name) {
@@ -138,26 +138,6 @@ pub(super) fn changed(terms: &mut Terms, problem: &Problem, edits: &[Edit]) -> O
         }
     }
     Some(problem)
-}
-
-/// A constraint as the plugin would write it.
-pub(super) fn given(terms: &Terms, id: ConstraintId) -> GivenConstraint {
-    match terms.constraint_of(id) {
-        Constraint::All => GivenConstraint::Fixed(true),
-        Constraint::None => GivenConstraint::Fixed(false),
-        Constraint::Single(op, version) => GivenConstraint::Single(
-            op.text().to_owned(),
-            terms.version_of(*version).text().to_owned(),
-        ),
-        Constraint::Multi { conjunctive, parts } => {
-            let parts = parts.iter().map(|part| given(terms, *part)).collect();
-            if *conjunctive {
-                GivenConstraint::And { and: parts }
-            } else {
-                GivenConstraint::Or { or: parts }
-            }
-        }
-    }
 }
 
 /// A requirement as it is written, of a lower stability; `None` where it names a branch, a commit or an alias.

@@ -2,14 +2,12 @@
 
 use indexmap::IndexSet;
 
-use super::super::attempt::attempt;
 use super::super::request::{Problem, Reach, is_platform};
-use super::super::solve::Kept;
+use super::super::solve::Attempts;
 use super::super::{Answer, Stop};
 use super::Change;
 use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
-use allegro_semver::constraint::Terms;
 
 /// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
 pub(super) const MOST_TRIES: usize = 40;
@@ -26,71 +24,46 @@ const MOST_PAIRS: usize = 6;
 const MOST_CHANGES: usize = 5;
 
 /// Tries changes of one problem.
-pub(crate) struct Search<'a> {
-    pub problem: &'a Problem,
-    pub terms: Terms,
-    pub kept: Kept<'a>,
+pub(crate) struct Search<'p, 'a> {
+    pub problem: &'p Problem,
+    pub attempts: &'p mut Attempts<'a>,
     pub tried: usize,
     /// Versions that came into question in the tries.
     versions: usize,
-    /// What the last try that failed has met.
-    pub conflict: Option<Conflict>,
     /// The project's requirements that took part in a conflict.
     met: IndexSet<String>,
-    is_cancelled: &'a dyn Fn() -> bool,
 }
 
-impl<'a> Search<'a> {
-    pub fn new(problem: &'a Problem, kept: Kept<'a>, is_cancelled: &'a dyn Fn() -> bool) -> Self {
+impl<'p, 'a> Search<'p, 'a> {
+    pub fn new(problem: &'p Problem, attempts: &'p mut Attempts<'a>) -> Self {
         Self {
             problem,
-            terms: Terms::new(problem.dialect),
-            kept,
+            attempts,
             tried: 0,
             versions: 0,
-            conflict: None,
             met: IndexSet::new(),
-            is_cancelled,
         }
-    }
-
-    /// Solves a problem with what was read before.
-    pub fn attempt(&mut self, problem: &Problem) -> Result<Answer, Stop> {
-        attempt(
-            problem,
-            &mut self.terms,
-            &mut self.kept,
-            self.is_cancelled,
-            &mut self.conflict,
-        )
     }
 
     /// The answer to a changed problem; `None` if it has no solution, or none that is certain.
     fn solution(&mut self, problem: &Problem) -> Result<Option<Answer>, Stop> {
-        if (self.is_cancelled)() {
-            return Err(Stop::Interrupted);
-        }
         if self.tried == MOST_TRIES || self.versions > MOST_VERSIONS {
             return Ok(None);
         }
         self.tried += 1;
-        match self.attempt(problem) {
-            Ok(answer) => {
-                self.versions += answer.versions.0;
-                Ok(Some(answer))
-            }
-            Err(Stop::Interrupted) => Err(Stop::Interrupted),
-            Err(Stop::Unsolvable | Stop::Unclear(_) | Stop::Outdated) => {
-                let conflict = self.conflict.take().unwrap_or_default();
-                self.versions += conflict.versions;
-                self.met.extend(conflict.requires);
-                Ok(None)
-            }
+        let answer = self.attempts.solution(problem)?;
+        if let Some(answer) = &answer {
+            self.versions += answer.versions.0;
+        } else {
+            let conflict = self.attempts.conflict.take().unwrap_or_default();
+            self.versions += conflict.versions;
+            self.met.extend(conflict.requires);
         }
+        Ok(answer)
     }
 
     fn with(&mut self, edits: &[Edit]) -> Result<Option<Answer>, Stop> {
-        match changes::changed(&mut self.terms, self.problem, edits) {
+        match changes::changed(&mut self.attempts.terms, self.problem, edits) {
             Some(problem) => self.solution(&problem),
             None => Ok(None),
         }
@@ -217,12 +190,6 @@ impl<'a> Search<'a> {
         vec![unit]
     }
 
-    fn written(&self, name: &str) -> Option<&str> {
-        let mut written = self.problem.written.iter();
-        let own = written.find(|(own, _)| own == name);
-        own.map(|(_, text)| text.as_str())
-    }
-
     /// One requirement (or all that nothing meets): another constraint, then a lower stability, then both.
     fn single(&mut self, units: &[Unit]) -> Result<Option<Vec<Edit>>, Stop> {
         let units: Vec<&Unit> = units.iter().filter(|unit| !unit.names.is_empty()).collect();
@@ -279,7 +246,7 @@ impl<'a> Search<'a> {
             .iter()
             .filter(|statement| statement.unmet.as_ref().is_some_and(|unmet| unmet.found))
             .map(|statement| statement.target.clone())
-            .filter(|name| !is_platform(name) && self.written(name).is_none())
+            .filter(|name| !is_platform(name) && self.problem.written(name).is_none())
             .collect();
         for name in wanted {
             let edits = |(level, word): (u8, &str)| {
@@ -308,7 +275,7 @@ impl<'a> Search<'a> {
                 if others {
                     return Some(To::Any(Some(level)));
                 }
-                let text = changes::with_stability(search.written(name)?, word)?;
+                let text = changes::with_stability(search.problem.written(name)?, word)?;
                 Some(To::Text(text, Some(level)))
             })
         };
@@ -365,15 +332,15 @@ impl<'a> Search<'a> {
     fn is_raised(&mut self, name: &str, answer: &Answer) -> bool {
         let mut requires = self.problem.requires.iter();
         let own = requires.find(|(own, _)| own == name);
-        let Some(constraint) = own.and_then(|(_, given)| given.id(&mut self.terms)) else {
+        let Some(constraint) = own.and_then(|(_, given)| given.id(&mut self.attempts.terms)) else {
             return false;
         };
         let chosen = answer.packages.iter().find(|one| one.name == name);
-        let (Some(chosen), Some(end)) = (chosen, self.terms.upper_end(constraint)) else {
+        let (Some(chosen), Some(end)) = (chosen, self.attempts.terms.upper_end(constraint)) else {
             return false;
         };
-        let version = self.terms.version(&chosen.version);
-        let version = self.terms.version_of(version);
-        !version.is_branch() && version.compare(self.terms.version_of(end)).is_ge()
+        let version = self.attempts.terms.version(&chosen.version);
+        let version = self.attempts.terms.version_of(version);
+        !version.is_branch() && version.compare(self.attempts.terms.version_of(end)).is_ge()
     }
 }

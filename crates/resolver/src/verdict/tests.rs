@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::package::GivenConstraint;
 use super::super::tests::{Files, never, problem};
 use super::super::{Chosen, Resolution, Stop, solve};
 use super::search::MOST_TRIES;
@@ -20,7 +21,7 @@ fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict 
         .iter()
         .map(|(name, text)| {
             let id = terms.parse(text).expect("a constraint");
-            json!([name, changes::given(&terms, id)])
+            json!([name, GivenConstraint::of(&terms, id)])
         })
         .collect();
     let mut own = json!({ "requires": requires, "written": require });
@@ -163,6 +164,76 @@ fn what_nobody_has() {
         }]
     );
     assert_eq!(verdict.tried, 1, "there is nothing else to try");
+}
+
+#[test]
+fn a_name_with_a_typing_error() {
+    let lines = |require: &[(&str, &str)], files: &mut Files| {
+        let verdict = verdict(require, json!({}), files);
+        verdict.lines(&problem(json!({ "written": require })))
+    };
+    let mut files = through_a_third().keeping(&["a/base", "a/bass", "a/app"]);
+    let [_, like, help] = lines(&[("a/baze", "^2.0"), ("a/app", "*")], &mut files)
+        .try_into()
+        .expect("three lines");
+    assert_eq!(
+        like,
+        "         no repository has a/baze; much like it: a/base"
+    );
+    assert_eq!(
+        help,
+        "         tried and works: \"a/base\": \"^2.0\" instead of \"a/baze\" in composer.json"
+    );
+    // The constraint has to change too, and is looked for with the nearest name only.
+    let other = lines(&[("a/baze", "^7.0"), ("a/app", "^3.0")], &mut files);
+    assert_eq!(other[2], help);
+    let mut files = through_a_third().keeping(&["a/bace", "a/base"]);
+    let second = lines(&[("a/baze", "^7.0")], &mut files);
+    assert_eq!(
+        second[1..],
+        [
+            "         no repository has a/baze; much like it: a/bace, a/base",
+            "         tried and works: without \"a/baze\" in composer.json"
+        ]
+    );
+    // What is required already is no other name for it.
+    let required = lines(&[("a/baze", "^2.0"), ("a/base", "^2.0")], &mut files);
+    assert_eq!(
+        required[1],
+        "         no repository has a/baze; much like it: a/bace"
+    );
+}
+
+#[test]
+fn names_of_lock_and_lists_are_known() {
+    let package = |name: &str| json!({ "name": name, "version": "1.0.0.0" });
+    let more = json!({
+        "locked": [package("a/one")],
+        "repositories": [
+            { "kind": "metadata", "available": ["a/onf"] },
+            { "kind": "list", "packages": [package("a/ond")] },
+        ],
+    });
+    let found = verdict(&[("a/onr", "^1.0")], more, &mut Files::default());
+    assert_eq!(found.nearest, ["a/ond", "a/one", "a/onf"]);
+    let instead = ("a/ond".to_owned(), "^1.0".to_owned());
+    assert_eq!(found.instead, Some(instead));
+}
+
+#[test]
+fn the_platform_of_the_machine_is_tried() {
+    let mut files = Files::default().with(
+        "a/app",
+        &json!([{ "version": "2.0.0", "require": { "php": ">=8.3" } }]),
+    );
+    let mut real = |real: Value| {
+        let more = json!({ "overridden": [{ "name": "php", "real": real }] });
+        verdict(&[("a/app", "^2.0")], more, &mut files).real
+    };
+    let works = ("php".to_owned(), "8.3.1".to_owned());
+    assert_eq!(real(json!(["8.3.1.0", "8.3.1"])), Some(works));
+    assert_eq!(real(json!(["8.2.9.0", "8.2.9"])), None);
+    assert_eq!(real(Value::Null), None);
 }
 
 #[test]

@@ -474,6 +474,47 @@ fn where_advisories_come_from() {
     );
 }
 
+/// Without the native part nothing is searched, and the lock stays as it is.
+#[test]
+fn without_the_native_part() {
+    let Some(registry) = registry() else { return };
+    let none = json!({});
+    package(
+        &registry,
+        "a/a",
+        &[("1.1.0", none.clone()), ("1.0.0", none)],
+        &[advisory("A", "<1.1")],
+    );
+    let project = project(&registry, json!({ "a/a": "*" }));
+    let lock = locked(&registry, &project, &["a/a:1.0.0"]);
+    let package = registry.scene.own_home().join("vendor/allegro/plugin");
+    let away = registry.scene.dir().join("native");
+    fs::rename(package.join("native"), &away).expect("moved away");
+    for (what, way) in WAYS {
+        let (run, found) = resolve(&registry, &project, Some(&lock), &["--security-only"], way);
+        assert_eq!(run.exit, 1, "{what}: {}", run.stderr);
+        for words in [
+            "--security-only needs the native part of Allegro",
+            "there is no native part for",
+            "do what \"composer allegro:doctor\" advises",
+            "composer.lock is as it was",
+        ] {
+            assert!(run.stderr.contains(words), "{what}: {}", run.stderr);
+        }
+        assert_eq!(found.as_deref(), Some(lock.as_str()), "{what}");
+    }
+    // A helper that fails ends in the same way.
+    let helper = away.read_dir().expect("a directory").next();
+    let platform = helper.expect("a platform").expect("an entry").file_name();
+    let broken = package.join("native").join(platform);
+    fs::create_dir_all(&broken).expect("a directory");
+    fs::copy("/bin/false", broken.join("allegro")).expect("a program that fails");
+    let (run, found) = resolve(&registry, &project, Some(&lock), &["--security-only"], None);
+    let words = "--security-only needs the native part of Allegro: the native helper";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    assert_eq!((run.exit, found.as_deref()), (1, Some(lock.as_str())));
+}
+
 /// What says otherwise how far packages move is refused, as are names that mean nothing and a missing lock.
 #[test]
 fn contrary_options_are_refused() {
