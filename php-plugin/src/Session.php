@@ -130,7 +130,9 @@ final class Session
         $installers = self::runningInstallers();
         // A run that has begun already dispatches no COMMAND event any more. So the engine starts
         // now, while PHP loads the plugin's classes.
-        $installers === [] || $engine->warmUp();
+        if ($installers !== []) {
+            $engine->warmUp();
+        }
         $this->takeOverLocker();
         if ($installers === [] && in_array('resolve', $_SERVER['argv'] ?? [], true)) {
             // `resolve` mostly installs nothing. Any other command with this word calls
@@ -150,7 +152,11 @@ final class Session
     {
         $this->waiting = null;
         Guard::restore(
-            fn () => $isTold || $this->report->fault($fault),
+            function () use ($isTold, $fault): void {
+                if (!$isTold) {
+                    $this->report->fault($fault);
+                }
+            },
             fn () => $this->engines->withdraw(),
             fn () => $this->generator?->retire(),
             static fn () => AtomicFilesystem::replaceBy(null)
@@ -178,6 +184,8 @@ final class Session
     /**
      * Tells whether this Composer lacks a member that a part of Allegro needs. Allegro leaves that
      * part to Composer then.
+     *
+     * @param key-of<Internals::NEEDED> $part
      */
     private function lacks(string $part): bool
     {
@@ -220,9 +228,15 @@ final class Session
             return;
         }
         $cache = null;
-        if ($config->get('cache-files-ttl') > 0) {
-            $cache = new Cache($this->io, $config->get('cache-files-dir'), 'a-z0-9_./');
-            $cache->setReadOnly($config->get('cache-read-only'));
+        /** @var int $ttl */
+        $ttl = $config->get('cache-files-ttl');
+        if ($ttl > 0) {
+            /** @var string $cacheDir */
+            $cacheDir = $config->get('cache-files-dir');
+            /** @var bool $isReadOnly */
+            $isReadOnly = $config->get('cache-read-only');
+            $cache = new Cache($this->io, $cacheDir, 'a-z0-9_./');
+            $cache->setReadOnly($isReadOnly);
         }
         $ours = ['zip' => ZipDownloader::class, 'tar' => TarDownloader::class];
         $theirs = ['zip' => \Composer\Downloader\ZipDownloader::class, 'tar' => \Composer\Downloader\TarDownloader::class];
@@ -235,6 +249,7 @@ final class Session
             if (get_class($current) === $class) {
                 // The run has updated the plugin, and the former session has retired from this
                 // downloader.
+                /** @var ZipDownloader|TarDownloader $current */
                 $this->undo[] = static fn () => $current->retire();
                 $current->useBatch($this->batch());
                 continue;
@@ -243,6 +258,8 @@ final class Session
                 $this->io->writeError('Allegro: '.$type.' dists are handled by '.get_class($current), true, IOInterface::VERBOSE);
                 continue;
             }
+            // Both have Composer's constructor.
+            // @mago-expect analysis:ambiguous-instantiation-target
             $downloader = new $class(
                 $this->io,
                 $config,
@@ -296,7 +313,9 @@ final class Session
      */
     private static function runningInstallers(): array
     {
-        $objects = array_column(debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS), 'object');
+        /** @var list<array{object?: object}> $trace */
+        $trace = debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT | DEBUG_BACKTRACE_IGNORE_ARGS);
+        $objects = array_column($trace, 'object');
 
         return array_values(array_filter($objects, static fn (object $object): bool => $object instanceof Installer));
     }
@@ -322,7 +341,9 @@ final class Session
         $this->isResolving = true;
         $engine = $this->engines->find();
         $package = $this->composer->getPackage();
-        $engine === null || $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
+        if ($engine !== null) {
+            $engine->warmUp(count($package->getRequires()) + count($package->getDevRequires()));
+        }
     }
 
     /**
@@ -337,7 +358,9 @@ final class Session
         }
         if (in_array($name, self::NATIVE, true)) {
             $engine = $this->engines->find();
-            $engine === null || $engine->warmUp();
+            if ($engine !== null) {
+                $engine->warmUp();
+            }
         }
         // `resolve` continues as an update, and has set the options of the update by now.
         $installs = !$input->hasOption('no-install') || $input->getOption('no-install') !== true;
@@ -364,7 +387,9 @@ final class Session
             return;
         }
         Classes::loadAll();
-        $this->batch === null || $this->batch->programs->expect($operations);
+        if ($this->batch !== null) {
+            $this->batch->programs->expect($operations);
+        }
     }
 
     /**
@@ -404,7 +429,9 @@ final class Session
     {
         Guard::forget($this->watch);
         // The deferred writes come first, so that no later failure can lose them.
-        $this->batch === null || $this->batch->flushWrites();
+        if ($this->batch !== null) {
+            $this->batch->flushWrites();
+        }
         $manager = $this->composer->getDownloadManager();
         foreach ($this->replaced as $type => $downloader) {
             $current = $manager->getDownloader($type);

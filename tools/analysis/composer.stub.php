@@ -29,3 +29,41 @@ namespace Composer\Repository {
         public function getFilterLists(): array;
     }
 }
+
+namespace Composer\Policy {
+    /**
+     * Exists since Composer 2.10.
+     */
+    class PolicyConfig
+    {
+        public AdvisoriesPolicyConfig $advisories;
+
+        public IgnoreUnreachable $ignoreUnreachable;
+
+        public static function fromConfig(\Composer\Config $config): self
+        {
+        }
+    }
+
+    class AdvisoriesPolicyConfig
+    {
+        /**
+         * @return array<string, mixed>
+         */
+        public function getIgnoreListForOperation(string $operation): array
+        {
+        }
+
+        /**
+         * @return array<string, mixed>
+         */
+        public function getIgnoreSeverityForOperation(string $operation): array
+        {
+        }
+    }
+
+    class IgnoreUnreachable
+    {
+        public bool $audit;
+    }
+}

@@ -65,10 +65,12 @@ final class Advisories
 
             return;
         }
+        /** @var mixed $audit */
         $audit = $config->get('audit');
         $audit = is_array($audit) ? $audit : [];
         $this->ignored = self::ignoredByAudits($audit['ignore'] ?? []);
         $this->ignoredSeverities = self::ignoredByAudits($audit['ignore-severity'] ?? []);
+        // @mago-expect analysis:mixed-operand Composer doesn't check the setting's type.
         $this->ignoreUnreachable = (bool) ($audit['ignore-unreachable'] ?? false);
     }
 
@@ -80,6 +82,7 @@ final class Advisories
     private static function ignoredByAudits(mixed $list): array
     {
         $ignored = [];
+        /** @var mixed $value */
         foreach (is_array($list) ? $list : [] as $key => $value) {
             if (is_int($key) && is_string($value)) {
                 $ignored[$value] = true;
@@ -104,12 +107,16 @@ final class Advisories
         if ($names === []) {
             return;
         }
+        /** @var array{advisories?: array<string, SecurityAdvisory[]>}|array<string, SecurityAdvisory[]> $found */
+        // @mago-expect analysis:too-many-arguments The last parameter exists since Composer 2.9.
         $found = self::guard(fn (): array => $this->repositories->getSecurityAdvisories($names, false, $this->ignoreUnreachable));
         foreach ($names as $name) {
             $this->known[$name] = [];
         }
         // Since 2.9 beside the names of repositories that don't answer.
-        foreach ($found['advisories'] ?? $found as $name => $advisories) {
+        /** @var array<string, SecurityAdvisory[]> $all */
+        $all = $found['advisories'] ?? $found;
+        foreach ($all as $name => $advisories) {
             $this->known[$name] = array_values(array_filter($advisories, fn (SecurityAdvisory $advisory): bool => !$this->isIgnored($advisory)));
         }
     }
@@ -119,6 +126,8 @@ final class Advisories
         $names = array_merge([$advisory->packageName, $advisory->advisoryId, $advisory->cve], array_column($advisory->sources, 'remoteId'));
 
         return array_intersect_key(array_fill_keys(array_filter($names, 'is_string'), true), $this->ignored) !== []
+            // Composer reads it since 2.7.
+            // @mago-expect analysis:non-existent-property,mixed-argument
             || (isset($advisory->severity) && array_key_exists($advisory->severity, $this->ignoredSeverities));
     }
 
@@ -149,8 +158,9 @@ final class Advisories
             $link(str_starts_with($id, 'PKSA-') ? 'https://packagist.org/security-advisories/'.$id : '', $id),
             $cve === '' ? 'NO CVE' : $link('https://www.cve.org/CVERecord?id='.$cve, $cve),
         ];
-        // Composer reads it since 2.7.
+        // @mago-expect analysis:non-existent-property Composer reads it since 2.7.
         if (isset($advisory->severity)) {
+            // @mago-expect analysis:mixed-argument It is a text or null.
             $parts[] = $clean($advisory->severity);
         }
         $lines = [implode(', ', $parts).': '.$clean($advisory->title)];

@@ -69,7 +69,10 @@ final class Judge
      */
     private function overridden(): array
     {
-        $names = array_keys(array_filter((array) $this->composer->getConfig()->get('platform'), 'is_string'));
+        /** @var array<string, string|false> $overrides */
+        $overrides = $this->composer->getConfig()->get('platform');
+        // @mago-expect analysis:redundant-cast Composer doesn't check the setting's type.
+        $names = array_keys(array_filter((array) $overrides, 'is_string'));
         // It takes time to look at the machine, so that is done for those who need it.
         $machine = $names === [] ? null : new PlatformRepository();
         $overridden = [];

@@ -24,6 +24,7 @@ use Composer\EventDispatcher\Event;
 use Composer\Installer;
 use Composer\IO\IOInterface;
 use Composer\IO\NullIO;
+use Composer\Json\JsonFile;
 use Composer\Package\AliasPackage;
 use Composer\Package\BasePackage;
 use Composer\Package\Locker;
@@ -31,6 +32,7 @@ use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Repository\ComposerRepository;
 use Composer\Repository\FilterRepository;
+use Composer\Repository\RepositoryInterface;
 use Composer\Repository\RepositoryManager;
 use Composer\Semver\Constraint\MatchAllConstraint;
 use Symfony\Component\Console\Output\OutputInterface;
@@ -45,10 +47,16 @@ use Symfony\Component\Console\Output\OutputInterface;
  * lock. Before the lock is written it is compared with the choice.
  *
  * @phpstan-import-type ResolveAnswer from Protocol
+ * @phpstan-import-type Solved from Protocol
+ *
+ * @phpstan-type Choice array{
+ *     found: array<string, true>,
+ *     versions: array<string, array{string, string}>,
+ * }
  */
 final class Resolution
 {
-    /** @var array<int, array{found: array<string, true>, versions: array<string, array<string, mixed>>}>|null by repository */
+    /** @var array<int, Choice>|null by repository */
     private ?array $choices = null;
 
     /** @var array<string, string>|null version by name */
@@ -148,12 +156,16 @@ final class Resolution
 
             return;
         }
-        $lock = Internals::of($locker, Locker::class, 'lockFile')['lockFile']->getPath();
+        /** @var JsonFile $file */
+        $file = Internals::of($locker, Locker::class, 'lockFile')['lockFile'];
+        $lock = $file->getPath();
         $before = self::content($lock);
         $check = function (array $packages) use ($lock, $before): void {
             if (self::content($lock) !== $before) {
                 throw new LockChangedException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
             }
+            // The locker passes its packages.
+            // @mago-expect analysis:less-specific-nested-argument-type
             $this->check($packages);
         };
         $locker->beforeWrite(fn (array $packages) => Guard::run(static fn () => $check($packages), DifferentChoiceException::abandon(...)));
@@ -169,9 +181,11 @@ final class Resolution
     private function inPlaceOf(object $repository): object
     {
         if (get_class($repository) === ComposerRepository::class || $repository instanceof ResolvedRepository) {
+            /** @var ComposerRepository $repository */
             return ResolvedRepository::inPlaceOf($repository, $this);
         }
         if (get_class($repository) === FilterRepository::class) {
+            /** @var FilterRepository $repository */
             $inner = $this->inPlaceOf($repository->getRepository());
             $repository = clone $repository;
             Internals::set($repository, FilterRepository::class, 'repo', $inner);
@@ -278,7 +292,7 @@ final class Resolution
      * What a repository has to show; null: everything, as always. Versions are normalized numbers with what the
      * repository says of them, as JSON.
      *
-     * @return array{found: array<string, true>, versions: array<string, array{string, string}>}|null
+     * @return Choice|null
      */
     public function choiceFor(ResolvedRepository $repository): ?array
     {
@@ -292,6 +306,10 @@ final class Resolution
         if ($this->builder === null) {
             $this->builder = $builder;
             try {
+                /**
+                 * @var Request   $request
+                 * @var Installer $installer
+                 */
                 $this->choose($builder, $repositories, $request, $installer);
             } catch (DeclinedException | EngineException $e) {
                 $this->decline($e->getMessage());
@@ -304,16 +322,19 @@ final class Resolution
     /**
      * Who asks: the pool of an update, or somebody else.
      *
-     * @return array{PoolBuilder|null, array<object>, Request|null, Installer|null}
+     * @return array{PoolBuilder|null, RepositoryInterface[], Request|null, Installer|null}
      */
     private function caller(): array
     {
         $builder = $request = $installer = null;
         $repositories = [];
-        foreach (debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT, 14) as $frame) {
+        /** @var list<array{function: string, object?: object, args?: array<mixed>, ...}> $trace */
+        $trace = debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT, 14);
+        foreach ($trace as $frame) {
             $object = $frame['object'] ?? null;
             if ($object instanceof PoolBuilder && $frame['function'] === 'buildPool') {
                 $builder = $object;
+                /** @var array{args: array{RepositoryInterface[], Request, ...}} $frame */
                 [$repositories, $request] = $frame['args'];
             } elseif ($object instanceof Installer && $frame['function'] === 'doUpdate') {
                 $installer = $object;
@@ -324,7 +345,7 @@ final class Resolution
     }
 
     /**
-     * @param array<object> $repositories
+     * @param RepositoryInterface[] $repositories
      *
      * @throws DeclinedException|EngineException
      */
@@ -337,6 +358,7 @@ final class Resolution
             }
         }
         $question = new Question($this->sources, $builder, $repositories, $request, $installer);
+        // @mago-expect analysis:possibly-invalid-argument The engine passes events.
         $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
         $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
         $answer = $this->report->loading($resolve);
@@ -345,11 +367,18 @@ final class Resolution
         }
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;
+        // A solution counts constraints.
+        // @mago-expect analysis:possibly-undefined-string-array-index,possibly-null-operand
         if ($answer['outcome'] === 'solved' && $answer['constraints'] > 0) {
             // Packages are made in what they take.
+            // @mago-expect analysis:possibly-undefined-string-array-index(2),possibly-invalid-operand
+            // Constraints come with their texts.
+            // @mago-expect analysis:possibly-null-argument,possibly-invalid-argument(2)
             ParsedConstraints::remember(array_splice($answer['texts'], -$answer['constraints']));
         }
+        /** @var ResolveAnswer $answer */
         $this->accept($answer, $question->places());
+        /** @var Solved $answer */
         $this->warn($builder, $answer['kept']);
         $this->ask($builder, $request, $answer['unasked']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
@@ -369,8 +398,13 @@ final class Resolution
             throw new DeclinedException('the requirements can not be met');
         }
         if ($answer['outcome'] !== 'solved') {
+            // @mago-expect analysis:redundant-cast The native part's answers are not trusted.
             throw new DeclinedException((string) $answer['reason']);
         }
+        /**
+         * @var Solved             $answer
+         * @var array<int, Choice> $choices
+         */
         $choices = [];
         foreach ($places as $index => $repository) {
             $choices[$index] = ['found' => array_fill_keys($answer['found'][$index], true), 'versions' => []];
@@ -380,9 +414,12 @@ final class Resolution
         foreach ($answer['packages'] as $package) {
             $expected[$package['name']] = $package['version'];
             if ($package['repository'] !== null) {
+                // They have texts.
+                // @mago-expect analysis:possibly-undefined-string-array-index,possibly-null-array-access
                 $choices[$package['repository']]['versions'][$package['name']] = [$package['version'], $answer['texts'][$at++]];
             }
         }
+        /** @var array<int, Choice> $choices */
         $this->choices = [];
         foreach ($places as $index => $repository) {
             $this->choices[spl_object_id($repository)] = $choices[$index];
@@ -393,7 +430,9 @@ final class Resolution
             $this->aliases[$name][$version] = true;
         }
         $isDev = array_column($answer['packages'], 'is_dev', 'name');
-        $this->dev = in_array(null, $isDev, true) ? null : array_filter($isDev);
+        /** @var array<string, true>|null $dev */
+        $dev = in_array(null, $isDev, true) ? null : array_filter($isDev);
+        $this->dev = $dev;
         $this->ruleCount = $answer['rules'];
         $this->io->writeError(sprintf(
             'Allegro: %s versions, %s of them considered, %s rules',
@@ -414,6 +453,7 @@ final class Resolution
         if ($this->builder === null) {
             return;
         }
+        /** @var mixed $known */
         $known = Internals::of($this->builder, PoolBuilder::class, 'maxExtendedReqs')['maxExtendedReqs'] ?? null;
         if (is_array($known)) {
             Internals::set($this->builder, PoolBuilder::class, 'maxExtendedReqs', $known + array_fill_keys(array_keys($byName), true));
@@ -430,6 +470,7 @@ final class Resolution
         foreach ($kept as $name) {
             $this->io->writeError('<warning>Dependency '.$name.' is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>');
         }
+        /** @var array<string, true> $warned */
         $warned = Internals::of($builder, PoolBuilder::class, 'updateAllowWarned')['updateAllowWarned'];
         Internals::set($builder, PoolBuilder::class, 'updateAllowWarned', $warned + array_fill_keys($kept, true));
     }
@@ -451,8 +492,8 @@ final class Resolution
     /**
      * Packages of the lock that an update with dependencies reaches, be it by way of versions that Composer isn't shown.
      *
-     * @param array<object> $repositories
-     * @param list<string>  $names
+     * @param RepositoryInterface[] $repositories
+     * @param list<string>          $names
      */
     private function unlock(PoolBuilder $builder, array $repositories, Request $request, array $names): void
     {

@@ -25,6 +25,8 @@ use Symfony\Component\Console\Input\InputInterface;
  *
  * The outcome is a partial update with pinned versions, which Composer carries out like any other.
  *
+ * @phpstan-import-type Lock from Trial
+ * @phpstan-import-type LockedPackage from ParentFiles
  * @phpstan-import-type MendPlan from Protocol
  */
 final class SecurityOnly
@@ -67,7 +69,9 @@ final class SecurityOnly
     {
         $this->refuseContrary($input);
         $this->readLock();
-        $asked = $this->asked($input->getArgument('packages'));
+        /** @var list<string> $packages */
+        $packages = $input->getArgument('packages');
+        $asked = $this->asked($packages);
         $repositories = $this->composer->getRepositoryManager()->getRepositories();
         $advisories = new Advisories($repositories, $this->composer->getConfig());
         $advisories->load(array_keys($this->locked));
@@ -90,7 +94,9 @@ final class SecurityOnly
         }
         $this->exceptions->tell($this->io);
         $plan = $this->plan($advisories, $repositories, self::hasPolicies($input));
-        $this->reasons = array_column($plan['reasons'], 1, 0);
+        /** @var array<string, string> $reasons */
+        $reasons = array_column($plan['reasons'], 1, 0);
+        $this->reasons = $reasons;
         $after = null;
         if ($plan['packages'] !== []) {
             $input->setArgument('packages', $plan['packages']);
@@ -99,7 +105,9 @@ final class SecurityOnly
             if ($exit !== 0) {
                 return $exit;
             }
-            $after = Trial::entries($this->composer->getLocker()->getLockData());
+            /** @var Lock $lock */
+            $lock = $this->composer->getLocker()->getLockData();
+            $after = Trial::entries($lock);
         }
 
         return $this->report($after, $advisories);
@@ -116,6 +124,8 @@ final class SecurityOnly
      */
     private function plan(Advisories $advisories, array $repositories, bool $hasPolicies): array
     {
+        // It gets lists of packages.
+        // @mago-expect analysis:template-constraint-violation,possibly-invalid-argument
         $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
         $engine = $this->engines->find();
         if ($engine === null) {
@@ -144,7 +154,9 @@ final class SecurityOnly
                 throw new SettingException('--security-only decides by itself which packages move and how far: it can not be had together with --'.$option.'.');
             }
         }
-        foreach ($input->getArgument('packages') as $name) {
+        /** @var list<string> $packages */
+        $packages = $input->getArgument('packages');
+        foreach ($packages as $name) {
             if (preg_match('{[ =:]}', $name) === 1 || in_array($name, ['lock', 'nothing', 'mirrors'], true)) {
                 throw new SettingException('--security-only takes names and patterns of packages, not "'.$name.'": it decides by itself how far they move.');
             }
@@ -187,7 +199,7 @@ final class SecurityOnly
     }
 
     /**
-     * @param array<string, array<string, mixed>>|null $after entries of the new lock by name; null if it is the old one
+     * @param array<string, LockedPackage>|null $after entries of the new lock by name; null if it is the old one
      */
     private function report(?array $after, Advisories $advisories): int
     {
@@ -231,7 +243,7 @@ final class SecurityOnly
     /**
      * Packages that had to move along.
      *
-     * @param array<string, array<string, mixed>> $after
+     * @param array<string, LockedPackage> $after
      */
     private function reportOthers(array $after): void
     {
@@ -242,7 +254,7 @@ final class SecurityOnly
             $old = isset($this->locked[$name]) ? $this->locked[$name]->getPrettyVersion() : null;
             $new = $after[$name]['version'] ?? null;
             if ($old === null) {
-                $this->io->writeError('  - '.$name.' '.$new.' comes with them');
+                $this->io->writeError('  - '.$name.' '.(string) $new.' comes with them');
             } elseif ($old !== $new) {
                 $this->io->writeError('  - '.$name.' '.$this->move($name, $new).' along with them');
             }

@@ -22,6 +22,14 @@ use Symfony\Component\Console\Output\NullOutput;
  *
  * It is a dry run on copies of everything that an update changes (the lock, the project's package, the list of
  * repositories), so whatever the running Composer makes of its options, it makes of them here too.
+ *
+ * @phpstan-import-type LockedPackage from ParentFiles
+ *
+ * @phpstan-type Lock array{
+ *     packages?: list<LockedPackage>,
+ *     'packages-dev'?: list<LockedPackage>|null,
+ *     ...
+ * }
  */
 final class Trial
 {
@@ -47,13 +55,16 @@ final class Trial
      * @param array<string, mixed> $options  those that differ from the run's own
      * @param list<string>         $packages what is updated; everything if it is empty
      *
-     * @return array<string, array<string, mixed>>|null entries of the lock by name; null if there is no solution
+     * @return array<string, LockedPackage>|null entries of the lock by name; null if there is no solution
      */
     public function run(array $options, array $packages = []): ?array
     {
         $input = clone $this->input;
+        /** @var mixed $value */
         foreach (['dry-run' => true, 'no-install' => true, 'no-audit' => true, 'bump-after-update' => false] + $options as $name => $value) {
-            $input->hasOption($name) && $input->setOption($name, $value);
+            if ($input->hasOption($name)) {
+                $input->setOption($name, $value);
+            }
         }
         $input->setArgument('packages', $packages);
         $copy = $this->copy(($options['prefer-lowest'] ?? false) === true);
@@ -75,13 +86,16 @@ final class Trial
             throw new SettingException('Another choice of versions can not be tried: it ends with code '.$exit.'.');
         }
 
-        return self::entries($copy->getLocker()->getLockData());
+        /** @var Lock $lock */
+        $lock = $copy->getLocker()->getLockData();
+
+        return self::entries($lock);
     }
 
     /**
-     * @param array<string, mixed> $lock
+     * @param Lock $lock
      *
-     * @return array<string, array<string, mixed>> by name
+     * @return array<string, LockedPackage> by name
      */
     public static function entries(array $lock): array
     {
@@ -98,7 +112,9 @@ final class Trial
         $copy = clone $this->composer;
         $copy->setPackage(clone $this->root);
         // A stable version would be preferred to a lower one that is locked.
-        $lowest && $copy->getPackage()->setPreferStable(false);
+        if ($lowest) {
+            $copy->getPackage()->setPreferStable(false);
+        }
         // A dry run that would bump something ends with an error.
         $config = clone $this->composer->getConfig();
         $config->merge(['config' => ['bump-after-update' => false]]);
@@ -107,6 +123,7 @@ final class Trial
         $copy->setRepositoryManager(clone $this->composer->getRepositoryManager());
         // There is no further command that anybody needed to hear of.
         $dispatcher = clone $this->composer->getEventDispatcher();
+        /** @var array<string, mixed> $listeners */
         $listeners = Internals::of($dispatcher, EventDispatcher::class, 'listeners')['listeners'];
         unset($listeners[PluginEvents::COMMAND]);
         Internals::set($dispatcher, EventDispatcher::class, 'listeners', $listeners);
