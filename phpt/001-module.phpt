@@ -18,7 +18,7 @@ allegro
 
 allegro => enabled
 version => %d.%d.%s
-protocol => 8
+protocol => 9
 store => /somewhere/store
 link method => copy
 bool(true)

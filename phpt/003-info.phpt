@@ -29,7 +29,7 @@ array(4) {
   ["version"]=>
   string(%d) "%d.%d.%s"
   ["protocol"]=>
-  int(8)
+  int(9)
   ["store"]=>
   string(16) "/somewhere/store"
   ["strategy"]=>

@@ -27,5 +27,5 @@ array(2) {
   [0]=>
   string(5) "ready"
   [1]=>
-  int(8)
+  int(9)
 }

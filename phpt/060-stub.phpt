@@ -58,5 +58,5 @@ foreach ($classes as $name => $two) {
 }
 ?>
 --EXPECT--
-10 functions
+12 functions
 7 classes

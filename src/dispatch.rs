@@ -129,6 +129,11 @@ fn run<C: Caller>(
             &mut host,
             |host, answer, texts| host.0.answer(answer, texts),
         ),
+        "lock_diff" => host.answer(&ops::lock_diff(read(request)?)),
+        "explain" => {
+            let answer = ops::explain(read(request)?)?;
+            host.answer(&answer)
+        }
         "remove" => {
             let answer = ops::remove(&read(request)?, &mut host);
             host.answer(&answer)
@@ -176,7 +181,8 @@ impl<C: Caller> Host for Listener<'_, C> {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
     use crate::protocol::{
-        diagnose, dumped, prepare, remove, replace, resolve, scan, unchanged, warm_up,
+        diagnose, dumped, explain, lock_diff, prepare, remove, replace, resolve, scan, unchanged,
+        warm_up,
     };
 
     fn stable<T: DeserializeOwned + Serialize>(request: impl EncodedRequest) -> bool {
@@ -198,6 +204,8 @@ pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
         "unchanged" => stable::<unchanged::UnchangedRequest>(request),
         "dumped" => stable::<dumped::DumpedRequest>(request),
         "resolve" => stable::<resolve::ResolveRequest>(request),
+        "lock_diff" => stable::<lock_diff::LockDiffRequest>(request),
+        "explain" => stable::<explain::ExplainRequest>(request),
         "remove" => stable::<remove::RemoveRequest>(request),
         "replace" => stable::<replace::ReplaceRequest>(request),
         _ => false,

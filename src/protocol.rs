@@ -13,8 +13,10 @@ pub mod dist;
 pub mod dumped;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod http;
 pub mod info;
+pub mod lock_diff;
 pub mod prepare;
 pub mod remove;
 pub mod replace;
@@ -27,7 +29,7 @@ pub mod warm_up;
 
 /// The number of the protocol. It grows when a request or an answer changes; the plugin refuses a
 /// native part that has another number.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// The default of fields that are true where a request leaves them out.
 fn yes() -> bool {

@@ -16,7 +16,9 @@ use allegro::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest};
 use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
 use allegro::protocol::error::{ErrorAnswer, ErrorKind};
 use allegro::protocol::event::Event;
+use allegro::protocol::explain::{ExplainAnswer, ExplainRequest};
 use allegro::protocol::info::InfoAnswer;
+use allegro::protocol::lock_diff::{LockDiffAnswer, LockDiffFormat, LockDiffRequest};
 use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, Provenance};
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
 use allegro::protocol::replace::{ReplaceAnswer, ReplaceRequest};
@@ -109,6 +111,10 @@ fn messages_are_encoded_like_their_documents() {
     check::<DumpedAnswer>("dumped_answer");
     check::<ResolveRequest>("resolve_request");
     check::<ResolveAnswer>("resolve_answer");
+    check::<LockDiffRequest>("lock_diff_request");
+    check::<LockDiffAnswer>("lock_diff_answer");
+    check::<ExplainRequest>("explain_request");
+    check::<ExplainAnswer>("explain_answer");
     check::<RemoveRequest>("remove_request");
     check::<RemoveAnswer>("remove_answer");
     check::<ReplaceRequest>("replace_request");
@@ -174,6 +180,11 @@ fn documents_have_every_variant() {
             "resolve_answer",
             "outcome",
             variants::<ResolveAnswer>(Some("outcome")),
+        ),
+        (
+            "lock_diff_request",
+            "format",
+            variants::<LockDiffFormat>(None),
         ),
         ("resolve_answer", "what", variants::<What>(None)),
         ("resolve_answer", "kind", variants::<Lack>(Some("kind"))),

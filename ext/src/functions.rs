@@ -46,6 +46,22 @@ pub fn resolve(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpR
     call_with_events("resolve", request, on_events)
 }
 
+/// Returns what differs between two states of a lock (see `LockDiffRequest` and `LockDiffAnswer` of
+/// the core).
+#[php_function]
+#[php(name = "Allegro\\lock_diff")]
+pub fn lock_diff(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("lock_diff", request)
+}
+
+/// Returns why packages are locked in their versions (see `ExplainRequest` and `ExplainAnswer` of
+/// the core).
+#[php_function]
+#[php(name = "Allegro\\explain")]
+pub fn explain(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("explain", request)
+}
+
 /// Removes directories that were moved out of the way.
 #[php_function]
 #[php(name = "Allegro\\remove")]
@@ -122,6 +138,8 @@ pub fn register(module: ModuleBuilder) -> ModuleBuilder {
         .function(wrap_function!(diagnose))
         .function(wrap_function!(prepare))
         .function(wrap_function!(resolve))
+        .function(wrap_function!(lock_diff))
+        .function(wrap_function!(explain))
         .function(wrap_function!(remove))
         .function(wrap_function!(replace))
         .function(wrap_function!(scan))

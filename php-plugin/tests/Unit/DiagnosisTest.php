@@ -14,7 +14,7 @@ use Composer\IO\NullIO;
 final class DiagnosisTest extends TestCase
 {
     private const ANSWER = [
-        'version' => '1', 'protocol' => 8, 'layout' => 1, 'problem' => null, 'strategy' => 'auto', 'method' => 'copy', 'workers' => 4,
+        'version' => '1', 'protocol' => 9, 'layout' => 1, 'problem' => null, 'strategy' => 'auto', 'method' => 'copy', 'workers' => 4,
         'store' => ['path' => '/store', 'file_system' => 'ext4', 'mount' => '/'],
         'vendor' => ['path' => '/vendor', 'file_system' => 'ext4', 'mount' => '/'],
         'usage' => ['manifests' => 1, 'blobs' => 2, 'bytes' => 3, 'quarantined' => 0, 'quarantined_bytes' => 0],
