@@ -392,6 +392,62 @@
  *     outcome: 'declined',
  *     reason: string,
  * }
+ * @phpstan-type LockEntry array{
+ *     name: string,
+ *     version: string,
+ *     is_dev: bool,
+ *     url: string|null,
+ *     source_reference: string|null,
+ *     dist_reference: string|null,
+ * }
+ * @phpstan-type LockDiffFormat 'text'|'md'|'json'
+ * @phpstan-type LockDiffRequest array{
+ *     before: list<LockEntry>,
+ *     after: list<LockEntry>,
+ *     gitlab_domains: list<string>,
+ *     format: LockDiffFormat,
+ * }
+ * @phpstan-type LockDiffAnswer array{
+ *     text: string,
+ * }
+ * @phpstan-type WrittenLink array{string, GivenConstraint, string}
+ * @phpstan-type ExplainPackage array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ *     full: string,
+ *     requires?: list<WrittenLink>,
+ *     conflicts?: list<WrittenLink>,
+ *     replaces?: list<WrittenLink>,
+ *     provides?: list<WrittenLink>,
+ * }
+ * @phpstan-type ExplainSubject array{
+ *     name: string,
+ *     parent: string|null,
+ *     candidates: list<ExplainPackage>,
+ * }
+ * @phpstan-type ExplainProject array{
+ *     requires: list<WrittenLink>,
+ *     conflicts: list<WrittenLink>,
+ *     minimum_stability: int,
+ *     stability_flags: list<array{string, int}>,
+ * }
+ * @phpstan-type ExplainPlatform array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ * }
+ * @phpstan-type ExplainRequest array{
+ *     subjects: list<ExplainSubject>,
+ *     project: ExplainProject,
+ *     locked: list<ExplainPackage>,
+ *     aliases: list<ExplainPackage>,
+ *     platform: list<ExplainPlatform>,
+ *     ignored: list<string>,
+ * }
+ * @phpstan-type ExplainAnswer array{
+ *     lines: list<string>,
+ * }
  * @phpstan-type MendRequirement array{string, string, GivenConstraint}
  * @phpstan-type MendLocked array{
  *     name: string,
@@ -576,6 +632,32 @@ namespace Allegro {
      * @throws \Allegro\Exception\InternalException    a bug
      */
     function resolve(array $request, ?callable $on_events = null): mixed
+    {
+    }
+
+    /**
+     * Describes what differs between two states of a lock.
+     *
+     * @param LockDiffRequest $request
+     *
+     * @return LockDiffAnswer
+     *
+     * @throws \Allegro\Exception\InputException the request makes no sense
+     */
+    function lock_diff(array $request): mixed
+    {
+    }
+
+    /**
+     * Explains why packages are locked in their versions, and what speaks against newer ones.
+     *
+     * @param ExplainRequest $request
+     *
+     * @return ExplainAnswer
+     *
+     * @throws \Allegro\Exception\InputException the request makes no sense
+     */
+    function explain(array $request): mixed
     {
     }
 

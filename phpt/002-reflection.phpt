@@ -21,6 +21,8 @@ Allegro\info(): mixed
 Allegro\diagnose(array $request): mixed
 Allegro\prepare(array $request, ?callable $on_events = NULL): mixed
 Allegro\resolve(array $request, ?callable $on_events = NULL): mixed
+Allegro\lock_diff(array $request): mixed
+Allegro\explain(array $request): mixed
 Allegro\mend(array $request): mixed
 Allegro\remove(array $request): mixed
 Allegro\replace(array $request): mixed

@@ -129,6 +129,11 @@ fn run<C: Caller>(
             &mut host,
             |host, answer, texts| host.0.answer(answer, texts),
         ),
+        "lock_diff" => host.answer(&ops::lock_diff(read(request)?)),
+        "explain" => {
+            let answer = ops::explain(read(request)?)?;
+            host.answer(&answer)
+        }
         "mend" => host.answer(&ops::mend(read(request)?)?),
         "remove" => {
             let answer = ops::remove(&read(request)?, &mut host);
@@ -177,7 +182,8 @@ impl<C: Caller> Host for Listener<'_, C> {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
     use crate::protocol::{
-        diagnose, dumped, mend, prepare, remove, replace, resolve, scan, unchanged, warm_up,
+        diagnose, dumped, explain, lock_diff, mend, prepare, remove, replace, resolve, scan,
+        unchanged, warm_up,
     };
 
     fn stable<T: DeserializeOwned + Serialize>(request: impl EncodedRequest) -> bool {
@@ -199,6 +205,8 @@ pub(crate) fn fuzzed(op: &str, request: impl EncodedRequest) -> bool {
         "unchanged" => stable::<unchanged::UnchangedRequest>(request),
         "dumped" => stable::<dumped::DumpedRequest>(request),
         "resolve" => stable::<resolve::ResolveRequest>(request),
+        "lock_diff" => stable::<lock_diff::LockDiffRequest>(request),
+        "explain" => stable::<explain::ExplainRequest>(request),
         "mend" => stable::<mend::MendRequest>(request),
         "remove" => stable::<remove::RemoveRequest>(request),
         "replace" => stable::<replace::ReplaceRequest>(request),

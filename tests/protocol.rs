@@ -16,7 +16,9 @@ use allegro::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest};
 use allegro::protocol::dumped::{DumpedAnswer, DumpedRequest};
 use allegro::protocol::error::{ErrorAnswer, ErrorKind};
 use allegro::protocol::event::Event;
+use allegro::protocol::explain::{ExplainAnswer, ExplainRequest};
 use allegro::protocol::info::InfoAnswer;
+use allegro::protocol::lock_diff::{LockDiffAnswer, LockDiffFormat, LockDiffRequest};
 use allegro::protocol::mend::{MendAnswer, MendRequest};
 use allegro::protocol::prepare::{PackageOutcome, PrepareAnswer, PrepareRequest, Provenance};
 use allegro::protocol::remove::{RemoveAnswer, RemoveRequest};
@@ -109,6 +111,10 @@ fn messages_are_encoded_like_their_documents() {
     check::<DumpedAnswer>("dumped_answer");
     check::<ResolveRequest>("resolve_request");
     check::<ResolveAnswer>("resolve_answer");
+    check::<LockDiffRequest>("lock_diff_request");
+    check::<LockDiffAnswer>("lock_diff_answer");
+    check::<ExplainRequest>("explain_request");
+    check::<ExplainAnswer>("explain_answer");
     check::<MendRequest>("mend_request");
     check::<MendAnswer>("mend_answer");
     check::<RemoveRequest>("remove_request");
@@ -177,6 +183,11 @@ fn documents_have_every_variant() {
             "resolve_answer",
             "outcome",
             variants::<ResolveAnswer>(Some("outcome")),
+        ),
+        (
+            "lock_diff_request",
+            "format",
+            variants::<LockDiffFormat>(None),
         ),
     ];
     for (message, key, names) in wanted {

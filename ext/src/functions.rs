@@ -46,6 +46,22 @@ pub fn resolve(request: &ZendHashTable, on_events: Option<ZendCallable>) -> PhpR
     call_with_events("resolve", request, on_events)
 }
 
+/// Returns what differs between two states of a lock (see `LockDiffRequest` and `LockDiffAnswer` of
+/// the core).
+#[php_function]
+#[php(name = "Allegro\\lock_diff")]
+pub fn lock_diff(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("lock_diff", request)
+}
+
+/// Returns why packages are locked in their versions (see `ExplainRequest` and `ExplainAnswer` of
+/// the core).
+#[php_function]
+#[php(name = "Allegro\\explain")]
+pub fn explain(request: &ZendHashTable) -> PhpResult<Zval> {
+    call("explain", request)
+}
+
 /// Returns the next step of a search for the update that mends packages with security advisories
 /// (see `MendRequest` and `MendAnswer` of the core).
 #[php_function]
@@ -130,6 +146,8 @@ pub fn register(module: ModuleBuilder) -> ModuleBuilder {
         .function(wrap_function!(diagnose))
         .function(wrap_function!(prepare))
         .function(wrap_function!(resolve))
+        .function(wrap_function!(lock_diff))
+        .function(wrap_function!(explain))
         .function(wrap_function!(mend))
         .function(wrap_function!(remove))
         .function(wrap_function!(replace))

@@ -7,6 +7,7 @@ mod corpus;
 mod documents;
 mod made_up;
 mod policies;
+mod told;
 mod twice;
 mod unchosen;
 mod verdict;

@@ -9,9 +9,11 @@
 
 mod answer;
 mod attempt;
+pub mod explanation;
 mod extraction;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
+pub mod lock_diff;
 pub mod mending;
 pub mod metadata;
 pub mod metadata_text;

@@ -21,6 +21,25 @@ pub enum Stability {
     Dev = 20,
 }
 
+impl Stability {
+    /// Returns the stability that Composer knows by a number.
+    pub fn of(number: u8) -> Option<Self> {
+        let all = [Self::Stable, Self::Rc, Self::Beta, Self::Alpha, Self::Dev];
+        all.into_iter().find(|one| *one as u8 == number)
+    }
+
+    /// Returns the name that composer.json has for the stability.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Rc => "RC",
+            Self::Beta => "beta",
+            Self::Alpha => "alpha",
+            Self::Dev => "dev",
+        }
+    }
+}
+
 /// The differences between versions of composer/semver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(

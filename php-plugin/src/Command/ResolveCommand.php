@@ -4,16 +4,22 @@ declare(strict_types=1);
 
 namespace Allegro\Plugin\Command;
 
+use Allegro\Plugin\Classes;
 use Allegro\Plugin\Guard;
+use Allegro\Plugin\Install\DeclinedException;
 use Allegro\Plugin\Internals;
+use Allegro\Plugin\Native\Engine;
+use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
 use Allegro\Plugin\Resolve\ParentProject;
+use Allegro\Plugin\Resolve\ParentRepository;
 use Allegro\Plugin\Resolve\PinnedConstraints;
 use Allegro\Plugin\Resolve\SecurityOnly;
 use Allegro\Plugin\Resolve\SettingException;
+use Allegro\Plugin\Resolve\Snapshot;
 use Allegro\Plugin\Resolve\Trial;
 use Composer\Command\UpdateCommand;
 use Composer\Composer;
@@ -167,9 +173,8 @@ final class ResolveCommand extends UpdateCommand
     {
         $diff = $this->format($input);
         $names = $input->getOption('explain');
-        // The class is loaded before a package changes, so that an update of the plugin mixes no
-        // versions.
-        $names === [] || class_exists(Explanation::class);
+        $option = $diff !== null ? '--diff' : ($names !== [] ? '--explain' : null);
+        $engine = $option === null ? null : $this->engine($input, $option);
         $composer = $this->composer();
         $locker = $composer->getLocker();
         $before = null;
@@ -183,26 +188,76 @@ final class ResolveCommand extends UpdateCommand
             $this->lock = [$path, is_file($path) ? file_get_contents($path) : false];
         }
         $exit = $this->choose($composer, $input, $output);
-        if (!in_array($exit, [0, self::STILL_AFFECTED], true) || !$locker->isLocked()) {
+        if ($engine === null || !in_array($exit, [0, self::STILL_AFFECTED], true) || !$locker->isLocked()) {
             return $exit;
         }
-        if ($diff !== null) {
-            $changes = LockDiff::between($before, $locker->getLockData(), $composer->getConfig()->get('gitlab-domains'));
-            $output->writeln($changes->render($diff), OutputInterface::OUTPUT_RAW);
-        }
-        if ($names !== []) {
-            $ignored = $input->getOption('ignore-platform-reqs') === true ?: ($input->getOption('ignore-platform-req') ?: false);
-            $explanation = new Explanation(
-                $composer,
-                $locker->getLockedRepository(isset($locker->getLockData()['packages-dev']))->getPackages(),
-                PlatformRequirementFilterFactory::fromBoolOrList($ignored)
-            );
-            foreach ($names as $name) {
-                $output->writeln($explanation->of($name), OutputInterface::OUTPUT_RAW);
+        try {
+            if ($diff !== null) {
+                $gitlabs = array_values($composer->getConfig()->get('gitlab-domains'));
+                $changes = LockDiff::describe($engine, $before, $locker->getLockData(), $gitlabs, $diff);
+                $output->writeln($changes, OutputInterface::OUTPUT_RAW);
             }
+            if ($names !== []) {
+                $option = '--explain';
+                $ignored = $input->getOption('ignore-platform-reqs') === true ?: ($input->getOption('ignore-platform-req') ?: false);
+                $explanation = new Explanation(
+                    $composer,
+                    $locker->getLockedRepository(isset($locker->getLockData()['packages-dev']))->getPackages(),
+                    PlatformRequirementFilterFactory::fromBoolOrList($ignored)
+                );
+                $output->writeln($explanation->of($engine, $names), OutputInterface::OUTPUT_RAW);
+            }
+        } catch (EngineException | DeclinedException $e) {
+            $this->getIO()->writeError('<error>'.OutputFormatter::escape(sprintf(
+                'Allegro: %s can not be done (%s); composer.lock is %s, and "composer allegro:doctor" looks for the cause.',
+                $option,
+                $e->getMessage(),
+                $input->getOption('dry-run') === true ? 'as it was' : 'written'
+            )).'</error>', true, IOInterface::QUIET);
+
+            return 1;
         }
 
         return $exit;
+    }
+
+    /**
+     * Returns the finder of the native part.
+     *
+     * ALLEGRO_DISABLE keeps Allegro out of the update, but the options still ask for Allegro.
+     */
+    private function engines(): EngineFinder
+    {
+        $session = $this->plugin->session();
+
+        return $session === null ? new EngineFinder(dirname(__DIR__, 3), new NullIO()) : $session->engines();
+    }
+
+    /**
+     * Returns the native part for an option that can't do without it.
+     *
+     * It is ready before a package changes, so that an update of the plugin mixes no versions.
+     *
+     * @throws SettingException if there is no native part
+     */
+    private function engine(InputInterface $input, string $option): Engine
+    {
+        $engines = $this->engines();
+        $engine = $engines->find();
+        if ($engine === null) {
+            throw new SettingException(sprintf(
+                '%s needs the native part of Allegro: %s; leave the option out, or do what "composer allegro:doctor" advises',
+                $option,
+                $engines->reason() ?? 'it is out of use after a failure'
+            ));
+        }
+        $engine->warmUp();
+        if ($input->getOption('install') === true) {
+            Classes::loadAll();
+            array_map('class_exists', [LockDiff::class, Explanation::class, Snapshot::class, ParentRepository::class]);
+        }
+
+        return $engine;
     }
 
     /**
@@ -272,9 +327,7 @@ final class ResolveCommand extends UpdateCommand
         $parent === null || $parent->take($composer, $io);
         $trial = new Trial($this, $composer, $io, $input, $update, $session);
         if ($isSecurityOnly) {
-            // This search is native wherever it can be, even if Allegro takes no other part in the run.
-            $engines = $session === null ? new EngineFinder(dirname(__DIR__, 3), new NullIO()) : $session->engines();
-            $exit = (new SecurityOnly($composer, $io, $engines, $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
+            $exit = (new SecurityOnly($composer, $io, $this->engines(), $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
         } else {
             $exceptions->hold($input, $io);
             $exit = $resolve();

@@ -10,6 +10,8 @@ namespace Allegro\Plugin\Native;
  * @phpstan-import-type DiagnoseAnswer from Protocol
  * @phpstan-import-type DumpedRequest from Protocol
  * @phpstan-import-type Event from Protocol
+ * @phpstan-import-type ExplainRequest from Protocol
+ * @phpstan-import-type LockDiffRequest from Protocol
  * @phpstan-import-type MendAnswer from Protocol
  * @phpstan-import-type MendRequest from Protocol
  * @phpstan-import-type PrepareAnswer from Protocol
@@ -135,6 +137,30 @@ interface Engine
      * @return callable(): ResolveAnswer throws what {@see resolve()} throws
      */
     public function resolveMeanwhile(array $request): callable;
+
+    /**
+     * Describes what differs between two states of a lock.
+     *
+     * @param LockDiffRequest $request
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return string without a newline at the end
+     */
+    public function lockDiff(array $request): string;
+
+    /**
+     * Explains why packages are locked in their versions, and what speaks against newer ones.
+     *
+     * @param ExplainRequest $request
+     *
+     * @throws EngineException
+     * @throws InterruptedException as above
+     *
+     * @return list<string> lines
+     */
+    public function explain(array $request): array;
 
     /**
      * Returns the next step of a search for the update that mends packages with security advisories.

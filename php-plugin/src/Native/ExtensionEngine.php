@@ -59,6 +59,16 @@ final class ExtensionEngine implements Engine
         return fn (): array => $this->resolve($request, null);
     }
 
+    public function lockDiff(array $request): string
+    {
+        return $this->call(static fn () => \Allegro\lock_diff($request))['text'];
+    }
+
+    public function explain(array $request): array
+    {
+        return $this->call(static fn () => \Allegro\explain($request))['lines'];
+    }
+
     public function mend(array $request): array
     {
         return $this->call(static fn () => \Allegro\mend($request));

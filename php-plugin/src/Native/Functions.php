@@ -20,8 +20,8 @@ final class Functions
      * check of its own.
      */
     public const NEEDED = [
-        'array_chunk', 'array_column', 'array_count_values', 'array_diff', 'array_diff_key', 'array_fill_keys',
-        'array_filter', 'array_flip', 'array_intersect_key', 'array_is_list', 'array_key_exists', 'array_key_first',
+        'abs', 'array_chunk', 'array_column', 'array_diff', 'array_diff_key', 'array_fill_keys',
+        'array_filter', 'array_flip', 'array_intersect_key', 'array_is_list', 'array_key_exists',
         'array_keys', 'array_map', 'array_merge', 'array_pop', 'array_replace_recursive', 'array_reverse',
         'array_search', 'array_shift', 'array_slice', 'array_splice', 'array_sum', 'array_unique', 'array_values',
         'base64_decode', 'base64_encode', 'basename', 'bin2hex', 'ceil', 'chmod', 'class_alias',
@@ -37,7 +37,7 @@ final class Functions
         'preg_match_all', 'preg_replace', 'property_exists', 'random_bytes', 'rawurldecode', 'readdir',
         'realpath', 'register_shutdown_function', 'rename', 'reset', 'rmdir', 'rtrim', 'scandir', 'serialize', 'sha1',
         'sha1_file', 'sort', 'spl_object_hash', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_pad',
-        'str_repeat', 'str_replace', 'str_starts_with', 'strcmp', 'stream_isatty', 'stripos', 'strlen', 'strpos',
+        'str_repeat', 'str_replace', 'str_starts_with', 'stream_isatty', 'stripos', 'strlen', 'strpos',
         'strrpos', 'strtolower', 'strval', 'substr', 'substr_replace', 'time', 'touch', 'trim', 'ucfirst', 'umask',
         'unlink', 'unserialize', 'usleep', 'usort', 'var_export', 'version_compare',
     ];

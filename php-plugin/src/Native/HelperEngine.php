@@ -177,6 +177,26 @@ final class HelperEngine implements Engine
         };
     }
 
+    public function lockDiff(array $request): string
+    {
+        $answer = $this->call('lock_diff', $request, null);
+        if (!is_string($answer['text'] ?? null)) {
+            throw $this->misfit();
+        }
+
+        return $answer['text'];
+    }
+
+    public function explain(array $request): array
+    {
+        $answer = $this->call('explain', $request, null);
+        if (!is_array($answer['lines'] ?? null)) {
+            throw $this->misfit();
+        }
+
+        return $answer['lines'];
+    }
+
     /**
      * Returns the answer to a resolve request, if its form fits.
      *

@@ -10,6 +10,8 @@ namespace Allegro\Plugin\Native;
  * They are the types in `src/protocol/` of the Rust core. `tests/protocol/` holds documents of each
  * message, which tests of both languages read. `ext/allegro.stub.php` repeats the shapes.
  *
+ * This file is long because it declares the shape of every message.
+ *
  * @phpstan-type Dist array{
  *     name: string,
  *     type: string,
@@ -395,6 +397,62 @@ namespace Allegro\Plugin\Native;
  * }|array{
  *     outcome: 'declined',
  *     reason: string,
+ * }
+ * @phpstan-type LockEntry array{
+ *     name: string,
+ *     version: string,
+ *     is_dev: bool,
+ *     url: string|null,
+ *     source_reference: string|null,
+ *     dist_reference: string|null,
+ * }
+ * @phpstan-type LockDiffFormat 'text'|'md'|'json'
+ * @phpstan-type LockDiffRequest array{
+ *     before: list<LockEntry>,
+ *     after: list<LockEntry>,
+ *     gitlab_domains: list<string>,
+ *     format: LockDiffFormat,
+ * }
+ * @phpstan-type LockDiffAnswer array{
+ *     text: string,
+ * }
+ * @phpstan-type WrittenLink array{string, GivenConstraint, string}
+ * @phpstan-type ExplainPackage array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ *     full: string,
+ *     requires?: list<WrittenLink>,
+ *     conflicts?: list<WrittenLink>,
+ *     replaces?: list<WrittenLink>,
+ *     provides?: list<WrittenLink>,
+ * }
+ * @phpstan-type ExplainSubject array{
+ *     name: string,
+ *     parent: string|null,
+ *     candidates: list<ExplainPackage>,
+ * }
+ * @phpstan-type ExplainProject array{
+ *     requires: list<WrittenLink>,
+ *     conflicts: list<WrittenLink>,
+ *     minimum_stability: int,
+ *     stability_flags: list<array{string, int}>,
+ * }
+ * @phpstan-type ExplainPlatform array{
+ *     name: string,
+ *     version: string,
+ *     pretty: string,
+ * }
+ * @phpstan-type ExplainRequest array{
+ *     subjects: list<ExplainSubject>,
+ *     project: ExplainProject,
+ *     locked: list<ExplainPackage>,
+ *     aliases: list<ExplainPackage>,
+ *     platform: list<ExplainPlatform>,
+ *     ignored: list<string>,
+ * }
+ * @phpstan-type ExplainAnswer array{
+ *     lines: list<string>,
  * }
  * @phpstan-type MendRequirement array{string, string, GivenConstraint}
  * @phpstan-type MendLocked array{

@@ -17,6 +17,8 @@ use Allegro\Plugin\Native\EngineFinder;
 use Allegro\Plugin\Native\HelperEngine;
 use Allegro\Plugin\Native\Protocol;
 use Allegro\Plugin\Network\Sources;
+use Allegro\Plugin\Resolve\Explanation;
+use Allegro\Plugin\Resolve\LockDiff;
 use Allegro\Plugin\Resolve\Judge;
 use Allegro\Plugin\Resolve\Resolution;
 use Allegro\Plugin\Takeover\IndexedLocker;
@@ -27,10 +29,12 @@ use Allegro\Plugin\Tests\Support\TestCase;
 use Composer\ClassMapGenerator\ClassMapGenerator;
 use Composer\Config;
 use Composer\DependencyResolver\Operation\InstallOperation;
+use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
 use Composer\IO\BufferIO;
 use Composer\IO\NullIO;
 use Composer\Json\JsonFile;
+use Composer\Package\PackageInterface;
 use Composer\Package\Link;
 use Composer\Package\RootPackage;
 use Composer\Repository\InstalledArrayRepository;
@@ -298,6 +302,61 @@ final class ProtocolTest extends TestCase
         self::assertEqualsCanonicalizing(['fixed', 'list', 'metadata'], array_unique(array_column($problem['repositories'], 'kind')));
     }
 
+    public function testChangesOfALockAreRequested(): void
+    {
+        $engine = $this->engine('static fn (): array => ["text" => "said"]');
+        $whole = [
+            'name' => 'acme/far',
+            'version' => '1.0.0',
+            'source' => ['type' => 'git', 'url' => 'https://git.example.org/acme/far.git', 'reference' => '0123'],
+            'dist' => ['type' => 'zip', 'url' => 'https://git.example.org/far.zip', 'reference' => '4567'],
+        ];
+        $bare = ['name' => 'acme/near', 'version' => 'dev-main'];
+        $after = ['packages' => [$whole], 'packages-dev' => [$bare]];
+        foreach (LockDiff::FORMATS as $format) {
+            self::assertSame('said', LockDiff::describe($engine, null, $after, ['gitlab.com'], $format));
+        }
+        $this->assertRequestsFit($this->dir, 'lock_diff', 'lock_diff', 'lock_diff');
+        $request = $this->requests($this->dir)[0][1];
+        self::assertSame([], $request['before']);
+        $entry = ['url' => null, 'source_reference' => null, 'dist_reference' => null];
+        self::assertSame(['name' => 'acme/near', 'version' => 'dev-main', 'is_dev' => true] + $entry, $request['after'][1]);
+        self::assertSame(['0123', '4567'], [$request['after'][0]['source_reference'], $request['after'][0]['dist_reference']]);
+    }
+
+    public function testExplanationsAreRequested(): void
+    {
+        $versions = [
+            ['name' => 'acme/near', 'version' => 'dev-main', 'extra' => ['branch-alias' => ['dev-main' => '1.x-dev']]],
+            ['name' => 'acme/near', 'version' => '2.0', 'require' => ['php' => '>=99', 'ext-none' => '*', 'acme/far' => '^1.0 || 3.*'], 'conflict' => ['ext-json' => '*']],
+        ];
+        $project = new Project($this->dir.'/project', [
+            'require' => ['acme/near' => '@dev'],
+            'require-dev' => ['acme/far' => '>=1,<2'],
+            'conflict' => ['acme/old' => '*'],
+            'minimum-stability' => 'beta',
+            'repositories' => [['type' => 'package', 'package' => $versions], ['packagist.org' => false]],
+        ]);
+        $locked = array_filter(
+            $project->composer->getRepositoryManager()->findPackages('acme/near', '*'),
+            static fn (PackageInterface $package): bool => $package->isDev()
+        );
+        self::assertCount(2, $locked, 'a branch and its alias');
+        $explanation = new Explanation($project->composer, $locked, PlatformRequirementFilterFactory::fromBoolOrList(['ext-n*']));
+        $engine = $this->engine('static fn (): array => ["lines" => ["said"]]');
+        self::assertSame(['said'], $explanation->of($engine, ['Acme/Near', 'acme/far']));
+        $this->assertRequestsFit($this->dir, 'explain');
+        $request = $this->requests($this->dir)[0][1];
+        self::assertSame(['acme/near', 'acme/far'], array_column($request['subjects'], 'name'));
+        self::assertSame(['dev-main', '2.0'], array_column($request['subjects'][0]['candidates'], 'pretty'));
+        self::assertSame([], $request['subjects'][1]['candidates'], 'nothing is locked');
+        self::assertSame(['dev-main', '1.x-dev'], [$request['locked'][0]['pretty'], $request['aliases'][0]['pretty']]);
+        self::assertSame(['php', 'ext-json'], array_column($request['platform'], 'name'));
+        self::assertSame(['ext-none'], $request['ignored']);
+        self::assertSame([10, [['acme/near', 20]]], [$request['project']['minimum_stability'], $request['project']['stability_flags']]);
+        self::assertSame(['@dev', '>=1,<2'], array_column($request['project']['requires'], 2));
+    }
+
     public function testAnswersPassTheHelperEngine(): void
     {
         foreach (self::documents('prepare_answer') as $document) {
@@ -314,6 +373,12 @@ final class ProtocolTest extends TestCase
             $texts = array_fill(0, count($described) + ($document['constraints'] ?? 0), '{}');
             $document += $texts === [] ? [] : ['texts' => $texts];
             self::assertSame($document, $this->answering($document)->resolve([], null));
+        }
+        foreach (self::documents('lock_diff_answer') as $document) {
+            self::assertSame($document['text'], $this->answering($document)->lockDiff([]));
+        }
+        foreach (self::documents('explain_answer') as $document) {
+            self::assertSame($document['lines'], $this->answering($document)->explain([]));
         }
         foreach (self::documents('mend_answer') as $document) {
             self::assertSame($document, $this->answering($document)->mend([]));
