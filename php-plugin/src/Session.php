@@ -333,14 +333,6 @@ final class Session
     }
 
     /**
-     * Returns the finder of this session's engine.
-     */
-    public function engines(): EngineFinder
-    {
-        return $this->engines;
-    }
-
-    /**
      * Prepares for the command `resolve`, which continues as an update. The update changes packages
      * only at its end, and announces that by an event.
      */
