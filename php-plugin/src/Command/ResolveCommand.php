@@ -11,6 +11,7 @@ use Allegro\Plugin\Internals;
 use Allegro\Plugin\Native\Engine;
 use Allegro\Plugin\Native\EngineException;
 use Allegro\Plugin\Native\EngineFinder;
+use Allegro\Plugin\Native\Protocol;
 use Allegro\Plugin\Plugin;
 use Allegro\Plugin\Resolve\Explanation;
 use Allegro\Plugin\Resolve\LockDiff;
@@ -27,6 +28,7 @@ use Composer\Filter\PlatformRequirementFilter\PlatformRequirementFilterFactory;
 use Composer\Installer;
 use Composer\IO\IOInterface;
 use Composer\IO\NullIO;
+use Composer\Json\JsonFile;
 use Composer\Package\Locker;
 use Seld\JsonLint\ParsingException;
 use Symfony\Component\Console\Formatter\OutputFormatter;
@@ -39,6 +41,9 @@ use Symfony\Component\Console\Output\OutputInterface;
  * chooses.
  *
  * The options are those of the running Composer's update, and Composer's Locker writes the lock.
+ *
+ * @phpstan-import-type Lock from Trial
+ * @phpstan-import-type LockDiffFormat from Protocol
  */
 final class ResolveCommand extends UpdateCommand
 {
@@ -113,6 +118,7 @@ final class ResolveCommand extends UpdateCommand
             $input->setOption('no-install', true);
         }
         $ours = array_filter(['--security-only', '--diff', '--explain'], static fn (string $option): bool => $input->hasParameterOption($option));
+        /** @var array{exceptions?: mixed, parent?: mixed} $extra */
         $extra = $this->composer()->getPackage()->getExtra()['allegro'] ?? [];
         foreach (['exceptions', 'parent'] as $key) {
             if (isset($extra[$key]) && $this->exit === null) {
@@ -141,7 +147,9 @@ final class ResolveCommand extends UpdateCommand
      */
     private function composer(): Composer
     {
-        // `requireComposer()` exists since Composer 2.3.
+        // `requireComposer()` exists since Composer 2.3. The older method throws as well, if it is
+        // told that the instance is required.
+        // @mago-expect analysis:deprecated-method,nullable-return-statement(2),invalid-return-statement(2)
         return Guard::out(fn (): Composer => method_exists($this, 'requireComposer') ? $this->requireComposer() : $this->getComposer(true));
     }
 
@@ -151,7 +159,9 @@ final class ResolveCommand extends UpdateCommand
     private function resolve(InputInterface $input, OutputInterface $output): int
     {
         $session = $this->plugin->session();
-        $session === null || $session->beginResolve();
+        if ($session !== null) {
+            $session->beginResolve();
+        }
         if ($input->getOption('install') !== true) {
             $input->setOption('no-install', true);
         }
@@ -172,6 +182,7 @@ final class ResolveCommand extends UpdateCommand
     private function chosen(InputInterface $input, OutputInterface $output): int
     {
         $diff = $this->format($input);
+        /** @var list<string> $names */
         $names = $input->getOption('explain');
         $option = $diff !== null ? '--diff' : ($names !== [] ? '--explain' : null);
         $engine = $option === null ? null : $this->engine($input, $option);
@@ -179,12 +190,15 @@ final class ResolveCommand extends UpdateCommand
         $locker = $composer->getLocker();
         $before = null;
         try {
+            /** @var Lock|null $before */
             $before = $diff !== null && $locker->isLocked() ? $locker->getLockData() : null;
         } catch (ParsingException $e) {
             // The lock can't be parsed, and Composer writes another one.
         }
         if ($diff !== null || $names !== [] || $input->getOption('security-only') === true) {
-            $path = Internals::of($locker, Locker::class)['lockFile']->getPath();
+            /** @var JsonFile $file */
+            $file = Internals::of($locker, Locker::class)['lockFile'];
+            $path = $file->getPath();
             $this->lock = [$path, is_file($path) ? file_get_contents($path) : false];
         }
         $exit = $this->choose($composer, $input, $output);
@@ -193,12 +207,16 @@ final class ResolveCommand extends UpdateCommand
         }
         try {
             if ($diff !== null) {
-                $gitlabs = array_values($composer->getConfig()->get('gitlab-domains'));
-                $changes = LockDiff::describe($engine, $before, $locker->getLockData(), $gitlabs, $diff);
+                /** @var array<string> $gitlabs */
+                $gitlabs = $composer->getConfig()->get('gitlab-domains');
+                /** @var Lock $after */
+                $after = $locker->getLockData();
+                $changes = LockDiff::describe($engine, $before, $after, array_values($gitlabs), $diff);
                 $output->writeln($changes, OutputInterface::OUTPUT_RAW);
             }
             if ($names !== []) {
                 $option = '--explain';
+                /** @var list<string>|bool $ignored */
                 $ignored = $input->getOption('ignore-platform-reqs') === true ?: ($input->getOption('ignore-platform-req') ?: false);
                 $explanation = new Explanation(
                     $composer,
@@ -263,10 +281,13 @@ final class ResolveCommand extends UpdateCommand
     /**
      * Returns the format in which the changes of the lock are shown, or null if they are not shown.
      *
+     * @return LockDiffFormat|null
+     *
      * @throws SettingException
      */
     private function format(InputInterface $input): ?string
     {
+        /** @var mixed $diff */
         $diff = $input->getOption('diff');
         if ($diff === false && !$input->hasParameterOption('--diff')) {
             return null;
@@ -283,7 +304,9 @@ final class ResolveCommand extends UpdateCommand
             }
             // New versions of Composer print the result of the audit on standard output, where
             // programs read the changes.
-            $input->hasOption('no-audit') && $input->setOption('no-audit', true);
+            if ($input->hasOption('no-audit')) {
+                $input->setOption('no-audit', true);
+            }
         }
 
         return $diff;
@@ -324,7 +347,9 @@ final class ResolveCommand extends UpdateCommand
         }
         $exceptions = PinnedConstraints::of($root);
         $parent = ParentProject::of($root);
-        $parent === null || $parent->take($composer, $io);
+        if ($parent !== null) {
+            $parent->take($composer, $io);
+        }
         $trial = new Trial($this, $composer, $io, $input, $update, $session);
         if ($isSecurityOnly) {
             $exit = (new SecurityOnly($composer, $io, $this->engines(), $trial, $exceptions, $this->policies($composer, $input)))->run($input, $resolve);
@@ -333,11 +358,19 @@ final class ResolveCommand extends UpdateCommand
             $exit = $resolve();
         }
         if ($exit === Installer::ERROR_DEPENDENCY_RESOLUTION_FAILED) {
-            $parent === null || $parent->tellConflict($root, $exceptions->constraints(), $io);
+            if ($parent !== null) {
+                $parent->tellConflict($root, $exceptions->constraints(), $io);
+            }
         } elseif (in_array($exit, [0, self::STILL_AFFECTED], true) && $composer->getLocker()->isLocked()) {
-            $locked = Trial::entries($composer->getLocker()->getLockData());
-            $isSecurityOnly || $exceptions->tellUnneeded($trial, $locked, $input, $composer, $io);
-            $parent === null || $parent->tell($locked, $io);
+            /** @var Lock $lock */
+            $lock = $composer->getLocker()->getLockData();
+            $locked = Trial::entries($lock);
+            if (!$isSecurityOnly) {
+                $exceptions->tellUnneeded($trial, $locked, $input, $composer, $io);
+            }
+            if ($parent !== null) {
+                $parent->tell($locked, $io);
+            }
         }
 
         return $exit;
@@ -353,9 +386,11 @@ final class ResolveCommand extends UpdateCommand
     {
         return function (Installer $installer) use ($composer, $input): void {
             if (method_exists($installer, 'setPolicyConfig')) {
+                // @mago-expect analysis:non-existent-method Composer with policies has it.
                 $installer->setPolicyConfig($this->createPolicyConfig($composer->getConfig(), $input));
             } elseif (method_exists($installer, 'setAuditConfig')) {
                 // Composer 2.9 has this method.
+                // @mago-expect analysis:non-existent-method Composer 2.9 has it.
                 $installer->setAuditConfig($this->createAuditConfig($composer->getConfig(), $input));
             }
         };

@@ -6,6 +6,13 @@ namespace Allegro\Plugin\Native;
 
 /**
  * Runs the native part in this process, as a PHP extension.
+ *
+ * @phpstan-import-type DiagnoseAnswer from Protocol
+ * @phpstan-import-type MendAnswer from Protocol
+ * @phpstan-import-type PrepareAnswer from Protocol
+ * @phpstan-import-type ResolveAnswer from Protocol
+ * @phpstan-import-type ScanAnswer from Protocol
+ * @phpstan-import-type UnchangedAnswer from Protocol
  */
 final class ExtensionEngine implements Engine
 {
@@ -15,32 +22,50 @@ final class ExtensionEngine implements Engine
 
     public function prepare(array $request, ?callable $onEvents): array
     {
-        return $this->call(static fn () => \Allegro\prepare($request, $onEvents));
+        /** @var PrepareAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\prepare($request, $onEvents));
+
+        return $answer;
     }
 
     public function remove(array $paths): array
     {
-        return $this->call(static fn () => \Allegro\remove(['paths' => $paths]))['failures'];
+        /** @var array{failures: list<string>} $answer */
+        $answer = $this->call(static fn () => \Allegro\remove(['paths' => $paths]));
+
+        return $answer['failures'];
     }
 
     public function replace(string $temporary, string $path): bool
     {
-        return $this->call(static fn () => \Allegro\replace(['temporary' => $temporary, 'path' => $path]))['replaced'];
+        /** @var array{replaced: bool} $answer */
+        $answer = $this->call(static fn () => \Allegro\replace(['temporary' => $temporary, 'path' => $path]));
+
+        return $answer['replaced'];
     }
 
     public function diagnose(string $vendorDir): array
     {
-        return $this->call(static fn () => \Allegro\diagnose(['vendor_dir' => $vendorDir]));
+        /** @var DiagnoseAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\diagnose(['vendor_dir' => $vendorDir]));
+
+        return $answer;
     }
 
     public function scan(array $request): array
     {
-        return $this->call(static fn () => \Allegro\scan($request));
+        /** @var ScanAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\scan($request));
+
+        return $answer;
     }
 
     public function unchanged(array $request): array
     {
-        return $this->call(static fn () => \Allegro\unchanged($request));
+        /** @var UnchangedAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\unchanged($request));
+
+        return $answer;
     }
 
     public function dumped(array $request): void
@@ -50,7 +75,10 @@ final class ExtensionEngine implements Engine
 
     public function resolve(array $request, ?callable $onEvents): array
     {
-        return $this->call(static fn () => \Allegro\resolve($request, $onEvents));
+        /** @var ResolveAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\resolve($request, $onEvents));
+
+        return $answer;
     }
 
     public function resolveMeanwhile(array $request): callable
@@ -61,17 +89,26 @@ final class ExtensionEngine implements Engine
 
     public function lockDiff(array $request): string
     {
-        return $this->call(static fn () => \Allegro\lock_diff($request))['text'];
+        /** @var array{text: string} $answer */
+        $answer = $this->call(static fn () => \Allegro\lock_diff($request));
+
+        return $answer['text'];
     }
 
     public function explain(array $request): array
     {
-        return $this->call(static fn () => \Allegro\explain($request))['lines'];
+        /** @var array{lines: list<string>} $answer */
+        $answer = $this->call(static fn () => \Allegro\explain($request));
+
+        return $answer['lines'];
     }
 
     public function mend(array $request): array
     {
-        return $this->call(static fn () => \Allegro\mend($request));
+        /** @var MendAnswer $answer */
+        $answer = $this->call(static fn () => \Allegro\mend($request));
+
+        return $answer;
     }
 
     public function close(): void
@@ -86,12 +123,17 @@ final class ExtensionEngine implements Engine
     /**
      * Calls a function of the extension, and turns its exceptions into those of the plugin.
      *
+     * @param callable(): mixed $function
+     *
      * @return array<string, mixed>
      */
     private function call(callable $function): array
     {
         try {
-            return $function();
+            /** @var array<string, mixed> $answer */
+            $answer = $function();
+
+            return $answer;
         } catch (\Allegro\Exception\InterruptedException $e) {
             // The handler usually ends the process here. If it doesn't, the caller may go on.
             if (function_exists('pcntl_signal_dispatch')) {
@@ -100,6 +142,7 @@ final class ExtensionEngine implements Engine
 
             throw new InterruptedException($e->getMessage(), 0, $e);
         } catch (\Allegro\Exception\AllegroException $e) {
+            /** @var \Exception $e */
             throw new EngineException($e->getMessage(), 0, $e);
         }
     }

@@ -13,7 +13,13 @@ use Allegro\Plugin\Guard;
  *
  * This file is long because the life of one process and its state stand in one place.
  *
+ * @phpstan-import-type DiagnoseAnswer from Protocol
+ * @phpstan-import-type ErrorAnswer from Protocol
+ * @phpstan-import-type MendAnswer from Protocol
+ * @phpstan-import-type PrepareAnswer from Protocol
  * @phpstan-import-type ResolveAnswer from Protocol
+ * @phpstan-import-type ScanAnswer from Protocol
+ * @phpstan-import-type UnchangedAnswer from Protocol
  */
 final class HelperEngine implements Engine
 {
@@ -100,11 +106,13 @@ final class HelperEngine implements Engine
         if (!is_array($answer['packages'] ?? null) || !is_array($answer['notices'] ?? null)) {
             throw $this->misfit();
         }
+        /** @var mixed $package */
         foreach ($answer['packages'] as $package) {
             if (!is_array($package) || !self::fits($package)) {
                 throw $this->misfit();
             }
         }
+        /** @var PrepareAnswer $answer */
 
         return $answer;
     }
@@ -117,7 +125,10 @@ final class HelperEngine implements Engine
             throw $this->misfit();
         }
 
-        return $answer['failures'];
+        /** @var list<string> $failures */
+        $failures = $answer['failures'];
+
+        return $failures;
     }
 
     public function replace(string $temporary, string $path): bool
@@ -132,7 +143,10 @@ final class HelperEngine implements Engine
 
     public function diagnose(string $vendorDir): array
     {
-        return $this->call('diagnose', ['vendor_dir' => $vendorDir], null);
+        /** @var DiagnoseAnswer $answer */
+        $answer = $this->call('diagnose', ['vendor_dir' => $vendorDir], null);
+
+        return $answer;
     }
 
     public function scan(array $request): array
@@ -145,13 +159,17 @@ final class HelperEngine implements Engine
                 throw $this->misfit();
             }
         }
+        /** @var ScanAnswer $answer */
 
         return $answer;
     }
 
     public function unchanged(array $request): array
     {
-        return $this->call('unchanged', $request, null);
+        /** @var UnchangedAnswer $answer */
+        $answer = $this->call('unchanged', $request, null);
+
+        return $answer;
     }
 
     public function dumped(array $request): void
@@ -194,13 +212,16 @@ final class HelperEngine implements Engine
             throw $this->misfit();
         }
 
-        return $answer['lines'];
+        /** @var list<string> $lines */
+        $lines = $answer['lines'];
+
+        return $lines;
     }
 
     /**
      * Returns the answer to a resolve request, if its form fits.
      *
-     * @param array<string, mixed> $answer
+     * @param array<mixed> $answer
      *
      * @return ResolveAnswer the same, which makes sense
      */
@@ -212,10 +233,12 @@ final class HelperEngine implements Engine
                 throw $this->misfit();
             }
         }
+        /** @var array{packages?: list<array<string, mixed>>, texts?: list<string>, ...} $answer */
         $described = array_filter(array_column($answer['packages'] ?? [], 'repository'), 'is_int');
         if (count($described) + (int) ($answer['constraints'] ?? 0) !== count($answer['texts'] ?? [])) {
             throw $this->misfit();
         }
+        /** @var ResolveAnswer $answer */
 
         return $answer;
     }
@@ -229,6 +252,7 @@ final class HelperEngine implements Engine
                 throw $this->misfit();
             }
         }
+        /** @var MendAnswer $answer */
 
         return $answer;
     }
@@ -293,7 +317,7 @@ final class HelperEngine implements Engine
     /**
      * Tells whether the answer for one package has the expected form.
      *
-     * @param array<string, mixed> $package
+     * @param array<mixed> $package
      */
     private static function fits(array $package): bool
     {
@@ -331,7 +355,7 @@ final class HelperEngine implements Engine
      *
      * @param array<string, mixed> $request
      *
-     * @return array<string, mixed>
+     * @return array<mixed>
      */
     private function call(string $operation, array $request, ?callable $onEvents): array
     {
@@ -368,11 +392,11 @@ final class HelperEngine implements Engine
     /**
      * Waits for the answer to a call, and passes its events on.
      *
-     * @return array<string, mixed>
+     * @return array<mixed>
      */
     private function answerTo(int $id, ?callable $onEvents): array
     {
-        $texts = [];
+        $answer = $texts = [];
         try {
             while (true) {
                 $answer = $this->readLine();
@@ -386,7 +410,9 @@ final class HelperEngine implements Engine
                 if (!is_array($answer['events'] ?? null)) {
                     break;
                 }
-                $onEvents === null || $onEvents($answer['events']);
+                if ($onEvents !== null) {
+                    $onEvents($answer['events']);
+                }
             }
             for ($left = (int) ($answer['texts'] ?? 0); $left > 0; --$left) {
                 $texts[] = $this->readText();
@@ -406,6 +432,8 @@ final class HelperEngine implements Engine
         if (($error['kind'] ?? null) === 'interrupted') {
             throw new InterruptedException('interrupted');
         }
+
+        /** @var ErrorAnswer $error */
 
         throw EngineException::fromHelper($error);
     }
@@ -450,6 +478,7 @@ final class HelperEngine implements Engine
             throw EngineException::gone('at '.$this->binary.' can not be started');
         }
         $this->process = $process;
+        /** @var array{resource, resource} $pipes */
         $this->pipes = $pipes;
         stream_set_blocking($pipes[0], false);
         stream_set_blocking($pipes[1], false);
@@ -470,7 +499,9 @@ final class HelperEngine implements Engine
             $read = $except = null;
             $write = [$this->pipes[0]];
             if (@stream_select($read, $write, $except, 0, self::LOOK) !== 1) {
-                --$looks >= 0 || $this->hang();
+                if (--$looks < 0) {
+                    $this->hang();
+                }
                 continue;
             }
             $count = @fwrite($this->pipes[0], substr($line, $written, 65536));
@@ -506,10 +537,11 @@ final class HelperEngine implements Engine
     /**
      * Reads a line of JSON.
      *
-     * @return array<string, mixed>
+     * @return array<mixed>
      */
     private function readLine(): array
     {
+        /** @var mixed $answer */
         $answer = json_decode($this->readText(), true);
         if (!is_array($answer)) {
             throw $this->misfit('gave an answer that is not JSON');
@@ -541,6 +573,7 @@ final class HelperEngine implements Engine
                 $this->hang();
             }
         }
+        /** @var int $end */
         $line = substr($this->buffer, $this->taken, $end - $this->taken);
         $this->taken = $end + 1;
         if ($this->taken === strlen($this->buffer)) {

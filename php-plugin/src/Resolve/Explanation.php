@@ -77,7 +77,10 @@ final class Explanation
     private function request(array $names): array
     {
         $subjects = $platform = $ignored = [];
-        $versions = new PlatformRepository([], (array) $this->composer->getConfig()->get('platform'));
+        /** @var array<string, string|false> $overrides */
+        $overrides = $this->composer->getConfig()->get('platform');
+        // @mago-expect analysis:redundant-cast Composer doesn't check the setting's type.
+        $versions = new PlatformRepository([], (array) $overrides);
         foreach ($names as $name) {
             [$subjects[], $candidates] = $this->subject(strtolower($name));
             foreach ($candidates as $candidate) {
@@ -138,6 +141,7 @@ final class Explanation
         $root = $this->composer->getPackage();
         $flags = [];
         foreach ($root->getStabilityFlags() as $name => $flag) {
+            // @mago-expect analysis:redundant-cast PHP makes numbers of numeric keys.
             $flags[] = [(string) $name, $flag];
         }
 

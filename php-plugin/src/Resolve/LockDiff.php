@@ -12,18 +12,20 @@ use Allegro\Plugin\Native\Protocol;
 /**
  * Describes what differs between two states of a lock. The native part compares them.
  *
+ * @phpstan-import-type Lock from Trial
  * @phpstan-import-type LockDiffFormat from Protocol
  * @phpstan-import-type LockEntry from Protocol
+ * @phpstan-import-type LockedPackage from ParentFiles
  */
 final class LockDiff
 {
     public const FORMATS = ['text', 'md', 'json'];
 
     /**
-     * @param array<string, mixed>|null $before  data of the lock, or null if there was none
-     * @param array<string, mixed>      $after
-     * @param list<string>              $gitlabs hosts, as in `gitlab-domains`
-     * @param LockDiffFormat            $format
+     * @param Lock|null      $before  data of the lock, or null if there was none
+     * @param Lock           $after
+     * @param list<string>   $gitlabs hosts, as in `gitlab-domains`
+     * @param LockDiffFormat $format
      *
      * @throws EngineException
      */
@@ -38,7 +40,7 @@ final class LockDiff
     }
 
     /**
-     * @param array<string, mixed> $lock
+     * @param Lock|array{} $lock
      *
      * @return list<LockEntry>
      */
@@ -46,7 +48,9 @@ final class LockDiff
     {
         $entries = [];
         foreach (['packages' => false, 'packages-dev' => true] as $list => $isDev) {
-            foreach ($lock[$list] ?? [] as $package) {
+            /** @var list<LockedPackage> $packages */
+            $packages = $lock[$list] ?? [];
+            foreach ($packages as $package) {
                 $entries[] = [
                     'name' => $package['name'],
                     'version' => $package['version'],

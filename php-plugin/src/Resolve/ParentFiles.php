@@ -17,7 +17,7 @@ use Seld\JsonLint\ParsingException;
  * @phpstan-type LockedPackage array{
  *     name: string,
  *     version: string,
- *     source?: array{reference?: string|null, ...},
+ *     source?: array{url?: string|null, reference?: string|null, ...},
  *     dist?: array{url?: string, reference?: string|null, ...},
  *     ...
  * }
