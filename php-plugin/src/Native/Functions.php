@@ -20,10 +20,10 @@ final class Functions
      * check of its own.
      */
     public const NEEDED = [
-        'abs', 'array_chunk', 'array_column', 'array_diff', 'array_diff_key', 'array_fill_keys',
+        'array_chunk', 'array_column', 'array_diff', 'array_diff_key', 'array_fill_keys',
         'array_filter', 'array_flip', 'array_intersect_key', 'array_is_list', 'array_key_exists',
         'array_keys', 'array_map', 'array_merge', 'array_pop', 'array_replace_recursive', 'array_reverse',
-        'array_search', 'array_shift', 'array_slice', 'array_splice', 'array_sum', 'array_unique', 'array_values',
+        'array_search', 'array_shift', 'array_slice', 'array_splice', 'array_sum', 'array_values',
         'base64_decode', 'base64_encode', 'basename', 'bin2hex', 'ceil', 'chmod', 'class_alias',
         'class_exists', 'clearstatcache', 'closedir', 'copy', 'count', 'debug_backtrace', 'defined', 'dirname',
         'error_get_last', 'explode', 'extension_loaded', 'fclose', 'feof', 'file_exists', 'file_get_contents',
