@@ -7,8 +7,13 @@ use super::{Change, words};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::{DEFAULT_BRANCH_ALIAS, Stability, stability};
 
-/// Stabilities below the stable one, the next best first, as they are written.
-pub(super) const LOWER: [(u8, &str); 4] = [(5, "RC"), (10, "beta"), (15, "alpha"), (20, "dev")];
+/// Stabilities below the stable one, the next best first.
+pub(super) const LOWER: [Stability; 4] = [
+    Stability::Rc,
+    Stability::Beta,
+    Stability::Alpha,
+    Stability::Dev,
+];
 
 /// What becomes of a requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,8 +199,8 @@ fn transformed(version: &str, pretty: &str, level: Stability) -> (String, Option
     if *first == "0" {
         text = format!("{text}.{third}");
     }
-    if let Some((_, word)) = LOWER.iter().find(|(lower, _)| flag == Some(*lower)) {
-        text = format!("{text}@{word}");
+    if flag.is_some() {
+        text = format!("{text}@{}", level.text());
     }
     (text, flag)
 }

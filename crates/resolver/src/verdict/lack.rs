@@ -3,7 +3,7 @@
 use super::super::request::{Content, Problem, is_platform};
 use super::super::solve::Kept;
 use super::conflict::Unmet;
-use super::{changes, words};
+use super::words;
 use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 
@@ -99,12 +99,9 @@ pub(super) fn lack(problem: &Problem, terms: &mut Terms, kept: &Kept<'_>, unmet:
     if let Some(best) = fitting().min_by_key(|version| version.stability) {
         let level = best.stability;
         let best = fitting().rfind(|version| version.stability == level);
-        let word = changes::LOWER
-            .iter()
-            .find(|(lower, _)| *lower == level as u8);
         return Lack::Stability {
             version: best.map(|best| best.pretty.clone()).unwrap_or_default(),
-            stability: word.map_or("stable", |(_, word)| word).to_owned(),
+            stability: level.text().to_owned(),
         };
     }
     // Those that the project would take, and numbers rather than names of branches, as far as there are any.

@@ -8,6 +8,7 @@ use super::super::{Answer, Stop};
 use super::Change;
 use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
+use allegro_semver::version::Stability;
 
 /// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
 pub(super) const MOST_TRIES: usize = 40;
@@ -249,8 +250,9 @@ impl<'p, 'a> Search<'p, 'a> {
             .filter(|name| !is_platform(name) && self.problem.written(name).is_none())
             .collect();
         for name in wanted {
-            let edits = |(level, word): (u8, &str)| {
-                vec![Edit::new(&name, To::Text(format!("*@{word}"), Some(level)))]
+            let edits = |level: Stability| {
+                let text = format!("*@{}", level.text());
+                vec![Edit::new(&name, To::Text(text, Some(level as u8)))]
             };
             if self.with(&edits(LOWER[LOWER.len() - 1]))?.is_none() {
                 continue;
@@ -270,13 +272,13 @@ impl<'p, 'a> Search<'p, 'a> {
         if unit.names.iter().any(|name| is_platform(name)) {
             return Ok(None);
         }
-        let edits = |search: &Self, (level, word): (u8, &str)| {
+        let edits = |search: &Self, level: Stability| {
             unit.edits(|name| {
                 if others {
-                    return Some(To::Any(Some(level)));
+                    return Some(To::Any(Some(level as u8)));
                 }
-                let text = changes::with_stability(search.problem.written(name)?, word)?;
-                Some(To::Text(text, Some(level)))
+                let text = changes::with_stability(search.problem.written(name)?, level.text())?;
+                Some(To::Text(text, Some(level as u8)))
             })
         };
         // The lowest first: if that doesn't help, nothing between does.
