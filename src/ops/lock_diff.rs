@@ -1,4 +1,4 @@
-//! Describes what differs between two states of a lock.
+//! Describes the differences between two states of a lock.
 
 use crate::protocol::lock_diff::{LockDiffAnswer, LockDiffFormat, LockDiffRequest, LockEntry};
 use allegro_resolver::lock_diff;

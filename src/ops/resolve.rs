@@ -30,11 +30,11 @@ use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
 use allegro_store::Store;
 
-/// Bytes that the solver's thread needs for a project of some 200 packages.
+/// Number of bytes that the solver's thread needs for a project of some 200 packages.
 const LEAST_MEMORY: usize = 4 << 20;
 
-/// Bytes that the solver's thread needs for each requirement of a project that requires everything
-/// by itself. Other projects need less than is allocated for them.
+/// Number of bytes that the solver's thread needs for each requirement, if the project requires
+/// every package itself. Other projects need less than is allocated for them.
 const MEMORY_PER_REQUIREMENT: usize = 12 << 10;
 
 /// The number of requirements up to which memory is allocated beforehand.
@@ -46,7 +46,7 @@ pub fn warm_up(request: &WarmUpRequest) {
     let requirements = request.requirements.min(MOST_REQUIREMENTS);
     memory::ahead(LEAST_MEMORY + requirements * MEMORY_PER_REQUIREMENT);
     let mut terms = Terms::new(Dialect::default());
-    // Each text goes another way through the parser.
+    // Each text takes another path through the parser.
     for text in [
         "dev-main",
         "dev-main#0",
@@ -85,7 +85,7 @@ pub fn resolve<H: Host, R>(
         what: "no connection can be made",
         reason: error.to_string(),
     })?;
-    // Without a store, nothing is known of earlier runs.
+    // Without a store, the run cannot use results of earlier runs.
     let store = Store::open_at_once(&settings.store).ok();
     let queue = Queue::default();
     let repositories = Repositories {

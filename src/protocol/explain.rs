@@ -1,4 +1,4 @@
-//! Operation `explain`: tells why packages are locked in their versions, and what speaks against
+//! Operation `explain`: explains why packages are locked in their versions, and what speaks against
 //! newer ones.
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct ExplainRequest {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainSubject {
-    /// Name of the package, lower case.
+    /// Name of the package in lower case.
     pub name: String,
     /// The parent project whose lock decides about the package; `None` if none does.
     pub parent: Option<String>,
@@ -36,7 +36,7 @@ pub struct ExplainSubject {
     pub candidates: Vec<ExplainPackage>,
 }
 
-/// The project, as far as it decides about versions.
+/// The parts of the project that decide about versions.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainProject {
@@ -60,7 +60,7 @@ pub struct ExplainPackage {
     pub version: String,
     /// Version as it is written.
     pub pretty: String,
-    /// The same with the commit if the package is a branch.
+    /// Version as it is written, with the commit if the package is a branch.
     pub full: String,
     /// `require`
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Operation `lock_diff`: describes what differs between two states of a lock.
+//! Operation `lock_diff`: describes the differences between two states of a lock.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct LockDiffRequest {
     pub format: LockDiffFormat,
 }
 
-/// An entry of a lock, as far as a comparison needs it.
+/// The fields of a lock entry that a comparison needs.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockEntry {

@@ -56,8 +56,8 @@ pub struct LockedPackage {
     pub requires: Vec<Requirement>,
 }
 
-/// A requirement, or another constraint: name of the package that it is about, constraint as it is
-/// written, and constraint.
+/// A requirement, or another constraint: name of the package that it is about, text of the
+/// constraint, and constraint.
 pub type Requirement = (String, String, GivenConstraint);
 
 /// A package that has to move.

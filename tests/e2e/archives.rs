@@ -1,4 +1,4 @@
-//! Dist types and URLs.
+//! Tests dist types and the URLs of dists.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::support::packages::{dir, file, file_with};
 use crate::support::tools::output_of;
 use crate::support::{Call, Outcome, Scene, Side, Snapshot, diff, same, same_tree, skipped};
 
-/// A small zip that holds a file of this name.
+/// Returns a small zip that contains a file of this name.
 pub fn zip(word: &str) -> Vec<u8> {
     archive(
         Format::Zip,
@@ -26,7 +26,8 @@ pub fn zip(word: &str) -> Vec<u8> {
     )
 }
 
-/// Each type that Composer has a downloader for: ours or Composer's, with the same result.
+/// Each type for which Composer has a downloader installs with the same result, whether Allegro or
+/// Composer unpacks it.
 #[test]
 fn dist_types() {
     let Some((scene, files)) = bare() else { return };
@@ -70,7 +71,7 @@ fn dist_types() {
             _ => json!([]),
         };
         let name = format!("types/{}", end.replace('.', "-"));
-        // One program of each name only.
+        // Two packages must not have programs of the same name.
         let bin = if end == "zip" || end == "php" {
             bin
         } else {
@@ -94,7 +95,8 @@ fn dist_types() {
             assert_eq!(plain.run.exit, 0, "{}", plain.run.stderr);
             let what = format!("dist types, {step}, {round}");
             same_tree(&what, plain, ours);
-            // KNOWN DIFFERENCE: "Downloading" lines of types that are Composer's come before ours.
+            // KNOWN DIFFERENCE: the "Downloading" lines of types that Composer handles come before
+            // Allegro's.
             if round == "cold" {
                 assert_eq!(said(plain), said(ours), "{what}");
             }
@@ -113,7 +115,8 @@ fn dist_types() {
     }
 }
 
-/// Types that this machine may have no tool for, or that nobody knows: whatever Composer says.
+/// Unknown types, and types whose tool this machine may lack, fail with Composer's words and exit
+/// code.
 #[test]
 fn dist_types_that_fail() {
     let Some((scene, files)) = bare() else { return };
@@ -133,7 +136,7 @@ fn dist_types_that_fail() {
             scene.outcome(&scene.call(side, &["install", "--no-progress"]))
         };
         let (plain, ours) = (go(Side::Serial), go(Side::Allegro));
-        // Composer takes what it can't unzip with `gzip` for an empty file.
+        // Composer unpacks what is no archive with `gzip` to an empty file, and succeeds.
         assert!(plain.run.exit != 0 || kind == "gzip", "{kind}");
         assert_eq!(said(&plain), said(&ours), "{kind}");
         assert_eq!(
@@ -149,7 +152,8 @@ fn dist_types_that_fail() {
     }
 }
 
-/// Mirrors before and after the URL, with what Composer puts into their addresses, and URLs with places to fill in.
+/// Mirrors before and after the URL get the same requests, with the values that Composer puts into
+/// their addresses. URLs with placeholders do too.
 #[test]
 fn mirrors_and_templates() {
     let Some((scene, files)) = bare() else { return };
@@ -176,7 +180,7 @@ fn mirrors_and_templates() {
     let packages = [
         with("e2e/first", files.url("main/first.zip"), true),
         with("e2e/last", files.url("main/nowhere.zip"), false),
-        // The mirror has nothing.
+        // The mirror lacks this archive.
         with("e2e/both", files.url("main/both.zip"), true),
         package(
             "e2e/template",
@@ -227,13 +231,14 @@ fn mirrors_and_templates() {
         asked
     };
     for ((step, _, plain), (_, _, ours)) in plain.iter().zip(&ours) {
-        // A request that fails natively is repeated by Composer.
+        // Composer repeats a request that fails natively.
         assert_eq!(without_repeats(plain), without_repeats(ours), "{step}");
     }
     sound(&scene, "the store");
 }
 
-/// What a URL gives changes while nothing in the lock says so, or only the reference does.
+/// The content behind a URL may change while the lock stays the same, or changes its reference
+/// only.
 #[test]
 fn moving_targets() {
     let Some((scene, files)) = bare() else { return };
@@ -286,7 +291,7 @@ fn moving_targets() {
                     } else {
                         rewrite(&scene, &manifest);
                     }
-                    // Without a reference there is nothing to update.
+                    // Without a reference Composer sees nothing to update.
                     let again = references[at].is_null() && round != "first";
                     let args = if again {
                         &["reinstall", "e2e/moving"][..]
@@ -306,7 +311,8 @@ fn moving_targets() {
                 let what = format!("{what}, {step}");
                 assert_eq!(plain.run.exit, 0, "{what}: {}", plain.run.stderr);
                 same_tree(&what, plain, ours);
-                // What the store has isn't downloaded again.
+                // Without the cache, Composer downloads packages that Allegro has in its store, so
+                // the words differ.
                 if !forget {
                     same(&what, plain, ours);
                 }

@@ -1,5 +1,5 @@
-//! The autoloader: the same files, whatever packages declare, whatever happened since the last dump, and nothing
-//! written where nothing changed.
+//! Tests the autoloader. Its files are the same whatever packages declare and whatever happened
+//! since the last dump. A dump that changes nothing writes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,23 +14,23 @@ use crate::content::Traps;
 use crate::support::packages::{dir, file, link};
 use crate::support::{Engine, Outcome, Scene, SceneOptions, Side, home, same, skipped};
 
-/// A class in a namespace.
+/// Returns the code of a class in a namespace.
 fn class(namespace: &str, name: &str) -> String {
     format!("<?php\n\nnamespace {namespace};\n\nfinal class {name}\n{{\n}}\n")
 }
 
-/// What packages have that makes a dump hard to leave out.
+/// Features of packages that make it hard to leave out a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
-    /// Nothing.
+    /// No such feature.
     No,
-    /// Links: looking at directories and files isn't enough.
+    /// Links, for which looking at directories and files isn't enough.
     Links,
-    /// Links, and a package with a target directory, with which no dump is left out.
+    /// Links, and a package with a target directory. With such a package no dump is left out.
     TargetDir,
 }
 
-/// Packages with every kind of autoload rule, and with code that is hard to read.
+/// Returns packages with every kind of autoload rule, and with code that is hard to read.
 fn rules(odd: Odd) -> Traps {
     let links = odd != Odd::No;
     let mut traps = Traps::new();
@@ -125,7 +125,8 @@ fn rules(odd: Odd) -> Traps {
     traps
 }
 
-/// The project's own rules: the root as a directory, paths outside, a directory that isn't there yet.
+/// Adds the project's own rules: the root as a directory, paths outside, and a directory that does
+/// not exist yet.
 fn with_own_rules(scene: &Scene) {
     scene.edit_manifest(|manifest| {
         let rules = r#"{"psr-4": {"App\\": "app/", "Later\\": "later/", "Out\\": "../elsewhere/", "": "anything/"}, "psr-0": {"Root_": "roots"},
@@ -181,10 +182,10 @@ fn scene() -> Option<Scene> {
     rules(Odd::No).scene()
 }
 
-/// What happens is called, is done to the project, and is asked of Composer then.
+/// A step: its name, a change of the project, and the arguments of the following call.
 type Step<'a> = (&'a str, &'a dyn Fn(&Path), &'a [&'a str]);
 
-/// Installs and then plays `steps` on one side; what is there after each of them.
+/// Installs, plays `steps` on one side, and returns the outcome after each of them.
 fn play(scene: &Scene, side: Side, engine: Engine, steps: &[Step<'_>]) -> Vec<Outcome> {
     scene.write_project();
     with_own_rules(scene);
@@ -356,7 +357,7 @@ fn a_fresh_clone_has_it_too() {
     );
 }
 
-/// Puts a file's time back to what it was after `edit`.
+/// Edits a file and restores its modification time.
 fn keeping_time(path: &Path, edit: impl FnOnce(&Path)) {
     let time = fs::metadata(path)
         .expect("a file")
@@ -371,9 +372,9 @@ fn keeping_time(path: &Path, edit: impl FnOnce(&Path)) {
         .expect("a time");
 }
 
-/// Writes into the file itself, as an editor that keeps the inode.
+/// Writes into the file itself, as an editor does that keeps the inode.
 fn overwrite(path: &Path, content: &str) {
-    // Not through a hard link into the store.
+    // The copy breaks a hard link into the store, which the edit must not reach.
     let copy = fs::read(path).expect("a file");
     fs::remove_file(path).expect("removed");
     fs::write(path, copy).expect("a copy");
@@ -407,7 +408,7 @@ fn no_answer(scene: &Scene) {
             .expect("edited");
         });
     };
-    // One edit right after another, within one tick of the clock, and the time put back.
+    // Two edits follow each other within one tick of the clock, and the time is restored.
     let twice = |project: &Path| {
         keeping_time(&project.join(one), |path| {
             for name in ["Tre", "One"] {
@@ -467,7 +468,7 @@ fn no_answer(scene: &Scene) {
         symlink("../more", &path).expect("a link");
     };
     let restore = |project: &Path| {
-        // A directory as a backup brings it back: with the old times.
+        // A backup restores a directory with its old times.
         let dir = project.join("vendor/auto/psr0");
         let copy = project.join("copy");
         let status = Command::new("cp")
@@ -502,7 +503,7 @@ fn no_answer(scene: &Scene) {
         .expect("odd")
     };
     let whole = |project: &Path| {
-        // Everything below the project, vendor and the generated files among it.
+        // This rule covers everything below the project, including vendor and the generated files.
         let path = project.join("composer.json");
         let text = fs::read_to_string(&path)
             .expect("the manifest")
@@ -538,7 +539,7 @@ fn no_answer(scene: &Scene) {
 
 #[test]
 fn nothing_is_read_twice() {
-    // With links too, without a second look at everything.
+    // The packages contain links. They must not cause a second look at everything either.
     let Some(scene) = rules(Odd::Links).scene() else {
         return;
     };
@@ -568,14 +569,15 @@ fn nothing_is_read_twice() {
     settle();
     let first = read(&say(&["install", "-o", "-v"]));
     assert!(first > 20, "{first}");
-    // Installed packages are in the order of their installation, later in that of their names: another input. And what was
-    // linked within a tick of the first scan is read once more.
+    // Packages are in the order of their installation at first, and in the order of their names
+    // later, which is another input. Links made within a tick of the first scan are read once more.
     settle();
     assert!(read(&say(&["dump-autoload", "-o", "-v"])) <= first);
     let up_to_date = ["Allegro: the autoloader is up to date".to_owned()];
     assert_eq!(say(&["dump-autoload", "-o", "-v"]), up_to_date);
     assert_eq!(say(&["install", "-o", "-v"]), up_to_date);
-    // What is told by the walk alone needs no records; a scan would make them anew.
+    // The walk alone tells that nothing changed, so this dump needs no records. A scan would write
+    // them again.
     let kept = |kind: &str| -> Vec<PathBuf> {
         let entries = fs::read_dir(scene.bucket("autoload").expect("records")).expect("records");
         entries
@@ -591,7 +593,7 @@ fn nothing_is_read_twice() {
     assert_eq!(say(&["dump-autoload", "-o", "-v"]), up_to_date);
     assert_eq!(kept("records"), Vec::<PathBuf>::new());
     fs::write(records, bytes).expect("records");
-    // Another kind of dump is made from the same files.
+    // Another kind of dump uses the same records of files.
     assert_eq!(read(&say(&["dump-autoload", "-a", "-v"])), 0);
     assert_eq!(read(&say(&["dump-autoload", "-v"])), 0);
     assert_eq!(read(&say(&["dump-autoload", "-o", "-v"])), 0);
@@ -601,7 +603,7 @@ fn nothing_is_read_twice() {
     assert_eq!(say(&["dump-autoload", "-o", "-v"]), up_to_date);
 }
 
-/// Inode and change time of everything that a dump generates.
+/// Returns inode and change time of every file that a dump generates.
 fn generated(project: &Path) -> BTreeMap<String, (u64, i64, i64)> {
     let mut files = BTreeMap::new();
     for dir in ["vendor", "vendor/composer"] {
@@ -633,7 +635,7 @@ fn what_does_not_change_is_not_written() {
     run(&["dump-autoload", "-o"]);
     run(&["install", "-o"]);
     assert_eq!(first, generated(&scene.project()), "nothing changed");
-    // A class more: the class map and the static file, nothing else.
+    // A new class changes the class map and the static file, and nothing else.
     fs::write(scene.project().join("app/New.php"), class("App", "New")).expect("a file");
     run(&["dump-autoload", "-o"]);
     let second = generated(&scene.project());
@@ -672,7 +674,7 @@ fn a_dump_that_is_killed_leaves_an_autoloader_that_works() {
     };
     let mut gone = 0;
     for round in 0..30_u64 {
-        // Everything is written anew each time: other platform checks, other maps.
+        // Each round writes everything anew: other platform checks and other maps.
         fs::write(
             scene.project().join("app/New.php"),
             class("App", &format!("New{round}")),
@@ -696,7 +698,7 @@ fn a_dump_that_is_killed_leaves_an_autoloader_that_works() {
     }
     drop(scene.run(Side::Allegro, &["dump-autoload", "-o"]).expect(0));
     works(99);
-    // What killed dumps had written beside their files goes; what somebody is writing stays.
+    // A dump removes temporary files of killed dumps, and keeps those of running ones.
     let left = || -> Vec<String> {
         generated(&scene.project())
             .into_keys()
@@ -714,7 +716,7 @@ fn a_dump_that_is_killed_leaves_an_autoloader_that_works() {
             fs::write(scene.project().join(name), "<?php").expect("a file");
         }
     };
-    // The first of these dumps changes files, the second finds nothing to change.
+    // The first of these dumps changes files. The second one finds nothing to change.
     for _ in 0..2 {
         put();
         drop(scene.run(Side::Allegro, &["dump-autoload"]).expect(0));
@@ -750,7 +752,8 @@ fn two_packages_of_one_name_go_by_readdir() {
             .expect("a class map")
             .to_owned()
     };
-    // In the directory that is there, whoever made it: order on disk is the file system's.
+    // The file system decides the order of entries, so the dump runs in the existing directory,
+    // whichever side made it.
     drop(scene.run(Side::Allegro, &["dump-autoload"]).expect(0));
     let ours = scene.outcome(&scene.call(Side::Allegro, &["dump-autoload"]));
     assert_eq!(text(&plain), text(&ours));

@@ -1,4 +1,4 @@
-//! From one state of a project to another, and the commands that change one.
+//! Tests changes from one state of a project to another, and the commands that make them.
 
 use allegro_registry::{Catalog, Format, OlderOptions, Profile};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::home::PROCESSES;
 use crate::support::packages::{add, entry, file};
 use crate::support::{Outcome, Scene, SceneOptions, Side, compare, same_tree};
 
-/// Updates, removals and additions in one run; and back again.
+/// An update, a removal and an addition in one run give the same result, and so does the way back.
 #[test]
 fn there_and_back() {
     let mut catalog = Catalog::generated(&Profile::Small.spec());
@@ -54,7 +54,7 @@ fn there_and_back() {
     }
 }
 
-/// Packages that only one of `install` and `install --no-dev` wants.
+/// `install` and `install --no-dev` in turn add and remove the same packages.
 #[test]
 fn dev_and_no_dev_in_turn() {
     let Some(scene) = Scene::small() else { return };
@@ -67,7 +67,7 @@ fn dev_and_no_dev_in_turn() {
     });
 }
 
-/// Every command that changes or looks at what is installed.
+/// Every command that changes installed packages, or looks at them, gives the same result.
 #[test]
 fn commands() {
     let mut catalog = Catalog::generated(&Profile::Small.spec());
@@ -113,7 +113,7 @@ fn commands() {
         .filter_map(|entry| entry.str_at("name").map(str::to_owned))
         .collect::<Vec<_>>();
     let manifest = scene.server.catalog().project().manifest.clone();
-    // Required by the root alone.
+    // A package that nothing in the lock requires is required by the root alone.
     let is_wanted = |name: &str| {
         scene.server.catalog().project().entries().any(|entry| {
             entry
@@ -181,7 +181,7 @@ fn commands() {
     );
 }
 
-/// An update that fails to find a package changes nothing, with the same code.
+/// An update that doesn't find a package changes nothing and has the same exit code.
 #[test]
 fn failing_commands() {
     let Some(scene) = Scene::small() else { return };
@@ -200,7 +200,8 @@ fn failing_commands() {
     });
 }
 
-/// `vendor-dir`, `bin-dir`, a vendor that is a link to elsewhere, a project directory that is entered through one.
+/// `vendor-dir`, `bin-dir`, a vendor directory that is a link, and a project that is entered
+/// through a link give the same result.
 #[test]
 fn unusual_places() {
     use allegro_registry::Json;
@@ -245,7 +246,8 @@ fn unusual_places() {
     }
 }
 
-/// `create-project` with a package of the registry as template, and installing its dependencies.
+/// `create-project` with a template from the registry gives the same result, and so does the
+/// following install.
 #[test]
 fn create_project() {
     use std::fs;
@@ -305,14 +307,18 @@ fn create_project() {
     });
 }
 
-/// Composer makes the directory of programs for each package that it removes, and removes it again after those that
-/// have programs. An empty one stays if the last package has none. Packages are removed side by side, and the last is
-/// the largest of them rather than the last of the list.
+/// Composer creates the directory of programs for each package that it removes. It removes that
+/// directory again after packages that have programs. So an empty directory stays if the last
+/// package has none.
+///
+/// Composer removes packages side by side. The last one is the largest of them, not the last one of
+/// the list.
 #[test]
 fn the_directory_of_programs() {
     let Some((scene, files)) = bare() else { return };
     let release = |name: &str, entries: usize, has_program: bool| {
-        // Each has a program of its own name: Composer gives one that several have to the package that is there first.
+        // Each package has a program of its own name, because Composer gives a shared name to the
+        // package that is there first.
         let program = format!("bin/{}", name.replace('/', "-"));
         let mut content = vec![file(&program, "#!/usr/bin/env php\n<?php echo 1;\n")];
         content
@@ -326,7 +332,7 @@ fn the_directory_of_programs() {
         };
         package(name, "zip", &url, json!({ "bin": bins }))
     };
-    // They are removed from the last to the first.
+    // Composer removes the packages from the last to the first.
     let cases = [
         (
             "the last is small",
@@ -372,8 +378,8 @@ fn the_directory_of_programs() {
                     (args.join(" "), scene.outcome(&call))
                 })
             };
-            // Composer removes in processes side by side. On a busy machine one that has little to do may end after one
-            // that has much.
+            // Composer removes packages in parallel processes. On a busy machine, a process with
+            // little to do may end after one with much to do.
             let plain = (0..5)
                 .map(|_| play(Side::Serial))
                 .find(|plain| plain[1].1.tree.nodes.contains_key(dir) == stays)

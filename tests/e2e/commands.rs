@@ -1,5 +1,6 @@
-//! Every command that `composer list` names, with the plugin installed globally, beside Composer without it: what it
-//! says, its exit code and what it leaves behind are the same. Commands of newer Composers are tried too.
+//! Runs every command that `composer list` names, with the plugin installed globally, and compares
+//! it with Composer without the plugin. Output, exit code and files left behind are the same.
+//! Commands of newer Composers are tried too.
 
 mod listeners;
 
@@ -14,10 +15,10 @@ use crate::support::files::{Files, archive, bare, manifest, package, rewrite};
 use crate::support::packages::{file, file_with};
 use crate::support::{Scene, Side, Snapshot, copy_tree, diff};
 
-/// How a command is called, each way with its arguments.
+/// The ways to call a command, each as a list of arguments.
 type Ways = &'static [&'static [&'static str]];
 
-/// The ways in which a command is tried; `None` for one that nobody has thought of yet.
+/// Returns the ways in which a command is tried, or `None` for an unknown command.
 fn ways(command: &str) -> Option<Ways> {
     Some(match command {
         "about" | "clear-cache" | "diagnose" | "global" | "list" | "self-update" => &[&[]],
@@ -72,12 +73,12 @@ fn ways(command: &str) -> Option<Ways> {
     })
 }
 
-/// Whether a command asks servers of Composer's makers, or may do so.
+/// Returns whether a command contacts servers of Composer's makers, or may do so.
 fn goes_out(command: &str) -> bool {
     ["diagnose", "self-update"].contains(&command) || ways(command).is_none()
 }
 
-/// What a call gave.
+/// The result of a call.
 struct Seen {
     exit: i32,
     stdout: String,
@@ -86,7 +87,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// What differs from the same call with Allegro.
+    /// Describes the differences from the same call with Allegro.
     fn differences(&self, ours: &Self) -> String {
         let mut found = diff(&self.tree, &ours.tree);
         if self.exit != ours.exit {
@@ -107,13 +108,13 @@ impl Seen {
     }
 }
 
-/// Two homes, and a registry that both know.
+/// Two homes, and a registry that both of them know.
 struct World {
     scene: Scene,
     files: Files,
     /// `COMPOSER_HOME` without the plugin.
     plain: PathBuf,
-    /// An installed project.
+    /// A project in its installed state.
     template: PathBuf,
 }
 
@@ -183,7 +184,7 @@ impl World {
         }
     }
 
-    /// Installs a project from which each call starts.
+    /// Installs the project from which each call starts.
     fn install(&self, project: &Value) {
         let _ = fs::remove_dir_all(self.scene.project());
         rewrite(&self.scene, project);
@@ -196,7 +197,7 @@ impl World {
         copy_tree(&self.scene.project(), &self.template);
     }
 
-    /// A call in a copy of the template, or in an empty directory.
+    /// Makes a call in a copy of the template, or in an empty directory.
     fn play(
         &self,
         side: Side,
@@ -212,7 +213,7 @@ impl World {
         } else {
             fs::create_dir_all(&project).expect("a directory");
         }
-        // One path for both, because some commands name it.
+        // Both sides have the same cache path, because some commands print it.
         let cache = self.scene.dir().join("cache");
         let _ = fs::remove_dir_all(&cache);
         let mut call = self
@@ -251,7 +252,7 @@ impl World {
         )
     }
 
-    /// The names of all commands, those of the project's scripts among them.
+    /// Returns the names of all commands, including the project's scripts.
     fn commands(&self, is_project: bool) -> Vec<String> {
         let list = self.without_us(is_project, &["list", "--format=json"], true);
         let list = allegro_registry::parse_json(&list.stdout, "the list").expect("JSON");
@@ -263,7 +264,7 @@ impl World {
             .collect()
     }
 
-    /// Every command in each of its ways.
+    /// Checks every command in each of its ways.
     fn all_agree(&self, is_project: bool) {
         let commands = self.commands(is_project);
         assert!(commands.len() > 30, "{commands:?}");
@@ -288,7 +289,7 @@ impl World {
     }
 }
 
-/// What two commands say without the plugin's name and those of its commands, which belong there.
+/// Removes the names of the plugin and of its commands, which two commands list, from the output.
 fn without_our_names(command: &str, stdout: &str) -> String {
     let is_ours = |line: &str| {
         line == " allegro"
@@ -330,7 +331,7 @@ fn in_a_project() {
 fn without_a_project() {
     let Some(world) = World::new() else { return };
     world.all_agree(false);
-    // The last way has failed: what ended well is looked at once more.
+    // The last way of this command fails, so a successful call is checked here.
     let made = world.with_us(false, &["create-project", "e2e/app", "made"], false);
     assert_eq!(
         (
@@ -345,7 +346,7 @@ fn without_a_project() {
     );
 }
 
-/// Options before any command, words that are no command, and the help of each.
+/// Options without a command, unknown commands, and the help of each command give the same output.
 #[test]
 fn words_beside_commands() {
     let Some(world) = World::new() else { return };
@@ -365,13 +366,13 @@ fn words_beside_commands() {
     for args in calls {
         let plain = world.without_us(false, &args, true);
         let mut ours = world.with_us(false, &args, true);
-        // Without a command it lists them.
+        // Composer lists its commands if the call names none.
         ours.stdout = without_our_names(if args.is_empty() { "list" } else { "" }, &ours.stdout);
         assert_eq!(plain.differences(&ours), "", "{args:?}");
     }
 }
 
-/// `composer global`: in the plugin's own home, which Composer without plugins sees as it is.
+/// `composer global` works in the plugin's own home as Composer without plugins does.
 #[test]
 fn in_the_global_project() {
     let Some(world) = World::new() else { return };
@@ -407,7 +408,8 @@ fn in_the_global_project() {
     }
 }
 
-/// Commands of the plugin itself where there is no project.
+/// Without a project, `allegro:doctor` reports and leaves nothing behind, and `resolve` fails as
+/// `update` does.
 #[test]
 fn our_own_without_a_project() {
     let Some(world) = World::new() else { return };

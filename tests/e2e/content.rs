@@ -1,4 +1,4 @@
-//! What archives can hold.
+//! Tests the contents that archives can have.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::packages::{add, dir, entry, file, file_with, link};
 use crate::support::tools::path_with;
 use crate::support::{Outcome, Scene, SceneOptions, Side, Snapshot, diff, same, same_tree};
 
-/// A scene whose project requires exactly these packages.
+/// Packages for a scene whose project requires exactly these.
 pub struct Traps {
     catalog: Catalog,
     project: ProjectOptions,
@@ -51,7 +51,7 @@ impl Traps {
         self.scene_with(false)
     }
 
-    /// `required`: the project itself requires Allegro.
+    /// Makes the scene. With `required`, the project itself requires Allegro.
     pub fn scene_with(self, required: bool) -> Option<Scene> {
         Scene::with(
             self.catalog,
@@ -64,7 +64,8 @@ impl Traps {
     }
 }
 
-/// Both sides under several umasks on one store, cold and warm, compared; and the store afterwards is as it was.
+/// Plays both sides under several umasks on one store, cold and warm, and compares them. Afterwards
+/// the store is as it was.
 fn compare_under_umasks(scene: &Scene, umasks: &[u32]) -> Outcome {
     let mut last = None;
     for umask in umasks {
@@ -106,7 +107,8 @@ fn repeating(dense: bool) -> String {
 
 const BIN: &str = "#!/usr/bin/env php\n<?php echo 'bin', PHP_EOL;\n";
 
-/// `dense`: without files that are compressed to less than a hundredth.
+/// Returns zips with odd contents. With `dense`, they lack files that compress to less than a
+/// hundredth of their size.
 fn zips(dense: bool) -> Traps {
     let mut traps = Traps::new();
     let zip = Format::Zip;
@@ -128,7 +130,7 @@ fn zips(dense: bool) -> Traps {
             file("src/A.php", "<?php class TrapA {}\n"),
         ],
     );
-    // The same bytes as a program of the other package, and with other modes.
+    // This package has the bytes of the other package's program, as data and with other modes.
     traps.package(
         "trap/twin",
         r#"{"bin": ["data.txt"]}"#,
@@ -278,7 +280,7 @@ fn zips(dense: bool) -> Traps {
         zip,
         vec![file("src/H.php", "<?php namespace Capital; class H {}\n")],
     );
-    // Incompressible and tiny files are stored, a large one is deflated in many blocks.
+    // The archiver stores incompressible and tiny files, and deflates a large one in many blocks.
     traps.package(
         "trap/sizes",
         "{}",
@@ -315,9 +317,10 @@ fn zip_traps() {
         return;
     };
     let plain = compare_under_umasks(&scene, &[0o022, 0o002, 0o077]);
-    // What the traps are about really is there.
+    // The odd contents that the test is about exist.
     let tree = &plain.tree;
-    // Since 2.11 metadata at the top doesn't keep Composer from taking the content of the folder beside it.
+    // Since Composer 2.11, metadata at the top doesn't keep Composer from taking the content of the
+    // folder beside it.
     let macosx = if composer_version() >= (2, 11) {
         "vendor/trap/macosx/x.txt"
     } else {
@@ -342,18 +345,19 @@ fn zip_traps() {
     }
 }
 
-/// What Composer says about tools that are missing.
+/// Returns Composer's warnings about missing tools.
 fn warnings(outcome: &Outcome) -> Vec<String> {
     let mut lines = outcome.run.lines();
     lines.retain(|line| line.contains("unzip"));
     lines
 }
 
-/// Without `unzip` and `7z`, Composer unpacks with PHP's `ZipArchive`: modes and links are lost.
+/// Without `unzip` and `7z`, Composer unpacks with PHP's `ZipArchive`, which loses modes and links.
 #[test]
 fn zip_traps_without_unzip() {
-    // KNOWN DIFFERENCE: Composer 2.2.24 and 2.7.7 to 2.8.8 look at five files of a zip, chosen by chance, and refuse it as
-    // a bomb if one of them is compressed to less than half a hundredth.
+    // KNOWN DIFFERENCE: Composer 2.2.24 and 2.7.7 to 2.8.8 check five files of a zip, chosen by
+    // chance. They refuse the zip as a bomb if one of these files compresses to less than half a
+    // hundredth of its size.
     let by_chance = matches!(composer_version(), (2, 2 | 7..=8));
     let Some(scene) = zips(by_chance).scene() else {
         return;
@@ -379,7 +383,7 @@ fn zip_traps_without_unzip() {
             }
         }
     }
-    // The store that was filled without unzip serves a run with it.
+    // A store that was filled without unzip serves a run with unzip.
     let plain = scene.fresh(Side::Serial, &["install"]);
     same_tree(
         "with unzip again",
@@ -388,7 +392,7 @@ fn zip_traps_without_unzip() {
     );
 }
 
-/// Nothing in the archive at all: whatever Composer makes of that.
+/// An archive without entries has the result that it has with Composer.
 #[test]
 fn an_empty_archive() {
     let mut traps = Traps::new();
@@ -435,7 +439,7 @@ fn tar_traps() {
     compare_under_umasks(&scene, &[0o022, 0o002, 0o077]);
 }
 
-/// PHP needs its bz2 extension for these; where it has none, Composer fails and Allegro installs.
+/// PHP needs its bz2 extension for these archives. Without it Composer fails, and Allegro installs.
 #[test]
 fn a_bzipped_tar_has_the_same_content() {
     let mut traps = Traps::new();
@@ -448,7 +452,7 @@ fn a_bzipped_tar_has_the_same_content() {
     assert_eq!(diff(&of("gz"), &of("bz2")), "");
 }
 
-/// `PharData` loses links and empty directories. Allegro keeps them; all else is the same.
+/// `PharData` loses links and empty directories. Allegro keeps them, and all else is the same.
 #[test]
 fn tar_links_and_empty_directories_are_kept() {
     let mut traps = Traps::new();
@@ -481,7 +485,8 @@ fn tar_links_and_empty_directories_are_kept() {
     assert!(root.join("empty").is_dir());
 }
 
-/// Composer makes targets of `bin` executable, in place; plugins write where they like. The store must not notice.
+/// Composer makes targets of `bin` executable in place, and plugins write where they like. Neither
+/// change reaches the store.
 #[test]
 fn a_plugin_that_writes_over_its_own_files() {
     let mut traps = Traps::new();
@@ -525,7 +530,7 @@ class Plugin implements \Composer\Plugin\PluginInterface, \Composer\EventDispatc
         Format::Zip,
         vec![file("src/Plugin.php", plugin), file("src/GeneratedConfig.php", "<?php return null; // as shipped\n")],
     );
-    // The same bytes in a package whose files are shared.
+    // This package has the same bytes, and its files are shared with the store.
     traps.package(
         "trap/shared",
         "{}",
@@ -541,7 +546,7 @@ class Plugin implements \Composer\Plugin\PluginInterface, \Composer\EventDispatc
     let cold = scene.fresh(Side::Allegro, &["install"]);
     same("cold", &plain, &cold);
     let store = scene.store_snapshot();
-    // Another project at another path: other generated bytes, nothing from the first.
+    // Another project at another path gets other generated bytes, and nothing from the first.
     for round in ["warm", "warm again"] {
         let ours = scene.fresh(Side::Allegro, &["install"]);
         same_tree(round, &plain, &ours);

@@ -1,4 +1,4 @@
-//! Killed at any moment: the next run heals, and the store stays sound.
+//! Kills runs at random moments. The next run heals the project, and the store stays sound.
 
 use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -26,7 +26,8 @@ pub fn signal(name: &str, pid: &str) {
         .status();
 }
 
-/// The helper is a child of Composer in a process group of its own.
+/// Returns the helper of a Composer process. The helper is its child, in a process group of its
+/// own.
 pub fn helper_of(child: &Child) -> Option<String> {
     let pid = child.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
@@ -75,7 +76,7 @@ fn store_is_sound(scene: &Scene) {
     assert_eq!(left, 0, "files left in the store's tmp");
 }
 
-/// 50 kills at random moments; the seed is printed.
+/// After 50 kills at random moments, the next run heals the project. The seed is printed.
 #[test]
 fn killed_fifty_times_the_next_run_heals() {
     let Some(scene) = Scene::small() else { return };
@@ -116,8 +117,10 @@ fn killed_fifty_times_the_next_run_heals() {
         };
         let mut child = start(&scene.call(Side::Allegro, &["install"]).engine(engine));
         std::thread::sleep(Duration::from_millis(random(span)));
-        // Sometimes the helper dies with it, sometimes it finds its input closed. A Composer that saw its helper go
-        // would begin with downloads of its own, and what it is killed in stays in vendor as without Allegro.
+        // In half of the rounds the helper dies with Composer; in the others it finds its input
+        // closed. Composer is stopped first, because it would start its own downloads after the
+        // helper's end. Packages that a kill interrupts there stay in vendor, as they do without
+        // Allegro.
         let group = format!("-{}", child.id());
         signal("STOP", &group);
         if random(2) == 0
@@ -128,7 +131,7 @@ fn killed_fifty_times_the_next_run_heals() {
         signal("KILL", &group);
         let _ = child.wait();
         if round % 10 == 9 {
-            // A rerun over what is there, and nothing else.
+            // The rerun gets nothing but the state that the kills left.
             let healed = scene.outcome(&scene.call(Side::Allegro, &["install"]));
             same_tree(&format!("round {round}"), &plain, &healed);
             assert_eq!(leftovers(&scene.project()), Vec::<String>::new());
@@ -140,7 +143,7 @@ fn killed_fifty_times_the_next_run_heals() {
     }
 }
 
-/// Ctrl-C while a download hangs.
+/// Ctrl-C ends a run whose download hangs.
 #[test]
 fn interrupted_in_the_middle() {
     for engine in [Engine::Helper, Engine::Extension] {
@@ -167,7 +170,7 @@ fn interrupted_in_the_middle() {
     }
 }
 
-/// The helper is killed while it works: Composer goes on by itself.
+/// Composer goes on by itself after a kill of its working helper.
 #[test]
 fn without_its_helper_composer_goes_on() {
     let Some(scene) = Scene::small() else { return };

@@ -1,4 +1,5 @@
-//! Credentials: all that Composer knows reach the server natively, go nowhere else, and are never shown or kept.
+//! Tests credentials. All credentials that Composer knows reach the server natively. They go
+//! nowhere else, and nothing shows or keeps them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -33,7 +34,8 @@ fn header(name: &str, value: &str) -> Credentials {
     }
 }
 
-/// What `auth.json` may hold, what a server wants then, and how the request log calls it.
+/// Returns kinds of credentials: name, content of `auth.json`, the server's demand, and the name in
+/// the request log.
 fn kinds() -> Vec<(&'static str, &'static str, Credentials, &'static str)> {
     let as_job = composer_version() >= (2, 11);
     vec![
@@ -104,7 +106,8 @@ fn each_kind_in_auth_json_is_used_natively() {
     }
 }
 
-/// The header of a job token was renamed between versions of Composer: whatever this one sends.
+/// The header of a job token differs between versions of Composer. Allegro sends the one that the
+/// running Composer sends.
 #[test]
 fn what_differs_between_composers_is_as_this_one_has_it() {
     let Some(scene) = scene(ServerOptions::default()) else {
@@ -179,7 +182,7 @@ fn credentials_may_come_from_anywhere() {
         call
     });
 
-    // A user without a password is no credentials for Composer; curl sends it all the same.
+    // A user without a password is no credentials for Composer, but curl sends it.
     demand(&scene, basic("only-user", ""));
     fetched_natively("a token as the user", &scene, &|scene, call| {
         move_dists(scene, &format!("http://only-user@{}", host(scene)));
@@ -235,7 +238,7 @@ fn wrong_credentials_end_as_with_composer() {
     }
 }
 
-/// A registry that goes by names of the internet, behind a proxy that leads there.
+/// Gives the registry names of internet hosts, behind a proxy that leads to it.
 fn behind_names(scene: &Scene, names: &[(&str, usize)]) -> ForwardProxy {
     let hosts: HashMap<_, _> = names
         .iter()
@@ -252,7 +255,7 @@ fn through<'a>(call: Call<'a>, proxy: &ForwardProxy) -> Call<'a> {
     call.env("http_proxy", format!("http://{}", proxy.address()))
 }
 
-/// The API of GitHub wants the token, and sends us to another host that must not see it.
+/// The API of GitHub gets the token, and redirects to another host that must not get it.
 #[test]
 fn a_github_token_goes_to_the_api_alone() {
     let Some(scene) = scene(ServerOptions::default()) else {
@@ -286,10 +289,11 @@ fn a_github_token_goes_to_the_api_alone() {
     assert!(other.iter().all(|entry| !entry.credentials), "{other:?}");
 }
 
-/// A stored token that is still good: Composer comes to it after a refusal, we use it at once.
+/// Allegro uses a valid stored token at once. Composer uses it after a refusal.
 #[test]
 fn a_bitbucket_token_is_used() {
-    // With several packages Composer gives up: the first refusal brings the token, the second finds it used.
+    // With several packages Composer gives up: the first refusal brings the token, and the second
+    // one finds it used.
     let Some(scene) = single() else { return };
     let proxy = behind_names(&scene, &[("bitbucket.org:80", 0)]);
     demand(&scene, bearer("bb-token"));
@@ -303,7 +307,7 @@ fn a_bitbucket_token_is_used() {
     assert!(plain.requests.len() > ours.requests.len());
     assert_eq!(ours.requests.len(), 1);
 
-    // One that is revoked: refused on both sides.
+    // The server refuses a revoked token on both sides.
     demand(&scene, bearer("another"));
     let (plain, _) = both("a revoked token", &scene, &|scene, call| {
         auth_json(scene, text);
@@ -313,7 +317,7 @@ fn a_bitbucket_token_is_used() {
     assert_ne!(plain.outcome.run.exit, 0);
 }
 
-/// Redirects to another origin, from each kind of credentials.
+/// A redirect to another origin takes no kind of credentials along.
 #[test]
 fn another_host_gets_no_credentials() {
     let Some(scene) = scene(ServerOptions::default()) else {
@@ -351,7 +355,7 @@ fn headers_of_a_repository_are_sent() {
     });
 }
 
-/// A server that serves only who has a certificate.
+/// Returns a scene whose server requires a client certificate.
 fn with_client_certificates() -> Option<Scene> {
     let options = ServerOptions {
         tls: true,
@@ -419,7 +423,8 @@ fn client_certificates_are_shown_natively() {
         assert!(said.contains(reason), "{what}: {said}");
         assert!(!said.contains("-phrase"), "{what}: {said}");
     }
-    // A redirect: who we are is shown to nobody else. Composer itself is less shy, so its download succeeds.
+    // After a redirect Allegro shows its certificate to no other host. Composer does, so its
+    // download succeeds.
     let options = with(r#""local_cert": "DIR/both.pem""#);
     let to = Redirect::Other;
     let fault = Fault::Redirect { to, hops: 1 };
@@ -439,7 +444,7 @@ fn client_certificates_are_shown_natively() {
         "{native:?}"
     );
     scene.server.set_faults(Vec::new());
-    // The server asks for one, and there is none.
+    // The server requires a certificate, and the client has none.
     let (plain, _) = both("none", &scene, &|scene, call| {
         trust_registry(scene);
         call

@@ -1,7 +1,9 @@
-//! Stores with something else in a record's place, with lost times, with real damage, and locked ones: the right
-//! content or Composer's own work, no hang, and a store that is sound after one more run.
+//! Tests stores with foreign objects in place of records, with lost times, with real damage, and
+//! with held locks. A run installs the right content or leaves the work to Composer. It never
+//! hangs, and the store is sound after one more run.
 //!
-//! `ALLEGRO_TEST_DAMAGE_ROUNDS` sets how many rounds of random damages are played, `ALLEGRO_TEST_SEED` where to begin.
+//! `ALLEGRO_TEST_DAMAGE_ROUNDS` sets the number of rounds of random damage, and `ALLEGRO_TEST_SEED`
+//! sets the first seed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -23,27 +25,27 @@ use crate::support::{
 
 const OUTSIDE: &str = "a file outside of the store\n";
 
-/// Nothing takes so long but what waits for something that never comes.
+/// A run that takes longer than this waits for something that never comes.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// What Allegro says of files that were changed in place.
+/// Part of Allegro's line about files that were changed in place.
 const ACCUSATION: &str = "changed in place";
 
-/// Variables of the environment.
+/// Environment variables of a call.
 type Envs<'a> = &'a [(&'a str, &'a str)];
 
 const HARDLINK: [(&str, &str); 1] = [("ALLEGRO_LINK_STRATEGY", "hardlink")];
 
-/// A warm store with records of every kind, and what Composer makes of the project.
+/// A warm store with records of every kind, and Composer's result of the project.
 struct World {
     scene: Scene,
     plain: Outcome,
     pristine: PathBuf,
-    /// How files get into the project if nobody asks for another way.
+    /// Name of the way in which files get into the project by default.
     way: String,
 }
 
-/// A command that needs records of every kind: it resolves, installs and looks for classes.
+/// A command that needs records of every kind, because it resolves, installs and scans for classes.
 const COMMAND: [&str; 2] = ["update", "-o"];
 
 impl World {
@@ -52,11 +54,13 @@ impl World {
             files: 40,
             dirs: 14,
             bytes: 150_000,
-            // The order of directories that share a prefix is that in which packages were finished.
+            // Directories that share a prefix have the order in which their packages were finished,
+            // so there are none.
             modules: 0,
             ..GenSpec::custom(4)
         });
-        // A store has hundreds of directories, and each scenario makes it anew.
+        // A store has hundreds of directories, and each scenario writes it anew, so it lives in
+        // memory where possible.
         let memory = Path::new("/dev/shm");
         let is_free = memory.is_dir() && std::env::var_os("ALLEGRO_TEST_DIR").is_none();
         let options = SceneOptions {
@@ -68,7 +72,7 @@ impl World {
         assert_eq!(plain.run.exit, 0, "{}", plain.run.stderr);
         let resolved = scene.fresh(Side::Allegro, &["resolve"]);
         assert_eq!(resolved.run.exit, 0, "{}", resolved.run.stderr);
-        // The second run is the first that finds records of what the first has fetched.
+        // The second run is the first one that finds records of what the first run fetched.
         let mut way = String::new();
         for _ in 0..2 {
             let ours = scene.fresh(Side::Allegro, &COMMAND);
@@ -89,12 +93,12 @@ impl World {
         self.scene.store()
     }
 
-    /// What links in the store point to.
+    /// Returns the path that links in the store point to.
     fn outside(&self) -> PathBuf {
         self.scene.dir().join("outside")
     }
 
-    /// Puts the sound store back.
+    /// Restores the sound store.
     fn reset(&self) {
         self.scene.forget_store();
         copy_tree(&self.pristine, &self.store());
@@ -103,7 +107,7 @@ impl World {
         fs::write(self.outside().join("a-file"), OUTSIDE).expect("a file outside");
     }
 
-    /// Runs once in the project written anew: the exit code is 0, and the tree is Composer's.
+    /// Runs once in a freshly written project. The exit code is 0, and the tree is Composer's.
     #[track_caller]
     fn installs(&self, what: &str, engine: Engine, envs: Envs<'_>) -> Run {
         self.scene.write_project();
@@ -118,7 +122,8 @@ impl World {
         ours.run
     }
 
-    /// One run gives what Composer gives, and after it the store is as good as new.
+    /// Checks that one run gives Composer's result, and that afterwards the store is as good as
+    /// new.
     #[track_caller]
     fn heals(&self, what: &str, engine: Engine) -> Run {
         self.heals_with(what, engine, &[])
@@ -154,7 +159,7 @@ impl World {
         first
     }
 
-    /// Exit code and words of `allegro store verify`.
+    /// Returns exit code and output of `allegro store verify`.
     #[track_caller]
     fn verify(&self) -> (i32, String) {
         let log = self.scene.scratch();
@@ -181,19 +186,19 @@ impl World {
         (status.code().unwrap_or(-1), said)
     }
 
-    /// A bucket of the store, by the start of its name.
+    /// Returns the bucket of the store whose name starts like this.
     fn bucket(&self, kind: &str) -> Option<PathBuf> {
         self.scene.bucket(kind)
     }
 
-    /// Records of a kind, in order.
+    /// Returns the records of a kind, in order.
     fn records(&self, kind: &str) -> Vec<PathBuf> {
         self.bucket(kind)
             .map_or_else(Vec::new, |bucket| files_below(&bucket))
     }
 }
 
-/// The last word of what Allegro says at the end.
+/// Returns the last word of Allegro's summary.
 fn way_of(run: &Run) -> String {
     run.ours()
         .iter()
@@ -203,7 +208,7 @@ fn way_of(run: &Run) -> String {
         .to_owned()
 }
 
-/// Regular files below a directory, in order.
+/// Returns the regular files below a directory, in order.
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut names: Vec<PathBuf> = fs::read_dir(dir)
@@ -224,7 +229,7 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Plays each scenario and panics at the end with the names and words of all that failed.
+/// Plays each scenario. Panics at the end with the names and messages of all that failed.
 #[track_caller]
 fn each<T>(scenarios: Vec<(String, T)>, play: impl Fn(&str, usize, T)) {
     let total = scenarios.len();
@@ -248,7 +253,7 @@ fn each<T>(scenarios: Vec<(String, T)>, play: impl Fn(&str, usize, T)) {
     );
 }
 
-/// What stands in the place of something else.
+/// An object that stands in the place of a file or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
     Directory,
@@ -273,7 +278,7 @@ impl Odd {
         Self::Nothing,
     ];
 
-    /// Puts it in the place of a path; what links point to is outside of the store.
+    /// Puts the object in the place of a path. Links point to a path outside of the store.
     fn put(self, at: &Path, outside: &Path) {
         let facts = fs::symlink_metadata(at);
         match facts {
@@ -309,7 +314,7 @@ fn pipe(at: &Path) {
     assert!(made.success());
 }
 
-/// Whether every case is to be played, not only a sample.
+/// Returns whether every case is to be played, not only a sample.
 fn is_soak() -> bool {
     rounds(0) > 0
 }
@@ -326,7 +331,7 @@ fn engine(number: usize) -> Engine {
     [Engine::Helper, Engine::Extension][number % 2]
 }
 
-/// Files and directories that are made again, whatever stands in their place.
+/// The store replaces files and directories of its own, whatever stands in their place.
 #[test]
 fn odd_things_in_place_of_files_and_buckets() {
     let Some(world) = World::new(None) else {
@@ -356,7 +361,8 @@ fn odd_things_in_place_of_files_and_buckets() {
         for name in names {
             let path = world.bucket(name).unwrap_or(world.store().join(name));
             odd.put(&path, &world.outside());
-            // A directory is what a bucket is; foreign files in it are told by `store verify` only.
+            // A bucket is a directory too. Only `store verify` reports foreign files in it, so this
+            // one goes.
             let _ = fs::remove_file(path.join("inside"));
         }
         if number % 3 == 0 {
@@ -367,7 +373,7 @@ fn odd_things_in_place_of_files_and_buckets() {
     });
 }
 
-/// What a link in the store points to is none of our business.
+/// Checks that nothing has touched the path that links in the store point to.
 #[track_caller]
 fn outside_is_untouched(world: &World) {
     let outside = world.outside();
@@ -377,7 +383,7 @@ fn outside_is_untouched(world: &World) {
     assert!(found.is_empty(), "written outside of the store: {found:?}");
 }
 
-/// All shards that hold something.
+/// A run heals the store if foreign objects stand in the place of all shards with records.
 #[test]
 fn odd_things_in_place_of_shards() {
     let Some(world) = World::new(None) else {
@@ -389,7 +395,8 @@ fn odd_things_in_place_of_shards() {
         .collect();
     each(scenarios, |what, number, odd| {
         world.reset();
-        // Shards of manifests alone, or of both.
+        // Half of the scenarios replace only the shards of manifests, the others those of both
+        // kinds.
         let kinds = if number % 2 == 0 {
             &["manifests"][..]
         } else {
@@ -413,7 +420,7 @@ fn odd_things_in_place_of_shards() {
     });
 }
 
-/// One record of each kind at once; `store verify` names them all.
+/// Replaces one record of each kind at once; `store verify` must name them all.
 #[track_caller]
 fn odd_records(world: &World, kinds: &[&str]) {
     let scenarios = Odd::ALL
@@ -457,7 +464,8 @@ fn odd_records(world: &World, kinds: &[&str]) {
     });
 }
 
-/// `store verify` reports each of these paths and ends with 1; a second one finds nothing.
+/// Checks that `store verify` reports each of these paths and ends with 1, and that a second call
+/// finds nothing.
 #[track_caller]
 fn named_by_verify(world: &World, what: &str, odd: Odd, paths: &[PathBuf]) {
     let (exit, said) = world.verify();
@@ -484,7 +492,7 @@ fn odd_things_in_place_of_blobs_and_manifests() {
     odd_records(&world, &["blobs", "manifests"]);
 }
 
-/// Records that only save time are as good as absent when something else stands there.
+/// Records that only save time count as absent if a foreign object stands in their place.
 #[test]
 fn odd_things_in_place_of_derived_records() {
     let Some(world) = World::new(None) else {
@@ -493,7 +501,7 @@ fn odd_things_in_place_of_derived_records() {
     odd_records(&world, &["roots", "classes", "autoload", "metadata"]);
 }
 
-/// Where files can share blocks, contents stand for blobs.
+/// On file systems where files can share blocks, contents take the place of blobs.
 #[test]
 fn odd_things_in_place_of_contents() {
     let ground = tempfile::tempdir().expect("a directory");
@@ -507,7 +515,8 @@ fn odd_things_in_place_of_contents() {
     odd_records(&world, &["contents", "manifests"]);
 }
 
-/// A copy of a store that lost all times, or modes too, is a store: nothing is accused, and it is sealed again.
+/// A copy of a store that lost all times, or modes too, stays usable. Nothing is reported as
+/// damage, and the store is sealed again.
 #[test]
 fn lost_times_are_put_back_without_a_word() {
     let Some(world) = World::new(None) else {
@@ -558,8 +567,8 @@ fn lost_times_are_put_back_without_a_word() {
     });
 }
 
-/// Files of a project that got another time through their links: the store has new inodes afterwards, and these files
-/// stay as they are.
+/// If links change the time of files in a project, the store gets new inodes, and these files stay
+/// as they are.
 #[test]
 fn touched_links_are_no_damage() {
     let Some(world) = World::new(None) else {
@@ -584,7 +593,8 @@ fn touched_links_are_no_damage() {
     }
 }
 
-/// Ten files of several packages edited through their links: one line with three names, and all in quarantine.
+/// Edits of ten files of several packages through their links give one line with three names. All
+/// ten blobs go to quarantine.
 #[test]
 fn real_damage_is_one_line_with_three_names() {
     let Some(world) = World::new(None) else {
@@ -647,7 +657,7 @@ fn real_damage_is_one_line_with_three_names() {
     }
 }
 
-/// Runs `allegro store prune`.
+/// Runs `allegro store prune` and returns its answer.
 #[track_caller]
 fn prune(scene: &Scene, args: &[&str]) -> Value {
     let words: Vec<&str> = ["prune"].iter().chain(args).copied().collect();
@@ -662,7 +672,7 @@ fn prune(scene: &Scene, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// What no project's record names and nothing links goes, and nothing else.
+/// Pruning removes what no project's record names and nothing links, and nothing else.
 #[test]
 fn pruning_keeps_what_a_project_has() {
     let Some(world) = World::new(None) else {
@@ -699,7 +709,7 @@ fn pruning_keeps_what_a_project_has() {
     };
     scene.overwrite_state(scene.server.catalog().project(), &one);
     let _ = install(&one, &["install"]);
-    // The other project has one of the packages only.
+    // The other project has only one of the packages.
     fs::create_dir_all(&other).expect("a directory");
     let mut manifest =
         allegro_registry::read_json(&one.join("composer.json")).expect("the manifest");
@@ -719,7 +729,8 @@ fn pruning_keeps_what_a_project_has() {
         "{dry}"
     );
 
-    // A package that a project has no more, though its directory is there, may go as soon as nothing links it.
+    // After the removal of a project, its packages may go, because nothing links their files any
+    // more.
     fs::remove_dir_all(&one).expect("the project is removed");
     let dry = prune(scene, &["--dry-run"]);
     assert!(dry["manifests"].as_u64() > Some(0), "{dry}");
@@ -749,7 +760,7 @@ fn pruning_keeps_what_a_project_has() {
     let (exit, said) = world.verify();
     assert_eq!(exit, 0, "{said}");
 
-    // What remains is whole: it installs without cache and network.
+    // The rest of the store is complete: it installs without cache and network.
     scene.forget_cache(Side::Allegro);
     fs::remove_dir_all(other.join("vendor")).expect("removed");
     let run = scene
@@ -776,7 +787,7 @@ fn pruning_keeps_what_a_project_has() {
     );
 }
 
-/// The lock of the scene's store, held by this process until dropped.
+/// Takes the lock of the scene's store, which this process holds until the value is dropped.
 #[track_caller]
 fn hold(world: &World, operation: FlockOperation) -> File {
     let lock = File::options()
@@ -788,7 +799,7 @@ fn hold(world: &World, operation: FlockOperation) -> File {
     lock
 }
 
-/// A lock that is never given back: a word on the terminal, and Composer installs.
+/// If nobody gives back the lock of the store, Allegro says so, and Composer installs.
 #[test]
 fn a_store_that_stays_locked_is_done_without() {
     let Some(world) = World::new(None) else {
@@ -796,7 +807,7 @@ fn a_store_that_stays_locked_is_done_without() {
     };
     let _lock = hold(&world, FlockOperation::LockExclusive);
     std::thread::scope(|scope| {
-        // Two at once, because waiting costs nothing.
+        // Both engines wait at the same time, because waiting costs nothing.
         for (engine, dir) in [(Engine::Helper, "one"), (Engine::Extension, "two")] {
             let world = &world;
             scope.spawn(move || {
@@ -834,7 +845,7 @@ fn a_store_that_stays_locked_is_done_without() {
     });
 }
 
-/// A lock that is held for some seconds is waited for.
+/// Allegro waits for a lock that is held for some seconds.
 #[test]
 fn a_store_that_is_locked_for_a_while_is_waited_for() {
     let Some(world) = World::new(None) else {
@@ -866,7 +877,7 @@ fn a_store_that_is_locked_for_a_while_is_waited_for() {
     }
 }
 
-/// Other installs hold the lock too, each with others.
+/// A shared lock, as other installs hold it, stops no install.
 #[test]
 fn those_who_only_read_do_not_matter() {
     let Some(world) = World::new(None) else {
@@ -883,7 +894,8 @@ fn those_who_only_read_do_not_matter() {
     assert!(!output.status.success(), "pruning needs the lock alone");
 }
 
-/// Who may not use the store's directory can't lock it either.
+/// The lock file follows the mode of the store's directory. Users who may not use the store can't
+/// lock it either.
 #[test]
 fn the_lock_files_mode_follows_the_stores() {
     let Some(world) = World::new(None) else {
@@ -907,15 +919,16 @@ fn the_lock_files_mode_follows_the_stores() {
     }
 }
 
-/// A damage of a round.
+/// A damage that a round makes.
 #[derive(Debug)]
 struct Damage {
     what: String,
-    /// What `store verify` must name.
+    /// Paths that `store verify` must name.
     named: Vec<PathBuf>,
 }
 
-/// Damages the store in some places; `hides` allows what only reading each blob can tell.
+/// Damages the store in some places. With `hides`, some damages can be found only by reading each
+/// blob.
 fn damage(world: &World, random: &mut Rng, hides: bool) -> Vec<Damage> {
     let mut damages = Vec::new();
     let mut touched = BTreeSet::new();
@@ -1030,7 +1043,7 @@ fn damage(world: &World, random: &mut Rng, hides: bool) -> Vec<Damage> {
             named,
         });
     }
-    // Now and then something of the whole.
+    // Some rounds also damage a part that the whole store has once.
     let fixed = ["layout", "lock", "reflink", "tmp", "quarantine", "told-v1"];
     if random.percent(20) {
         let (odd, name) = (*random.pick(&Odd::ALL), *random.pick(&fixed));
@@ -1047,7 +1060,7 @@ fn open(path: &Path) -> File {
     File::options().write(true).open(path).expect("a file")
 }
 
-/// Changes one byte.
+/// Changes one byte of a file.
 fn flip(path: &Path, random: &mut Rng) {
     let mut bytes = fs::read(path).expect("a file");
     if bytes.is_empty() {
@@ -1066,7 +1079,8 @@ fn swap(one: &Path, other: &Path) {
     fs::rename(&between, other).expect("moved");
 }
 
-/// Random damages of a whole store: never a wrong file with exit code 0, never a hang, and healed after one more run.
+/// A randomly damaged store never gives a wrong file with exit code 0 and never hangs a run. One
+/// more run heals it.
 #[test]
 fn random_damages() {
     let Some(world) = World::new(None) else {
@@ -1094,7 +1108,7 @@ fn random_damages() {
         let other = world.scene.dir().join("other");
         let _ = fs::remove_dir_all(&other);
         if random.percent(50) {
-            // Another project's files are the store's own, as far as they are linked.
+            // Files of another project are the store's own, as far as they are linked.
             let _ = world.installs(what, engine, &envs);
             fs::rename(world.scene.project(), &other).expect("another project");
         }

@@ -1,4 +1,4 @@
-//! `composer allegro:doctor`: what it says is what an install does.
+//! Checks that `composer allegro:doctor` reports what an install does.
 
 use std::fs;
 use std::path::Path;

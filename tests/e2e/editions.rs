@@ -1,4 +1,5 @@
-//! Where the plugin itself is: for all projects, for this one, for both, in several editions, or not allowed.
+//! Tests the places in which the plugin can be installed: for all projects, for one project, or for
+//! both. It may also have several editions, or not be allowed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::support::{
     Outcome, Scene, SceneOptions, Side, Snapshot, copy_tree, package_dir, same, same_tree,
 };
 
-/// The small project without Allegro anywhere but where the test puts it.
+/// Returns the small project, with Allegro only where the test puts it.
 fn nowhere() -> Option<Scene> {
     let options = SceneOptions {
         required: true,
@@ -23,7 +24,8 @@ fn nowhere() -> Option<Scene> {
     Scene::with(Catalog::generated(&Profile::Small.spec()), options)
 }
 
-/// A copy of the plugin's package with another version, which says its version when it is activated.
+/// Makes a copy of the plugin's package with another version, which prints that version when it is
+/// activated.
 fn edition(scene: &Scene, version: &str) {
     let dir = scene.dir().join(format!("plugin-{version}"));
     if dir.exists() {
@@ -43,7 +45,7 @@ fn edition(scene: &Scene, version: &str) {
     fs::write(&path, text.replace(at, &said)).expect("the plugin");
 }
 
-/// Where the project has the plugin from.
+/// The list of requirements, and the version, by which the project has the plugin.
 #[derive(Clone, Copy, PartialEq)]
 enum Required<'a> {
     No,
@@ -51,7 +53,7 @@ enum Required<'a> {
     Dev(&'a str),
 }
 
-/// The small project, written into what is there, with an edition of the plugin.
+/// Writes the small project over the existing one, with an edition of the plugin.
 fn require(scene: &Scene, required: Required<'_>) {
     scene.overwrite_state(scene.server.catalog().project(), &scene.project());
     let _ = fs::remove_file(scene.project().join("composer.lock"));
@@ -76,7 +78,8 @@ fn require(scene: &Scene, required: Required<'_>) {
     });
 }
 
-/// One command with the plugin switched off and with it, in a project that changes from step to step.
+/// Plays the steps of a changing project, each with one command, with the plugin switched off and
+/// on.
 fn editions(scene: &Scene, what: &str, steps: &[(Required<'_>, &[&str])]) -> Vec<Outcome> {
     for side in [Side::Plain, Side::Allegro] {
         scene.forget_cache(side);
@@ -110,7 +113,7 @@ fn editions(scene: &Scene, what: &str, steps: &[(Required<'_>, &[&str])]) -> Vec
     ours
 }
 
-/// Whether Allegro handled packages.
+/// Checks whether Allegro handled packages.
 #[track_caller]
 pub fn took_part(outcome: &Outcome, yes: bool) {
     let took = outcome
@@ -121,7 +124,8 @@ pub fn took_part(outcome: &Outcome, yes: bool) {
     assert_eq!(took, yes, "{}", outcome.run.stderr);
 }
 
-/// A fresh clone with the plugin in `require` or `require-dev`, then without it.
+/// A fresh clone may have the plugin in `require` or `require-dev`. With `--no-dev` the latter
+/// removes the plugin.
 #[test]
 fn required_or_for_development() {
     let Some(scene) = nowhere() else { return };
@@ -156,7 +160,7 @@ fn required_or_for_development() {
     took_part(&main[2], true);
 }
 
-/// The plugin is updated, downgraded and removed in a run in which other packages come and go.
+/// A run may update, downgrade or remove the plugin while other packages come and go.
 #[test]
 fn changed_and_removed_in_a_run() {
     let Some(scene) = nowhere() else { return };
@@ -193,7 +197,8 @@ fn changed_and_removed_in_a_run() {
     assert!(!played[3].tree.nodes.contains_key("vendor/allegro"));
 }
 
-/// One copy for all projects, another in this one, which is updated and removed again.
+/// With one copy for all projects and another in this project, the local copy can be updated and
+/// removed.
 #[test]
 fn a_global_and_a_local_copy() {
     let Some(scene) = nowhere() else { return };
@@ -215,7 +220,8 @@ fn a_global_and_a_local_copy() {
     }
 }
 
-/// Without leave the plugin stays out, and being optional doesn't fail the install; one that isn't does.
+/// Without permission the plugin stays inactive. The install succeeds if the plugin is optional,
+/// and fails otherwise.
 #[test]
 fn not_allowed() {
     let Some(scene) = nowhere() else { return };
@@ -259,7 +265,7 @@ fn not_allowed() {
     }
 }
 
-/// The project requires the plugin, and its vendor directory is named by the environment.
+/// The environment may name the vendor directory of a project that requires the plugin.
 #[test]
 fn required_in_another_vendor_directory() {
     let Some(scene) = nowhere() else { return };
@@ -288,8 +294,8 @@ fn required_in_another_vendor_directory() {
     }
 }
 
-/// What a project gets that requires the plugin from an archive: everything but the extension, which is for one PHP, and
-/// which a machine needs once.
+/// An archive of the plugin gives a project everything but the extension. The extension is for one
+/// PHP version, and a machine needs it only once.
 #[test]
 fn an_archive_has_the_helper_and_no_extension() {
     let (Some(scene), Some(unzip)) = (nowhere(), need(&["unzip"])) else {
@@ -318,7 +324,7 @@ fn an_archive_has_the_helper_and_no_extension() {
         .status();
     assert!(status.expect("unzip").success());
     let files = |dir: &Path| {
-        // Without times: `composer archive` doesn't promise to keep them.
+        // The comparison ignores times, because `composer archive` doesn't promise to keep them.
         let nodes = Snapshot::of(dir).nodes.into_iter();
         nodes
             .filter_map(|(path, node)| Some((path, node.content()?)))

@@ -1,5 +1,5 @@
-//! Servers, archives and file systems that misbehave: Composer's exit code, a clear message, nothing
-//! half-written, and a rerun that heals.
+//! Tests servers, archives and file systems that misbehave. A run ends with Composer's exit code
+//! and a clear message. It leaves nothing half-written, and a rerun heals the project.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::support::{
     Engine, Outcome, Scene, SceneOptions, Side, Snapshot, diff, same_tree, skipped,
 };
 
-/// The path pattern of one package's dist, the same in every run.
+/// Returns the path pattern of one package's dist, which is the same in every run.
 fn victim(scene: &Scene) -> String {
     let catalog = scene.server.catalog();
     let name = catalog.names()[3].to_owned();
     format!("/dist/{name}/*")
 }
 
-/// Nothing of ours is left below a vendor directory.
+/// Checks that a vendor directory contains none of Allegro's temporary files.
 #[track_caller]
 fn no_leftovers(project: &Path) {
     let composer = project.join("vendor/composer");
@@ -34,7 +34,8 @@ fn no_leftovers(project: &Path) {
     }
 }
 
-/// Plays the fault on both sides from cold, compares exit codes, then takes the fault away and runs again.
+/// Plays the fault on both sides without caches and compares exit codes. Then removes the fault and
+/// runs again.
 #[track_caller]
 fn fails_alike(what: &str, scene: &Scene, rules: &[Rule]) -> (Outcome, Outcome) {
     scene.forget_cache(Side::Plain);
@@ -116,8 +117,8 @@ fn damaged_archives_are_reported_and_not_kept() {
     }
 }
 
-/// Content that doesn't match its checksum stops the run. Composer alone may not notice: where unzip fails, PHP's
-/// ZipArchive leaves an empty file behind and succeeds.
+/// Content that doesn't match its checksum stops the run. Composer alone may not notice: where
+/// unzip fails, PHP's ZipArchive leaves an empty file behind and succeeds.
 #[test]
 fn content_that_does_not_match_its_checksum_stops_the_run() {
     let Some(scene) = Scene::small() else { return };
@@ -141,7 +142,7 @@ fn content_that_does_not_match_its_checksum_stops_the_run() {
     let healed = scene.outcome(&scene.call(Side::Allegro, &["install"]));
     same_tree("healed", &healthy, &healed);
 
-    // The same in Composer's cache: it is downloaded again.
+    // An archive in Composer's cache with the same damage is downloaded again.
     scene.forget_store();
     let archives: Vec<_> = Snapshot::of(&scene.cache(Side::Allegro))
         .nodes
@@ -161,12 +162,13 @@ fn content_that_does_not_match_its_checksum_stops_the_run() {
     assert_eq!(Scene::origins(&ours.run), (0, 11, 1), "{}", ours.run.stderr);
 }
 
-/// A server that stops answering is given up natively, and Composer's own attempt succeeds when it answers again.
+/// Allegro gives up on a server that stops answering. Composer's own attempt succeeds once it
+/// answers again.
 #[test]
 fn silence_is_given_up() {
     let Some(scene) = Scene::small() else { return };
     let plain = scene.fresh(Side::Plain, &["install"]);
-    // One attempt and three retries are ours.
+    // Allegro makes one attempt and three retries.
     scene
         .server
         .set_faults(vec![Rule::times(victim(&scene), Fault::Hang(0), 4)]);
@@ -209,7 +211,7 @@ fn a_wrong_checksum_stops_the_run() {
     no_leftovers(&scene.project());
 }
 
-/// Moves three packages of the lock to a port where nobody listens.
+/// Moves three packages of the lock to a port on which nobody listens.
 fn unreachable(scene: &Scene) -> Vec<String> {
     scene.write_project();
     let path = scene.project().join("composer.lock");
@@ -275,7 +277,7 @@ fn without_network_all_missing_packages_are_named_at_once() {
             .all(|entry| !entry.path.contains("/1.zip"))
     );
 
-    // With everything nearby the network isn't missed.
+    // An install whose packages are all in the store needs no network.
     scene.write_project();
     assert_eq!(offline(Side::Allegro).exit, 0);
 }
@@ -353,7 +355,7 @@ fn a_full_disk_below_the_project_is_said_and_healed() {
     assert_eq!(diff(&healthy.tree, &Snapshot::of(&dir)), "");
 }
 
-/// A store that can't take anything costs speed, not the install.
+/// A store that can't be written costs speed, but does not stop the install.
 #[test]
 fn a_full_or_read_only_store_leaves_the_work_to_composer() {
     let Some(scene) = Scene::small() else { return };

@@ -1,5 +1,5 @@
-//! One line for what concerns many packages or files, with three names at most: full disks, and files of the store that
-//! somebody has changed through a link.
+//! Checks that a problem of many packages or files gives one line, with three names at most. The
+//! problems are full disks, and files of the store that somebody has changed through a link.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ use crate::support::{Engine, Outcome, Scene, Side, same_tree};
 
 const ENGINES: [Engine; 2] = [Engine::Helper, Engine::Extension];
 
-/// Our lines, without the summary, and without what is said once of a store on another file system.
+/// Returns Allegro's lines, without the summary, and without the notice about a store on another
+/// file system.
 fn notices(ours: &Outcome) -> Vec<&str> {
     let mut lines = ours.run.ours();
     lines.retain(|line| {
@@ -34,7 +35,8 @@ fn one_line(what: &str, ours: &Outcome, says: &str) {
     );
 }
 
-/// From archives in the cache and from the network, at each verbosity, and again when the store is full already.
+/// A full store gives one line with archives from the cache and from the network, at each
+/// verbosity, and again in the next run.
 #[test]
 fn a_store_without_room() {
     let Some(scene) = Scene::small() else { return };
@@ -63,7 +65,8 @@ fn a_store_without_room() {
     }
 }
 
-/// Some packages come from the cache and others from the network, which are two rounds of ours.
+/// A full store gives one line too if some packages come from the cache and others from the
+/// network, which are two rounds.
 #[test]
 fn a_store_without_room_in_two_rounds() {
     let Some(scene) = Scene::small() else { return };
@@ -94,7 +97,8 @@ fn kilobytes(dir: &Path) -> usize {
     size.parse().expect("a number")
 }
 
-/// A project without room for the old and the new packages at once: plain Composer removes before it unpacks.
+/// A project without room for the old and the new packages at once ends with Composer's exit code.
+/// Plain Composer removes packages before it unpacks.
 #[test]
 fn a_project_without_room_for_all_at_once() {
     let Some(scene) = Scene::small() else { return };
@@ -133,7 +137,8 @@ fn a_project_without_room_for_all_at_once() {
     }
 }
 
-/// Modes changed through the links of a shared vendor directory, and then content, by the user who shares it.
+/// Changed modes in a shared vendor directory give no line, and changed content gives one. The user
+/// who shares the files changes them through their links.
 #[test]
 fn files_that_were_changed_through_their_links() {
     let Some(scene) = Scene::small() else { return };

@@ -1,4 +1,4 @@
-//! Projects and stores on file systems of every kind, overlays and mounts that can't be written.
+//! Tests projects and stores on file systems of every kind, on overlays, and on read-only mounts.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,13 +15,14 @@ use crate::support::{
     verify_store,
 };
 
-/// A scene of few packages below a directory, and an older state of its project.
+/// Returns a scene of few packages below a directory, and an older state of its project.
 fn scene_below(base: &Path) -> Option<(Scene, Project)> {
     let mut catalog = Catalog::generated(&GenSpec {
         files: 40,
         dirs: 14,
         bytes: 200_000,
-        // The order of directories that share a prefix is that in which packages were finished.
+        // Directories that share a prefix have the order in which their packages were finished, so
+        // there are none.
         modules: 0,
         ..GenSpec::custom(4)
     });
@@ -38,7 +39,7 @@ fn scene_below(base: &Path) -> Option<(Scene, Project)> {
     Some((Scene::with(catalog, options)?, older))
 }
 
-/// A directory for mounts that outlives them.
+/// Returns a directory for mounts, which outlives them.
 fn ground() -> tempfile::TempDir {
     let base = std::env::var_os("ALLEGRO_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     tempfile::Builder::new()
@@ -47,7 +48,7 @@ fn ground() -> tempfile::TempDir {
         .expect("a directory for mounts")
 }
 
-/// A package of the project that the root requires and no other package does.
+/// Returns a package of the project that the root requires and no other package does.
 fn removable(scene: &Scene) -> String {
     let project = scene.server.catalog().project();
     let is_wanted = |name: &str| {
@@ -89,7 +90,7 @@ fn life<'a>(
     outcomes
 }
 
-/// Project, store and caches on a file system of this kind, with each way to link.
+/// Checks a project, store and caches on a file system of this kind, with each way to link.
 fn all_on(kind: FileSystem) {
     let ground = ground();
     let Some(_mount) = Mount::of(kind, &ground.path().join("fs")) else {
@@ -98,7 +99,7 @@ fn all_on(kind: FileSystem) {
     let Some((scene, older)) = scene_below(&ground.path().join("fs")) else {
         return;
     };
-    // Where Composer does the work, it finishes packages in any order unless it has no `unzip`.
+    // Without `unzip`, Composer finishes packages in a fixed order where it does the work.
     let alone = path_with(&scene, &[]);
     let plain = life(&scene, &older, Side::Serial, &|call| {
         set_path(call, &alone, kind)
@@ -162,7 +163,7 @@ fn all_on(kind: FileSystem) {
     }
 }
 
-/// Takes `unzip` away where the store can't be used.
+/// Removes `unzip` from the `PATH` if the store is unusable on its file system.
 fn set_path<'a>(call: Call<'a>, alone: &Path, of_store: FileSystem) -> Call<'a> {
     if of_store.keeps_modes() {
         call
@@ -171,7 +172,7 @@ fn set_path<'a>(call: Call<'a>, alone: &Path, of_store: FileSystem) -> Call<'a> 
     }
 }
 
-/// The store can't be used, which is said in one line, and Composer goes on.
+/// Checks that one line reports an unusable store and that Composer goes on.
 #[track_caller]
 fn refused(what: &str, run: &Run) {
     assert_eq!(run.exit, 0, "{what}: {}", run.stderr);
@@ -204,13 +205,13 @@ fn all_on_tmpfs() {
     all_on(FileSystem::Tmpfs);
 }
 
-/// The file system refuses `chmod`: Composer goes on without, and so does Allegro.
+/// On a file system that refuses `chmod`, Composer goes on without it, and so does Allegro.
 #[test]
 fn all_without_chmod() {
     all_on(FileSystem::WithoutChmod);
 }
 
-/// The project is on a file system of one kind, the store on one of another.
+/// Checks a project and a store on file systems of different kinds.
 #[test]
 fn project_and_store_apart() {
     use FileSystem::{Btrfs, Ext4, Tmpfs, Vfat, WithoutChmod, Xfs};
@@ -223,7 +224,8 @@ fn project_and_store_apart() {
     ]);
 }
 
-/// The project is where `chmod` is refused, as on a Windows share; the store is where it works.
+/// The project is on a file system that refuses `chmod`, as a Windows share does; the store is on
+/// another one.
 #[test]
 fn a_project_without_chmod() {
     use FileSystem::{Ext4, Vfat, WithoutChmod};
@@ -236,7 +238,7 @@ fn apart(pairs: &[(FileSystem, FileSystem)]) {
         let what = format!("project on {of_project:?}, store on {of_store:?}");
         let ground = ground();
         let (here, there) = (ground.path().join("here"), ground.path().join("there"));
-        // One of a pair that this machine lacks is no reason to leave the others out.
+        // If this machine lacks one of a pair, the test still plays the other pairs.
         let (Some(_here), Some(_there)) =
             (Mount::of(of_project, &here), Mount::of(of_store, &there))
         else {
@@ -291,7 +293,7 @@ fn apart(pairs: &[(FileSystem, FileSystem)]) {
     }
 }
 
-/// Regular files below a directory with several names.
+/// Returns the regular files below a directory that have several links.
 fn linked(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in files_below(dir) {
@@ -302,7 +304,7 @@ fn linked(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Regular files below a directory, in order.
+/// Returns the regular files below a directory, in order.
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     Snapshot::of(dir)
         .nodes
@@ -312,7 +314,7 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A scene whose project has been installed into a store of which a test makes something else.
+/// Returns a scene whose project has been installed into a store, which the test then changes.
 fn warm(store: &Path, state: impl Fn(&Scene, &Project) -> Project) -> Option<(Scene, Project)> {
     let (scene, older) = scene_below(&std::env::temp_dir())?;
     scene.unwatched("links to blobs count here, and the second project would be one more");
@@ -326,8 +328,9 @@ fn warm(store: &Path, state: impl Fn(&Scene, &Project) -> Project) -> Option<(Sc
     Some((scene, older))
 }
 
-/// A warm store in a lower layer of an overlay, as in an image: `auto` copies from it, because a link would copy each
-/// file into the upper layer first. A file that this run has put into the store can be linked.
+/// A warm store may be in a lower layer of an overlay, as in an image. `auto` copies from it,
+/// because a link would copy each file into the upper layer first. A file that this run has put
+/// into the store can be linked.
 #[test]
 fn a_warm_store_in_a_lower_layer_serves_copies() {
     let ground = ground();
@@ -387,13 +390,13 @@ fn a_warm_store_in_a_lower_layer_serves_copies() {
                 .collect();
             assert_eq!(copied_up, Vec::<PathBuf>::new(), "{what}");
         }
-        // Other modes are other blobs: this run makes them, in the upper layer.
+        // Other modes need other blobs, which this run makes in the upper layer.
         let plain = go(Side::Serial, 0o077);
         for round in ["first", "second"] {
             let ours = go(Side::Allegro, 0o077);
             same_tree(&format!("{engine:?}, umask 077, {round}"), &plain, &ours);
         }
-        // So are the packages of an empty store.
+        // The upper layer also gets all packages of an empty store.
         let plain = go(Side::Serial, 0o022);
         fs::remove_dir_all(at("merged").join("store")).expect("an empty store");
         let ours = go(Side::Allegro, 0o022);
@@ -410,7 +413,7 @@ fn a_warm_store_in_a_lower_layer_serves_copies() {
     }
 }
 
-/// A store that can only be read serves copies, and Composer installs what it lacks.
+/// A read-only store serves copies, and Composer installs the packages that it lacks.
 #[test]
 fn a_store_that_can_only_be_read_serves_copies() {
     let ground = ground();
@@ -467,7 +470,7 @@ fn a_store_that_can_only_be_read_serves_copies() {
             ours.run.stderr
         );
 
-        // Times and modes of another umask are those of copies.
+        // The store serves another umask too, because copies get times and modes of their own.
         scene.write_state(&older);
         let plain = set(scene.call(Side::Serial, &["install"]).umask(0o077));
         scene.write_state(&older);
@@ -484,7 +487,7 @@ fn a_store_that_can_only_be_read_serves_copies() {
     }
 }
 
-/// A store in a directory whose times are those of a copy serves projects on another file system all the same.
+/// A store in a directory with the times of a copy serves projects on another file system too.
 #[test]
 fn a_copied_store_in_a_read_only_layer_is_read_with_care() {
     let ground = ground();
@@ -524,8 +527,8 @@ fn a_copied_store_in_a_read_only_layer_is_read_with_care() {
     }
 }
 
-/// Files that Composer writes in place where they are mounts of their own, as containers have them: none of them can be
-/// replaced by a rename.
+/// Files that Composer writes in place may be mounts of their own, as in containers. No rename can
+/// replace such a file.
 #[test]
 fn files_that_are_mounts() {
     let Some(scene) = Scene::small() else { return };
@@ -541,7 +544,7 @@ fn files_that_are_mounts() {
         "vendor/autoload.php",
         "composer.lock",
     ];
-    // Each mount hides a file of the same name below this one.
+    // Each mount hides the file of the same name in the project by one in this directory.
     let below = scene.dir().join("below");
     let go = |side: Side| -> Option<Vec<(String, Outcome)>> {
         scene.write_project();
@@ -560,7 +563,7 @@ fn files_that_are_mounts() {
             }
             mounts.push(Mount::file(&from, &at)?);
         }
-        // An empty record of packages is no record.
+        // An empty record of packages counts as no record.
         let record = scene.project().join("vendor/composer/installed.json");
         fs::write(record, "[]").expect("written in place");
         let played = runs(
@@ -591,7 +594,7 @@ fn files_that_are_mounts() {
     );
 }
 
-/// The directory takes no file more, and the files in it can be written.
+/// A directory may accept no new file while the files in it can be written.
 #[test]
 fn writable_files_in_a_closed_directory() {
     let Some(scene) = Scene::small() else { return };
@@ -608,7 +611,7 @@ fn writable_files_in_a_closed_directory() {
         for dir in &dirs {
             set_mode(dir, 0o555);
         }
-        // Other content for the same files.
+        // This dump gives the same files other content.
         let second = play(&["dump-autoload", "-a"]);
         for dir in &dirs {
             set_mode(dir, 0o755);

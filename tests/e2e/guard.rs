@@ -1,8 +1,10 @@
-//! Faults of our own PHP code: wherever one occurs, the run ends as it does with plain Composer, with one line of ours.
+//! Tests faults of our own PHP code. Wherever one occurs, the run ends as it does with plain
+//! Composer, with one line from Allegro.
 //!
-//! A copy of the plugin has points in it at which it can be made to throw, see `fixtures/faults/instrument.php`. A first
-//! run of each scenario tells which points it reaches, and how often. `ALLEGRO_TEST_ALL_FAULTS=1` plays all of them; a
-//! plain test run plays a sample, the same each time.
+//! A copy of the plugin has points at which it can be made to throw, see
+//! `fixtures/faults/instrument.php`. A first run of each scenario tells which points it reaches,
+//! and how often. `ALLEGRO_TEST_ALL_FAULTS=1` plays all of them. A plain test run plays a sample,
+//! the same each time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +18,7 @@ use crate::support::{
     Engine, Outcome, Scene, SceneOptions, Side, copy_tree, home, repository_root, same_tree,
 };
 
-/// How many points inside of our code are tried in a scenario.
+/// The number of points inside of our code that are tried in a scenario.
 const INSIDE: usize = 12;
 
 /// Gives a scene a plugin that can be made to fail.
@@ -30,19 +32,20 @@ fn instrument(scene: &Scene) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// What happens to a project, from a state that `prepare` makes.
+/// A command in a project, which starts from a state that `prepare` makes.
 struct Scenario<'a> {
     name: &'a str,
     args: &'a [&'a str],
-    /// The store is emptied before each run.
+    /// Whether the store is emptied before each run.
     is_cold: bool,
     engine: Engine,
-    /// How many other calls of each entry are tried, besides the first two and the last.
+    /// Number of further calls of each entry that are tried, besides the first two and the last
+    /// one.
     others: usize,
     seed: u64,
 }
 
-/// The points that a run reaches, with how often.
+/// Returns the points that a run reached, and how often.
 fn points(file: &Path) -> BTreeMap<String, usize> {
     let text = fs::read_to_string(file).expect("points");
     text.lines()
@@ -53,7 +56,8 @@ fn points(file: &Path) -> BTreeMap<String, usize> {
         .collect()
 }
 
-/// Which of the faults are tried: at each entry the first, the second, the last and some others; of those inside a few.
+/// Returns the faults that are tried. At each entry they are in the first, the second, the last and
+/// some other calls. Inside of our code they are few.
 fn chosen(points: &BTreeMap<String, usize>, scenario: &Scenario<'_>) -> Vec<String> {
     let is_all = std::env::var_os("ALLEGRO_TEST_ALL_FAULTS").is_some();
     let mut random = Rng::new(scenario.seed);
@@ -80,7 +84,8 @@ fn chosen(points: &BTreeMap<String, usize>, scenario: &Scenario<'_>) -> Vec<Stri
 }
 
 fn without_downloads(outcome: &Outcome) -> Vec<String> {
-    // Composer downloads later what it installs after all, and warns then of the way.
+    // If a fault leaves a package to Composer, Composer downloads it later, and may warn of its URL
+    // then.
     let is_download = |line: &String| {
         line.trim_start().starts_with("- Downloading ") || line.starts_with("Warning: Accessing ")
     };
@@ -108,7 +113,7 @@ fn play(scene: &Scene, scenario: &Scenario<'_>, prepare: impl Fn(&Scene)) {
         args => scene.outcome(&scene.call(Side::Plain, args)),
     };
     again();
-    // Warms what is to be warm.
+    // This run warms the caches.
     scene.outcome(&scene.call(Side::Allegro, scenario.args));
     again();
     let seen = scene.scratch();
@@ -118,7 +123,7 @@ fn play(scene: &Scene, scenario: &Scenario<'_>, prepare: impl Fn(&Scene)) {
     let sound = scene.outcome(&call.clone().env("ALLEGRO_TEST_POINTS", &seen));
     same_tree(scenario.name, &plain, &sound);
     let mut points = points(&seen);
-    // Without our commands there is none to compare.
+    // If our commands are missing, there is no command to compare.
     points
         .retain(|point, _| scenario.args != ["resolve"] || !point.contains("Command/Commands.php"));
     let faults = chosen(&points, scenario);
@@ -253,7 +258,8 @@ fn faults_in_a_resolution() {
     }
 }
 
-/// A plugin that counts events in files of the project, so that they are compared with the tree.
+/// A plugin that counts events in files of the project, so that the comparison of trees compares
+/// them too.
 const COUNTING: &str = include_str!("fixtures/counting-plugin.php");
 
 #[test]

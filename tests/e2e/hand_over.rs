@@ -1,5 +1,5 @@
-//! Archives that the native part doesn't unpack: Composer does, unless it would write outside of
-//! the package. The rows are those of the table in `docs/archives.md`.
+//! Tests archives that the native part doesn't unpack. Composer unpacks them unless it would write
+//! outside of the package. The rows are those of the table in `docs/archives.md`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ fn file(name: impl AsRef<[u8]>) -> ZipEntry {
     ZipEntry::new(name, "content")
 }
 
-/// What a row's archive holds besides `p/ok`.
+/// A row: its name, and the entries of its archive besides `p/ok`.
 type Row<T> = (&'static str, Vec<T>);
 
-/// Zips that Composer installs without leaving the package.
+/// Returns zips that Composer installs without leaving the package.
 fn harmless_zips() -> Vec<Row<ZipEntry>> {
     let link = ZipEntry::link;
     let crossing = |entry: ZipEntry| vec![link("p/l", "/nowhere/at-all"), entry];
@@ -65,7 +65,7 @@ fn harmless_zips() -> Vec<Row<ZipEntry>> {
             "a file, then a link",
             vec![file("p/l"), link("p/l", "/nowhere/at-all")],
         ),
-        // Links that lead out, where unzip succeeds.
+        // These links lead out of the package, and unzip succeeds.
         ("a link out", crossing(file("p/a\\b"))),
         ("a link out, and up", crossing(file("../x"))),
         ("a link out, and up past it", crossing(file("p/q/../l"))),
@@ -81,7 +81,7 @@ fn harmless_zips() -> Vec<Row<ZipEntry>> {
     ]
 }
 
-/// Zips that Composer can't install either, and that don't make it leave the package.
+/// Returns zips that Composer can't install either, and that don't make it leave the package.
 fn failing_zips() -> Vec<Row<ZipEntry>> {
     let link = ZipEntry::link;
     vec![
@@ -100,7 +100,7 @@ fn failing_zips() -> Vec<Row<ZipEntry>> {
     ]
 }
 
-/// Tars that Composer installs.
+/// Returns tars that Composer installs.
 fn harmless_tars() -> Vec<Row<TarMember<'static>>> {
     let file = |name| (name, b'0', "", "content");
     let link = |name, to| (name, b'2', to, "");
@@ -166,7 +166,7 @@ fn harmless_tars() -> Vec<Row<TarMember<'static>>> {
     ]
 }
 
-/// Tars that Composer can't install.
+/// Returns tars that Composer can't install.
 fn failing_tars() -> Vec<Row<TarMember<'static>>> {
     let file = |name| (name, b'0', "", "content");
     let link = |name, to| (name, b'2', to, "");
@@ -183,8 +183,9 @@ fn failing_tars() -> Vec<Row<TarMember<'static>>> {
     ]
 }
 
-/// Zips with which Composer writes outside of the package, or fails if there is something in its
-/// way: names of files below `outside`, and whether Composer changes it.
+/// Returns zips with which Composer writes outside of the package, or fails if an object is in its
+/// way. The names are those of files below `outside`. Each zip says whether Composer changes its
+/// file.
 fn harmful_zips(outside: &str) -> Vec<(&'static str, Vec<ZipEntry>, bool)> {
     let to = |name: &str| ZipEntry::link("p/l", &format!("{outside}/{name}"));
     let after = |entry: ZipEntry| vec![to("onto"), entry];
@@ -272,7 +273,7 @@ fn with_ok<T>(first: T, rest: Vec<T>) -> Vec<T> {
     std::iter::once(first).chain(rest).collect()
 }
 
-/// The package of a row.
+/// Returns the package of a row.
 fn row(files: &Files, kind: &str, number: usize, bytes: &[u8]) -> Value {
     let url = files.put(&format!("row-{number}.{kind}"), bytes);
     package(&format!("e2e/{kind}-{number}"), kind, &url, json!({}))
@@ -296,7 +297,7 @@ fn tars(files: &Files, rows: Vec<Row<TarMember<'static>>>) -> Vec<(&'static str,
     .collect()
 }
 
-/// An install from nothing, or with the store and Composer's cache as they are.
+/// Makes an install from nothing, or with the existing store and Composer cache.
 fn install(
     scene: &Scene,
     side: Side,
@@ -316,7 +317,7 @@ fn install(
     })
 }
 
-/// Both sides end alike, from nothing and with what is kept.
+/// Checks that both sides end alike, from nothing and with a store and a cache.
 fn agree(scene: &Scene, what: &str, manifest: &Value, path: Option<&PathBuf>, exit: Option<i32>) {
     for is_cold in [true, false] {
         let what = format!("{what}, cold: {is_cold}");
@@ -351,7 +352,7 @@ fn what_composer_installs_safely_is_installed() {
     agree(&scene, "zips", &together(&zips), None, Some(0));
     let tars = tars(&files, harmless_tars());
     agree(&scene, "tars", &together(&tars), None, Some(0));
-    // Nothing of an absolute name is where it says.
+    // No file with an absolute name is at that place.
     assert!(!PathBuf::from("/etc/allegro-x").exists());
 }
 
@@ -379,7 +380,7 @@ fn without_unzip_nothing_leads_out() {
     fs::create_dir_all(&outside).expect("a directory");
     fs::write(outside.join("there"), "there").expect("a file");
     let by_zip_archive = path_with(&scene, &[]);
-    // Of these it takes a part for a directory.
+    // ZipArchive takes part of these names for a directory, so each is installed alone.
     let (alone, rows): (Vec<_>, Vec<_>) = zips(&files, harmless_zips())
         .into_iter()
         .partition(|(what, _)| matches!(*what, "up alone" | "a directory above"));
@@ -408,7 +409,8 @@ fn without_unzip_nothing_leads_out() {
     }
     if let Some(program) = find("7z") {
         let by_7z = path_with(&scene, &[("7z", program)]);
-        // It writes the name of the temporary directory into links that lead out.
+        // 7-Zip writes the name of the temporary directory into links that lead out, so those rows
+        // are left out.
         let mut rows = zips(&files, harmless_zips());
         rows.retain(|(what, _)| !what.contains("link"));
         agree(&scene, "7z", &together(&rows), Some(&by_7z), None);
@@ -465,7 +467,7 @@ fn what_would_make_composer_write_outside_is_refused() {
     sound(&scene, "refused archives");
 }
 
-/// Where no modes can be set, `unzip` fails on every archive that lists a directory.
+/// On file systems without modes, `unzip` fails on every archive that lists a directory.
 #[test]
 fn where_no_modes_can_be_set_links_out_are_refused() {
     let Some((scene, files)) = bare() else { return };

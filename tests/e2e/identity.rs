@@ -1,5 +1,5 @@
-//! Each package gets its own content, whatever its URL has in common with another's, and whatever
-//! the store's records are taken for.
+//! Checks that each package gets its own content, whatever its URL has in common with another
+//! one's. Records of the store that are mixed up don't change that.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::support::{
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A zip whose files tell it apart from each other one.
+/// Returns a zip whose files differ from those of each other zip.
 fn zip(word: &str) -> Vec<u8> {
     let class = format!("<?php namespace E2e; class {word} {{}}\n");
     archive(
@@ -32,7 +32,7 @@ fn zip(word: &str) -> Vec<u8> {
     )
 }
 
-/// A package of a URL whose content isn't known by a checksum.
+/// Returns a package without a checksum for the content of its URL.
 fn unsigned(name: &str, url: &str, reference: &str) -> Value {
     let more = json!({ "dist": { "reference": reference }, "autoload": { "classmap": ["src/"] } });
     package(name, "zip", url, more)
@@ -48,7 +48,7 @@ fn engines() -> Vec<Engine> {
     [Engine::Helper].into_iter().chain(extension).collect()
 }
 
-/// URLs that differ only in what isn't shown to people.
+/// URLs that differ only in parts that are not shown to people.
 const REDACTED: [(&str, &str, &str); 5] = [
     ("get?key=aaa&v=1.0.0", "get?key=bbb&v=1.0.0", "1.0.0"),
     ("v1.0.0/get?code=aaa", "v1.0.0/get?code=bbb", "v1.0.0"),
@@ -69,7 +69,7 @@ const REDACTED: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Manifests of two projects, which have the same packages by different URLs; and one of all
+/// Returns the manifests of two projects with the same packages by different URLs, and one of all
 /// packages.
 fn redacted(files: &Files) -> [Value; 3] {
     let mut sides = [Vec::new(), Vec::new()];
@@ -97,7 +97,7 @@ fn has_words(scene: &Scene, names: &str, words: &str, what: &str) {
     }
 }
 
-/// In one lock, at each install from the store.
+/// One lock may have URLs that differ only in a redacted part, at each install from the store.
 #[test]
 fn dists_that_differ_in_a_redacted_part() {
     let Some((scene, files)) = bare() else { return };
@@ -121,7 +121,7 @@ fn dists_that_differ_in_a_redacted_part() {
     }
 }
 
-/// The same packages of two projects, by the licence key of each.
+/// Two projects may have the same packages, each with its own licence key in the URLs.
 #[test]
 fn projects_whose_urls_differ_in_a_redacted_part() {
     let Some((scene, files)) = bare() else { return };
@@ -140,8 +140,8 @@ fn projects_whose_urls_differ_in_a_redacted_part() {
                 write(scene, &manifests[at]);
                 go(at, &["install", "-o"]);
             }
-            // From one to the other in the same project: Composer sees no difference until all is
-            // installed anew.
+            // A project changes from one manifest to the other. Composer sees no difference until
+            // all packages are installed anew.
             rewrite(scene, &manifests[1]);
             go(0, &["update"]);
             go(0, &["reinstall", "v/*"]);
@@ -152,8 +152,8 @@ fn projects_whose_urls_differ_in_a_redacted_part() {
     }
 }
 
-/// A branch, a tag or a number fixes no content, though the URL contains it: what the server has
-/// now is installed where Composer would ask it.
+/// A branch, a tag or a number in the URL fixes no content. Where Composer would ask the server, an
+/// install gets the server's current content.
 #[test]
 fn references_that_move() {
     let Some((scene, files)) = bare() else { return };
@@ -206,19 +206,19 @@ fn references_that_move() {
     }
 }
 
-/// Records of the store of a kind.
+/// Returns the records of a kind in the store.
 fn records(scene: &Scene, kind: &str) -> Vec<PathBuf> {
     let bucket = scene.bucket(kind).expect("a bucket");
     let names = files_below(&bucket).into_keys();
     names.map(|name| bucket.join(name)).collect()
 }
 
-/// How records are mixed up.
+/// The ways to mix up records.
 #[derive(Debug, Clone, Copy)]
 enum Mix {
-    /// Each gets the next one's place.
+    /// Each record gets the next one's place.
     Rotate,
-    /// One gets every place.
+    /// One record gets every place.
     Copy,
 }
 
@@ -237,7 +237,7 @@ fn mix(records: &[PathBuf], how: Mix) {
     }
 }
 
-/// Packages of as many classes, files and names as records are to be mixed up of.
+/// Returns a package with several classes and files, whose records a test can mix up.
 fn library(files: &Files, name: &str, word: &str) -> Value {
     let content: Vec<FileSpec> = (0..6)
         .map(|at| {
@@ -351,7 +351,7 @@ fn records_of_autoloaders_in_each_others_place() {
     for engine in engines() {
         scene.forget_store();
         equal("cold", fill(Side::Allegro, engine));
-        // Records are made of what was seen at rest.
+        // Records are made only from files that were seen at rest.
         equal(
             "again",
             dump(Side::Allegro, engine, &["dump-autoload", "-o"]),
@@ -369,13 +369,13 @@ fn records_of_autoloaders_in_each_others_place() {
     }
 }
 
-/// What the store knows of metadata files, in each other's place, lets no package have another
-/// one's versions.
+/// Outlines of metadata files in each other's place give no package another one's versions.
 #[test]
 fn outlines_of_metadata_in_each_others_place() {
     let Some((scene, files)) = bare() else { return };
     let libraries = libraries(&files);
-    // A record for each repository. Both know all names, but not the same versions.
+    // The store has a record for each repository. Both repositories have all names, but not the
+    // same versions.
     for (minors, path) in [(1..3, "a/"), (4..8, "b/")] {
         let root = json!({ "packages": [], "metadata-url": format!("/{path}p2/%package%.json") });
         files.put(&format!("{path}packages.json"), root.to_string().as_bytes());

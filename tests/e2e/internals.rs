@@ -1,4 +1,5 @@
-//! Composers that lack something of what Allegro uses of their internals: that part of the work is Composer's then.
+//! Tests Composers that lack an internal member that Allegro uses. Composer then does that part of
+//! the work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Command;
 use crate::support::home;
 use crate::support::{Scene, Side, compare, copy_tree, skipped};
 
-/// A private member of Composer's, which is called otherwise in the copy, and the class's file.
+/// Files of classes, and a private member of each class, which the copy renames.
 const MEMBERS: [(&str, &str); 5] = [
     ("Downloader/ZipDownloader.php", "unzipCommands"),
     ("Repository/FilesystemRepository.php", "dumpVersions"),
@@ -16,7 +17,8 @@ const MEMBERS: [(&str, &str); 5] = [
     ("DependencyResolver/PoolBuilder.php", "skippedLoad"),
 ];
 
-/// Copies the Composer under test, as Debian lays it out or as a source tree is, and returns its program and classes.
+/// Copies the Composer under test, from Debian's layout or from a source tree. Returns its program
+/// and its directory of classes.
 fn copy_of_composer(to: &Path) -> Option<(PathBuf, PathBuf)> {
     let program = home::composer()?.canonicalize().ok()?;
     let top = program.parent()?.parent()?;
@@ -28,7 +30,7 @@ fn copy_of_composer(to: &Path) -> Option<(PathBuf, PathBuf)> {
     let libraries = top.join("share/php");
     let (major, minor) = home::composer_version();
     let version = format!("VERSION = '{major}.{minor}.");
-    // Beside a path that holds in a chroot only is another one.
+    // A path that holds only in a chroot may have another Composer beside it.
     let main = fs::read_to_string(libraries.join("Composer/Composer.php")).unwrap_or_default();
     if !main.contains(&version) {
         return skipped("Composer's sources are not beside it");
@@ -79,7 +81,7 @@ fn a_member_with_another_name() {
             .run()
             .expect(0);
         let said = "Allegro: this Composer has no Composer\\";
-        // The record is spoken of nowhere.
+        // No message reports a missing record of versions.
         assert!(
             member == "dumpVersions" || resolved.stderr.contains(said),
             "{member}: {}",

@@ -1,4 +1,5 @@
-//! Signals at any moment: Composer's exit code, nothing left behind, and the next run heals.
+//! Sends signals at any moment. A run ends with Composer's exit code and leaves nothing behind, and
+//! the next run heals the project.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -13,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::support::{Call, Engine, Scene, Side, copy_tree, diff, same_tree};
 use crate::trouble::verified;
 
-/// How many times a run is killed; `ALLEGRO_TEST_KILLS` says otherwise.
+/// The number of kills of a run, unless `ALLEGRO_TEST_KILLS` sets another one.
 const KILLS: u32 = 30;
 
-/// Starts Composer in a process group of its own; the path is that of what it says.
+/// Starts Composer in a process group of its own. Returns it, and the path of its output.
 pub fn start(call: &Call<'_>, scene: &Scene) -> (Child, PathBuf) {
     let log = scene.scratch();
     fs::create_dir_all(&log).expect("a directory for the output");
@@ -32,7 +33,7 @@ pub fn start(call: &Call<'_>, scene: &Scene) -> (Child, PathBuf) {
     (child, log)
 }
 
-/// Everything that a process started, and what those started.
+/// Returns all processes that a process started, directly or indirectly.
 fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
@@ -46,7 +47,7 @@ fn descendants(root: u32) -> Vec<u32> {
         let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
             continue;
         };
-        // The name in parentheses may hold anything.
+        // The name in parentheses may contain any character.
         let parent = stat
             .rsplit(") ")
             .next()
@@ -71,7 +72,7 @@ fn pid(number: u32) -> Pid {
     Pid::from_raw(i32::try_from(number).expect("a process id")).expect("not 0")
 }
 
-/// Waits for an end that must come soon.
+/// Waits for the end of a process, which must come soon, and returns its exit code.
 #[track_caller]
 fn ends_within(child: &mut Child, time: Duration) -> i32 {
     let began = Instant::now();
@@ -100,7 +101,7 @@ fn staging(scene: &Scene) -> Vec<String> {
         .collect()
 }
 
-/// How many directories of packages stand in the vendor directory.
+/// Returns the number of package directories in the vendor directory.
 fn visible_packages(scene: &Scene) -> usize {
     fs::read_dir(scene.project().join("vendor"))
         .into_iter()
@@ -112,13 +113,14 @@ fn visible_packages(scene: &Scene) -> usize {
         .sum()
 }
 
-/// Looks without a pause, because what is waited for may stand for a millisecond only; the end of the process also
-/// ends it.
+/// Polls without a pause, because the awaited state may last for a millisecond only. The end of the
+/// process ends the loop too.
 fn busy_until(child: &mut Child, mut seen: impl FnMut() -> bool) {
     while !seen() && child.try_wait().expect("waiting").is_none() {}
 }
 
-/// Waits until processes have ended, which they do soon; nobody may be there to ask for their exit codes.
+/// Waits until processes have ended. They may remain as zombies, because nobody may be there to ask
+/// for their exit codes.
 #[track_caller]
 fn processes_go(what: &str, processes: &[u32], time: Duration) {
     let until = Instant::now() + time;
@@ -132,7 +134,7 @@ fn processes_go(what: &str, processes: &[u32], time: Duration) {
     }
 }
 
-/// How many packages are ready in staging, and how many are in their places.
+/// Returns the number of packages that are ready in staging, and of those in their places.
 fn ready_and_placed(scene: &Scene) -> (usize, usize) {
     let entries = |path: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
@@ -155,9 +157,11 @@ fn ready_and_placed(scene: &Scene) -> (usize, usize) {
     (staged.count(), placed.count())
 }
 
-/// A helper whose Composer is gone takes a moment to notice, ends, and removes what it hasn't finished. What it had
-/// made ready before Composer was killed is all there, and the next run's to remove, as is a staging directory that
-/// Composer has made but not told it of.
+/// Checks that a helper ends soon after its Composer has gone, and removes its unfinished packages.
+///
+/// Packages that were ready before the kill of Composer are complete, and the next run removes
+/// them. A staging directory that Composer has made without telling the helper stays for the next
+/// run too.
 #[track_caller]
 fn helper_goes(what: &str, scene: &Scene, processes: &[u32], packages: usize) {
     processes_go(what, processes, Duration::from_secs(20));
@@ -169,7 +173,7 @@ fn helper_goes(what: &str, scene: &Scene, processes: &[u32], packages: usize) {
     );
 }
 
-/// A helper whose Composer is gone takes a moment to notice.
+/// Checks that a helper removes its staging directory soon after its Composer has gone.
 #[track_caller]
 fn staging_goes(what: &str, scene: &Scene) {
     let until = Instant::now() + Duration::from_secs(5);
@@ -224,7 +228,8 @@ fn each_kill_is_healed_by_the_next_run() {
         );
         let span = u64::try_from((if is_cold { cold } else { warm }).as_micros()).expect("short");
         match (round / 2) % 3 {
-            // Nothing happens while PHP and Composer start.
+            // The first part of a run is left out, because Allegro does nothing while PHP and
+            // Composer start.
             0 => std::thread::sleep(Duration::from_micros(span / 5 + random() % (span * 4 / 5))),
             1 => busy_until(&mut child, || !staging(&scene).is_empty()),
             _ => {
@@ -235,7 +240,8 @@ fn each_kill_is_healed_by_the_next_run() {
         let whole = descendants(child.id());
         let _ = kill_process_group(pid(child.id()), Signal::KILL);
         if round % 5 != 4 {
-            // The helper is in a group of its own; sometimes it lives on and must notice by itself.
+            // The helper is in a group of its own. In some rounds it lives on, and must notice the
+            // end of Composer by itself.
             for &process in &whole {
                 let _ = kill_process(pid(process), Signal::KILL);
             }
@@ -259,7 +265,8 @@ fn each_kill_is_healed_by_the_next_run() {
         assert_eq!(ours.run.exit, 0, "round {round}: {}", ours.run.stderr);
         assert_eq!(staging(&scene), Vec::<String>::new(), "round {round}");
         if !diff(&complete.tree, &ours.tree).is_empty() {
-            // Some generated lists follow the order of the operations: Composer in the same place says what is right.
+            // Some generated lists follow the order of the operations, so Composer in the same
+            // situation gives the expected result.
             fs::remove_dir_all(scene.project()).expect("removed");
             copy_tree(&half, &scene.project());
             for name in staging(&scene) {
@@ -287,7 +294,7 @@ fn each_kill_is_healed_by_the_next_run() {
     }
 }
 
-/// The usual small generator; moments need no better one.
+/// Returns a xorshift generator, which is random enough for moments.
 fn fastrand_like(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
@@ -298,7 +305,7 @@ fn fastrand_like(seed: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// Waits until the server is asked for a path that contains this.
+/// Waits until the server gets a request for a path that contains this text.
 #[track_caller]
 fn until_asked(what: &str, scene: &Scene, path: &str) {
     let began = Instant::now();
@@ -316,7 +323,8 @@ fn until_asked(what: &str, scene: &Scene, path: &str) {
     }
 }
 
-/// Ctrl-C while a download hangs: over at once, with Composer's exit code, and the next run heals.
+/// Ctrl-C while a download hangs ends the run at once, with Composer's exit code. The next run
+/// heals the project.
 #[test]
 fn interrupted_in_a_download() {
     let Some(scene) = Scene::small() else { return };
@@ -368,7 +376,8 @@ fn interrupted_in_a_download() {
     }
 }
 
-/// Ctrl-C while metadata doesn't come: over at once, with Composer's exit code, and the lock stays as it was.
+/// Ctrl-C while metadata doesn't come ends the run at once, with Composer's exit code. The lock
+/// stays as it was.
 #[test]
 fn interrupted_in_a_resolution() {
     let Some(scene) = Scene::small() else { return };
@@ -411,7 +420,7 @@ fn interrupted_in_a_resolution() {
     );
 }
 
-/// Another process writes the lock while versions are chosen.
+/// A resolution reports a lock that another process writes meanwhile, and leaves it alone.
 #[test]
 fn a_lock_that_changes_in_a_resolution() {
     let Some(scene) = Scene::small() else { return };
@@ -441,7 +450,7 @@ fn a_lock_that_changes_in_a_resolution() {
     }
 }
 
-/// Ctrl-C while files are put in place.
+/// Ctrl-C may come while files are put in place.
 #[test]
 fn interrupted_at_work() {
     let Some(scene) = Scene::small() else { return };
@@ -461,9 +470,10 @@ fn interrupted_at_work() {
             let _ = kill_process_group(pid(child.id()), Signal::INT);
             let exit = ends_within(&mut child, Duration::from_secs(20));
             let said = fs::read_to_string(&log).expect("stderr");
-            // A signal in the middle of loading a class keeps Composer's handler from using it: PHP doesn't load one
-            // class twice at a time. And seldom a promise that fails while the handler cleans up ends the run in its
-            // place. Both are Composer's own, see docs/parity.md.
+            // A signal in the middle of loading a class keeps Composer's handler from using it,
+            // because PHP doesn't load one class twice at a time. Seldom, a promise that fails
+            // while the handler cleans up ends the run in its place. Both are Composer's own
+            // behaviour, see docs/parity.md.
             let is_aborted = exit == 1
                 && !said.contains("\"Allegro\\")
                 && (said.contains("\" not found")
@@ -488,11 +498,12 @@ fn interrupted_at_work() {
     verified(&scene);
 }
 
-/// Whether the native part is at a scan: each call has a thread, and those that look at files have more.
+/// Returns whether the native part is scanning. Each call has a thread, and calls that scan files
+/// have more.
 fn scans(root: u32, engine: Engine) -> bool {
     let (process, idle) = match engine {
         Engine::Extension => (Some(root), 1),
-        // One of its own threads reads requests.
+        // One of the helper's own threads reads requests.
         Engine::Helper => (descendants(root).into_iter().next(), 2),
     };
     process.is_some_and(|process| {
@@ -500,8 +511,8 @@ fn scans(root: u32, engine: Engine) -> bool {
     })
 }
 
-/// Ctrl-C while classes are looked for: Composer's handler has its turn before the scan has come to its end, and a helper
-/// that nobody waits for any more doesn't finish it.
+/// Ctrl-C during a scan for classes lets Composer's handler run before the end of the scan. A
+/// helper for which nobody waits any more doesn't finish the scan.
 #[test]
 fn interrupted_in_a_scan() {
     let Some(scene) = Scene::small() else { return };
@@ -523,7 +534,8 @@ fn interrupted_in_a_scan() {
     };
     for engine in [Engine::Helper, Engine::Extension] {
         let mut stopped = false;
-        // The same directory again and again takes as long as many; so often that the signal comes before the end.
+        // The same directory listed many times takes as long as many directories. The number grows
+        // until the signal comes before the end.
         for times in [500, 1_000, 2_000, 4_000] {
             scene.edit_manifest(|manifest| {
                 let rules = vec![r#""many/""#; times].join(", ");

@@ -1,4 +1,5 @@
-//! Bodies that trickle, and metadata without measure: they are Composer's, and what is held of them meanwhile is bounded.
+//! Tests slow bodies and metadata of excessive size. Composer handles them, and Allegro bounds the
+//! memory that it uses meanwhile.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,13 +14,15 @@ use crate::support::files::{Files, bare, write};
 use crate::support::network::{self, PACKAGES};
 use crate::support::{Call, Engine, Scene, Side, same_tree};
 
-/// A body at 100 bytes a second, in pieces of 256, for the first who asks: that is us.
+/// Makes the first response for a path send 100 bytes a second, in pieces of 256. Allegro makes the
+/// first request.
 fn trickle(scene: &Scene, path: &str) {
     let fault = Fault::Bandwidth(100);
     scene.server.set_faults(vec![Rule::times(path, fault, 1)]);
 }
 
-/// The only package of its vendor: the order of paths that share a prefix depends on when Composer has unpacked its own.
+/// Returns a package that is the only one of its vendor. The order of paths that share a prefix
+/// depends on the moment when Composer unpacks its own packages.
 fn single(scene: &Scene) -> String {
     let vendor = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
     let packages = scene.server.catalog().packages();
@@ -32,7 +35,7 @@ fn single(scene: &Scene) -> String {
     (*name).to_owned()
 }
 
-/// Patience of four seconds in place of thirty.
+/// Sets an idle timeout of four seconds in place of thirty.
 fn impatient(call: Call<'_>) -> Call<'_> {
     call.env("ALLEGRO_IDLE_TIMEOUT_MS", "4000")
         .timeout(Duration::from_secs(120))
@@ -86,7 +89,7 @@ fn metadata_that_trickles_is_composers() {
     }
 }
 
-/// One line says why Composer does it.
+/// Checks that one line says why Composer does the work.
 #[track_caller]
 fn declined(said: &str, reasons: &[&str]) {
     let lines = said.lines().filter(|line| line.contains(" by itself, "));
@@ -95,13 +98,13 @@ fn declined(said: &str, reasons: &[&str]) {
     assert_eq!(fitting, [true], "{said}");
 }
 
-/// Puts a package there whose document is this large by space that means nothing.
+/// Publishes a package whose metadata file has this size, because of meaningless space.
 fn put(files: &Files, name: &str, bytes: usize) {
     let url = format!("http://127.0.0.1:1/{name}.zip");
     let version =
         json!({ "name": name, "version": "1.0.0", "dist": { "type": "zip", "url": url } });
     let text = json!({ "packages": { name: [version] } }).to_string();
-    // Many times as fast as our own packer without optimization.
+    // `gzip` is many times as fast as our own packer without optimization.
     let mut gzip = Command::new("gzip")
         .arg("-1")
         .stdin(Stdio::piped())
@@ -140,7 +143,7 @@ fn manifest(files: &Files, names: &[String]) -> Value {
     })
 }
 
-/// Exit code and words of a call, and the most memory that its helper had, in bytes.
+/// Returns exit code and output of a call, and the peak memory of its helper in bytes.
 fn watched(call: &Call<'_>, scene: &Scene) -> (Option<i32>, String, usize) {
     let log = scene.scratch();
     let file = fs::File::create(&log).expect("a file");
@@ -175,7 +178,8 @@ fn helper_peak(parent: u32) -> Option<usize> {
     })
 }
 
-/// Composer unpacks them whatever their size. Without a bound the helper would hold each of them whole.
+/// Composer reads metadata files of any size. Without a bound, the helper would hold each of them
+/// in full.
 #[test]
 fn metadata_without_measure_is_composers() {
     let Some((scene, files)) = bare() else { return };
@@ -193,7 +197,7 @@ fn metadata_without_measure_is_composers() {
             26,
             12 << 20,
             &["--no-cache"][..],
-            // Whichever comes first.
+            // Either limit may be reached first.
             &["larger than 256 MiB", "too much metadata at once"],
             500 << 20,
         ),

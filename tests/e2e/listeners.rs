@@ -1,4 +1,4 @@
-//! Plugins that have a say in what is downloaded.
+//! Tests plugins that influence downloads.
 
 use allegro_registry::Format;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::{Call, Outcome, Scene, Side, Snapshot, diff, same, same_tree
 
 const HOOK: &str = include_str!("fixtures/hook-plugin.php");
 
-/// A package with the plugin that meddles with downloads as `HOOK` tells it.
+/// Returns a package with the plugin that changes downloads as `HOOK` tells it.
 fn hook(files: &Files) -> Value {
     let extra = json!({ "class": "Hook\\Plugin", "plugin-modifies-downloads": true });
     let url = files.put(
@@ -30,8 +30,8 @@ fn hook(files: &Files) -> Value {
     )
 }
 
-/// Cold, with everything in Composer's cache, and with the store (of Allegro) alone: the same tree, log of the
-/// listeners, and words.
+/// Installs without caches, with all archives in Composer's cache, and with Allegro's store alone.
+/// Checks that tree, log of the listeners and output are the same.
 fn hooked<'a>(
     scene: &'a Scene,
     what: &str,
@@ -58,7 +58,7 @@ fn hooked<'a>(
     for ((step, plain), ours) in ["cold", "cached", "store"].iter().zip(&plain).zip(&ours) {
         let log = |outcome: &Outcome| outcome.tree.text("hook.log").unwrap_or_default().to_owned();
         let what = format!("{what}, {step}");
-        // From the store nothing is downloaded, unless somebody wants to see the archives.
+        // From the store nothing is downloaded, unless a listener wants to see the archives.
         if *step == "store" {
             same_tree(&what, plain, ours);
         } else {
@@ -156,7 +156,7 @@ fn listeners_of_downloaded_files() {
             .nodes
             .contains_key("vendor/e2e/victim/other.txt");
         assert_eq!(replaced, what == "replace" || what == "write", "{what}");
-        // What a listener wrote didn't get into Composer's cache, nor into the store.
+        // The content that a listener wrote has reached neither Composer's cache nor the store.
         write(&scene, &manifest);
         let run = scene.call(Side::Allegro, &["install"]).run().expect(0);
         assert!(
@@ -170,13 +170,14 @@ fn listeners_of_downloaded_files() {
     }
 }
 
-/// A package that Allegro hands back is announced once, as each other.
+/// A package that Allegro hands back is announced once, as each other one is.
 #[test]
 fn a_package_that_is_handed_back_is_announced_once() {
     let Some((scene, files, mut manifest)) = hook_scene() else {
         return;
     };
-    // A proxy setting that reaches nobody here: Composer's own downloader has to see to all of them.
+    // The tests support no such proxy setting natively, so Composer's own downloader has to handle
+    // all packages.
     let plain = hooked(&scene, "no_proxy", &manifest, |call| {
         call.env("HOOK", "none")
             .env("http_proxy", "http://127.0.0.1:1")
@@ -192,7 +193,7 @@ fn a_package_that_is_handed_back_is_announced_once() {
             .count(),
         3
     );
-    // A mirror is announced by itself.
+    // Composer announces a mirror separately.
     let url = files.url("mirror/%package%.zip");
     files.put("mirror/e2e/one.zip", &zip("mirrored"));
     let one = &mut manifest["repositories"][0]["package"][1]["dist"];

@@ -1,4 +1,4 @@
-//! Real locks of public projects, with packages of the recorded shapes.
+//! Tests real locks of public projects, with packages of the recorded shapes.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn scene(name: &str) -> Option<Scene> {
     };
     let project = Project::read_lock(&lock).expect("the lock");
     let catalog = Catalog::from_lock(&project, &options).expect("a catalog");
-    // Made once per checkout: rendering takes longer than installing.
+    // The archives are made once per checkout, because rendering takes longer than installing.
     let archives = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("archives")
         .join(name);
@@ -38,7 +38,8 @@ fn go(scene: &Scene, side: Side, args: &[&str], set: impl Fn(Call<'_>) -> Call<'
     outcome
 }
 
-/// Plain Composer once for each set of flags; Allegro cold for the first, warm for the others.
+/// Plays plain Composer once for each set of flags, and Allegro cold for the first set and warm for
+/// the others.
 fn with_flags(name: &str, sets: &[&[&str]]) {
     let Some(scene) = scene(name) else { return };
     for (at, args) in sets.iter().enumerate() {
@@ -111,7 +112,7 @@ fn b2b_demo_shop() {
     with_flags("b2b-demo-shop", &[&[]]);
 }
 
-/// Composer takes minutes for this one, so once must do.
+/// This project is installed once only, because Composer takes minutes for it.
 #[test]
 fn suite() {
     with_flags("suite", &[&[]]);

@@ -1,4 +1,4 @@
-//! Installs by the real Composer, with and without Allegro, compared byte for byte.
+//! Compares installs by the real Composer, with and without Allegro, byte for byte.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,7 +1,8 @@
-//! Runs that install, update and remove packages which require each other in circles: only then the order in which
-//! packages came counts, for that of several directories of one namespace.
+//! Tests runs that install, update and remove packages which require each other in circles. Only in
+//! such runs the order in which packages came decides the order of several directories of one
+//! namespace.
 //!
-//! `ALLEGRO_TEST_SEED` and `ALLEGRO_TEST_ROUNDS` set where to begin and how far to go.
+//! `ALLEGRO_TEST_SEED` and `ALLEGRO_TEST_ROUNDS` set the first seed and the number of rounds.
 
 use allegro_registry::{Format, Rng};
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use crate::support::files::{Files, agree_warm, archive, bare, manifest, package,
 use crate::support::home::PROCESSES;
 use crate::support::packages::file;
 
-/// Where a plain test run begins.
+/// The first seed of a plain test run.
 const FIRST_SEED: u64 = 1;
 
-/// How many mixes a plain test run plays.
+/// The number of mixes that a plain test run plays.
 const ROUNDS: u64 = 4;
 
 fn number(name: &str) -> Option<u64> {
@@ -25,7 +26,7 @@ fn number(name: &str) -> Option<u64> {
 #[derive(Debug, Clone)]
 struct Kind {
     format: Format,
-    /// Packages that it requires where they are there: so many places further on.
+    /// Distances in the list to the packages that it requires, as far as those are present.
     requires: Vec<usize>,
 }
 
@@ -36,7 +37,7 @@ fn name(at: usize) -> String {
     )
 }
 
-/// What is there: a version for each package, or none.
+/// Returns the manifest of a state, which has a version for each package, or none.
 fn state(files: &Files, kinds: &[Kind], versions: &[Option<u8>]) -> Value {
     let present: Vec<usize> = (0..kinds.len())
         .filter(|at| versions[*at].is_some())
@@ -104,7 +105,7 @@ fn updates_come_after_installs() {
         format: Format::Zip,
         requires: vec![1, 2],
     };
-    // Nothing stays as it is, so that what comes first is first.
+    // No package keeps its version between states, so the order of each run alone decides.
     let states = [
         vec![Some(1), None, Some(1), None, None, Some(1)],
         vec![Some(2), Some(1), Some(2), Some(1), Some(1), Some(2)],

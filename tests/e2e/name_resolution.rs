@@ -1,7 +1,9 @@
-//! Names of hosts: resolvers that lose answers, answer late, or know nothing of version 6.
+//! Tests the resolution of host names by resolvers that lose answers, answer late, or know nothing
+//! of IPv6.
 //!
-//! Nothing here says how fast anything is. The bounds show that a run waits for no answer that it doesn't need: a
-//! look-up that the system waits for takes five seconds more for each lost answer.
+//! The tests make no statement about speed. Their bounds show that a run waits for no answer that
+//! it doesn't need. A look-up for which the system waits takes five seconds more for each lost
+//! answer.
 
 use std::time::Duration;
 
@@ -13,21 +15,22 @@ use crate::support::files::{Files, bare};
 use crate::support::network::{move_dists, scene_of};
 use crate::support::{Engine, Outcome, Run, Scene, Side, same_tree};
 
-/// Packages of a project, as many as there are connections at once.
+/// The number of packages of a project, which is that of simultaneous connections.
 const PACKAGES: usize = 12;
 
-/// Requirements of a project whose versions are chosen.
+/// The number of requirements of a project whose versions are chosen.
 const REQUIREMENTS: usize = 60;
 
-/// What a further look-up takes at most until it begins and is answered, and what a busy machine takes besides.
+/// The longest time until a further look-up begins and is answered, with some reserve for a busy
+/// machine.
 const FURTHER: Duration = Duration::from_secs(3);
 
-/// The host of a URL under the name that only the tests' server knows.
+/// Returns a URL with the host name that only the tests' server knows.
 fn named(url: &str) -> String {
     url.replace("127.0.0.1", HOST)
 }
 
-/// Installs from cold; archives come from a host that has a name.
+/// Installs without caches. Archives come from a host with a name.
 fn install(scene: &Scene, side: Side, engine: Engine, dns: &Dns) -> Outcome {
     scene.forget_cache(side);
     scene.forget_store();
@@ -42,7 +45,7 @@ fn install(scene: &Scene, side: Side, engine: Engine, dns: &Dns) -> Outcome {
     )
 }
 
-/// Everything was downloaded natively, and Composer's own downloads would give the same.
+/// Checks that Allegro downloaded all packages natively, with Composer's result.
 fn assert_installed(what: &str, plain: &Outcome, ours: &Outcome) {
     same_tree(what, plain, ours);
     assert_eq!(ours.run.exit, 0, "{what}: {}", ours.run.stderr);
@@ -100,7 +103,7 @@ fn an_install_gets_past_bad_resolvers() {
     }
 }
 
-/// Nobody answers: Composer fails, and so do we, in the end by Composer's own download.
+/// With a silent resolver Composer fails. Allegro fails too, in the end by Composer's own download.
 #[test]
 fn a_resolver_that_is_silent_ends_as_with_composer() {
     let Some(scene) = scene_of(1, ServerOptions::default()) else {
@@ -114,7 +117,7 @@ fn a_resolver_that_is_silent_ends_as_with_composer() {
     for engine in Engine::all() {
         let ours = install(&scene, Side::Allegro, engine, &dns);
         assert_eq!(ours.run.exit, plain.run.exit, "{}", ours.run.stderr);
-        // One wait for a connection more than Composer's own.
+        // Allegro waits for a connection once, in addition to Composer's own attempts.
         let bound = plain.run.took + Duration::from_secs(10) + FURTHER;
         assert!(
             ours.run.took < bound,
@@ -124,7 +127,7 @@ fn a_resolver_that_is_silent_ends_as_with_composer() {
     }
 }
 
-/// Sixty packages without requirements of their own.
+/// Returns a project of sixty packages without requirements of their own.
 fn project(files: &Files) -> Value {
     let root = json!({ "packages": [], "metadata-url": "/p2/%package%.json" });
     files.put("packages.json", root.to_string().as_bytes());
@@ -188,7 +191,7 @@ fn resolve_gets_past_bad_resolvers() {
         let plain_asked = dns.asked();
         for engine in Engine::all() {
             let what = format!("{engine:?}, {manner:?}");
-            // It counts from the first answer again.
+            // The server counts from the first answer again.
             let Some(dns) = start() else { return };
             let (ours, found) = resolve(&scene, &manifest, Side::Allegro, engine, &dns);
             assert_eq!(ours.exit, plain.exit, "{what}: {}", ours.stderr);

@@ -1,5 +1,5 @@
-//! Other plugins that reach deep into Composer, each alone and together: with Allegro beside them everything is
-//! as without it, and what they write into `vendor/` never reaches the store.
+//! Tests other plugins that reach deep into Composer, each alone and together. With Allegro beside
+//! them the result is the same as without it. Their writes into `vendor/` never reach the store.
 
 mod world;
 
@@ -12,11 +12,11 @@ use crate::support::packages::file;
 use crate::support::{Outcome, Side, diff, same_tree, skipped};
 use crate::trouble::verified;
 
-/// Positions in [`KINDS`] of the groups whose neighbours live together, each group with each other one and thereby
-/// each kind with each other one.
+/// Positions in [`KINDS`] of the groups whose neighbours are tested together. Each group meets each
+/// other group, and thereby each kind meets each other kind.
 const GROUPS: [&[usize]; 4] = [&[0, 4, 7], &[1, 5, 10], &[2, 8, 11], &[3, 6, 9, 12]];
 
-/// Plays all sets, also after one that fails.
+/// Plays all sets, including those after a failed one.
 fn play(
     required: bool,
     rounds: &[&str],
@@ -44,7 +44,7 @@ fn play(
     assert!(failed.is_empty(), "not the same: {failed:?}");
 }
 
-/// Whether the machine has the program that a neighbour calls.
+/// Returns whether the machine has the program that a neighbour calls.
 fn has_tool_of(neighbour: &str) -> bool {
     let tool = match neighbour {
         "patcher" => "patch",
@@ -65,7 +65,7 @@ fn alone(required: bool) {
     let all: Vec<(&str, &str)> = KINDS.into_iter().flatten().copied().collect();
     let sets = all.iter().map(|(name, _)| vec![*name]).collect();
     play(required, &["cold"], sets, |set, played| {
-        // It does what it is there for.
+        // The neighbour has done its work.
         let speaks = all
             .iter()
             .any(|(name, source)| *name == set[0] && source.contains("$this->say("));
@@ -86,7 +86,8 @@ fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
 
 fn together(required: bool) {
     let names: Vec<&str> = KINDS.into_iter().flatten().map(|(name, _)| *name).collect();
-    // Others than those that every run has the time for: `alone`, `pairs`, or names with commas between.
+    // The variable selects sets that take too long for every run: `alone`, `pairs`, or names
+    // separated by commas.
     let sets = match std::env::var("ALLEGRO_TEST_NEIGHBOURS") {
         Ok(word) if word == "alone" => names.into_iter().map(|name| vec![name]).collect(),
         Ok(word) if word == "pairs" => pairs(&names)
@@ -108,13 +109,14 @@ fn together(required: bool) {
     play(required, &["cold", "warm"], sets, |_, _| ());
 }
 
-/// In a fresh clone of a project that requires Allegro, it comes in the middle of the run.
+/// In a fresh clone of a project that requires Allegro, Allegro is installed in the middle of the
+/// run.
 #[test]
 fn each_beside_a_required_allegro() {
     alone(true);
 }
 
-/// Installed globally, Allegro is there from the start.
+/// Allegro that is installed globally is active from the start.
 #[test]
 fn together_beside_a_global_allegro() {
     together(false);
@@ -125,7 +127,8 @@ fn together_beside_a_required_allegro() {
     together(true);
 }
 
-/// Packages `acme/a` and `acme/b`, which the fixture's installer puts into one directory, in two versions.
+/// Returns a world with the packages `acme/a` and `acme/b` in two versions. The fixture's installer
+/// puts both into one directory.
 fn sharing(files: impl Fn(&str, &str) -> Vec<FileSpec>) -> Option<World> {
     let mut world = World::with(false, |package| {
         for version in ["1.0.0", "1.1.0"] {
@@ -145,8 +148,8 @@ fn sharing(files: impl Fn(&str, &str) -> Vec<FileSpec>) -> Option<World> {
     Some(world)
 }
 
-/// Both are updated in one run. Composer removes directories in child processes that run beside each other, so that
-/// what an update leaves is what an installation gives.
+/// One run updates both packages. Composer removes directories in parallel child processes, so the
+/// files that an update leaves are those of an installation.
 #[test]
 fn packages_that_share_a_directory() {
     let world = sharing(|name, version| {
@@ -180,7 +183,7 @@ fn packages_that_share_a_directory() {
     verified(scene);
 }
 
-/// A file of one is where the other has a directory.
+/// One package has a file at the path where the other one has a directory.
 #[test]
 fn packages_that_do_not_fit_into_one_directory() {
     let world = sharing(|name, version| match name {

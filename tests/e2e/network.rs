@@ -1,4 +1,4 @@
-//! Ways through the network: proxies, certificates, refusals, and no network at all.
+//! Tests ways through the network: proxies, certificates, refusals, and no network at all.
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,8 +29,8 @@ fn url(proxy: &ForwardProxy) -> String {
     format!("http://{}", proxy.address())
 }
 
-/// What a side asked the proxy for, without what Composer asks for by http before and after: metadata in some versions,
-/// and its report of what it installed.
+/// Returns the downloads that a side requested from the proxy. The list lacks Composer's other
+/// requests by http: metadata in some versions, and its report of installed packages.
 fn downloads(proxy: &ForwardProxy) -> Vec<ProxyRequest> {
     let log = proxy.log();
     proxy.clear_log();
@@ -39,7 +39,7 @@ fn downloads(proxy: &ForwardProxy) -> Vec<ProxyRequest> {
         .collect()
 }
 
-/// Plays both sides natively; says what each asked the proxy for.
+/// Plays both sides natively, and returns the requests of each to the proxy.
 fn through(
     what: &str,
     scene: &Scene,
@@ -51,7 +51,7 @@ fn through(
         seen.borrow_mut().push(downloads(proxy));
         if scene.server.ca_file().is_some() {
             trust_registry(scene);
-            // One tunnel looks like another: there shall be none but those of downloads.
+            // Tunnels can't be told apart, so only downloads may open any.
             edit_packages(scene, |package| {
                 package.remove("notification-url");
             });
@@ -129,7 +129,7 @@ fn no_proxy_means_a_direct_way() {
     }
 }
 
-/// A redirect leads to a host that has its own way.
+/// A redirect leads to another host, for which `no_proxy` decides anew.
 #[test]
 fn each_host_has_its_own_way() {
     let Some(scene) = http() else { return };
@@ -156,7 +156,7 @@ fn each_host_has_its_own_way() {
             .all(|request| request.target.starts_with("http://dist.example/"))
     );
 
-    // And the other way round.
+    // The opposite direction: only the host to which the redirect leads uses the proxy.
     fetched_natively("out of no_proxy", &scene, &|_, call| {
         proxy.clear_log();
         call.env("http_proxy", url(&proxy))
@@ -193,7 +193,8 @@ fn https_goes_through_a_tunnel() {
         }
         assert!(ours.iter().all(|request| request.credentials), "{ours:?}");
     }
-    // Older Composers take the proxy for http when there is none for https; we do as this one does.
+    // Older Composers use the http proxy if there is none for https. Allegro does as the running
+    // Composer does.
     let (plain, ours) = through("http_proxy", &scene, &proxy, &[("http_proxy", url)]);
     assert_eq!(plain.is_empty(), ours.is_empty());
 }
@@ -255,13 +256,13 @@ fn a_proxy_that_refuses_ends_as_with_composer() {
     }
 }
 
-/// What curl would look up by itself, or what we have no way through.
+/// Allegro leaves proxies to Composer that curl would look up by itself, or that Allegro can't use.
 #[test]
 fn odd_proxies_stay_with_composer() {
     let Some(scene) = single() else { return };
     let proxy = proxy(ProxyOptions::default());
     if composer_version() >= (2, 8) {
-        // These Composers tell curl not to look.
+        // These Composers tell curl to ignore the variable.
         let (plain, ours) = through("ALL_PROXY", &scene, &proxy, &[("ALL_PROXY", url(&proxy))]);
         assert_eq!((plain.len(), ours.len()), (0, 0));
         return;
@@ -279,7 +280,8 @@ fn odd_proxies_stay_with_composer() {
     assert_eq!(downloads(&proxy).len(), 1);
 }
 
-/// A directory with the registry's authority, named as OpenSSL looks for it or not.
+/// Returns a directory with the registry's authority, whose file has the name for which OpenSSL
+/// looks, or another one.
 fn ca_dir(scene: &Scene, rehash: bool) -> Option<PathBuf> {
     let dir = scene.scratch();
     fs::create_dir_all(&dir).expect("a directory");
@@ -329,7 +331,7 @@ fn certificates_are_trusted_as_configured() {
             call
         });
     }
-    // OpenSSL doesn't look at a file without a hash as its name, and neither do we.
+    // OpenSSL ignores a file whose name is no hash, and so does Allegro.
     let Some(scene) = https_single() else { return };
     let dir = ca_dir(&scene, false).expect("a directory");
     let (plain, ours) = both("capath, no hashes", &scene, &|scene, call| {
@@ -420,7 +422,7 @@ fn plain_http_is_refused_if_it_is_to_be_secure() {
             .contains("does not allow connections to http://")
     );
 
-    // A redirect is no way around it.
+    // A redirect doesn't get around the setting.
     let Some(secure) = https_single() else { return };
     let to = Redirect::Url(format!("{}/anywhere", scene.server.base_url()));
     secure.server.set_faults(vec![Rule::always(
@@ -436,7 +438,7 @@ fn plain_http_is_refused_if_it_is_to_be_secure() {
     assert!(scene.server.log().is_empty());
 }
 
-/// Composer alone gives up at 429; Allegro waits as long as the server says and goes on.
+/// Composer alone gives up at status 429. Allegro waits as long as the server says, and goes on.
 #[test]
 fn a_server_that_asks_for_patience_gets_it() {
     let Some(scene) = http() else { return };
@@ -461,7 +463,7 @@ fn a_server_that_asks_for_patience_gets_it() {
             .find(|entry| entry.path == first.path && entry.status == 200)
             .expect("a second try");
         assert!(is_native(&second.user_agent));
-        // Not how fast it was: it must not come before the time that the server named.
+        // The second request must not come before the time that the server named.
         assert!(second.at_ms - first.at_ms >= 1000.0, "{first:?} {second:?}");
     }
 }
@@ -500,7 +502,8 @@ fn passing_trouble_is_tried_again_natively() {
     }
 }
 
-/// The store is enough; without it everything that is missing is named at once.
+/// Without network an install from the store succeeds. Without the store, it names everything that
+/// is missing at once.
 #[test]
 fn without_network_the_store_is_enough() {
     let Some(scene) = http() else { return };

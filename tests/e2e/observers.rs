@@ -1,4 +1,4 @@
-//! What others see: other plugins at each event, and the scripts of the root package.
+//! Checks what others see: other plugins at each event, and the scripts of the root package.
 
 use std::fs;
 
@@ -7,7 +7,8 @@ use allegro_registry::{Catalog, Format, Json, OlderOptions, Profile, Project, Pr
 use crate::support::packages::{add, entry, file};
 use crate::support::{Scene, SceneOptions, Side, diff};
 
-/// Writes a line of JSON to `spy.log` at each event: what it is about and what can be seen at that moment.
+/// A plugin that writes a line of JSON to `spy.log` at each event. The line says what the event is
+/// about, and what a plugin can see at that moment.
 const SPY: &str = include_str!("fixtures/spy-plugin.php");
 
 fn spy(catalog: &mut Catalog, project: &mut ProjectOptions, first: bool) {
@@ -34,7 +35,7 @@ fn spy(catalog: &mut Catalog, project: &mut ProjectOptions, first: bool) {
         .push(("a-spy/plugin".to_owned(), true));
 }
 
-/// The spy's notes of one run; Allegro's own plugin is no part of what is compared.
+/// Returns the spy's notes of one run. Allegro's own plugin is no part of the comparison.
 fn notes(scene: &Scene) -> Vec<Json> {
     let path = scene.project().join("spy.log");
     let text = fs::read_to_string(&path).unwrap_or_default();
@@ -48,7 +49,7 @@ fn notes(scene: &Scene) -> Vec<Json> {
         event.starts_with(start) && event.ends_with(end)
     };
     for note in &mut notes {
-        // Composer removes directories in child processes that run beside the events that follow.
+        // Composer removes directories in child processes, which run beside the events that follow.
         if is(note, "pre-package-", "") {
             note.remove("vendor");
         }
@@ -73,7 +74,8 @@ fn spied(first: bool) -> Option<(Scene, Project)> {
     Some((Scene::with(catalog, options)?, older))
 }
 
-/// Transfers are made one at a time, because the order of `post-file-download` follows them in Composer.
+/// Plays a project's life and returns the notes of each step. Transfers are made one at a time,
+/// because the order of Composer's `post-file-download` events follows them.
 fn play(
     scene: &Scene,
     older: &Project,
@@ -130,15 +132,15 @@ fn compare_notes(what: &str, plain: &[(&str, Vec<Json>)], ours: &[(&str, Vec<Jso
     }
 }
 
-/// Everything a plugin can see at each event, also in which order: with one extraction at a time.
+/// With one extraction at a time, a plugin sees the same at each event, in the same order.
 #[test]
 fn another_plugin_sees_the_same() {
     for first in [true, false] {
         let Some((scene, older)) = spied(first) else {
             return;
         };
-        // From a cache, Composer shows each archive before it turns to the next package; from the network, all
-        // are announced first.
+        // With a full cache, Composer shows each archive before it turns to the next package. With
+        // an empty one, it announces all packages first.
         for round in ["cold", "warm"] {
             let plain = play(&scene, &older, Side::Serial, &[]);
             let events: usize = plain.iter().map(|(_, notes)| notes.len()).sum();
@@ -153,7 +155,8 @@ fn another_plugin_sees_the_same() {
     }
 }
 
-/// The same where nobody listens to package events: then the state is written once only.
+/// If no plugin listens to package events, Allegro writes the state once only, and the plugin sees
+/// the same.
 #[test]
 fn a_plugin_without_package_events_sees_the_same() {
     let Some((scene, older)) = spied(true) else {
@@ -168,7 +171,8 @@ fn a_plugin_without_package_events_sees_the_same() {
     );
 }
 
-/// With Composer's parallel extractions; order in the local repository is left out.
+/// With Composer's parallel extractions, a plugin sees the same, apart from the order in the local
+/// repository.
 #[test]
 fn another_plugin_sees_the_same_as_in_parallel() {
     let Some((scene, older)) = spied(true) else {
@@ -206,14 +210,14 @@ const EVENTS: [&str; 20] = [
     "pre-status-cmd",
 ];
 
-/// What a script finds: the state as written, and what is in vendor.
+/// A script that records the state as it is written, and the content of vendor.
 const RECORD: &str = include_str!("fixtures/record-script.php");
 
-/// Scripts of the root package for every event: each as often as in Composer, in the same order, and what they
-/// can see from outside is the same.
+/// A root package's scripts for every event run as often as with Composer and in the same order,
+/// and see the same from outside.
 #[test]
 fn root_scripts() {
-    // `false`: without package events, so that the state is written once only.
+    // `false` leaves out package events, so that Allegro writes the state once only.
     for all in [true, false] {
         for required in [false, true] {
             scripts(all, required);

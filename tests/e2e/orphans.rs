@@ -1,5 +1,5 @@
-//! The helper never outlives its Composer, whatever either of them is doing; and Composer doesn't wait for a helper
-//! that hangs.
+//! Checks that the helper never outlives its Composer, whatever either of them is doing, and that
+//! Composer doesn't wait for a helper that hangs.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ use crate::interrupts;
 use crate::support::tools::find;
 use crate::support::{Call, Scene, Side, diff, helper, skipped};
 
-/// A helper cleans up for 5 s at most; the rest is for a busy machine.
+/// A helper cleans up for 5 s at most. The rest is a reserve for a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
 fn lives(pid: &str) -> bool {
@@ -32,13 +32,13 @@ fn goes(what: &str, pid: &str) {
     }
 }
 
-/// Kills Composer and nothing else.
+/// Kills Composer alone.
 fn kill(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// Starts Composer and waits until its helper is there.
+/// Starts Composer and waits until its helper runs.
 fn with_helper(call: &Call<'_>) -> (Child, String) {
     let child = start(call);
     wait_for("a helper", || helper_of(&child).is_some());
@@ -61,7 +61,7 @@ fn while_a_script_of_the_project_runs_on() {
     wait_for("the script", || began.exists());
     kill(&mut child);
     goes("a script", &helper);
-    // The script is a child of nobody by now, and in Composer's process group.
+    // The script has lost its parent by now, and is still in Composer's process group.
     signal("KILL", &format!("-{}", child.id()));
 }
 
@@ -110,12 +110,12 @@ fn has_open(pid: &str, path: &Path) -> bool {
         .any(|file| fs::read_link(file.path()).is_ok_and(|to| to == path))
 }
 
-/// A helper whose parent isn't Composer: this process keeps both of its pipes open when the parent is gone, as a
-/// process does that Composer has forked.
+/// A helper whose parent isn't Composer. This process keeps both of its pipes open after the end of
+/// the parent, as a process does that Composer has forked.
 struct Held {
     parent: Child,
     helper: String,
-    /// To the helper.
+    /// The helper's standard input.
     input: File,
     output: ChildStdout,
 }
@@ -156,7 +156,7 @@ impl Held {
         self.input.write_all(b"\n").expect("taken");
     }
 
-    /// Waits for the answer to the first request: the helper is at work from then on.
+    /// Waits for the answer to the first request, after which the helper is at work.
     fn answered(&mut self) {
         let mut byte = [0];
         self.output.read_exact(&mut byte).expect("an answer");
@@ -187,7 +187,7 @@ fn while_others_hold_its_pipes_open() {
     signal("CONT", &stopped.helper);
     goes("stopped", &stopped.helper);
 
-    // Nobody reads its answers: it waits to write.
+    // The test reads no answers, so the helper waits to write.
     let mut full = Held::start(&scene);
     full.ask(info);
     full.answered();
@@ -201,7 +201,7 @@ fn while_others_hold_its_pipes_open() {
     full.ends("a full pipe");
 }
 
-/// Composer with a helper that is given up soon.
+/// Returns a call of Composer that gives up a silent helper soon.
 fn impatient(scene: &Scene) -> Call<'_> {
     scene
         .call(Side::Allegro, &["install", "-o"])
@@ -219,7 +219,7 @@ fn composer_goes_on_without_a_helper_that_hangs() {
         scene.write_project();
         let (mut child, log) = interrupts::start(&impatient(&scene), &scene);
         wait_for("downloads", || scene.server.in_flight() > 3);
-        // Composer asks again, and gets its answers.
+        // Composer repeats its requests and gets its answers.
         scene.server.set_faults(Vec::new());
         let helper = helper_of(&child).expect("a helper");
         if state == "stopped" {
@@ -244,7 +244,8 @@ fn composer_goes_on_without_a_helper_that_hangs() {
     }
 }
 
-/// A directory that is shown elsewhere by a process, which can be stopped; unmounted when dropped.
+/// A directory that a process shows elsewhere. The process can be stopped, and the directory is
+/// unmounted when dropped.
 struct Shown(Child, PathBuf);
 
 impl Shown {
@@ -276,7 +277,8 @@ impl Drop for Shown {
     }
 }
 
-/// A process that waits for such a file system can't even be killed.
+/// Composer goes on without a store that hangs. A process that waits for such a file system can't
+/// even be killed.
 #[test]
 fn composer_goes_on_without_a_store_that_hangs() {
     let Some(scene) = Scene::small() else { return };

@@ -1,5 +1,5 @@
-//! Whose files are installed: owner, group, mode, ACL and time are what plain Composer gives,
-//! whoever filled the store and whatever was done to the files of another project.
+//! Checks that installed files have plain Composer's owner, group, mode, ACL and time. That holds
+//! whichever user filled the store, and whatever happened to the files of another project.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -22,7 +22,7 @@ use crate::support::{Call, Outcome, Run, Scene, Side, Snapshot, diff, same_tree}
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A package with a program, whose content is fixed by a commit in its URL.
+/// Returns a package with a program, whose content is fixed by a commit in its URL.
 fn release(files: &Files, name: &str, version: &str, more: Value) -> Value {
     let word = name.rsplit('/').next().expect("a name");
     let class = format!("<?php namespace E2e; class {word} {{ const V = '{version}'; }}\n");
@@ -65,13 +65,13 @@ fn project(files: &Files, version: &str) -> Value {
     manifest(&[one, two], json!({}))
 }
 
-/// The project written anew, as the user's.
+/// Writes the project anew, as the user's own.
 fn write_as(scene: &Scene, manifest: &Value, user: User) {
     write(scene, manifest);
     user.take(&scene.project());
 }
 
-/// Another directory with the same manifest.
+/// Makes another directory with the same manifest.
 fn beside(scene: &Scene, name: &str, manifest: &Value, user: User) -> PathBuf {
     let dir = scene.dir().join(name);
     let _ = fs::remove_dir_all(&dir);
@@ -93,14 +93,14 @@ fn is_equal(what: &str, plain: &Snapshot, ours: &Snapshot, run: &Run) {
     );
 }
 
-/// Each reason has at most one line, and none is damage.
+/// Checks that each reason has at most one line, and that none is about damage.
 #[track_caller]
 fn calm(run: &Run) {
     brief(run);
     quiet(run);
 }
 
-/// Each reason has at most one line, however many files or packages it concerns.
+/// Checks that each reason has at most one line, however many files or packages it concerns.
 #[track_caller]
 fn brief(run: &Run) {
     let ours = run.ours();
@@ -116,7 +116,7 @@ fn brief(run: &Run) {
     }
 }
 
-/// Directories and files that an install must not leave.
+/// Checks that a project has no directories and files that an install must not leave.
 #[track_caller]
 fn no_rubbish(project: &Path) {
     for entry in fs::read_dir(project.join("vendor/composer"))
@@ -130,14 +130,14 @@ fn no_rubbish(project: &Path) {
     }
 }
 
-/// Calls of Composer on both sides by one user.
+/// Returns a call of Composer on either side by one user.
 fn call<'a>(scene: &'a Scene, side: Side, way: Way, user: User, args: &[&str]) -> Call<'a> {
     way.call(scene, side, args).user(user)
 }
 
-/// A project that was given to the web server's user keeps its files to itself: what another
-/// project gets is root's, with the content of the archive, also after an edit that left no trace
-/// in size and time.
+/// A project that was given to the web server's user keeps its files to itself. Another project's
+/// files are root's, with the content of the archive. That holds even after an edit that left no
+/// trace in size and time.
 #[test]
 fn a_project_that_was_given_away() {
     let Some((scene, files)) = bare() else { return };
@@ -191,7 +191,7 @@ fn a_project_that_was_given_away() {
                 "",
                 "{what}: the project itself"
             );
-            // The owner goes on in the project.
+            // The owner continues to use the project.
             let run = way
                 .call(&scene, Side::Allegro, &["reinstall", "e2e/*"])
                 .user(WWW)
@@ -204,7 +204,7 @@ fn a_project_that_was_given_away() {
     }
 }
 
-/// A store that one user filled serves another one: each file is the running user's.
+/// A store that one user filled serves another one, and each installed file is the running user's.
 #[test]
 fn a_store_that_another_user_filled() {
     let Some((scene, files)) = bare() else { return };
@@ -214,7 +214,8 @@ fn a_store_that_another_user_filled() {
     let [older, newer] = ["1.0.0", "1.1.0"].map(|version| project(&files, version));
     for (filler, user) in [(DEVELOPER, ROOT), (ROOT, DEVELOPER), (DEVELOPER, WWW)] {
         for (way, umask) in Way::all().into_iter().zip([0o022, 0o077, 0o002]) {
-            // Where links are asked for by name and refused, Allegro says so and ends.
+            // Allegro ends with a message if links are requested by name and the system refuses
+            // them.
             if way.links() && user != ROOT || user == WWW && way.strategy != "auto" {
                 continue;
             }
@@ -253,18 +254,18 @@ fn a_store_that_another_user_filled() {
     }
 }
 
-/// What a project's directory gives to new files below it.
+/// The properties that a project's directory gives to new files below it.
 struct Ground {
     mode: u32,
     umask: u32,
     /// Arguments of `setfacl`.
     acl: &'static [&'static str],
-    /// What the line about copies says; none where nothing is copied.
+    /// The reason that the line about copies gives; `None` if nothing is copied.
     reason: Option<&'static str>,
 }
 
-/// Projects in such a directory, by each way, with a store that a project without any of this has
-/// filled.
+/// Checks projects in such a directory, by each way, with a store that a project in an ordinary
+/// directory has filled.
 fn directories(ground: &Ground) {
     let Some((scene, files)) = bare() else { return };
     if for_all_users(&scene).is_none() {
@@ -319,13 +320,13 @@ fn directories(ground: &Ground) {
                 same_tree(&format!("{way:?}, {round}"), plain, ours);
                 calm(&ours.run);
             }
-            // With `auto` it depends on the file system.
+            // With `auto` the line depends on the file system.
             if way.strategy != "auto" {
                 let is_told = way.links() && round == "first" && ground.reason.is_some();
                 let reason = ground.reason.unwrap_or_default();
                 copied_because(&ours[0].run, reason, usize::from(is_told));
             }
-            // Once for each project.
+            // The line appears once for each project.
             copied_because(&ours[2].run, "", 0);
         }
         assert_eq!(
@@ -336,7 +337,7 @@ fn directories(ground: &Ground) {
     }
 }
 
-/// A deployment's directory with the set-group-ID bit: new files are of the web server's group.
+/// A deployment's directory with the set-group-ID bit gives new files the web server's group.
 #[test]
 fn directories_that_give_their_files_a_group() {
     directories(&Ground {
@@ -347,7 +348,7 @@ fn directories_that_give_their_files_a_group() {
     });
 }
 
-/// A directory with a default ACL: it takes the umask's place.
+/// A directory's default ACL takes the place of the umask.
 #[test]
 fn directories_that_give_their_files_an_acl() {
     directories(&Ground {
@@ -358,7 +359,7 @@ fn directories_that_give_their_files_an_acl() {
     });
 }
 
-/// Both, and nothing for others.
+/// A directory may have both a group and an ACL, and give nothing to others.
 #[test]
 fn directories_that_give_their_files_a_group_and_an_acl() {
     directories(&Ground {
@@ -369,7 +370,7 @@ fn directories_that_give_their_files_a_group_and_an_acl() {
     });
 }
 
-/// A default ACL that says no more than a mode gives new files modes alone.
+/// A default ACL with no more than a mode gives new files modes alone.
 #[test]
 fn directories_that_give_their_files_a_mode() {
     directories(&Ground {
@@ -380,8 +381,8 @@ fn directories_that_give_their_files_a_mode() {
     });
 }
 
-/// A store whose directories give blobs a group or an ACL: projects get what plain Composer gives,
-/// and the inodes are shared where that is the same.
+/// A store may have directories that give blobs a group or an ACL. Projects get plain Composer's
+/// result, and share the inodes where that is the same.
 #[test]
 fn stores_that_give_their_blobs_a_group_or_an_acl() {
     let Some((scene, files)) = bare() else { return };
@@ -429,8 +430,8 @@ fn stores_that_give_their_blobs_a_group_or_an_acl() {
     }
 }
 
-/// What somebody did to the files of one project stays there: the next ones are as plain Composer
-/// makes them.
+/// Checks that changes to the files of one project stay there. The next projects are as plain
+/// Composer makes them.
 fn stays_there(things: &[(&str, &[&str])]) {
     let Some((scene, files)) = bare() else { return };
     if for_all_users(&scene).is_none() {
@@ -487,7 +488,7 @@ fn an_attribute_of_one_project_stays_there() {
     stays_there(&[("python3", &["-c", line])]);
 }
 
-/// Root works in a checkout of somebody else: files that Composer writes over keep owner, group,
+/// Root works in the checkout of another user. Files that Composer overwrites keep owner, group,
 /// mode and ACL.
 #[test]
 fn root_in_the_checkout_of_another_user() {
@@ -509,8 +510,8 @@ fn root_in_the_checkout_of_another_user() {
             };
             go(DEVELOPER, &["install"]);
             let composer = scene.project().join("vendor/composer");
-            // A file for another user, a read-only one, one that everybody writes, one of another
-            // group.
+            // The files are one for another user, a read-only one, one that everybody may write,
+            // and one of another group.
             tool(
                 "setfacl",
                 &["-m", "u:33:rw-"],
@@ -550,7 +551,7 @@ fn root_in_the_checkout_of_another_user() {
             calm(&ours.run);
         }
         no_rubbish(&scene.project());
-        // The owner goes on without Allegro.
+        // The owner continues without Allegro.
         let run = call(
             &scene,
             Side::Plain,
@@ -563,8 +564,8 @@ fn root_in_the_checkout_of_another_user() {
     }
 }
 
-/// A checkout that its user may not write everywhere: what fails with Composer fails, what works
-/// works.
+/// In a checkout that its user may not write everywhere, the same commands fail and work as with
+/// Composer.
 #[test]
 fn a_user_in_the_checkout_of_root() {
     let Some((scene, files)) = bare() else { return };
@@ -582,7 +583,8 @@ fn a_user_in_the_checkout_of_root() {
             let composer = scene.project().join("vendor/composer");
             let go = |args: &[&str]| scene.outcome(&call(&scene, side, way, DEVELOPER, args));
             let mut played = vec![go(&["dump-autoload", "-o"])];
-            // The files may be written, the directory may not; then the other way round.
+            // First the files may be written and the directory may not. Then it is the other way
+            // round.
             for (path, _) in files_below(&scene.project()) {
                 set_mode(&scene.project().join(path), 0o666);
             }
@@ -605,9 +607,9 @@ fn a_user_in_the_checkout_of_root() {
     }
 }
 
-/// A store for everybody that one user filled, of which something is hidden from the next one:
-/// Composer installs what that stands for. Each reason has one line, which says nothing that isn't
-/// so.
+/// One user fills a store for everybody, of which a part is then hidden from the next user.
+/// Composer installs the packages that need the hidden part. Each reason has one line, and every
+/// line is true.
 fn hidden(umask: u32, hide: impl Fn(&Scene)) {
     let Some((scene, files)) = bare() else { return };
     if for_all_users(&scene).is_none() {
@@ -619,7 +621,7 @@ fn hidden(umask: u32, hide: impl Fn(&Scene)) {
         scene.outcome(&call(&scene, side, way, DEVELOPER, &["install", "-o"]))
     };
     for way in Way::all() {
-        // Where links are asked for by name and refused, Allegro says so and ends.
+        // Allegro ends with a message if links are requested by name and the system refuses them.
         if way.links() {
             continue;
         }
@@ -627,7 +629,7 @@ fn hidden(umask: u32, hide: impl Fn(&Scene)) {
         assert_eq!(plain.run.exit, 0, "{}", plain.run.stderr);
         scene.forget_store();
         fs::create_dir(scene.store()).expect("the store");
-        // Nobody may remove files of others.
+        // With this bit nobody may remove the files of others.
         set_mode(&scene.store(), 0o1777);
         let dir = beside(&scene, "filler", &manifest, WWW);
         let fill = call(&scene, Side::Allegro, way, WWW, &["install", "-o"]).dir(&dir);
@@ -656,7 +658,8 @@ fn a_store_that_was_filled_for_its_user_alone() {
     hidden(0o077, |_| ());
 }
 
-/// A store in which everybody may write, where one user has kept files for itself alone.
+/// Checks a store in which everybody may write, and in which one user has kept files for itself
+/// alone.
 fn for_one_user(hidden: &str) {
     let Some((scene, files)) = bare() else { return };
     if for_all_users(&scene).is_none() {
@@ -668,7 +671,7 @@ fn for_one_user(hidden: &str) {
         scene.outcome(&call(&scene, side, way, DEVELOPER, &["install", "-o"]))
     };
     for way in Way::all() {
-        // Where links are asked for by name and refused, Allegro says so and ends.
+        // Allegro ends with a message if links are requested by name and the system refuses them.
         if way.links() {
             continue;
         }
@@ -678,7 +681,7 @@ fn for_one_user(hidden: &str) {
         set_mode(&scene.store(), 0o777);
         let fill = |user, manifest, umask| {
             let dir = beside(&scene, "filler", manifest, user);
-            // The files of root's project couldn't be linked to.
+            // The other user could not link to the files of root's project.
             let fill = call(&scene, Side::Allegro, way, user, &["install"]).dir(&dir);
             let fill = fill.env("ALLEGRO_LINK_STRATEGY", "copy");
             let _ = fill.umask(umask).run().expect(0);
@@ -759,8 +762,8 @@ fn directories_of_the_store_that_cannot_be_entered() {
     });
 }
 
-/// A user's store after one run as root: the kernel refuses links to files that the user can't
-/// write.
+/// Checks a user's store after one run as root. The kernel refuses links to files that the user
+/// can't write.
 fn after_root(umask: u32) {
     let Some((scene, files)) = bare() else { return };
     if for_all_users(&scene).is_none() {
@@ -811,7 +814,7 @@ fn a_store_that_root_has_written_to_for_itself_alone() {
     after_root(0o077);
 }
 
-/// Flags of files below a directory, which end with the test: nothing could remove the files
+/// Flags of files below a directory. They end with the test, because nothing could remove the files
 /// otherwise.
 struct Flagged(PathBuf);
 
@@ -830,8 +833,8 @@ impl Drop for Flagged {
     }
 }
 
-/// A file of another project that can't be changed or only be added to: this project gets a file of
-/// its own.
+/// If a file of another project can't be changed, or only be appended to, this project gets a file
+/// of its own.
 #[test]
 fn a_file_of_another_project_with_a_flag() {
     let Some((scene, files)) = bare() else { return };
@@ -880,9 +883,9 @@ fn a_file_of_another_project_with_a_flag() {
     }
 }
 
-/// A file that two projects share gets a flag in one of them. It is the same inode, so that nothing
-/// can remove it from the other one either; but what can be done is done, and nothing is left in
-/// the way.
+/// A file that two projects share gets a flag in one of them. Both names have the same inode, so
+/// nothing can remove the file from the other project either. The run does the rest of its work,
+/// and leaves no obstacle.
 #[test]
 fn a_shared_file_that_gets_a_flag() {
     let Some((scene, files)) = bare() else { return };
@@ -939,8 +942,8 @@ fn a_shared_file_that_gets_a_flag() {
     }
 }
 
-/// As many links to one file as ext4 allows: the store gets a new inode, and the next projects are
-/// linked to it.
+/// A file may have as many links as ext4 allows. The store then gets a new inode, to which the next
+/// projects link.
 #[test]
 fn a_file_with_as_many_links_as_can_be() {
     const MOST: u32 = 70_000;
@@ -970,7 +973,7 @@ fn a_file_with_as_many_links_as_can_be() {
     assert!(run.exit == 0 && fs::metadata(&blob).expect("a file").nlink() > 1);
     let links = elsewhere.join("links");
     fs::create_dir(&links).expect("a directory");
-    // Until the file system refuses.
+    // The links are made until the file system refuses one.
     let made = (0..MOST)
         .take_while(|at| fs::hard_link(&blob, links.join(at.to_string())).is_ok())
         .count();
@@ -991,9 +994,9 @@ fn a_file_with_as_many_links_as_can_be() {
     assert!(inode("filler").nlink() > 60_000, "the old one is as it was");
 }
 
-/// Packages whose programs lie in another package, by a path or through links.
+/// Returns packages whose programs lie in another package, by a path or through links.
 fn strays(files: &Files, version: &str, is_first: bool) -> Value {
-    // Composer installs what is required first.
+    // Composer installs required packages first.
     let requires = |name: &str| json!({ "require": { name: "*" } });
     let (of_other, of_caller) = if is_first {
         (json!({}), requires("e2e/other"))
@@ -1038,7 +1041,7 @@ fn strays(files: &Files, version: &str, is_first: bool) -> Value {
     manifest(&[other, caller], json!({}))
 }
 
-/// A program that lies in another package is made executable here, and in no other project.
+/// A program that lies in another package becomes executable in this project, and in no other one.
 #[test]
 fn programs_that_lie_in_another_package() {
     let Some((scene, files)) = bare() else { return };
@@ -1049,7 +1052,7 @@ fn programs_that_lie_in_another_package() {
             json!({}),
         );
         if !is_first {
-            // Without the package whose programs lie in the other one.
+            // This manifest lacks the package whose programs lie in the other one.
             alone["repositories"][0]["package"][0]["require"] = json!({});
         }
         for way in Way::all().drain(ways) {

@@ -1,5 +1,5 @@
-//! PHP as people have it: without extensions, without functions that hosts switch off, with other settings. Wherever
-//! Composer itself runs, the result is the same.
+//! Tests PHP as people have it: without extensions, without functions that hosts switch off, and
+//! with other settings. Wherever Composer itself runs, the result is the same.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,10 +12,11 @@ use crate::support::{
     Call, Outcome, Scene, SceneOptions, Side, compare, repository_root, same, skipped,
 };
 
-/// Extensions that Debian's Composer can't do without. The published one brings polyfills for all but one of them.
+/// Extensions without which Debian's Composer does not run. The published Composer contains
+/// polyfills for all but one of them.
 const COMPOSER: [&str; 4] = ["mbstring", "iconv", "intl", "ctype"];
 
-/// What shared hosts put into `disable_functions`, each a list that was seen on several.
+/// Values of `disable_functions` on shared hosts. Each list was seen on several hosts.
 const HOSTS: [&str; 4] = [
     "exec,passthru,shell_exec,system,popen,proc_open,show_source",
     "chown,chgrp,symlink,link,readlink,dl,disk_free_space,set_time_limit,highlight_file",
@@ -27,7 +28,7 @@ const HOSTS: [&str; 4] = [
 /// Settings that people have in their php.ini.
 const SETTINGS: [&[&str]; 7] = [
     &["memory_limit=128M"],
-    // Gone in PHP 8.5, which ignores it.
+    // PHP 8.5 has removed this setting, and ignores it.
     &["disable_classes=WeakMap,PhpToken"],
     &[
         "opcache.enable=1",
@@ -49,7 +50,8 @@ const SETTINGS: [&[&str]; 7] = [
     ],
 ];
 
-/// Modules of the PHP under test: all that it loads, and those that it has without any configuration.
+/// Returns the modules of the PHP under test: all that it loads, and those that it has without any
+/// configuration.
 fn modules() -> (BTreeSet<String>, BTreeSet<String>) {
     let list = |args: &[&str]| {
         let output = Command::new(php()).args(args).output().expect("PHP starts");
@@ -62,8 +64,9 @@ fn modules() -> (BTreeSet<String>, BTreeSet<String>) {
     (list(&["-m"]), list(&["-n", "-m"]))
 }
 
-/// Options for a PHP without configuration that has what Composer needs and these extensions besides those compiled in.
-/// `None`, and a line that says why, where PHP has no such modules.
+/// Returns options for a PHP without configuration. It has the extensions that Composer needs and
+/// these ones, besides those compiled in. Returns `None` if PHP lacks such modules, and prints the
+/// reason.
 fn only(more: &[&str]) -> Option<Vec<String>> {
     let (all, fixed) = modules();
     if let Some(name) = COMPOSER.iter().find(|name| !all.contains(**name)) {
@@ -87,7 +90,8 @@ fn settings(settings: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// A project with programs and a tar, and another state of it to come from: whatever an installation may do.
+/// A project with programs and a tar, and another state from which it comes. It covers all parts of
+/// an installation.
 struct Play {
     scene: Scene,
     older: Project,
@@ -133,7 +137,7 @@ impl Play {
         }
     }
 
-    /// An installation, another one on top of it, a resolution and an autoloader.
+    /// Plays an installation, another one on top of it, a resolution and an autoloader dump.
     fn steps(&self, side: Side, set: &dyn Fn(Call<'_>) -> Call<'_>) -> Vec<(String, Outcome)> {
         let scene = &self.scene;
         scene.write_state(&self.older);
@@ -148,7 +152,7 @@ impl Play {
         outcomes
     }
 
-    /// Compares with plain Composer, which itself must be able to do it.
+    /// Compares with plain Composer, which itself must succeed.
     #[track_caller]
     fn same_with(&self, what: &str, set: &dyn Fn(Call<'_>) -> Call<'_>) {
         let played = compare(&self.scene, what, |_, side| self.steps(side, set));
@@ -171,7 +175,8 @@ fn with<'a>(call: Call<'a>, options: &[String]) -> Call<'a> {
     options.iter().fold(call, Call::php_option)
 }
 
-/// `php -n`: neither curl nor zip, tokenizer or posix where they are modules of their own, as in Debian.
+/// `php -n` has neither curl nor zip, tokenizer or posix where they are modules of their own, as in
+/// Debian.
 #[test]
 fn without_extensions() {
     let Some(options) = only(&["phar"]) else {
@@ -188,8 +193,8 @@ fn without_curl() {
     Play::each(|play| play.same_under("without curl", &options));
 }
 
-/// Without curl, PHP's streams have rules of their own for proxies, and PHP may be told to open no URL at all: everything
-/// is Composer's then, which fails.
+/// Without curl, PHP's streams have rules of their own for proxies, and PHP may be told to open no
+/// URL at all. Then Allegro leaves everything to Composer, which fails.
 #[test]
 fn without_curl_and_without_a_way() {
     let (Some(Play { scene, .. }), Some(bare)) = (Play::new(false), only(&[])) else {
@@ -212,7 +217,7 @@ fn without_curl_and_without_a_way() {
     }
 }
 
-/// A zip is unpacked by ext-zip then.
+/// Without processes, ext-zip unpacks zips.
 #[test]
 fn without_processes() {
     let off = settings(&["disable_functions=proc_open"]);
@@ -242,7 +247,8 @@ fn with_settings_of_every_kind() {
     }
 }
 
-/// Everything that Composer, the project and its home need is allowed, the store's directory among them.
+/// `open_basedir` allows all places that Composer, the project and its home need, including the
+/// store's directory.
 #[test]
 fn within_open_basedir() {
     Play::each(|play| {
@@ -258,7 +264,7 @@ fn within_open_basedir() {
     });
 }
 
-/// Composer starts again without Xdebug unless it is told to keep it.
+/// Composer restarts without Xdebug unless it is told to keep it.
 #[test]
 fn with_xdebug() {
     let Some(options) = xdebug() else { return };
@@ -271,7 +277,7 @@ fn with_xdebug() {
     });
 }
 
-/// The options that load Xdebug, from where Debian puts it or where `ALLEGRO_TEST_XDEBUG` says.
+/// Returns the options that load Xdebug, from Debian's place or from that in `ALLEGRO_TEST_XDEBUG`.
 fn xdebug() -> Option<Vec<String>> {
     let module = std::env::var("ALLEGRO_TEST_XDEBUG").unwrap_or_else(|_| "xdebug".to_owned());
     let zend = format!("zend_extension={module}");
@@ -287,8 +293,11 @@ fn xdebug() -> Option<Vec<String>> {
     }
 }
 
-/// One function of PHP at a time, of all that the plugin calls: wherever Composer goes on without it, so does Allegro.
-/// A seeded few; `ALLEGRO_TEST_FUNCTIONS` says how many, and `ALLEGRO_TEST_SEED` which.
+/// PHP lacks one function at a time, of all that the plugin calls. Where Composer goes on without
+/// it, so does Allegro.
+///
+/// A test run plays a few of them, chosen by a seed. `ALLEGRO_TEST_FUNCTIONS` sets their number,
+/// and `ALLEGRO_TEST_SEED` the seed.
 #[test]
 fn without_any_one_function() {
     let number = |name: &str| std::env::var(name).ok()?.trim().parse::<u64>().ok();
@@ -321,7 +330,8 @@ fn without_any_one_function() {
     assert!(compared > 0, "nothing was compared");
 }
 
-/// The functions that the plugin calls: those that it must have, and those that it looks for.
+/// Returns the functions that the plugin calls: those that it needs, and those for which it checks
+/// first.
 fn called_functions() -> Vec<String> {
     let script = r"
         $sources = shell_exec('cat '.escapeshellarg($argv[1]).'/php-plugin/src/*.php '.escapeshellarg($argv[1]).'/php-plugin/src/*/*.php');

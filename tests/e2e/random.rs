@@ -1,6 +1,8 @@
-//! Random projects, operations and flags; the seed is printed. `ALLEGRO_TEST_SEED` and `ALLEGRO_TEST_ROUNDS` set
-//! where to begin and how far to go. Without them the same few are played each time, so that a run says something of
-//! the change that it is for; new ones are for whoever looks for trouble.
+//! Plays random projects, operations and flags. The seed is printed.
+//!
+//! `ALLEGRO_TEST_SEED` and `ALLEGRO_TEST_ROUNDS` set the first seed and the number of rounds.
+//! Without them each run plays the same few, so that its result tells about the tested change. New
+//! seeds are for those who look for trouble.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,10 +16,10 @@ use crate::support::tools::path_with;
 use crate::support::{Scene, SceneOptions, Side, compare};
 use crate::trouble::verified;
 
-/// Where a plain test run begins.
+/// The first seed of a plain test run.
 const FIRST_SEED: u64 = 2000;
 
-/// How many scenarios a plain test run plays.
+/// The number of scenarios that a plain test run plays.
 const ROUNDS: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
@@ -35,17 +37,17 @@ fn random_scenarios() {
     }
 }
 
-/// What happens to the project before a call.
+/// A change of the project before a call.
 #[derive(Debug, Clone, Copy)]
 enum Before {
     Nothing,
-    /// Another lock, as after `git pull`.
+    /// The project gets another lock, as after `git pull`.
     Older,
     Newer,
-    /// Packages or all of vendor are deleted.
+    /// Some packages are deleted.
     Delete(u64),
     DeleteAll,
-    /// Vendor stays, but Composer's own record of it goes.
+    /// Vendor stays, but Composer's own record of it is removed.
     Forget,
 }
 
@@ -104,8 +106,9 @@ fn play(seed: u64) -> Option<()> {
                 let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
                 let mut call = scene.call(side, &args).umask(step.umask);
                 if args.contains(&"--no-plugins") {
-                    // Nobody makes plain Composer unpack one package at a time then, and packages that require each
-                    // other stand in the order in which their `unzip` ended. PHP's own unpacker takes one at a time.
+                    // With `--no-plugins`, no plugin makes plain Composer unpack one package at a
+                    // time. Packages that require each other then stand in the order in which their
+                    // `unzip` ended. PHP's own unpacker takes one at a time.
                     call = call.env("PATH", &alone);
                 }
                 (step.name(), scene.outcome(&call))
@@ -131,7 +134,7 @@ fn catalog(random: &mut Rng) -> Catalog {
     let names: Vec<String> = catalog.names().into_iter().map(str::to_owned).collect();
     for name in names {
         if random.percent(25) {
-            // No bzip2, which PHP has only with an extension.
+            // The list lacks bzip2, which PHP has only with an extension.
             let format = *random.pick(&[Format::Tar, Format::TarGz]);
             catalog.set_format(&name, format).expect("a known package");
         }
@@ -139,7 +142,7 @@ fn catalog(random: &mut Rng) -> Catalog {
     catalog
 }
 
-/// Packages as they are seldom, each in some of the scenarios.
+/// Adds rare kinds of packages, each in some of the scenarios.
 fn oddities(catalog: &mut Catalog, project: &mut ProjectOptions, random: &mut Rng) {
     let mut put = |name: &str, more: &str, top: bool, files: Vec<allegro_registry::FileSpec>| {
         let added = add(catalog, entry(name, "1.2.3", more), top, Format::Zip, files);
@@ -206,8 +209,8 @@ fn steps(newer: &Project, random: &mut Rng) -> Vec<Step> {
         .filter(|entry| entry.str_at("type") == Some("library"))
         .filter_map(|entry| entry.str_at("name").map(str::to_owned))
         .collect();
-    // KNOWN DIFFERENCE: where a directory stays because Composer can't empty it or moves files into it one by one, it
-    // keeps the mode that it had, which shows when the umask is another by then.
+    // KNOWN DIFFERENCE: where a directory stays because Composer can't empty it or moves files into
+    // it one by one, it keeps its old mode. That shows if the umask has changed since.
     let umask = *random.pick(&[0o022, 0o022, 0o022, 0o002, 0o077]);
     let mut steps = vec![Step {
         before: if random.percent(60) {
@@ -238,7 +241,8 @@ fn steps(newer: &Project, random: &mut Rng) -> Vec<Step> {
             umask,
         });
     }
-    // After it Composer would download once more what Allegro has in its store by then.
+    // After `--no-cache`, Composer would download once more the packages that Allegro has in its
+    // store.
     if let Some((_, former)) = steps.split_last_mut() {
         for step in former {
             step.args.retain(|arg| arg != "--no-cache");

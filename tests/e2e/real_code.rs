@@ -1,4 +1,4 @@
-//! Real PHP code, installed and then run.
+//! Installs real PHP code and runs it.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use allegro_registry::{Catalog, TreeOptions};
 use crate::support::home::php;
 use crate::support::{Scene, Side, copy_tree, same, same_tree, skipped};
 
-/// Trees of Debian's PHP packages, each with the manifest that its upstream has in essence.
+/// Trees of Debian's PHP packages, each with a short form of its upstream's manifest.
 const TREES: [(&str, &str, &str, &str); 10] = [
     (
         "symfony/service-contracts",
@@ -58,7 +58,8 @@ const TREES: [(&str, &str, &str, &str); 10] = [
     ("nikic/php-parser", "PhpParser", "PhpParser\\", ""),
 ];
 
-/// Uses the installed code: an application with a command, a parser, versions, files.
+/// A script that uses the installed code: an application with a command, a parser, versions, and
+/// files.
 const SCRIPT: &str = include_str!("fixtures/use-installed-code.php");
 
 #[test]

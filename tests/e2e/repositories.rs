@@ -1,4 +1,4 @@
-//! Where packages come from, and where they go.
+//! Tests the origins of packages, and their places in a project.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::support::mount::Mount;
 use crate::support::packages::file;
 use crate::support::{Outcome, Scene, Side, Snapshot, same_tree, skipped};
 
-/// A small zip with a manifest at its top.
+/// Returns a small zip with a manifest at its top.
 fn zip(name: &str, word: &str) -> Vec<u8> {
     let manifest = format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#);
     archive(
@@ -29,7 +29,7 @@ fn zip(name: &str, word: &str) -> Vec<u8> {
     )
 }
 
-/// A package with a dist that is ours.
+/// Returns a package with a dist that Allegro handles.
 fn plain(files: &Files, name: &str, more: Value) -> Value {
     let word = name.rsplit('/').next().expect("a name").to_lowercase();
     package(
@@ -47,7 +47,7 @@ fn all_succeed(played: &[(String, Outcome)]) {
     }
 }
 
-/// Puts repositories before those of a manifest, and requires these packages too.
+/// Puts repositories before those of a manifest, and adds requirements.
 fn with(mut manifest: Value, repositories: Vec<Value>, require: Value) -> Value {
     let own = manifest["repositories"]
         .as_array_mut()
@@ -57,7 +57,8 @@ fn with(mut manifest: Value, repositories: Vec<Value>, require: Value) -> Value 
     manifest
 }
 
-/// Linked or copied by Composer, beside packages that are ours, and in turn with a dist of the same package.
+/// Composer links or copies packages of path repositories, beside packages that Allegro handles.
+/// The same package may also come from a dist in turn.
 #[test]
 fn path_repositories() {
     let Some((scene, files)) = bare() else { return };
@@ -123,7 +124,7 @@ fn path_repositories() {
     }
 }
 
-/// Zips in a directory: dists without HTTP.
+/// An artifact repository is a directory of zips, which are dists without HTTP.
 #[test]
 fn an_artifact_repository() {
     let Some((scene, files)) = bare() else { return };
@@ -179,7 +180,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// A bare repository with two versions; its path and their commits.
+/// Returns the path of a bare repository with two versions, and their commits.
 fn origin(scene: &Scene) -> Option<(PathBuf, [String; 2])> {
     if Command::new("git").arg("--version").output().is_err() {
         return skipped("there is no git");
@@ -203,7 +204,7 @@ fn origin(scene: &Scene) -> Option<(PathBuf, [String; 2])> {
     Some((bare, commits))
 }
 
-/// What git keeps for itself has times in it.
+/// Removes the files that git keeps for itself from outcomes, because they contain times.
 fn without_git(mut played: Vec<(String, Outcome)>) -> Vec<(String, Outcome)> {
     for (_, outcome) in &mut played {
         outcome.tree = outcome.tree.without("vendor/e2e/source/.git");
@@ -211,7 +212,8 @@ fn without_git(mut played: Vec<(String, Outcome)>) -> Vec<(String, Outcome)> {
     played
 }
 
-/// Sources from git: asked for, the only ones, found by a repository of type `vcs`, and in turn with dists.
+/// Sources come from git if they are requested, if there is no dist, or from a repository of type
+/// `vcs`. The same package may also come from a dist in turn.
 #[test]
 fn sources() {
     let Some((scene, files)) = bare() else { return };
@@ -301,7 +303,7 @@ fn sources() {
     );
 }
 
-/// A dist that can't be had, and a source that can: Composer falls back by itself.
+/// Composer falls back to a package's source by itself if its dist fails.
 #[test]
 fn a_source_where_the_dist_fails() {
     let Some((scene, files)) = bare() else { return };
@@ -314,7 +316,7 @@ fn a_source_where_the_dist_fails() {
         ("no zip", files.put("bad.zip", b"no zip\n")),
     ] {
         let package = package("e2e/source", "zip", &url, json!({ "source": source }));
-        // Composer 2.10 wants to be told.
+        // Composer 2.10 falls back only with this setting.
         let more = json!({ "config": { "source-fallback": true } });
         let manifest = manifest(&[plain(&files, "e2e/one", json!({})), package], more);
         let go = |side| {
@@ -326,13 +328,13 @@ fn a_source_where_the_dist_fails() {
         let (plain, ours) = (go(Side::Serial), go(Side::Allegro));
         same_tree(what, &plain, &ours);
         assert_eq!(said(&plain), said(&ours), "{what}");
-        // 2.11 falls back no more.
+        // Composer 2.11 doesn't fall back any more.
         let falls_back = what == "404" && composer_version() < (2, 11);
         assert_eq!(plain.run.exit == 0, falls_back, "{}", plain.run.stderr);
     }
 }
 
-/// Packages without content, a package that turns into one, `target-dir`.
+/// Packages without content, a package that turns into one, and `target-dir` give the same result.
 #[test]
 fn odd_packages() {
     let Some((scene, files)) = bare() else { return };
@@ -389,7 +391,8 @@ fn odd_packages() {
     assert!(!played[1].1.tree.nodes.contains_key("vendor/e2e/turning"));
 }
 
-/// The plugin that puts packages of type `e2e-placed` where their `extra.place` says.
+/// Returns the plugin that installs packages of type `e2e-placed` at the place in their
+/// `extra.place`.
 fn installer(files: &Files) -> Value {
     let code = vec![
         file(
@@ -423,7 +426,8 @@ fn placed(files: &Files, name: &str, version: &str, place: &str) -> Value {
     )
 }
 
-/// Outside vendor, on another file system, several in one directory, and moved by an update.
+/// Packages may lie outside of vendor, on another file system, several in one directory, or move
+/// with an update.
 #[test]
 fn custom_places() {
     let Some((scene, files)) = bare() else { return };
@@ -439,8 +443,8 @@ fn custom_places() {
                 placed(&files, "e2e/near", version, "modules/near"),
                 placed(&files, "e2e/far", version, &far("modules/far")),
                 placed(&files, "e2e/slash", version, "modules/slash/"),
-                // Never updated: Composer removes the directory for the second one at any time, also after the
-                // first one's new version was put there.
+                // These packages are never updated. Composer removes the directory for the second
+                // one at any time, even after it has put the first one's new version there.
                 placed(&files, "e2e/shared-one", "1.0.0", "shared"),
                 placed(&files, "e2e/shared-two", "1.0.0", "shared"),
                 placed(&files, "e2e/moving", version, moved),

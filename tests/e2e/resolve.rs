@@ -1,4 +1,5 @@
-//! `composer resolve` beside `composer update --no-install`: the same lock, the same words, the same exit code.
+//! Compares `composer resolve` with `composer update --no-install`: the lock, the output and the
+//! exit code are the same.
 
 mod again;
 mod choices;
@@ -31,7 +32,7 @@ fn number(name: &str) -> Option<u64> {
 struct Registry {
     scene: Scene,
     files: Files,
-    /// Options of PHP, for both sides.
+    /// Options of PHP for both sides.
     php: Vec<String>,
 }
 
@@ -48,7 +49,7 @@ impl Registry {
         Some(registry)
     }
 
-    /// `packages.json` below a path.
+    /// Writes `packages.json` below a path.
     fn root(&self, path: &str, more: Value) {
         let mut root =
             json!({ "packages": [], "metadata-url": format!("/{path}p2/%package%.json") });
@@ -57,7 +58,7 @@ impl Registry {
             .put(&format!("{path}packages.json"), root.to_string().as_bytes());
     }
 
-    /// The versions of a package: tags and branches go to files of their own.
+    /// Writes the versions of a package. Tags and branches go to files of their own.
     fn package(&self, path: &str, name: &str, versions: Vec<Value>) {
         let (branches, tags): (Vec<Value>, Vec<Value>) =
             versions.into_iter().partition(|version| {
@@ -111,7 +112,8 @@ impl Registry {
             _ => vec!["update", "--no-install"],
         };
         let mut call = self.scene.call(side, &[&command, args].concat());
-        // Where nothing else decides, Composer takes what came first.
+        // Between equal candidates, Composer takes the one that came first, so requests are made
+        // one at a time.
         call = call.env("COMPOSER_MAX_PARALLEL_HTTP", "1");
         for option in &self.php {
             call = call.php_option(option);
@@ -122,7 +124,8 @@ impl Registry {
         )
     }
 
-    /// Both sides come to the same; whether the native part has chosen, and the lock.
+    /// Checks that both sides have the same result. Returns whether the native part has chosen, and
+    /// the lock.
     fn agree(
         &self,
         what: &str,
@@ -140,7 +143,8 @@ impl Registry {
         (is_native(what, &ours), found)
     }
 
-    /// The same with two runs in place of three, both of which say more, in which ours tells what it did.
+    /// Makes the checks of [`Self::agree`] with two runs in place of three. Both runs use `-v`,
+    /// with which ours tells what it did.
     fn agree_loudly(
         &self,
         what: &str,
@@ -152,7 +156,8 @@ impl Registry {
         (is_native(what, &ours), found)
     }
 
-    /// What Allegro did and the lock that it wrote, which are what Composer did and wrote.
+    /// Checks that Allegro prints and locks the same as Composer. Returns Allegro's run, and the
+    /// lock.
     fn compare(
         &self,
         what: &str,
@@ -187,7 +192,7 @@ impl Registry {
     }
 }
 
-/// Whether the native part has chosen, by what was said with `-v`.
+/// Returns whether the native part has chosen, from the output with `-v`.
 fn is_native(what: &str, run: &Run) -> bool {
     for line in run
         .stderr
@@ -197,14 +202,15 @@ fn is_native(what: &str, run: &Run) -> bool {
         println!("{what}: {line}");
     }
     let is_native = run.stderr.contains("considered");
-    // Composer may refuse the choice for the sake of what the project requires for itself.
+    // Composer may refuse the choice because of the requirements without `require-dev`.
     if is_native && run.exit == 0 {
         assert_no_second_solving(what, &run.stderr);
     }
     is_native
 }
 
-/// Composer was given the choice as its solver's result: it speaks of the native part's rules.
+/// Checks that Composer has got the choice as its solver's result, because it reports the native
+/// part's number of rules.
 fn assert_no_second_solving(context: &str, stderr: &str) {
     let ours = stderr.lines().find(|line| line.contains("considered"));
     let rules = ours
@@ -218,8 +224,9 @@ fn assert_no_second_solving(context: &str, stderr: &str) {
     );
 }
 
-/// Without the command's own synopsis and the calls it has come through, which stand behind exceptions, and without what
-/// `-v` tells of the solver's work: Composer's has less of it to do where versions were chosen before.
+/// Returns the output without lines that differ by design. Those are the command's own synopsis,
+/// and the calls behind exceptions. They are also the lines about the solver's work with `-v`,
+/// because Composer's solver has less of it after a native choice.
 fn said(run: &Run) -> Vec<String> {
     let differs = |line: &String| {
         line.starts_with("update [")
@@ -281,7 +288,7 @@ fn manifest(files: &Files, paths: &[&str], more: Value) -> Value {
     manifest
 }
 
-/// A version of a package, with a dist that nobody will fetch.
+/// Returns a version of a package, with a dist that nobody will fetch.
 fn release(name: &str, version: &str, more: Value) -> Value {
     let url = format!("http://127.0.0.1:1/{name}/{version}.zip");
     let mut entry = json!({ "name": name, "version": version, "dist": { "type": "zip", "url": url, "reference": "abc" } });
@@ -289,7 +296,7 @@ fn release(name: &str, version: &str, more: Value) -> Value {
     entry
 }
 
-/// `name`, in three versions that require each other's neighbours.
+/// Adds packages in three versions each, of which each requires the next package.
 fn family(registry: &Registry) {
     for (name, other) in [("a/a", "b/b"), ("b/b", "c/c"), ("c/c", "php")] {
         let versions = ["2.1.0", "2.0.0", "1.0.0"]
@@ -446,7 +453,7 @@ fn flags_of_update() {
     }
 }
 
-/// What is wrong is said by Composer, and the lock stays as it was.
+/// Composer itself reports trouble, and the lock stays as it was.
 #[test]
 fn trouble_is_composers() {
     let Some(registry) = Registry::new() else {
@@ -493,7 +500,8 @@ fn trouble_is_composers() {
         }
         let (plain, wanted) = registry.play(Side::Serial, &fine, Some(&lock), &[]);
         let (ours, found) = registry.play(Side::Allegro, &fine, Some(&lock), &[]);
-        // Composer, asked to go on by itself, finds in its cache what we have put there a moment before.
+        // Composer goes on by itself here, and finds in its cache the file that Allegro has just
+        // put there.
         let place = "cached file (provider-b~b.json originating from ";
         let lines = said(&ours).into_iter();
         let lines: Vec<String> = lines
@@ -520,7 +528,8 @@ fn with_install_it_goes_on() {
     }
 }
 
-/// What was said, without the names of packages: whose answer is the first to fail is chance, in Composer too.
+/// Returns the output without the names of packages. Chance decides which package's response fails
+/// first, in Composer too.
 fn anyone(scene: &Scene, run: &Run) -> Vec<String> {
     let packages = scene.server.catalog().packages();
     let mask = |line: String| {
@@ -531,7 +540,7 @@ fn anyone(scene: &Scene, run: &Run) -> Vec<String> {
     said(run).into_iter().map(mask).collect()
 }
 
-/// Servers that fail, for good or for a moment, and those that ask who we are.
+/// Servers may fail, for good or for a moment, or ask for credentials.
 #[test]
 fn repositories_in_trouble() {
     let Some(scene) = network::scene(ServerOptions::default()) else {
@@ -615,7 +624,7 @@ fn repositories_in_trouble() {
             network::auth_json(&scene, said_auth);
             scene.server.set_faults(faults.clone());
             scene.server.set_auth(auth.clone().into_iter().collect());
-            // Of several that are torn, Composer shows the one that it has first.
+            // If several files are torn, Composer reports the one that it gets first.
             let call = scene.call(side, command);
             let run = call.env("COMPOSER_MAX_PARALLEL_HTTP", "1").run();
             let lock = fs::read_to_string(scene.project().join("composer.lock")).expect("a lock");
@@ -648,7 +657,7 @@ fn repositories_in_trouble() {
     }
 }
 
-/// What is printed beside Composer's messages goes to standard output, where programs read it.
+/// Output beside Composer's messages goes to standard output, where programs read it.
 #[test]
 fn what_changes_and_why() {
     let Some(registry) = Registry::new() else {
@@ -703,7 +712,7 @@ fn what_changes_and_why() {
             json!({ "require": require }),
         )
     };
-    // Nobody asks the second repository for what the first one has.
+    // Composer doesn't ask the second repository for packages of the first one.
     registry.root("more/", json!({}));
     registry.package("more/", "a/a", vec![release("a/a", "99.0.0", json!({}))]);
     let (_, lock) = registry.agree("at first", &project("1.0.0"), None, &[]);
@@ -729,7 +738,7 @@ fn what_changes_and_why() {
     let call = registry
         .scene
         .call(Side::Allegro, &["resolve", "--diff=json"]);
-    // New Composers tell the result of the audit on standard output.
+    // New Composers print the result of the audit to standard output.
     let run = call.env_remove("COMPOSER_NO_AUDIT").run().expect(0);
     let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(
@@ -751,7 +760,7 @@ fn what_changes_and_why() {
             (false, Some(lock.as_str()))
         );
     }
-    // Composer writes another lock then.
+    // Composer replaces a torn lock.
     let torn = format!("<<<<<<< ours\n{lock}");
     let (run, _) = registry.play(Side::Allegro, &project("*"), Some(&torn), &["--diff"]);
     assert!(run.expect(0).stdout.starts_with("3 added\n"));

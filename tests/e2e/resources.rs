@@ -1,5 +1,6 @@
-//! Little of what the system limits: threads and processes, memory, open files. Where plain Composer does its work,
-//! so does Composer with Allegro, by itself if need be; nothing hangs, and nobody reads of an internal error.
+//! Tests low limits of the system: threads and processes, memory, and open files. Where plain
+//! Composer succeeds, so does Composer with Allegro, by itself if need be. Nothing hangs, and no
+//! output contains an internal error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +9,16 @@ use std::time::Duration;
 use crate::support::owner::{User, for_all_users};
 use crate::support::{Engine, Outcome, Scene, Side, same_tree, skipped};
 
-/// Long enough for a slow machine, and far from for ever.
+/// This time is long enough for a slow machine, and shows that nothing hangs for ever.
 const BOUND: Duration = Duration::from_secs(180);
 
-/// A user who has no other processes, because limits on processes count all of a user's.
+/// Returns a user without other processes, because limits on processes count all of a user's.
 fn somebody() -> User {
     let id = 20_000 + std::process::id() % 20_000;
     User { uid: id, gid: id }
 }
 
-/// The values of a sweep: all for long rounds, else each second.
+/// Returns the values of a sweep: all of them in long rounds, else each second one.
 fn values(all: &[u64]) -> Vec<u64> {
     let step = if std::env::var_os("ALLEGRO_TEST_LIMITS").is_some() {
         1
@@ -27,7 +28,7 @@ fn values(all: &[u64]) -> Vec<u64> {
     all.iter().copied().step_by(step).collect()
 }
 
-/// An installation under a limit, from nothing.
+/// Makes an installation under a limit, without caches.
 fn install(scene: &Scene, side: Side, engine: Engine, limit: &str, user: Option<User>) -> Outcome {
     scene.forget_cache(side);
     scene.forget_store();
@@ -41,7 +42,7 @@ fn install(scene: &Scene, side: Side, engine: Engine, limit: &str, user: Option<
     scene.outcome(&call.before(limit).timeout(BOUND))
 }
 
-/// What nobody must read, whatever is limited.
+/// Checks that the output contains no text that nobody must read, whatever is limited.
 #[track_caller]
 fn says_no_nonsense(what: &str, ours: &Outcome) {
     let said = &ours.run.stderr;
@@ -57,14 +58,15 @@ fn says_no_nonsense(what: &str, ours: &Outcome) {
     assert!(told <= 1, "{what}: {said}");
 }
 
-/// Plain Composer and both engines under each of these limits. Returns how often Allegro took part in an
-/// installation, and how often it left one to Composer.
+/// Plays plain Composer and both engines under each of these limits. Returns how often Allegro took
+/// part in an installation, and how often it left one to Composer.
 fn sweep(scene: &Scene, limits: &[String], user: Option<User>) -> (usize, usize) {
     let (mut native, mut left) = (0, 0);
     let expected = install(scene, Side::Serial, Engine::Helper, ":", user);
     assert_eq!(expected.run.exit, 0, "{}", expected.run.stderr);
     for limit in limits {
-        // As people have it, with several archives unpacked at once: what Allegro leaves to Composer is done so.
+        // The calls are as people make them, with several archives unpacked at once. So Composer
+        // unpacks several at once where Allegro leaves the work to it.
         let plain = install(scene, Side::Plain, Engine::Helper, limit, user);
         for engine in [Engine::Helper, Engine::Extension] {
             let what = format!("{limit}, {engine:?}");
@@ -91,12 +93,12 @@ fn few_processes() {
         .iter()
         .map(|most| format!("prlimit --pid $$ --nproc={most}:{most}"))
         .collect();
-    // Where there are too few for us, plain Composer can't start unzip either.
+    // If the limit is too low for Allegro, plain Composer can't start unzip either.
     let (native, _) = sweep(&scene, &limits, Some(somebody()));
     assert!(native > 0);
 }
 
-/// A control group that may have so many tasks; removed when dropped.
+/// A control group with a limited number of tasks, which is removed when dropped.
 struct Group(PathBuf);
 
 impl Group {

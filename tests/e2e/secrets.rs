@@ -1,4 +1,4 @@
-//! Secrets: nothing says them, nothing keeps them.
+//! Checks that nothing prints secrets and nothing keeps them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use crate::support::network::{
 };
 use crate::support::{Scene, Side};
 
-/// Secrets of all kinds at once, as verbose as can be: nothing says them, nothing keeps them.
+/// Secrets of all kinds appear in no output and no file, even with the highest verbosity.
 #[test]
 fn no_secret_is_shown_or_kept() {
     let Some(scene) = https() else { return };
@@ -35,7 +35,8 @@ fn no_secret_is_shown_or_kept() {
         "s3cr3t-part",
         "s3cr3t-alone",
         "s3cr3t-fragment",
-        // "me:s3cr3t-basic", "user:s3cr3t-url" and "proxyuser:s3cr3t-proxy" as they are sent.
+        // These texts are the Base64 forms of "me:s3cr3t-basic", "user:s3cr3t-url" and
+        // "proxyuser:s3cr3t-proxy", as they are sent.
         "bWU6czNjcjN0LWJhc2lj",
         "dXNlcjpzM2NyM3QtdXJs",
         "cHJveHl1c2VyOnMzY3IzdC1wcm94e",
@@ -91,7 +92,7 @@ fn no_secret_is_shown_or_kept() {
             edit_packages(scene, |package| {
                 let dist = package.child("dist");
                 let url = dist.str_at("url").expect("a URL");
-                // No name tells that a parameter is secret.
+                // No parameter has a name from which one could tell that it is secret.
                 let query = "key=s3cr3t-query&st=s3cr3t-part&s3cr3t-alone#s3cr3t-fragment";
                 let url = format!("{url}?{query}");
                 dist.set("url", Json::str(url));
@@ -122,7 +123,7 @@ fn no_secret_is_shown_or_kept() {
             "{what}"
         );
         for secret in &secrets {
-            // What plain Composer says itself, such as a URL's query, is no news.
+            // Secrets that plain Composer prints itself, such as a URL's query, don't count.
             let shown = |text: &str| text.matches(secret.as_str()).count();
             let plain_says = shown(&plain.stderr) + shown(&plain.stdout) > 0;
             for line in ours.stderr.lines().chain(ours.stdout.lines()) {
@@ -146,7 +147,8 @@ fn no_secret_is_shown_or_kept() {
     }
 }
 
-/// Puts a script in the place of the helper, which keeps the helper's environment and arguments and becomes it.
+/// Replaces the helper by a script that records its environment and arguments, and then runs the
+/// helper.
 fn watch_helper(scene: &Scene) -> std::path::PathBuf {
     let seen = scene.dir().join("seen");
     fs::create_dir_all(&seen).expect("a directory");
@@ -166,8 +168,8 @@ fn watch_helper(scene: &Scene) -> std::path::PathBuf {
     seen
 }
 
-/// The helper has what it needs of Composer's environment, and nothing else: in no process that needs none of them are
-/// credentials to be read.
+/// The helper gets the parts of Composer's environment that it needs, and nothing else. No process
+/// that needs no credentials has any in its environment.
 #[test]
 fn the_helper_inherits_no_credentials() {
     let Some(scene) = Scene::small() else { return };

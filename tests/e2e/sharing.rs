@@ -1,5 +1,5 @@
-//! Files that are the user's own share no inode with the store or with another project: whatever
-//! lies outside of vendor-dir, and whatever its packages or settings ask for.
+//! Checks that a user's own files share no inode with the store or with another project. These are
+//! all files outside of vendor-dir, whatever packages or settings ask for.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ use crate::support::owner::{Way, quiet, shared};
 use crate::support::packages::file;
 use crate::support::{Outcome, Scene, Side, Snapshot, diff, same_tree};
 
-/// Files of a library, with a manifest.
+/// Returns the files of a library, with a manifest.
 fn content(name: &str, version: &str) -> Vec<FileSpec> {
     let manifest = format!(r#"{{"name": "{name}", "version": "{version}"}}"#);
     let code = format!("<?php // {name} {version}\n");
@@ -26,7 +26,7 @@ fn content(name: &str, version: &str) -> Vec<FileSpec> {
     ]
 }
 
-/// A package whose content is fixed by a commit in its URL.
+/// Returns a package whose content is fixed by a commit in its URL.
 fn release(files: &Files, name: &str, version: &str, content: Vec<FileSpec>, more: Value) -> Value {
     let commit = "0123456789abcdef0123456789abcdef01234567";
     let path = format!("{name}-{version}-{commit}.zip");
@@ -40,7 +40,8 @@ fn library(files: &Files, name: &str, version: &str) -> Value {
     release(files, name, version, content(name, version), json!({}))
 }
 
-/// The plugin that puts packages of type `e2e-placed` where their `extra.place` says.
+/// Returns the plugin that installs packages of type `e2e-placed` at the place in their
+/// `extra.place`.
 fn installer(files: &Files) -> Value {
     let code = vec![
         file(
@@ -67,7 +68,7 @@ fn placed(files: &Files, name: &str, version: &str, place: &str) -> Value {
     release(files, name, version, content(name, version), more)
 }
 
-/// Files with several links, without those below the path.
+/// Returns the files with several links, without those below the path.
 fn shared_outside(dir: &Path, except: &str) -> Vec<String> {
     let mut found = shared(dir);
     found.retain(|path| !Path::new(path).starts_with(except));
@@ -98,15 +99,15 @@ fn empty(scene: &Scene) {
     fs::create_dir_all(scene.project()).expect("the project");
 }
 
-/// Two projects made with `create-project`: a command or an edit in one reaches neither the other
-/// nor the store.
+/// In two projects that are made with `create-project`, a command or an edit in one reaches neither
+/// the other nor the store.
 #[test]
 fn projects_made_of_one_skeleton_have_files_of_their_own() {
     let Some((scene, files)) = bare() else { return };
     let packages = ["e2e/one", "e2e/two"].map(|name| library(&files, name, "1.0.0"));
     let mut root = manifest(
         &packages,
-        // Not even the project's own wish makes its files shared.
+        // Even this setting of the project doesn't make its own files shared.
         json!({ "name": "e2e/skeleton", "type": "project", "extra": { "allegro": { "link": ["*"] } } }),
     );
     root["require"] = json!({ "e2e/one": "*" });
@@ -176,7 +177,8 @@ fn projects_made_of_one_skeleton_have_files_of_their_own() {
     }
 }
 
-/// Packages of one project, by where they are and what it says of them.
+/// Returns a manifest whose packages differ in their places, and in the project's settings for
+/// them.
 fn places(files: &Files, version: &str) -> Value {
     manifest(
         &[
@@ -196,8 +198,8 @@ fn places(files: &Files, version: &str) -> Value {
     )
 }
 
-/// What installers put outside of vendor-dir has files of its own, unless the project says
-/// otherwise.
+/// Packages that installers put outside of vendor-dir have files of their own, unless the project
+/// says otherwise.
 #[test]
 fn only_what_lies_below_vendor_is_shared() {
     let Some((scene, files)) = bare() else { return };
@@ -216,7 +218,7 @@ fn only_what_lies_below_vendor_is_shared() {
     for way in Way::all() {
         scene.forget_all();
         let plain = life(Side::Serial, way);
-        // The other project comes first, so that the store has each file.
+        // The other project is installed first, so that the store has each file.
         write(&scene, &older);
         let _ = way
             .call(&scene, Side::Allegro, &["install"])
@@ -253,7 +255,7 @@ fn only_what_lies_below_vendor_is_shared() {
                 );
             }
         }
-        // Edits of each file that may be edited reach nobody, and nobody speaks of damage.
+        // Edits of files that may be edited reach no other project, and no output reports damage.
         let before = Snapshot::of(&beside);
         for path in ["near", "both", "slash"] {
             edit(
@@ -312,7 +314,7 @@ fn only_what_lies_below_vendor_is_shared() {
     assert!(run.stdout.contains(line), "{}", run.stdout);
 }
 
-/// A vendor-dir that is the project, or that the project lies in, has no files but the user's own.
+/// If vendor-dir is the project, or contains it, all files are the user's own.
 #[test]
 fn nothing_is_shared_in_a_vendor_dir_that_holds_the_project() {
     let Some((scene, files)) = bare() else { return };
@@ -363,7 +365,7 @@ fn nothing_is_shared_in_a_vendor_dir_that_holds_the_project() {
     }
 }
 
-/// Links on the way to a package decide by where they lead.
+/// If links are on the way to a package, their target decides.
 #[test]
 fn links_on_the_way_to_a_package() {
     let Some((scene, files)) = bare() else { return };
@@ -379,7 +381,7 @@ fn links_on_the_way_to_a_package() {
         json!({}),
     );
     let way = Way::all()[1];
-    // Where `vendor` leads to, and whether files below it are shared.
+    // The target of `vendor`, that of `vendor/away`, and whether files below `vendor` are shared.
     for (target, away, is_shared) in [
         ("../deep/vendor", "../../outside", true),
         ("..", "outside", false),
@@ -395,8 +397,8 @@ fn links_on_the_way_to_a_package() {
             let text = serde_json::to_string_pretty(&manifest).expect("JSON");
             fs::write(inner.join("composer.json"), text).expect("the manifest");
             let go = |args: &[&str]| scene.outcome(&way.call(&scene, side, args).dir(&inner));
-            // Composer takes a link for an empty directory when the last package behind it goes:
-            // that one stays.
+            // Composer takes a link for an empty directory when it removes the last package behind
+            // it, so that package stays.
             vec![go(&["install", "-vv"]), go(&["reinstall", "e2e/*"])]
         };
         scene.forget_all();
@@ -432,8 +434,8 @@ fn links_on_the_way_to_a_package() {
     }
 }
 
-/// A call from another directory, mirrors of path repositories and metapackages: nothing of the
-/// user's is shared, and what lies below vendor-dir still is.
+/// With a call from another directory, mirrors of path repositories and metapackages, none of the
+/// user's files are shared. Files below vendor-dir still are.
 #[test]
 fn other_directories_mirrors_and_metapackages() {
     let Some((scene, files)) = bare() else { return };
@@ -441,7 +443,7 @@ fn other_directories_mirrors_and_metapackages() {
     fs::create_dir_all(beside.join("src")).expect("a directory");
     let text = r#"{"name": "e2e/mirrored", "version": "1.0.0"}"#;
     fs::write(beside.join("composer.json"), text).expect("a file");
-    // The content of a file that the store has, too.
+    // The store has a file with this content too.
     fs::write(beside.join("src/same.txt"), "the same in each version\n").expect("a file");
     let meta = json!({
         "name": "e2e/meta", "version": "1.0.0", "type": "metapackage", "require": { "e2e/one": "*" },
@@ -496,7 +498,7 @@ fn other_directories_mirrors_and_metapackages() {
     }
 }
 
-/// A package that an update takes out of vendor-dir gets files of its own, and shares them again
+/// A package that an update moves out of vendor-dir gets files of its own, and shares them again
 /// when it comes back.
 #[test]
 fn a_package_that_leaves_vendor() {
@@ -505,7 +507,8 @@ fn a_package_that_leaves_vendor() {
         ("1.0.0", "vendor/placed/moving"),
         ("1.1.0", "modules/moving"),
         ("1.2.0", "vendor/placed/moving"),
-        // The same version elsewhere: Composer leaves it where it is until it is installed again.
+        // For the same version at another place, Composer leaves the package where it is until it
+        // is installed again.
         ("1.2.0", "modules/moving"),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! How Composer is called, and where.
+//! Tests the ways to call Composer, and the places in which it runs.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,8 @@ use crate::support::files::{agree, runs, sound};
 use crate::support::mount::Mount;
 use crate::support::{Call, Outcome, Scene, Side, Snapshot, copy_tree, diff, same, same_tree};
 
-/// Commands and options that don't touch packages, or touch them in another way.
+/// Commands and options that don't change packages, or change them in another way, give the same
+/// result.
 #[test]
 fn ways_to_call() {
     let Some(scene) = Scene::small() else { return };
@@ -35,12 +36,13 @@ fn ways_to_call() {
                 &["archive", "--dir=out", "--format=tar", "--file=root"],
             ],
         );
-        // A tar has times in it.
+        // The archive contains times, so the comparison leaves it out.
         for (_, outcome) in &mut played {
             outcome.tree = outcome.tree.without("out");
         }
         let _ = fs::remove_dir_all(scene.project().join("out"));
-        // A file of a package is changed, one is missing: `status` compares with a fresh copy.
+        // One file of a package is changed and another one is missing. `status` compares with a
+        // fresh copy.
         let package = scene.project().join("vendor").join(&name);
         let victim = first_file(&package);
         let _ = fs::remove_file(&victim);
@@ -66,7 +68,7 @@ fn ways_to_call() {
     assert_eq!(played[7].1.run.exit, 0);
 }
 
-/// The first regular file below a directory, by name.
+/// Returns the first regular file below a directory, by name.
 fn first_file(dir: &Path) -> std::path::PathBuf {
     let tree = Snapshot::of(dir);
     let path = tree.nodes.iter().find_map(|(path, node)| {
@@ -75,7 +77,7 @@ fn first_file(dir: &Path) -> std::path::PathBuf {
     dir.join(path.expect("a file"))
 }
 
-/// Name, arguments, environment, and whether Allegro takes part.
+/// A case: name, arguments, environment, and whether Allegro takes part.
 type Case = (
     &'static str,
     &'static [&'static str],
@@ -83,13 +85,13 @@ type Case = (
     bool,
 );
 
-/// Settings by environment, and switches that keep Allegro or the store out.
+/// Settings by environment, and switches that keep out Allegro or the store, give the same result.
 #[test]
 fn switches() {
     let Some(scene) = Scene::small() else { return };
     let cases: [Case; 8] = [
         ("filled", &["install"], &[], true),
-        // Composer looks there for global plugins too, and finds none.
+        // Composer looks for global plugins in this directory too, and finds none.
         (
             "vendor dir",
             &["install"],
@@ -131,7 +133,8 @@ fn switches() {
     sound(&scene, "the store");
 }
 
-/// Root without `COMPOSER_ALLOW_SUPERUSER`: what Composer does about plugins, Allegro goes along with.
+/// If Composer runs as root without `COMPOSER_ALLOW_SUPERUSER`, it decides about plugins, and
+/// Allegro accepts that.
 #[test]
 fn root_without_leave() {
     let Some(scene) = Scene::small() else { return };
@@ -148,7 +151,7 @@ fn root_without_leave() {
     assert_eq!(plain.run.exit, 0, "{}", plain.run.stderr);
 }
 
-/// `vendor` is another file system; it is a link; both.
+/// `vendor` may be a file system of its own, with a link to it or without.
 #[test]
 fn mounted_vendor() {
     let Some(scene) = Scene::small() else { return };
@@ -193,7 +196,8 @@ fn mounted_vendor() {
     sound(&scene, "the store");
 }
 
-/// `composer global require`, `install`, `update` and `remove` where Allegro is installed globally as well.
+/// `composer global require`, `install`, `update` and `remove` work if Allegro is installed
+/// globally as well.
 #[test]
 fn global_commands() {
     let Some(scene) = Scene::small() else { return };
@@ -240,7 +244,7 @@ fn global_commands() {
     assert!(ours[3].tree.nodes.contains_key(&format!("vendor/{name}")));
 }
 
-/// Two projects install at once on an empty store, then on a full one.
+/// Two projects install at the same time, on an empty store and then on a full one.
 #[test]
 fn two_projects_at_once() {
     let Some(scene) = Scene::small() else { return };

@@ -1,4 +1,4 @@
-//! The small generated project: every flag, umask, engine and situation.
+//! Tests the small generated project with every flag, umask, engine and situation.
 
 use std::fs;
 
@@ -8,8 +8,9 @@ use crate::support::{
     Call, Engine, Outcome, Scene, SceneOptions, Side, extension, same, same_tree,
 };
 
-/// Composer once with an empty cache and once with a full one; Allegro with nothing, with a warm store, and with
-/// an empty store beside a full archive cache. Everything is compared, also what is said.
+/// Plays Composer with an empty cache and with a full one. Plays Allegro with no data, with a warm
+/// store, and with an empty store beside a full archive cache. Compares everything, including the
+/// output.
 fn three_states(scene: &Scene, args: &[&str], set: impl Fn(Call<'_>) -> Call<'_>) {
     let what = args.join(" ");
     let go = |side| {
@@ -60,7 +61,7 @@ fn flags() {
     ] {
         three_states(&scene, args, |call| call);
     }
-    // The store is warm from here on, and so is Composer's cache.
+    // From here on, both the store and Composer's cache are warm.
     for args in [
         &["install", "--no-dev"][..],
         &["install", "-o"],
@@ -93,7 +94,7 @@ fn flags() {
     }
 }
 
-/// Composer untouched, all its parallel extractions included.
+/// Plain Composer with all its parallel extractions has the same result.
 #[test]
 fn composer_as_it_is() {
     let Some(scene) = Scene::small() else { return };
@@ -117,7 +118,7 @@ fn the_extension_gives_the_same() {
     }
 }
 
-/// One store for all umasks: a mode of one project must not reach another.
+/// One store serves all umasks, and a mode of one project must not reach another.
 #[test]
 fn umasks_on_one_store() {
     let Some(scene) = Scene::small() else { return };
@@ -141,7 +142,7 @@ fn umasks_on_one_store() {
     }
 }
 
-/// Each way of getting files into the project gives the same tree.
+/// Each way to get files into the project gives the same tree.
 #[test]
 fn link_strategies() {
     let Some(scene) = Scene::small() else { return };
@@ -167,7 +168,7 @@ fn required() -> Option<Scene> {
     Scene::with(Catalog::generated(&Profile::Small.spec()), options)
 }
 
-/// The plugin is a dependency and there is no vendor directory: CI.
+/// In CI the plugin is a dependency, and there is no vendor directory.
 #[test]
 fn fresh_clone_that_requires_the_plugin() {
     let Some(scene) = required() else { return };
@@ -190,7 +191,7 @@ fn fresh_clone_that_requires_the_plugin() {
     }
 }
 
-/// The plugin is in vendor already, the rest is not.
+/// The plugin is in vendor already, and the other packages are not.
 #[test]
 fn plugin_in_vendor() {
     let Some(scene) = required() else { return };
@@ -235,7 +236,7 @@ fn plugin_in_vendor() {
     }
 }
 
-/// Some of the packages are there already.
+/// Some of the packages are in vendor already.
 #[test]
 fn half_a_vendor() {
     let Some(scene) = Scene::small() else { return };
@@ -276,7 +277,8 @@ fn half_a_vendor() {
     );
 }
 
-/// A package that can't be had: same code, and the second run heals.
+/// A package that can't be downloaded gives the same exit code, and the second run heals the
+/// project.
 #[test]
 fn exit_codes() {
     use allegro_registry::{Fault, Rule};

@@ -1,4 +1,4 @@
-//! The store between projects, and Allegro where it can't or shall not work.
+//! Tests the store between projects, and Allegro where it can't work or must not.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -21,7 +21,7 @@ fn quarantined(scene: &Scene) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// A file that is edited in one project's vendor through a hard link reaches no other project.
+/// An edit in one project's vendor, through a hard link, reaches no other project.
 #[test]
 fn an_edit_in_vendor_stays_there() {
     for same_length in [true, false] {
@@ -92,7 +92,7 @@ fn an_edit_in_vendor_stays_there() {
         );
         assert_eq!(diff(&plain.tree, &Snapshot::of(&b)), "");
 
-        // From then on all is quiet.
+        // From then on no output mentions the file.
         fs::remove_dir_all(b.join("vendor")).expect("removed");
         let run = install(&b);
         assert!(!run.stderr.contains("src/value.php"), "{}", run.stderr);
@@ -100,7 +100,7 @@ fn an_edit_in_vendor_stays_there() {
     }
 }
 
-/// A `chmod` in vendor, as Composer itself does for programs, is noticed too.
+/// A `chmod` in vendor, as Composer itself makes for programs, is noticed too.
 #[test]
 fn a_changed_mode_stays_where_it_is() {
     let Some(scene) = Scene::small() else { return };
@@ -126,7 +126,7 @@ fn a_changed_mode_stays_where_it_is() {
     );
 }
 
-/// Blobs that a power loss left empty or short are seen and replaced.
+/// A run notices and replaces blobs that a power loss left empty or short.
 #[test]
 fn torn_blobs_are_replaced() {
     let Some(scene) = Scene::small() else { return };
@@ -149,7 +149,7 @@ fn torn_blobs_are_replaced() {
     }
     let healed = scene.fresh(Side::Allegro, &["install"]);
     same_tree("torn", &plain, &healed);
-    // Also with nothing in the archive cache: it is downloaded again.
+    // With an empty archive cache, the package is downloaded again.
     for (path, _) in Snapshot::of(&blobs).nodes {
         let path = blobs.join(path);
         if path.is_file() {
@@ -170,7 +170,7 @@ fn torn_blobs_are_replaced() {
     );
 }
 
-/// Two projects at once on one store and one archive cache.
+/// Two projects install at the same time with one store and one archive cache.
 #[test]
 fn two_at_once() {
     let Some(scene) = Scene::small() else { return };
@@ -190,7 +190,7 @@ fn two_at_once() {
         if round % 4 == 0 {
             scene.forget_cache(Side::Allegro);
         }
-        // The same umask for both in some rounds, another in the others.
+        // Both runs have the same umask in some rounds, and different ones in the others.
         let masks = [0_usize, usize::from(round >= 4)];
         let running: Vec<_> = masks
             .iter()
@@ -252,7 +252,8 @@ fn switched_off() {
     }
 }
 
-/// What stands in for the helper, and how often Allegro says that it is gone.
+/// Plays runs with a script in place of the helper, or with none. `notices` is the number of lines
+/// about a lost helper.
 fn broken_helper(script: Option<&str>, notices: usize) {
     let Some(scene) = Scene::small() else { return };
     let home = scene.own_home();
@@ -319,7 +320,7 @@ fn a_helper_of_another_protocol() {
     );
 }
 
-/// The helper without its mode, as `ZipArchive` would have unpacked it.
+/// The helper may lack its executable mode, as after `ZipArchive` has unpacked it.
 #[test]
 fn a_helper_that_lost_its_mode() {
     let Some(scene) = Scene::small() else { return };
@@ -335,7 +336,7 @@ fn a_helper_that_lost_its_mode() {
     assert_ne!(Scene::origins(&ours.run), (0, 0, 0), "{}", ours.run.stderr);
 }
 
-/// A store that can't be made, and one that a newer Allegro made.
+/// A store may be impossible to make, or come from a newer Allegro.
 #[test]
 fn unusable_stores() {
     let Some(scene) = Scene::small() else { return };
@@ -360,7 +361,8 @@ fn unusable_stores() {
     );
 }
 
-/// A path begins with what Composer expands in its own variables; otherwise it is taken as it is.
+/// The path of the store may begin with the variables that Composer expands in its own settings.
+/// Any other text stays as it is.
 #[test]
 fn a_store_below_a_variable() {
     let Some(scene) = Scene::small() else { return };
@@ -375,7 +377,7 @@ fn a_store_below_a_variable() {
             ("~/st", "somebody/st"),
             ("$HOME/st", "somebody/st"),
             ("%HOME%/st", "somebody/st"),
-            // No variable that a helper would know by itself.
+            // A helper would not know this variable by itself.
             ("$MY_PLACE/of/stores", "somewhere/of/stores"),
             ("$MY_PLACE", "somewhere"),
             ("~st", "project/~st"),
@@ -407,7 +409,7 @@ fn a_store_below_a_variable() {
     }
 }
 
-/// The command line reads the variable as the plugin does.
+/// The command line reads the variable in the same way as the plugin.
 #[test]
 fn the_command_line_finds_the_same_store() {
     let Some(scene) = Scene::small() else { return };

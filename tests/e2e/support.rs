@@ -1,8 +1,9 @@
-//! What the end-to-end tests stand on.
+//! Provides the parts of end-to-end tests.
 //!
-//! A [`Scene`] has a registry, a project directory and two sides: Composer as it is, and Composer with Allegro.
-//! Both work at the *same* path, one after the other, so their results are compared byte for byte, without any
-//! normalising: write the project, run one side, take a [`Snapshot`], write it again, run the other side.
+//! A [`Scene`] has a registry, a project directory and two sides: Composer as it is, and Composer
+//! with Allegro. Both sides work at the *same* path, one after the other, so a test compares their
+//! results byte for byte, without any normalising. It writes the project, runs one side, takes a
+//! [`Snapshot`], writes the project again, and runs the other side.
 //!
 //! ```text
 //! let Some(scene) = Scene::small() else { return };
@@ -11,10 +12,14 @@
 //! same(&plain, &ours);
 //! ```
 //!
-//! Beside the project stands a second one on the same store: see [`watched`]. No command with Allegro may change it.
+//! Each scene has a second project on the same store, see [`watched`]. No command with Allegro may
+//! change it.
 //!
-//! Environment: `ALLEGRO_TEST_DIR` (where scenes are made, default `/tmp`), `ALLEGRO_TEST_COMPOSER` (path of the
-//! Composer to use), `ALLEGRO_TEST_PHP` (the PHP binary), `ALLEGRO_TEST_KEEP=1` (scenes stay for a look).
+//! Environment variables:
+//! - `ALLEGRO_TEST_DIR` is the directory in which scenes are made, by default `/tmp`;
+//! - `ALLEGRO_TEST_COMPOSER` is the path of the Composer to use;
+//! - `ALLEGRO_TEST_PHP` is the PHP binary;
+//! - `ALLEGRO_TEST_KEEP=1` keeps scenes for inspection.
 
 pub mod dns;
 pub mod files;
@@ -37,14 +42,14 @@ pub use run::{Call, Engine, Run};
 pub use scene::{Outcome, Scene, SceneOptions, Side, compare, copy_tree, same, same_tree};
 pub use snapshot::{Snapshot, diff};
 
-/// `allegro store verify` on a scene's store, by the binary of the package.
+/// Runs `allegro store verify` on a scene's store, with the binary of the package.
 pub fn verify_store(scene: &Scene) -> std::process::Output {
     store_command(scene, &["verify"])
         .output()
         .expect("allegro starts")
 }
 
-/// The helper of the package.
+/// Returns the path of the package's helper.
 pub fn helper() -> std::path::PathBuf {
     std::fs::read_dir(package_dir().join("native"))
         .expect("native parts")
@@ -54,7 +59,7 @@ pub fn helper() -> std::path::PathBuf {
         .expect("the helper")
 }
 
-/// `allegro store …` on a scene's store, by the binary of the package.
+/// Returns the command `allegro store …` for a scene's store, with the binary of the package.
 pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new(helper());
     command
@@ -64,7 +69,7 @@ pub fn store_command(scene: &Scene, args: &[&str]) -> std::process::Command {
     command
 }
 
-/// Says why a test does nothing, and lets it pass.
+/// Prints the reason why a test does nothing, and returns `None`, so that the test passes.
 pub fn skipped<T>(why: &str) -> Option<T> {
     println!("skipped: {why}");
     None

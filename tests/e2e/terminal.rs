@@ -1,4 +1,4 @@
-//! What one sees on a terminal.
+//! Tests the output on a terminal.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{Engine, Scene, Side, extension};
 
 const ENGINES: [Engine; 2] = [Engine::Helper, Engine::Extension];
 
-/// The small project, one package of which takes its time.
+/// Returns the small project, with one package that takes its time.
 fn slow(fault: Fault) -> Option<Scene> {
     let scene = Scene::small()?;
     extension()?;
@@ -19,10 +19,10 @@ fn slow(fault: Fault) -> Option<Scene> {
     Some(scene)
 }
 
-/// Part of our line, which tells it from all others.
+/// A part of Allegro's progress line, which no other line contains.
 const LINE: &str = "/12 packages";
 
-/// What Composer shows without its own bars.
+/// Returns Composer's screen without its own progress bars.
 fn plain(scene: &Scene, columns: usize, more: &[&str]) -> Option<Vec<String>> {
     scene.forget_cache(Side::Serial);
     scene.write_project();
@@ -32,14 +32,14 @@ fn plain(scene: &Scene, columns: usize, more: &[&str]) -> Option<Vec<String>> {
     Some(Screen::after(&written, columns).text())
 }
 
-/// Without our last line, which may be broken.
+/// Removes Allegro's last line, which may be wrapped, and the lines after it.
 fn without_ours(mut text: Vec<String>) -> Vec<String> {
     let at = text.iter().position(|line| line.starts_with("Allegro: "));
     text.truncate(at.expect("our line"));
     text
 }
 
-/// The line comes and goes, and what stays is what Composer shows.
+/// The progress line disappears, and the screen is then the one that Composer shows.
 #[test]
 fn progress_leaves_nothing_behind() {
     let Some(scene) = slow(Fault::Latency(Duration::from_millis(900))) else {
@@ -62,14 +62,14 @@ fn progress_leaves_nothing_behind() {
                     return;
                 };
                 assert_eq!(exit, 0, "{written}");
-                // A warm run is over before, unless the machine is busy.
+                // A warm run ends before the line appears, unless the machine is busy.
                 assert!(written.contains(LINE) || round == "warm", "{what}");
                 let screen = Screen::after(&written, columns);
                 assert!(screen.wraps, "{what}");
                 if round == "cold" {
                     assert_eq!(plain, without_ours(screen.text()), "{what}");
                 }
-                // In between as well there is one line at most.
+                // In between there is at most one line too.
                 for (at, _) in written.match_indices("\u{1b}[?7h") {
                     let text = Screen::after(&written[..at], columns).text();
                     let lines = text.iter().filter(|line| line.contains(LINE));
@@ -80,7 +80,8 @@ fn progress_leaves_nothing_behind() {
     }
 }
 
-/// Who doesn't want it doesn't get it; who only wants no colours gets no escape sequence.
+/// Options and settings turn off the progress line. Without colours, the output has no escape
+/// sequences.
 #[test]
 fn progress_as_it_is_wanted() {
     let Some(scene) = slow(Fault::Latency(Duration::from_millis(700))) else {
@@ -116,7 +117,7 @@ fn progress_as_it_is_wanted() {
     }
 }
 
-/// Ctrl-C while the line stands there.
+/// Ctrl-C while the line is on the screen removes it.
 #[test]
 fn nothing_is_left_when_it_is_interrupted() {
     let Some(scene) = slow(Fault::Hang(0)) else {
@@ -141,14 +142,15 @@ fn nothing_is_left_when_it_is_interrupted() {
             let screen = Screen::after(&written, 80);
             assert!(screen.wraps, "{what}");
             let mut text = screen.text();
-            // The terminal's own echo of the key may come after all.
+            // The terminal's own echo of the key may come late.
             if text.last().is_some_and(|line| line == "^C") {
                 text.pop();
             } else {
                 assert_eq!(screen.column(), 0, "{what}");
             }
             let last = text.pop().expect("a line");
-            // Composer warns of http once, at the first package or, where that takes long, between two of them.
+            // Composer warns of http once: at the first package or, if that takes long, between two
+            // packages.
             let whole = [
                 "  - Downloading ",
                 "Package operations: ",
@@ -159,10 +161,11 @@ fn nothing_is_left_when_it_is_interrupted() {
     }
 }
 
-/// Part of the line that tells how far metadata is.
+/// The part of the line that counts metadata files.
 const METADATA: &str = " metadata files";
 
-/// The same while versions are chosen, to the end and with Ctrl-C. The plugin has no other line there.
+/// The progress line of a resolution disappears too, at the end and after Ctrl-C. The plugin has no
+/// other line there.
 #[test]
 fn resolving_leaves_nothing_behind() {
     let Some(scene) = Scene::small().filter(|_| extension().is_some()) else {

@@ -1,8 +1,8 @@
-//! Modification times: each file and folder has the time that plain Composer gives it.
+//! Tests modification times. Each file and folder has the time that plain Composer gives it.
 //!
-//! `unzip` takes the UT field if an entry has one, else the DOS time in local time. A folder gets the time of its own
-//! entry if that comes before its content. `ZipArchive` takes the DOS time, of files only. Files from a tar, and all
-//! that is made by Composer, have the time of the install.
+//! `unzip` takes the UT field if an entry has one, else the DOS time in local time. A folder gets
+//! the time of its own entry if that comes before its content. `ZipArchive` takes the DOS time, of
+//! files only. Files from a tar, and files that Composer makes, have the time of the install.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,13 +21,14 @@ use crate::support::snapshot::{Moment, Node};
 use crate::support::tools::{need, path_with};
 use crate::support::{Call, Engine, Outcome, Scene, Side, extension, same_tree};
 
-/// 2015-02-05 06:07:08 UTC: the time of first releases. No summer time in Berlin and New York, for weeks to come.
+/// 2015-02-05 06:07:08 UTC, the time of first releases. Berlin and New York have no summer time
+/// then, nor in the following weeks.
 const FIRST: u32 = 1_423_116_428;
-/// 2019-07-08 09:10:12 UTC: the time of second releases. Summer time in Berlin and New York.
+/// 2019-07-08 09:10:12 UTC, the time of second releases. Berlin and New York have summer time then.
 const SECOND: u32 = 1_562_577_012;
 const DAY: u32 = 86_400;
 
-/// How the calls of a step are made.
+/// The way in which the calls of a step are made.
 #[derive(Debug, Clone, Copy)]
 struct Setting {
     zone: Option<&'static str>,
@@ -42,7 +43,7 @@ impl Setting {
         has_unzip: true,
     };
 
-    /// The call in this setting. `bare_path` is a `PATH` without `unzip`.
+    /// Returns the call in this setting. `bare_path` is a `PATH` without `unzip`.
     fn apply<'a>(&self, call: Call<'a>, bare_path: &Path) -> Call<'a> {
         let call = call.umask(self.umask);
         let call = match self.zone {
@@ -57,7 +58,8 @@ impl Setting {
     }
 }
 
-/// A package with a dist of this format whose URL names its commit, so that its content is fixed.
+/// Returns a package with a dist of this format. Its URL names its commit, so that its content is
+/// fixed.
 fn release(
     files: &Files,
     name: &str,
@@ -82,7 +84,8 @@ fn release(
     release
 }
 
-/// Files of which the version changes some: in a folder, deeper, at the top; with the modes that a zip can state.
+/// Returns files at the top, in a folder and deeper, with the modes that a zip can state. The
+/// version changes some of them.
 fn content(word: &str, version: &str) -> Vec<FileSpec> {
     vec![
         file("README.md", "the same in each version\n"),
@@ -96,11 +99,12 @@ fn content(word: &str, version: &str) -> Vec<FileSpec> {
     ]
 }
 
-/// Zips of each form, by name: whether all is below one folder, the entries in their order, and the times.
+/// Returns zips of each form: name, whether all entries are below one folder, the entries in their
+/// order, and the times.
 fn forms(version: &str, at: u32) -> Vec<(&'static str, bool, Vec<FileSpec>, Times)> {
     let git = Times::git(at);
     let plain = |word| content(word, version);
-    // Folders have entries only where they are listed: some after their content.
+    // Folders have entries only if the list has them. Some entries come after the folder's content.
     let late = [
         vec![dir(""), dir("src")],
         plain("Late"),
@@ -153,7 +157,7 @@ fn forms(version: &str, at: u32) -> Vec<(&'static str, bool, Vec<FileSpec>, Time
     ]
 }
 
-/// A manifest that requires a package of each form in this version, and tars.
+/// Returns a manifest that requires a package of each form in this version, and tars.
 fn all_forms(files: &Files, version: &str, at: u32) -> Value {
     let mut packages: Vec<Value> = forms(version, at)
         .into_iter()
@@ -183,7 +187,7 @@ fn all_forms(files: &Files, version: &str, at: u32) -> Value {
     manifest(&packages, json!({}))
 }
 
-/// The life of a project whose packages are of all forms.
+/// Plays the life of a project whose packages are of all forms.
 fn life(
     scene: &Scene,
     [first, second]: [&Value; 2],
@@ -208,7 +212,7 @@ fn life(
     played
 }
 
-/// Seconds since 1970 of a path, if it doesn't have the time of the install.
+/// Returns a path's time in seconds since 1970, unless it is that of the install.
 fn time(outcome: &Outcome, path: &str) -> Option<i64> {
     let node = outcome.tree.nodes.get(&format!("vendor/times/{path}"));
     match node.unwrap_or_else(|| panic!("{path} is missing")).time() {
@@ -218,7 +222,7 @@ fn time(outcome: &Outcome, path: &str) -> Option<i64> {
     }
 }
 
-/// Seconds that a clock in the zone is ahead of UTC at the time of first releases.
+/// Returns the seconds that a clock in the zone is ahead of UTC at the time of first releases.
 fn ahead(zone: Option<&str>) -> i64 {
     match zone {
         Some("Europe/Berlin") => 3_600,
@@ -227,7 +231,8 @@ fn ahead(zone: Option<&str>) -> i64 {
     }
 }
 
-/// The times that Composer itself gives: a test that compares two sides alone would pass if neither set any.
+/// Checks the times that Composer itself gives. A test that only compares two sides would pass if
+/// neither set any time.
 fn expected(setting: Setting, install: &Outcome) {
     let first = i64::from(FIRST);
     let git_dos = first + 7_200 - ahead(setting.zone);
@@ -254,7 +259,7 @@ fn expected(setting: Setting, install: &Outcome) {
         ("tops/src", folder),
         ("each/src", folder.map(|at| at + 2 * i64::from(DAY))),
         ("each/src/Changed.php", Some(dos + 4 * i64::from(DAY))),
-        // A link has the time of the install from `unzip`; `ZipArchive` makes a file of it.
+        // With `unzip` a link has the time of the install. `ZipArchive` makes a file of it.
         (
             "linked/to-readme",
             if setting.has_unzip { None } else { Some(ut) },
@@ -272,7 +277,8 @@ fn expected(setting: Setting, install: &Outcome) {
 const BERLIN: Option<&str> = Some("Europe/Berlin");
 const NEW_YORK: Option<&str> = Some("America/New_York");
 
-/// Plays [`life`] in a setting with Composer, and with Allegro by each of these link strategies, on whatever store there is.
+/// Plays [`life`] in a setting with Composer, and with Allegro by each of these link strategies, on
+/// the existing store.
 fn lives(setting: Setting, strategies: &[(&str, Engine)]) {
     let Some((scene, files)) = bare() else { return };
     if setting.has_unzip && need(&["unzip"]).is_none() {
@@ -291,7 +297,7 @@ fn lives(setting: Setting, strategies: &[(&str, Engine)]) {
         assert_eq!(outcome.run.exit, 0, "{step}: {}", outcome.run.stderr);
     }
     expected(setting, &plain[0].1);
-    // Whoever filled the store lives elsewhere.
+    // The user who filled the store lives in another zone.
     let elsewhere = Setting {
         zone: Some("Asia/Kolkata"),
         umask: 0o027,
@@ -380,7 +386,7 @@ fn without_unzip_in_berlin_for_the_group() {
     );
 }
 
-/// A snapshot holds nothing that two runs of Composer don't have in common.
+/// Two runs of Composer have equal snapshots, so a snapshot contains no chance differences.
 #[test]
 fn two_runs_of_composer_are_equal() {
     let Some((scene, files)) = bare() else { return };
@@ -408,7 +414,7 @@ fn two_runs_of_composer_are_equal() {
     }
 }
 
-/// An NTFS field: three times in units of 100 ns since 1601.
+/// Returns an NTFS field: three times in units of 100 ns since 1601.
 fn ntfs(seconds: u32) -> Vec<u8> {
     let time = (u64::from(seconds) + 11_644_473_600) * 10_000_000;
     let mut body = vec![0, 0, 0, 0, 1, 0, 24, 0];
@@ -418,13 +424,14 @@ fn ntfs(seconds: u32) -> Vec<u8> {
     extra([0x0a, 0], &body)
 }
 
-/// The first Unix field: access time, modification time, and in a local header user and group.
+/// Returns the first Unix field: access time, modification time, and in a local header user and
+/// group.
 fn old_unix(seconds: u32, owner: &[u8]) -> Vec<u8> {
     let times = [(seconds - DAY).to_le_bytes(), seconds.to_le_bytes()].concat();
     extra(*b"UX", &[&times[..], owner].concat())
 }
 
-/// DOS times that stand for no moment, for two, or for none that is likely.
+/// Returns DOS times that stand for no moment, for two moments, or for an unlikely one.
 fn odd_dos_times() -> Vec<(&'static str, Stamp)> {
     [
         ("gap-berlin", dos_words(2021, 3, 28, [2, 30, 0])),
@@ -459,7 +466,7 @@ fn odd_dos_times() -> Vec<(&'static str, Stamp)> {
     .into()
 }
 
-/// Extra fields with times as other programs write them, or as none should.
+/// Returns extra fields with times as other programs write them, and malformed ones.
 fn odd_fields() -> Vec<(&'static str, Stamp)> {
     let at = FIRST;
     let both = |field: Vec<u8>| (field.clone(), field);
@@ -521,7 +528,8 @@ fn odd_fields() -> Vec<(&'static str, Stamp)> {
     .into()
 }
 
-/// Each of these times on a file and on a folder, in a package of its own, on both roads and in three zones.
+/// Checks each of these times on a file and on a folder, in a package of its own, with `unzip` and
+/// without, in three zones.
 fn odd_times(stamps: &[(&'static str, Stamp)]) {
     let Some((scene, files)) = bare() else { return };
     if need(&["unzip"]).is_none() {
@@ -553,8 +561,9 @@ fn odd_times(stamps: &[(&'static str, Stamp)]) {
             };
             let mut plain = go(Side::Serial, "auto");
             assert_eq!(plain.run.exit, 0, "{setting:?}: {}", plain.run.stderr);
-            // The C library takes a time that a clock shows twice for the one or the other, by what the process
-            // has asked before; so ZipArchive, which runs in Composer's own, differs from itself.
+            // A clock shows some times twice. The C library chooses one of both moments by the
+            // process's earlier requests. ZipArchive runs in Composer's own process, so its results
+            // differ from run to run.
             let is_chance = |path: &str| !has_unzip && path.starts_with("vendor/times/overlap");
             let certain = |outcome: &mut Outcome| {
                 outcome.tree.nodes.retain(|path, _| !is_chance(path));
@@ -579,7 +588,8 @@ fn odd_fields_in_three_zones() {
     odd_times(&odd_fields());
 }
 
-/// Two releases of a package with many templates, of which the second changes every other one.
+/// Returns two releases of a package with many templates, of which the second release changes every
+/// other one.
 fn templates(files: &Files) -> [Value; 2] {
     [("1.0.0", FIRST), ("1.1.0", SECOND)].map(|(version, at)| {
         let entries = (0..40)
@@ -598,8 +608,8 @@ fn templates(files: &Files) -> [Value; 2] {
     })
 }
 
-/// Renders each template as engines do that compile a template again if it is newer than what was made of it. The
-/// compiled files are dated between both releases.
+/// Renders each template as engines do that compile a template again if it is newer than its
+/// compiled form. The compiled files are dated between both releases.
 const ENGINE: &str = r"<?php
 [$project, $compiledAt] = [$argv[1], (int) $argv[2]];
 @mkdir($project.'/cache');
@@ -613,7 +623,8 @@ foreach (glob($project.'/vendor/times/views/views/*.tpl') as $source) {
 }
 ";
 
-/// What a cache of compiled templates shows after an update is what Composer's update makes it show: the new release.
+/// After an update, a cache of compiled templates shows the new release, as after Composer's
+/// update.
 #[test]
 fn a_template_cache_sees_an_update() {
     let Some((scene, files)) = bare() else { return };
@@ -649,7 +660,7 @@ fn a_template_cache_sees_an_update() {
     }
 }
 
-/// Times of files below a directory, exactly.
+/// Returns the exact times of files below a directory.
 fn file_times(dir: &Path) -> BTreeMap<PathBuf, (i64, i64)> {
     let mut times = BTreeMap::new();
     let mut dirs = vec![dir.to_owned()];
@@ -668,7 +679,8 @@ fn file_times(dir: &Path) -> BTreeMap<PathBuf, (i64, i64)> {
     times
 }
 
-/// What `rsync -au`, `cp -au` and their like take over after an update: files that are newer than those deployed before.
+/// After an update, `rsync -au`, `cp -au` and their like transfer the same files as with Composer:
+/// those newer than the deployed ones.
 #[test]
 fn a_deployment_sees_what_is_newer() {
     let Some((scene, files)) = bare() else { return };
@@ -694,14 +706,14 @@ fn a_deployment_sees_what_is_newer() {
     }
 }
 
-/// Two servers that install the same make the same tar of it.
+/// Two servers with the same install make the same tar of it.
 #[test]
 fn a_tar_of_two_installs_is_the_same() {
     let Some((scene, files)) = bare() else { return };
     if need(&["unzip"]).is_none() || need(&["tar"]).is_none() {
         return;
     }
-    // Forms whose folders have times of their own, of files that are no links.
+    // These forms have folders with times of their own, and files that are no links.
     let packages: Vec<Value> = forms("1.0.0", FIRST)
         .into_iter()
         .filter(|(name, ..)| ["git", "dos", "each"].contains(name))
@@ -743,7 +755,7 @@ fn a_tar_of_two_installs_is_the_same() {
     }
 }
 
-/// A command that writes through a link is found out: see `support::watched`.
+/// The watch finds a command that writes through a link: see `support::watched`.
 #[test]
 fn a_change_of_the_second_project_is_found() {
     let edits = [
@@ -768,7 +780,7 @@ fn a_change_of_the_second_project_is_found() {
             .expect(0);
         let readme = scene.project().join("vendor/times/git/README.md");
         if fs::metadata(readme).expect("a file").nlink() < 2 {
-            // A file system without hard links.
+            // The file system has no hard links.
             return;
         }
         let go = std::panic::AssertUnwindSafe(|| scene.run(Side::Allegro, &["run-script", "edit"]));

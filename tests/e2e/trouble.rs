@@ -1,5 +1,5 @@
-//! More of what may go wrong, for both ways of running the native part: packages are whole or absent afterwards, the
-//! next run heals, and the store stays sound.
+//! Tests further failures, for both engines of the native part. Packages are complete or absent
+//! afterwards, the next run heals the project, and the store stays sound.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,12 +15,12 @@ use crate::support::mount::Mount;
 use crate::support::raw::{ZipEntry, zip};
 use crate::support::{Call, Engine, Outcome, Scene, Side, Snapshot, diff, same_tree, skipped};
 
-/// A name of the small project that is a plain package.
+/// Returns the name of a plain package of the small project.
 fn victim(scene: &Scene) -> String {
     scene.server.catalog().packages()[5].spec.name.clone()
 }
 
-/// What we must never leave in a vendor directory.
+/// Checks that a vendor directory has no files that Allegro must never leave there.
 #[track_caller]
 fn no_leftovers(what: &str, tree: &Snapshot) {
     let left: Vec<&String> = tree
@@ -35,7 +35,8 @@ fn no_leftovers(what: &str, tree: &Snapshot) {
     assert!(left.is_empty(), "{what}: left behind: {left:?}");
 }
 
-/// After a failed run each package is either as it should be, or not there (Composer leaves empty directories).
+/// Checks that after a failed run each package is complete or absent. Composer leaves empty
+/// directories.
 #[track_caller]
 fn whole_or_absent(what: &str, after: &Snapshot, complete: &Snapshot) {
     let mut packages: Vec<String> = complete
@@ -61,7 +62,7 @@ fn whole_or_absent(what: &str, after: &Snapshot, complete: &Snapshot) {
     }
 }
 
-/// A run with trouble, then one without.
+/// Plays a run with trouble, then one without.
 fn trouble<'a>(
     scene: &'a Scene,
     side: Side,
@@ -72,14 +73,14 @@ fn trouble<'a>(
     scene.forget_store();
     scene.write_project();
     scene.server.set_faults(rules.to_vec());
-    // Composer wraps what an exception says at the width of the terminal.
+    // Composer wraps the text of an exception at the width of the terminal.
     let failed = scene.outcome(&set(scene.call(side, &["install"]).env("COLUMNS", "1000")));
     scene.server.set_faults(Vec::new());
     let healed = scene.outcome(&scene.call(side, &["install"]));
     (failed, healed)
 }
 
-/// The same trouble for Composer and for both ways of running Allegro.
+/// Compares the same trouble for Composer and for both engines of Allegro.
 fn compare_trouble<'a>(
     scene: &'a Scene,
     what: &str,
@@ -160,7 +161,7 @@ fn broken_bodies() {
             &[&name],
         );
     }
-    // Everything at once.
+    // Every archive is a web page here.
     compare_trouble(
         &scene,
         "web pages",
@@ -231,8 +232,8 @@ fn a_wrong_shasum_in_the_lock() {
     }
 }
 
-/// An archive with which Composer would write elsewhere is refused, with the package and the entry
-/// named, and nothing is installed of it.
+/// An archive with which Composer would write elsewhere is refused. The message names package and
+/// entry, and nothing of the archive is installed.
 #[test]
 fn a_hostile_archive() {
     let Some((scene, files)) = bare() else { return };
@@ -270,7 +271,7 @@ fn a_hostile_archive() {
     }
 }
 
-/// Sums what a tree needs on a file system with pages of 4 KiB.
+/// Returns the size of a tree on a file system with pages of 4 KiB.
 fn kilobytes(dir: &Path) -> usize {
     let output = Command::new("du").arg("-sk").arg(dir).output().expect("du");
     String::from_utf8_lossy(&output.stdout)
@@ -313,7 +314,7 @@ fn a_full_disk_for_the_project() {
     }
 }
 
-/// A store that fills up costs speed, never the install.
+/// A store that fills up costs speed, but never stops the install.
 #[test]
 fn a_full_disk_for_the_store() {
     let Some(scene) = Scene::small() else { return };
@@ -365,7 +366,7 @@ fn a_store_that_can_not_be_written() {
             no_leftovers(&what, &ours.tree);
         }
     }
-    // A store of which nothing but a file can be made.
+    // A file stands in the place of the store.
     scene.forget_store();
     fs::write(scene.store(), "").expect("a file");
     scene.write_project();
@@ -409,7 +410,8 @@ fn a_cache_that_can_not_be_written() {
     }
 }
 
-/// A directory of another user's mode in the store, or a file where a directory belongs.
+/// A file may stand in the place of a store's directory, the directory may be missing, and
+/// manifests may be torn.
 #[test]
 fn a_store_with_a_broken_inside() {
     let Some(scene) = Scene::small() else { return };
@@ -425,7 +427,7 @@ fn a_store_with_a_broken_inside() {
             let ours = scene.outcome(&scene.call(Side::Allegro, &["install"]).engine(engine));
             same_tree(&format!("{below} is a file, {engine:?}"), &plain, &ours);
         }
-        // It has been made again by now.
+        // The run has made the directory again.
         assert!(path.is_dir(), "{}", path.display());
         fs::remove_dir_all(&path).expect("removed");
         same_tree(
@@ -461,7 +463,7 @@ fn a_store_with_a_broken_inside() {
     verified(&scene);
 }
 
-/// `allegro store verify` finds nothing wrong.
+/// Checks that `allegro store verify` finds nothing wrong.
 #[track_caller]
 pub fn verified(scene: &Scene) {
     let began = Instant::now();

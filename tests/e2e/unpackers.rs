@@ -1,4 +1,4 @@
-//! Programs that Composer unpacks with when it isn't `unzip`.
+//! Tests the programs with which Composer unpacks if it doesn't use `unzip`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::support::{Outcome, Scene, Side, same};
 
 const TOOL: &str = "#!/usr/bin/env php\n<?php echo 'tool', PHP_EOL;\n";
 
-/// A zip with modes and links, about which unpackers have views of their own.
+/// Returns a zip with modes and links, which unpackers treat differently.
 fn odd_zip(word: &str, with_link: bool) -> Vec<u8> {
     let mut files = vec![
         file("src/A.php", &format!("<?php class {word} {{}}\n")),
@@ -30,7 +30,7 @@ fn odd_zip(word: &str, with_link: bool) -> Vec<u8> {
     archive(Format::Zip, true, files)
 }
 
-/// Content of type `7z`.
+/// Returns an archive of type `7z`.
 fn seven_zip(scene: &Scene, program: &Path) -> Option<Vec<u8>> {
     let dir = scene.scratch();
     std::fs::create_dir_all(dir.join("top/src")).expect("a directory");
@@ -42,10 +42,11 @@ fn seven_zip(scene: &Scene, program: &Path) -> Option<Vec<u8>> {
     )
 }
 
-/// Composer's first choice of programs of this family; any of them serves under each name.
+/// Names of Composer's preferred program of this family. Any program of the family serves under
+/// each name.
 const SEVENS: [&str; 3] = ["7z", "7zz", "7za"];
 
-/// Plays the commands with each side, ours cold and warm; gives what Composer did.
+/// Plays the commands with each side, ours cold and warm. Returns Composer's outcomes.
 fn agreed(
     scene: &Scene,
     what: &str,
@@ -78,7 +79,7 @@ fn agreed(
 
 const INSTALL: &[&[&str]] = &[&["install"], &["reinstall", "e2e/*"], &["status"]];
 
-/// Where `unzip` is missing, zips are unpacked with `7z` or the like, which has rules of its own.
+/// Without `unzip`, Composer unpacks zips with `7z` or the like, which has rules of its own.
 #[test]
 fn zips_without_unzip_but_with_7z() {
     let Some(program) = need(&SEVENS) else { return };
@@ -97,7 +98,7 @@ fn zips_without_unzip_but_with_7z() {
             &files.put("even.zip", &odd_zip("Even", false)),
             json!({}),
         ),
-        // The store goes on serving what isn't unpacked with it.
+        // The store still serves packages that such a program doesn't unpack.
         package("e2e/tar", "tar", &files.put("it.tar", &tar), json!({})),
     ];
     let manifest = manifest(&packages, json!({}));
@@ -118,7 +119,7 @@ fn zips_without_unzip_but_with_7z() {
     }
 }
 
-/// With `-v` the user is told why the store isn't used, and the doctor says what would help.
+/// Checks that a run with `-v` tells why the store isn't used, and that the doctor gives advice.
 fn told(scene: &Scene, manifest: &Value, name: &str, path: &Path) {
     write(scene, manifest);
     let run = |args| scene.call(Side::Allegro, args).env("PATH", path).run();
@@ -129,7 +130,8 @@ fn told(scene: &Scene, manifest: &Value, name: &str, path: &Path) {
     assert!(advice.contains("  - unzip: without it"), "{advice}");
 }
 
-/// A 7z archive by the type `zip`: `7z` goes by content, and unpacks it; `unzip` can't. There is no type `7z`.
+/// A 7z archive may have the type `zip`. `7z` recognizes the content and unpacks it, but `unzip`
+/// can't. There is no type `7z`.
 #[test]
 fn content_of_type_7z() {
     let Some(program) = need(&SEVENS) else { return };
@@ -141,7 +143,7 @@ fn content_of_type_7z() {
     let path = path_with(&scene, &[("7z", program)]);
     let of_type = |kind| manifest(&[package("e2e/seven", kind, &url, json!({}))], json!({}));
     if composer_version() >= (2, 11) {
-        // It looks for the end of a zip before it asks a program.
+        // This Composer looks for the end of a zip before it calls a program.
         fails(&scene, "with 7z", &of_type("zip"), Some(&path));
     } else {
         let plain = agreed(&scene, "with 7z", &of_type("zip"), Some(&path), INSTALL);
@@ -156,7 +158,7 @@ fn content_of_type_7z() {
     }
 }
 
-/// Both sides fail in the same words, but for temporary names.
+/// Checks that both sides fail in the same words, except for temporary names.
 fn fails(scene: &Scene, what: &str, manifest: &Value, path: Option<&Path>) {
     let go = |side| {
         scene.forget_cache(side);
@@ -185,7 +187,7 @@ fn rars() -> Vec<u8> {
     ])
 }
 
-/// The type `rar`, beside zips.
+/// Packages of the type `rar` install beside zips.
 #[test]
 fn rar_archives() {
     if need(&["unrar"]).is_none() {
@@ -216,7 +218,7 @@ fn rar_archives() {
         let path = format!("vendor/e2e/{path}");
         assert!(plain[0].tree.nodes.contains_key(&path), "{path}");
     }
-    // One ends too early.
+    // This archive is cut off.
     let whole = rars();
     files.put("b-rar.rar", &whole[..whole.len() / 2]);
     fails(&scene, "a rar that was cut off", &all, None);

@@ -1,5 +1,5 @@
-//! Explains why a package is locked in its version: who requires it, and what speaks against each
-//! newer version.
+//! Explains why a package is locked in its version: which packages require it, and which links
+//! speak against each newer version.
 //!
 //! The explanation looks at the result of a resolution, not at its steps. A reason is a requirement
 //! or a conflict that a newer version would break if everything else stayed as it is.
@@ -37,7 +37,7 @@ pub struct WrittenPackage {
     pub version: VersionId,
     /// Version as it is written.
     pub pretty: String,
-    /// The same with the commit if the package is a branch.
+    /// Version as it is written, with the commit if the package is a branch.
     pub full: String,
     /// `require`
     pub requires: Vec<WrittenLink>,
@@ -60,7 +60,7 @@ impl WrittenPackage {
     }
 }
 
-/// The project, as far as it decides about versions.
+/// The parts of the project that decide about versions.
 #[derive(Debug, Clone)]
 pub struct ProjectFacts {
     /// `require` and `require-dev`
@@ -102,7 +102,7 @@ pub struct LockFacts {
 /// A package that is to be explained.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    /// Name of the package, lower case.
+    /// Name of the package in lower case.
     pub name: String,
     /// The parent project whose lock decides about the package, if one does.
     pub parent: Option<String>,
@@ -111,14 +111,14 @@ pub struct Subject {
     pub candidates: Vec<WrittenPackage>,
 }
 
-/// A version or several that stand for a name.
+/// A version, or a range of versions, that stands for a name.
 #[derive(Debug, Clone, Copy)]
 enum Offer {
     Version(VersionId),
     Range(ConstraintId),
 }
 
-/// Neighbouring versions against which the same speaks.
+/// Neighbouring versions with the same reason against them.
 struct Reason<'a> {
     text: String,
     from: &'a WrittenPackage,
@@ -130,8 +130,8 @@ pub struct Explanation<'a> {
     terms: &'a Terms,
     facts: &'a LockFacts,
     locked: HashMap<&'a str, &'a WrittenPackage>,
-    /// For each name what stands for it, by its description: packages of the platform and of the
-    /// lock, their aliases, and packages that replace or provide the name.
+    /// The packages that stand for each name, by their description. They are packages of the
+    /// platform and of the lock, their aliases, and packages that replace or provide the name.
     offers: HashMap<&'a str, IndexMap<String, Offer>>,
 }
 
@@ -261,7 +261,7 @@ impl<'a> Explanation<'a> {
         order.into_iter().map(at).collect()
     }
 
-    /// Returns a line for each reason. Neighbours against which the same speaks share a line.
+    /// Returns a line for each reason. Neighbouring versions with the same reason share a line.
     fn reasons_against(&self, newer: &[&WrittenPackage]) -> Vec<String> {
         let mut reasons: Vec<Reason<'_>> = Vec::new();
         let mut rest = 0;
@@ -349,8 +349,8 @@ impl<'a> Explanation<'a> {
         )
     }
 
-    /// Returns what there is instead of what a link requires. Returns `None` if the requirement is
-    /// met, or may be met by a package that isn't locked.
+    /// Returns the version that stands in place of the required one, or `none`. Returns `None` if
+    /// the requirement is met, or if a package that isn't locked may meet it.
     fn instead_of(&self, link: &WrittenLink) -> Option<&str> {
         let is_platform = is_platform(&link.target);
         if is_platform && self.facts.ignored.contains(&link.target) {

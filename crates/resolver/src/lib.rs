@@ -1,11 +1,14 @@
-//! Chooses the versions that `composer update` would lock; [`solve`] is the way in.
+//! Chooses the versions that `composer update` would lock. [`solve`] is the entry point.
 //!
-//! The steps are Composer's, and so is their order, because order decides between equals: packages that come into
-//! question ([`Builder`](pool_builder)), those that can make a difference (`optimizer`), rules, decisions. Nothing here
-//! reads files or talks to servers; metadata comes from a [`Provider`].
+//! The steps and their order are Composer's, because the order decides between equal candidates.
+//! [`Builder`](pool_builder) collects the packages that come into question. `optimizer` removes the
+//! packages that cannot make a difference. Rules and decisions follow.
 //!
-//! Facts are those of Composer's `DependencyResolver` (2.5 to 2.11) and of composer/semver. Where it is not certain that
-//! the answer is Composer's, there is none: [`Stop::Unclear`], and Composer finds it itself.
+//! This crate neither reads files nor talks to servers; a [`Provider`] supplies the metadata.
+//!
+//! Its behaviour mirrors Composer's `DependencyResolver` (2.5 to 2.11) and composer/semver. Where
+//! it is not certain that the answer is Composer's, there is none: [`solve`] returns
+//! [`Stop::Unclear`], and Composer resolves by itself.
 
 mod answer;
 mod attempt;

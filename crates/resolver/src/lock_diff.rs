@@ -38,8 +38,8 @@ impl LockEntry {
         source.or(self.dist_reference.as_deref())
     }
 
-    /// Returns the version. A commit follows if the version is a branch, or if it is the version of
-    /// the other entry too.
+    /// Returns the version of the entry. Its commit follows if the version is a branch, or if the
+    /// other entry has the same version.
     fn label(&self, other: Option<&Self>) -> String {
         let reference = self.reference();
         let is_branch = stability(&self.version) == Stability::Dev;
@@ -92,7 +92,7 @@ impl ChangeKind {
         let (Some(old), Some(new)) = (old, new) else {
             return Some(Self::Changed);
         };
-        // Names of branches have no order, and "1.0" is "v1.0.0".
+        // Names of branches have no order, and "1.0" is the same version as "v1.0.0".
         if old.text() == new.text() || old.is_branch() || new.is_branch() {
             return Some(Self::Changed);
         }

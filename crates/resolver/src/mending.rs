@@ -1,9 +1,9 @@
 //! Searches the smallest update of a lock after which security advisories affect no package of a
 //! list (`composer resolve --security-only`).
 //!
-//! Composer finds out whether an update is possible, in trials that write nothing. First only the
-//! affected packages may move, then the packages that they require, at last all packages. No package
-//! gets an older version. Trials prefer the lowest versions, so a package that can stay stays.
+//! Composer tests updates in trials that write nothing. First only the affected packages may move,
+//! then the packages that they require, at last all packages. No package gets an older version.
+//! Trials prefer the lowest versions, so a package that can stay stays.
 //!
 //! The search is deterministic and keeps nothing between calls. [`mend`] gets the results of all
 //! trials so far, repeats its decisions, and returns the first step whose result is unknown.

@@ -1,7 +1,9 @@
-//! Why requirements can't be met, who stands against it, and the smallest change that helps: found by trying it.
+//! Explains why requirements can't be met: which packages stand against them, and the smallest
+//! change that helps.
 //!
-//! Every try is a whole resolution by the same solver, of the problem that the changed composer.json would give. What
-//! was read of repositories is kept between tries, so that only what a change adds is asked for.
+//! The search finds that change by trying. Each try is a whole resolution by the same solver, of
+//! the problem that the changed composer.json would give. The metadata that was read is kept
+//! between tries, so that a try requests only what its change adds.
 
 mod changes;
 pub(super) mod conflict;
@@ -21,76 +23,77 @@ use conflict::{Conflict, Statement, Unmet, What};
 use lack::Lack;
 use search::Search;
 
-/// Why requirements can't be met, and what helps. [`Verdict::lines`] tells it.
+/// The reason why requirements can't be met, and a remedy. [`Verdict::lines`] renders both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Requirements of the project that can't be had together, by name.
+    /// Names of the project's requirements that can't be met together.
     requires: Vec<String>,
-    /// How many more of them take part.
+    /// Number of further requirements of the project that take part in the conflict.
     more: usize,
-    /// Why nothing meets the first of them, if that is so.
+    /// The reason why nothing meets the first of the requirements, if nothing does.
     lack: Option<Lack>,
-    /// Who says what stands against it.
+    /// Statements that stand against a solution, each with the package that makes it.
     claims: Vec<Claim>,
-    /// A change that was tried and works; empty: none was found.
+    /// The change that was tried and works; empty if none was found.
     change: Vec<Change>,
-    /// How many changes were tried.
+    /// Number of changes that were tried.
     tried: usize,
-    /// Names that are written much like the one that no repository has, the nearest first.
+    /// Known names with a spelling close to the name that no repository has, the nearest first.
     nearest: Vec<String>,
-    /// The name among these that works in place of the missing one, and its constraint.
+    /// The one of these names that works in place of the missing one, and its constraint.
     instead: Option<(String, String)>,
-    /// The platform package that works as the machine has it, without `config.platform`, and its
-    /// version there.
+    /// The platform package with which a solution exists if `config.platform` does not override it,
+    /// and its version on the machine.
     real: Option<(String, String)>,
 }
 
-/// What somebody says that stands against a solution.
+/// A statement of a package or of the project that stands against a solution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Claim {
-    /// The package; `None`: the project.
+    /// Name of the package that makes the statement; `None` for the project.
     by: Option<String>,
-    /// The newest of its versions that say so.
+    /// Newest version of the package that makes the statement.
     newest: String,
-    /// The oldest of them.
+    /// Oldest version of the package that makes the statement.
     oldest: String,
-    /// What it says.
+    /// Kind of the statement.
     what: What,
-    /// Of which package.
+    /// Name of the package that the statement is about.
     target: String,
-    /// Of which versions of it.
+    /// Versions that the statement is about, as a constraint.
     constraint: String,
-    /// A package that requires the one that says it, with its version; `None`: the project does, or nobody.
+    /// A package that requires the one that makes the statement, with its version. `None` if the
+    /// project requires it, or if nobody does.
     via: Option<String>,
-    /// What there is instead.
+    /// The reason why nothing meets the statement, if nothing does.
     lack: Option<Lack>,
 }
 
-/// A change that helps.
+/// A change with which a solution exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
-    /// This requirement in composer.json.
+    /// composer.json gets this requirement.
     Require {
-        /// Package name.
+        /// Name of the package.
         name: String,
-        /// Its constraint.
+        /// Constraint of the requirement.
         constraint: String,
     },
-    /// Without this requirement.
+    /// composer.json loses this requirement.
     Remove {
-        /// Package name.
+        /// Name of the package.
         name: String,
     },
-    /// The same run with `--with-all-dependencies`.
+    /// The same command gets the option `--with-all-dependencies`.
     AllDependencies,
-    /// An update of everything.
+    /// The command updates all packages.
     Everything,
-    /// The same run without `--with`.
+    /// The same command loses its option `--with`.
     WithoutTemporary,
 }
 
 impl Change {
-    /// The requirement that it is about.
+    /// Returns the name of the requirement that the change is about.
     fn name(&self) -> Option<&str> {
         match self {
             Self::Require { name, .. } | Self::Remove { name } => Some(name),
@@ -154,7 +157,8 @@ impl Search<'_, '_> {
             .iter()
             .map(|statement| self.claim(statement))
             .collect();
-        // What the contradiction leads back to, and what the change is about.
+        // Beside the origins of the conflict, the verdict names the requirements that the change is
+        // about.
         let mut requires = conflict.requires.clone();
         let shown = conflict.told.max(1).min(requires.len());
         let rest = requires.split_off(shown);

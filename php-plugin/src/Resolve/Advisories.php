@@ -16,19 +16,20 @@ use Seld\JsonLint\ParsingException;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
- * Security advisories of the project's repositories, without those that its configuration tells audits to ignore.
+ * Fetches the security advisories of the project's repositories. It leaves out the advisories that
+ * the project's configuration tells audits to ignore.
  */
 final class Advisories
 {
     private readonly RepositorySet $repositories;
 
-    /** @var array<string, list<SecurityAdvisory>> by name, of all packages that were asked for */
+    /** @var array<string, list<SecurityAdvisory>> advisories of all packages that were loaded, by name */
     private array $known = [];
 
-    /** @var array<string|int, mixed> names of packages, identifiers */
+    /** @var array<string|int, mixed> names of packages, and identifiers of advisories, as keys */
     private array $ignored;
 
-    /** @var array<string|int, mixed> */
+    /** @var array<string|int, mixed> severities as keys */
     private array $ignoredSeverities;
 
     private bool $ignoreUnreachable;
@@ -75,7 +76,10 @@ final class Advisories
     }
 
     /**
-     * `["CVE-1"]`, `{"CVE-1": "why"}` or, since Composer 2.9, `{"CVE-1": {"apply": "block", "reason": "why"}}`.
+     * Returns the entries of a setting that audits ignore, as keys.
+     *
+     * The setting has the form `["CVE-1"]` or `{"CVE-1": "why"}`. Since Composer 2.9 it may also be
+     * `{"CVE-1": {"apply": "block", "reason": "why"}}`.
      *
      * @return array<string|int, true>
      */
@@ -95,7 +99,7 @@ final class Advisories
     }
 
     /**
-     * Asks the repositories for all advisories about these packages, unless that was done.
+     * Loads the advisories about these packages from the repositories, if they are not loaded yet.
      *
      * @param list<string> $names
      *
@@ -113,7 +117,7 @@ final class Advisories
         foreach ($names as $name) {
             $this->known[$name] = [];
         }
-        // Since 2.9 beside the names of repositories that don't answer.
+        // Since Composer 2.9, the result also has the names of repositories that don't answer.
         /** @var array<string, SecurityAdvisory[]> $all */
         $all = $found['advisories'] ?? $found;
         foreach ($all as $name => $advisories) {
@@ -126,13 +130,13 @@ final class Advisories
         $names = array_merge([$advisory->packageName, $advisory->advisoryId, $advisory->cve], array_column($advisory->sources, 'remoteId'));
 
         return array_intersect_key(array_fill_keys(array_filter($names, 'is_string'), true), $this->ignored) !== []
-            // Composer reads it since 2.7.
+            // Composer reads the severity since 2.7.
             // @mago-expect analysis:non-existent-property,mixed-argument
             || (isset($advisory->severity) && array_key_exists($advisory->severity, $this->ignoredSeverities));
     }
 
     /**
-     * What is known against a version of a package that was asked for.
+     * Returns the advisories that affect a version of a package that was loaded.
      *
      * @return list<SecurityAdvisory>
      */
@@ -144,7 +148,7 @@ final class Advisories
     }
 
     /**
-     * As an audit shows it, in two lines.
+     * Returns the lines for an advisory, at most two, in the form of Composer's audit.
      *
      * @return list<string>
      */
@@ -172,6 +176,8 @@ final class Advisories
     }
 
     /**
+     * Turns failures of repositories into a message for the user.
+     *
      * @template T
      *
      * @param callable(): T $ask
@@ -185,7 +191,7 @@ final class Advisories
         try {
             return $ask();
         } catch (\RuntimeException | \ErrorException | ParsingException $e) {
-            // Composer's own function knows a URL, and only at the start of a text.
+            // Composer's own function hides credentials only in a URL at the start of a text.
             $why = (string) preg_replace('{://[^/\s@]+@}', '://***@', Url::sanitize(trim($e->getMessage())));
             throw new SettingException(
                 'The security advisories can not be had: '.$why."\nThe lock stays as it is. Try again when the repositories answer.",

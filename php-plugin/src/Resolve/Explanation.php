@@ -19,8 +19,8 @@ use Composer\Repository\PlatformRepository;
 use Composer\Repository\RepositorySet;
 
 /**
- * Explains why packages are locked in their versions. It collects Composer's objects, and the native
- * part tells who requires a package and what speaks against each newer version.
+ * Explains why packages are locked in their versions. This class collects Composer's objects. The
+ * native part tells which packages require a package and what speaks against each newer version.
  *
  * @phpstan-import-type ExplainPackage from Protocol
  * @phpstan-import-type ExplainPlatform from Protocol
@@ -34,7 +34,7 @@ final class Explanation
     /** @var array<string, PackageInterface> locked packages by name */
     private array $locked = [];
 
-    /** @var list<AliasPackage> other versions that locked packages count as */
+    /** @var list<AliasPackage> aliases of locked packages */
     private array $aliases = [];
 
     /**
@@ -55,12 +55,14 @@ final class Explanation
     }
 
     /**
+     * Returns the lines that explain these packages.
+     *
      * @param list<string> $names
      *
      * @throws DeclinedException if a constraint is of an unknown class
      * @throws EngineException
      *
-     * @return list<string> lines
+     * @return list<string>
      */
     public function of(Engine $engine, array $names): array
     {
@@ -109,7 +111,7 @@ final class Explanation
     }
 
     /**
-     * @return array{ExplainSubject, list<PackageInterface>} the candidates also as Composer has them
+     * @return array{ExplainSubject, list<PackageInterface>} subject, and its candidates as Composer's objects
      */
     private function subject(string $name): array
     {
@@ -118,7 +120,7 @@ final class Explanation
         $parent = $package === null ? null : ParentRepository::labelOf($name, $repositories);
         $candidates = [];
         if ($package !== null && $parent === null) {
-            // As in an update, only the first repository that has the name is asked.
+            // Only the first repository that has the name counts, as in an update.
             $set = new RepositorySet();
             foreach ($repositories as $repository) {
                 $set->addRepository($repository);

@@ -13,7 +13,7 @@ use Composer\Repository\PlatformRepository;
 use Symfony\Component\Console\Formatter\OutputFormatter;
 
 /**
- * Asks the native part why requirements can't be met, and what helps.
+ * Asks the native part why requirements can't be met, and which change helps.
  *
  * @phpstan-import-type OverriddenPlatform from Protocol
  * @phpstan-import-type ResolveRequest from Protocol
@@ -27,8 +27,8 @@ final class Judge
     }
 
     /**
-     * Begins to look for a remedy, and doesn't wait for it. Composer takes as long to find out that
-     * there is no solution.
+     * Starts the search for a remedy in the background, and returns a callable that waits for it.
+     * Meanwhile Composer itself finds out that there is no solution, which takes as long.
      *
      * @param ResolveRequest $question a problem without a solution
      *
@@ -73,7 +73,7 @@ final class Judge
         $overrides = $this->composer->getConfig()->get('platform');
         // @mago-expect analysis:redundant-cast Composer doesn't check the setting's type.
         $names = array_keys(array_filter((array) $overrides, 'is_string'));
-        // It takes time to look at the machine, so that is done for those who need it.
+        // The detection of the platform takes time, so only projects with overrides pay for it.
         $machine = $names === [] ? null : new PlatformRepository();
         $overridden = [];
         foreach (array_map('strval', $names) as $name) {

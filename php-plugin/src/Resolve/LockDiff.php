@@ -10,7 +10,7 @@ use Allegro\Plugin\Native\InterruptedException;
 use Allegro\Plugin\Native\Protocol;
 
 /**
- * Describes what differs between two states of a lock. The native part compares them.
+ * Describes the differences between two states of a lock. The native part compares them.
  *
  * @phpstan-import-type Lock from Trial
  * @phpstan-import-type LockDiffFormat from Protocol
@@ -22,9 +22,11 @@ final class LockDiff
     public const FORMATS = ['text', 'md', 'json'];
 
     /**
-     * @param Lock|null      $before  data of the lock, or null if there was none
-     * @param Lock           $after
-     * @param list<string>   $gitlabs hosts, as in `gitlab-domains`
+     * Returns the text of the changes from one lock to another.
+     *
+     * @param Lock|null      $before  data of the old lock; null if there was none
+     * @param Lock           $after   data of the new lock
+     * @param list<string>   $gitlabs hosts of GitLab, as in `gitlab-domains`
      * @param LockDiffFormat $format
      *
      * @throws EngineException

@@ -21,7 +21,8 @@ use Composer\Semver\VersionParser;
 /**
  * Carries out the native search for the smallest update of a lock that mends some packages.
  *
- * The native part decides what is tried. Composer tries it, and tells advisories and policies.
+ * The native part decides which updates are tried. Composer tries them, and answers questions about
+ * advisories and policies.
  *
  * @phpstan-import-type MendAffected from Protocol
  * @phpstan-import-type MendLocked from Protocol
@@ -44,8 +45,7 @@ final class Mending
 
     /**
      * @param array<string, PackageInterface>                          $locked by name
-     * @param \Closure(list<PackageInterface>): list<PackageInterface> $allow  leaves out the packages that a policy
-     *                                                                         keeps out
+     * @param \Closure(list<PackageInterface>): list<PackageInterface> $allow  removes what policies exclude
      */
     public function __construct(
         private readonly Engine $engine,
@@ -211,8 +211,8 @@ final class Mending
     }
 
     /**
-     * Tries an update, and returns the packages of the lock that it would write; null if there is no
-     * solution.
+     * Tries an update, and returns the packages of the lock that it would write. Returns null if
+     * there is no solution.
      *
      * @param MendTrial $trial
      *
@@ -225,7 +225,7 @@ final class Mending
             $options += ['with-all-dependencies' => $trial['with_all_dependencies'], 'prefer-lowest' => true, 'prefer-stable' => false];
         }
         if ($trial['ignore_policies']) {
-            // Composer 2.9 has the first option, later ones have the second.
+            // Composer 2.9 has the first option, later versions have the second.
             $options += ['no-security-blocking' => true, 'no-blocking' => true];
         }
         $entries = $this->trial->run($options, $trial['packages']);

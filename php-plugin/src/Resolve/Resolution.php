@@ -38,13 +38,16 @@ use Composer\Semver\Constraint\MatchAllConstraint;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * One update whose versions the native part chooses.
+ * Runs one update whose versions the native part chooses.
  *
- * Composer's update runs as it is. When it asks its first repository for packages, everything is known that the result
- * depends on; the native part is given all of it and chooses. From then on repositories show the chosen versions only.
- * Where Composer makes a solver it gets ours ({@see ChosenSolver}), which has the result at hand; where that can't be, its
- * own, with almost nothing left to decide, comes to the same result. Composer says what it always says and writes its
- * lock. Before the lock is written it is compared with the choice.
+ * Composer's update runs as it is. When it asks its first repository for packages, all inputs of
+ * the result are known. The native part gets them and chooses the versions. From then on,
+ * repositories show the chosen versions only.
+ *
+ * Where Composer creates a solver, it gets {@see ChosenSolver}, which has the result at hand. Where
+ * that is impossible, Composer's own solver has almost nothing left to decide, and comes to the
+ * same result. Composer prints its usual messages and writes its lock. Before that, this class
+ * compares the lock with the choice.
  *
  * @phpstan-import-type ResolveAnswer from Protocol
  * @phpstan-import-type Solved from Protocol
@@ -56,31 +59,38 @@ use Symfony\Component\Console\Output\OutputInterface;
  */
 final class Resolution
 {
-    /** @var array<int, Choice>|null by repository */
+    /** @var array<int, Choice>|null choices by object id of the repository */
     private ?array $choices = null;
 
-    /** @var array<string, string>|null version by name */
+    /** @var array<string, string>|null chosen version by name */
     private ?array $expected = null;
 
-    /** @var array<string, array<string, true>> aliases that come with the choice, by name and version */
+    /** @var array<string, array<string, true>> aliases of chosen packages, by name and version */
     private array $aliases = [];
 
-    /** @var array<string, true>|null what only `require-dev` needs, by name; null: Composer finds out */
+    /** @var array<string, true>|null names that only `require-dev` needs; null: Composer finds out */
     private ?array $dev = null;
 
     private int $ruleCount = 0;
 
-    /** Composer has been given the choice as its result, and asks once more for what it needs without `require-dev`. */
+    /**
+     * Whether Composer's first solver has its result. The next solver looks for the packages that
+     * the project needs without `require-dev`.
+     */
     private bool $isExtracting = false;
 
     private ?PoolBuilder $builder = null;
 
     private ?string $reason = null;
 
-    /** @var (callable(): list<string>)|null */
+    /** @var (callable(): list<string>)|null waits for the lines of the verdict */
     private $verdict = null;
 
-    /** @var \WeakMap<PolicyInterface, self>|null the updates under way; nothing else is common to both of Composer's solvers */
+    /**
+     * The updates under way, by policy. Only the policy is common to both of Composer's solvers.
+     *
+     * @var \WeakMap<PolicyInterface, self>|null
+     */
     private static ?\WeakMap $resolutions = null;
 
     public function __construct(
@@ -93,10 +103,13 @@ final class Resolution
     }
 
     /**
-     * @param callable(): int $update Composer's update, to be called again if the choice turns out not to be Composer's
-     * @param OutputInterface $output the update's
+     * Runs the update with the native part's choice. If that turns out not to be Composer's choice,
+     * the update runs again without it.
      *
-     * @return int its exit code
+     * @param callable(): int $update Composer's update
+     * @param OutputInterface $output output of the update
+     *
+     * @return int exit code of the update
      */
     public function run(callable $update, OutputInterface $output): int
     {
@@ -121,6 +134,8 @@ final class Resolution
     }
 
     /**
+     * Runs the update with our repositories, and again without them if it comes to another result.
+     *
      * @param callable(): int $update
      */
     private function runNatively(callable $update, OutputInterface $output): int
@@ -146,7 +161,7 @@ final class Resolution
     }
 
     /**
-     * Puts our repositories where Composer's own are.
+     * Replaces Composer's repositories with ours, and checks the lock before it is written.
      */
     private function takeOver(): void
     {
@@ -164,7 +179,7 @@ final class Resolution
             if (self::content($lock) !== $before) {
                 throw new LockChangedException(basename($lock).' was changed by somebody else while versions were chosen. It was left as it is now; run the command again.');
             }
-            // The locker passes its packages.
+            // The locker passes packages.
             // @mago-expect analysis:less-specific-nested-argument-type
             $this->check($packages);
         };
@@ -195,7 +210,7 @@ final class Resolution
     }
 
     /**
-     * Composer does the rest of the run alone.
+     * Leaves the rest of the run to Composer.
      */
     private function retire(string $reason): void
     {
@@ -205,7 +220,7 @@ final class Resolution
     }
 
     /**
-     * The update that a solver with this policy is made for.
+     * Returns the update for which Composer creates a solver with this policy.
      */
     public static function under(PolicyInterface $policy): ?self
     {
@@ -213,7 +228,7 @@ final class Resolution
     }
 
     /**
-     * The choice, as the result of Composer's solver; null if that has to find one.
+     * Returns the choice as the result of Composer's solver, or null if the solver has to run.
      *
      * @throws DifferentChoiceException if the pool lacks a chosen version
      */
@@ -240,7 +255,7 @@ final class Resolution
                 continue;
             }
             if (isset($found[$base->getName()])) {
-                // Several repositories have it: Composer solves, both times.
+                // Several repositories have the package, so Composer solves, both times.
                 $this->isExtracting = true;
                 $this->dev = null;
 
@@ -255,8 +270,8 @@ final class Resolution
         }
         $this->isExtracting = true;
         if ($this->dev === null) {
-            // As they were decided, the last one first: where Composer itself looks for what only development needs, it
-            // does so in this order, which decides between equals.
+            // The packages are sorted as they were decided, the last one first. Composer looks for
+            // the packages that only development needs in this order, which decides between equals.
             $places = array_flip(array_keys($expected));
             $place = static fn (BasePackage $package): int => $places[($package instanceof AliasPackage ? $package->getAliasOf() : $package)->getName()] ?? -1;
             usort($packages, static fn (BasePackage $one, BasePackage $other): int => $place($other) <=> $place($one));
@@ -271,7 +286,8 @@ final class Resolution
     }
 
     /**
-     * Why the requirements can't be met and what helps, where the native part has found that they can't.
+     * Returns the reason why the requirements can't be met, and the change that helps. The list is
+     * empty unless the native part has found that there is no solution.
      *
      * @return list<string> lines for the console
      */
@@ -289,8 +305,8 @@ final class Resolution
     }
 
     /**
-     * What a repository has to show; null: everything, as always. Versions are normalized numbers with what the
-     * repository says of them, as JSON.
+     * Returns the versions that a repository has to show, or null if it shows all. Each version is
+     * normalized, and has the repository's entry for it as JSON.
      *
      * @return Choice|null
      */
@@ -320,7 +336,8 @@ final class Resolution
     }
 
     /**
-     * Who asks: the pool of an update, or somebody else.
+     * Finds out whether the pool builder of an update asks. Returns it, with its arguments and the
+     * installer, or nulls if it doesn't.
      *
      * @return array{PoolBuilder|null, RepositoryInterface[], Request|null, Installer|null}
      */
@@ -345,6 +362,8 @@ final class Resolution
     }
 
     /**
+     * Lets the native part choose, and prepares Composer's pool builder for the choice.
+     *
      * @param RepositoryInterface[] $repositories
      *
      * @throws DeclinedException|EngineException
@@ -367,7 +386,7 @@ final class Resolution
         }
         self::$resolutions ??= new \WeakMap();
         self::$resolutions[$question->policy()] = $this;
-        // A solution counts constraints.
+        // A solution has the number of constraints.
         // @mago-expect analysis:possibly-undefined-string-array-index,possibly-null-operand
         if ($answer['outcome'] === 'solved' && $answer['constraints'] > 0) {
             // Packages are made in what they take.
@@ -382,11 +401,13 @@ final class Resolution
         $this->warn($builder, $answer['kept']);
         $this->ask($builder, $request, $answer['unasked']);
         $this->unlock($builder, $repositories, $request, $answer['unlocked']);
-        // Of the chosen versions it would take away those that only others asked for by name.
+        // The optimizer would remove chosen packages whose names only unchosen versions require.
         Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
     }
 
     /**
+     * Keeps the choice of an answer.
+     *
      * @param ResolveAnswer                  $answer
      * @param array<int, ResolvedRepository> $places
      *
@@ -414,7 +435,7 @@ final class Resolution
         foreach ($answer['packages'] as $package) {
             $expected[$package['name']] = $package['version'];
             if ($package['repository'] !== null) {
-                // They have texts.
+                // Packages of repositories have texts.
                 // @mago-expect analysis:possibly-undefined-string-array-index,possibly-null-array-access
                 $choices[$package['repository']]['versions'][$package['name']] = [$package['version'], $answer['texts'][$at++]];
             }
@@ -443,12 +464,13 @@ final class Resolution
     }
 
     /**
-     * A repository shows all that is chosen of it: the pool needn't look for these names again, whoever requires them.
+     * Records that a repository has shown all its chosen versions. The pool needn't load these
+     * names again, whichever package requires them.
      */
     public function shown(ResolvedRepository $repository): void
     {
         $byName = $this->choices[spl_object_id($repository)]['versions'] ?? [];
-        // Nobody reads it again, and the lock that is written later needs as much memory.
+        // Nobody reads the texts again, and the lock that is written later needs as much memory.
         $this->choices[spl_object_id($repository)]['versions'] = [];
         if ($this->builder === null) {
             return;
@@ -461,9 +483,9 @@ final class Resolution
     }
 
     /**
-     * What Composer says while it looks at versions that it isn't shown now.
+     * Prints the warnings that Composer would print for versions that repositories don't show now.
      *
-     * @param list<string> $kept
+     * @param list<string> $kept names that stay locked because the project requires them itself
      */
     private function warn(PoolBuilder $builder, array $kept): void
     {
@@ -476,7 +498,8 @@ final class Resolution
     }
 
     /**
-     * Chosen packages that nobody requires by name: the repository that has them might not be asked for anything.
+     * Marks chosen packages for loading that nobody requires by name. Otherwise Composer might ask
+     * their repository for nothing.
      *
      * @param list<string> $names
      */
@@ -490,7 +513,8 @@ final class Resolution
     }
 
     /**
-     * Packages of the lock that an update with dependencies reaches, be it by way of versions that Composer isn't shown.
+     * Unlocks the packages of the lock that an update with dependencies reaches, even through
+     * versions that repositories don't show.
      *
      * @param RepositoryInterface[] $repositories
      * @param list<string>          $names
@@ -501,7 +525,7 @@ final class Resolution
             foreach ($names as $name) {
                 if (isset($this->skippedLoad[$name])) {
                     $this->unlockPackage($request, $repositories, $name);
-                    // Another repository than the one that is asked now may have it.
+                    // Another repository than the one that is asked now may have the package.
                     $this->markPackageNameForLoading($request, $name, new MatchAllConstraint());
                 }
             }
@@ -509,7 +533,9 @@ final class Resolution
     }
 
     /**
-     * @param PackageInterface[] $packages what is about to be locked
+     * Compares the packages that Composer is about to lock with the choice.
+     *
+     * @param PackageInterface[] $packages
      *
      * @throws DifferentChoiceException
      */

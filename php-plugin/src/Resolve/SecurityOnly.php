@@ -21,9 +21,11 @@ use Symfony\Component\Console\Formatter\OutputFormatter;
 use Symfony\Component\Console\Input\InputInterface;
 
 /**
- * `--security-only`: what security advisories affect moves, as little as possible, and nothing else.
+ * Carries out `--security-only`: moves the packages that security advisories affect, and other
+ * packages only as far as that needs it.
  *
- * The outcome is a partial update with pinned versions, which Composer carries out like any other.
+ * The result of the search is a partial update with pinned versions, which Composer carries out
+ * like any other.
  *
  * @phpstan-import-type Lock from Trial
  * @phpstan-import-type LockedPackage from ParentFiles
@@ -31,17 +33,17 @@ use Symfony\Component\Console\Input\InputInterface;
  */
 final class SecurityOnly
 {
-    /** Options that say otherwise which packages move, or how far. */
+    /** Options that contradict this one, because they decide which packages move or how far. */
     private const CONTRARY = ['lock', 'interactive', 'root-reqs', 'with', 'with-dependencies', 'with-all-dependencies', 'prefer-lowest', 'patch-only'];
 
-    /** @var array<string, PackageInterface> by name */
+    /** @var array<string, PackageInterface> locked packages by name */
     private array $locked = [];
 
-    /** @var array<string, list<SecurityAdvisory>> by name of those that are affected */
+    /** @var array<string, list<SecurityAdvisory>> advisories by name of the affected package */
     private array $affected = [];
 
     /**
-     * For each affected package, the reason to tell if it stays affected.
+     * The reason to tell for each affected package if it stays affected, by name.
      *
      * @var array<string, string>
      */
@@ -61,7 +63,9 @@ final class SecurityOnly
     }
 
     /**
-     * @param callable(): int $update carries out what is in the input then
+     * Mends the affected packages and reports the result. Returns the exit code.
+     *
+     * @param callable(): int $update runs the update that the input describes at that time
      *
      * @throws SettingException
      */
@@ -124,7 +128,7 @@ final class SecurityOnly
      */
     private function plan(Advisories $advisories, array $repositories, bool $hasPolicies): array
     {
-        // It gets lists of packages.
+        // The closure gets lists of packages.
         // @mago-expect analysis:template-constraint-violation,possibly-invalid-argument
         $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
         $engine = $this->engines->find();
@@ -180,6 +184,8 @@ final class SecurityOnly
     }
 
     /**
+     * Returns the locked packages that match a pattern, or all of them without patterns.
+     *
      * @param list<string> $patterns
      *
      * @return array<string, mixed> by name
@@ -199,7 +205,9 @@ final class SecurityOnly
     }
 
     /**
-     * @param array<string, LockedPackage>|null $after entries of the new lock by name; null if it is the old one
+     * Reports the affected packages, and returns the exit code.
+     *
+     * @param array<string, LockedPackage>|null $after entries of the new lock by name; null if nothing changed
      */
     private function report(?array $after, Advisories $advisories): int
     {
@@ -233,7 +241,7 @@ final class SecurityOnly
     }
 
     /**
-     * Tells whether the running Composer has policies, and an option to do without them.
+     * Returns whether the running Composer has policies, and an option that turns them off.
      */
     private static function hasPolicies(InputInterface $input): bool
     {
@@ -241,7 +249,7 @@ final class SecurityOnly
     }
 
     /**
-     * Packages that had to move along.
+     * Reports the packages that had to move along with the affected ones.
      *
      * @param array<string, LockedPackage> $after
      */

@@ -18,10 +18,12 @@ use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Output\NullOutput;
 
 /**
- * The command's own update, to see which versions other options would give: nothing is written, said or kept.
+ * Runs the command's own update to find the versions that other options would give. A trial writes
+ * nothing, prints nothing and keeps nothing.
  *
- * It is a dry run on copies of everything that an update changes (the lock, the project's package, the list of
- * repositories), so whatever the running Composer makes of its options, it makes of them here too.
+ * A trial is a dry run on copies of everything that an update changes: the lock, the project's
+ * package and the list of repositories. So options have the meaning that the running Composer gives
+ * them.
  *
  * @phpstan-import-type LockedPackage from ParentFiles
  *
@@ -33,7 +35,7 @@ use Symfony\Component\Console\Output\NullOutput;
  */
 final class Trial
 {
-    /** The project as it is before an update puts constraints of options into it. */
+    /** The project's package, before an update adds the constraints of options to it. */
     private readonly RootPackageInterface $root;
 
     /**
@@ -52,8 +54,10 @@ final class Trial
     }
 
     /**
-     * @param array<string, mixed> $options  those that differ from the run's own
-     * @param list<string>         $packages what is updated; everything if it is empty
+     * Runs the update with other options.
+     *
+     * @param array<string, mixed> $options  options that differ from the run's own
+     * @param list<string>         $packages packages to update; empty for all of them
      *
      * @return array<string, LockedPackage>|null entries of the lock by name; null if there is no solution
      */
@@ -93,9 +97,11 @@ final class Trial
     }
 
     /**
+     * Returns the entries of a lock by name.
+     *
      * @param Lock $lock
      *
-     * @return array<string, LockedPackage> by name
+     * @return array<string, LockedPackage>
      */
     public static function entries(array $lock): array
     {
@@ -111,17 +117,17 @@ final class Trial
     {
         $copy = clone $this->composer;
         $copy->setPackage(clone $this->root);
-        // A stable version would be preferred to a lower one that is locked.
+        // Otherwise Composer would prefer a stable version to a lower one that is locked.
         if ($lowest) {
             $copy->getPackage()->setPreferStable(false);
         }
-        // A dry run that would bump something ends with an error.
+        // Composer ends a dry run with an error if it would bump a requirement.
         $config = clone $this->composer->getConfig();
         $config->merge(['config' => ['bump-after-update' => false]]);
         $copy->setConfig($config);
         $copy->setLocker(clone $this->composer->getLocker());
         $copy->setRepositoryManager(clone $this->composer->getRepositoryManager());
-        // There is no further command that anybody needed to hear of.
+        // A trial is no command of its own, so listeners to commands must not hear of it.
         $dispatcher = clone $this->composer->getEventDispatcher();
         /** @var array<string, mixed> $listeners */
         $listeners = Internals::of($dispatcher, EventDispatcher::class, 'listeners')['listeners'];

@@ -72,8 +72,8 @@ pub struct Problem {
     /// Whether temporary constraints apply to all names of a package (newer Composers).
     #[serde(default)]
     pub temporary_for_all_names: bool,
-    /// Whether a name that an updated package replaces is loaded if another package requires it,
-    /// even if the update does not replace it any more (since Composer 2.6).
+    /// Whether a name is loaded that an updated package replaces and another package requires, even
+    /// if the update does not replace it any more (since Composer 2.6).
     #[serde(default)]
     pub replaced_if_required: bool,
     /// Whether a path repository's package that is updated because it may have changed gets the

@@ -1,4 +1,4 @@
-//! What it costs a command that the plugin listens to it.
+//! Tests the cost that the plugin's listeners add to a command.
 
 use std::fs;
 
@@ -10,8 +10,8 @@ use crate::support::files::{archive, package};
 use crate::support::home::composer_version;
 use crate::support::packages::file;
 
-/// Composer 2.9.1 and later read the class maps of all packages before they call a listener of a plugin; a missing
-/// directory shows it. Allegro's listeners are no reason to.
+/// Composer 2.9.1 and later read the class maps of all packages before they call a listener of a
+/// plugin. A missing directory makes that visible. Allegro's listeners don't cause it.
 #[test]
 fn need_no_autoloader() {
     let Some(world) = World::new() else { return };
@@ -34,7 +34,7 @@ fn need_no_autoloader() {
     world.install(&project(&world));
     assert_eq!(compare("alone"), [0; 2]);
 
-    // With a listener of somebody else's it is done for the sake of that one.
+    // A listener of another plugin causes it.
     let url = world.files.put(
         "listener.zip",
         &archive(Format::Zip, true, vec![file("Plugin.php", LISTENER)]),

@@ -1,4 +1,4 @@
-//! The packages that neighbours work on, and how a project with them is played.
+//! Makes the packages on which neighbours work, and plays a project with them.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -9,7 +9,7 @@ use crate::support::packages::{add, entry, file, file_with};
 use crate::support::{Outcome, Scene, SceneOptions, Side, same_tree};
 use crate::trouble::verified;
 
-/// What all plugins of the fixtures share; each package gets it in its own namespace.
+/// The trait that all plugins of the fixtures share. Each package gets it in its own namespace.
 const TRAIT: &str = include_str!("../fixtures/neighbours/neighbour.php");
 
 macro_rules! neighbour {
@@ -21,7 +21,7 @@ macro_rules! neighbour {
     };
 }
 
-/// The neighbours, a row for each kind of hook.
+/// The neighbours, with a row for each kind of hook.
 pub const KINDS: [&[(&str, &str)]; 13] = [
     &[neighbour!("installers")],
     &[
@@ -42,7 +42,8 @@ pub const KINDS: [&[(&str, &str)]; 13] = [
     &[neighbour!("remover")],
 ];
 
-/// Names by the state in which the project requires them; what is in neither comes in by a neighbour.
+/// Names of packages by the state in which the project requires them. A name in neither state is
+/// added by a neighbour.
 const ALWAYS: [&str; 10] = [
     "acme/one",
     "acme/two",
@@ -58,14 +59,14 @@ const ALWAYS: [&str; 10] = [
 const GONE: &str = "acme/gone";
 const NEW: &str = "acme/new";
 
-/// How Composer's own exception names the directory of [`GONE`], and what the refuser says.
+/// The path of [`GONE`] in Composer's own exception, and the refuser's message.
 const GONE_PATH: &str = "/project/vendor/acme/gone";
 const REFUSAL: &str = "was found in a public repository";
 
 const BEFORE: &str = "<?php\n\n// before\n";
 const PROGRAM: &str = "#!/usr/bin/env php\n<?php echo 'program', PHP_EOL;\n";
 
-/// A package with something for each neighbour.
+/// Returns the files of a package that has something for each neighbour.
 fn furnished(version: &str) -> Vec<FileSpec> {
     let class = format!(
         "<?php namespace Acme; class C{} {{}}\n",
@@ -85,10 +86,11 @@ fn furnished(version: &str) -> Vec<FileSpec> {
     ]
 }
 
-/// Takes name, version, the rest of the entry, and files of a package.
+/// A function that takes name, version, the rest of the entry, and files of a package.
 pub type Adding<'a> = dyn FnMut(&str, &str, &str, Vec<FileSpec>) + 'a;
 
-/// Classes beside a plugin's main class, which Composer evaluates again for each of its instances.
+/// Classes beside a plugin's main class. Composer evaluates the main class again for each of its
+/// instances.
 const CLASSES: [(&str, &str, &str); 3] = [
     (
         "installers",
@@ -128,7 +130,7 @@ pub fn neighbour(package: &mut Adding, name: &str, source: &str) {
     package(&format!("neighbours/{name}"), "1.0.0", &more, files);
 }
 
-/// Adds everything that any of the neighbours wants, and them.
+/// Adds the neighbours, and all packages that any of them needs.
 fn furnish(package: &mut Adding) {
     let psr = |name: &str| {
         let word = name.replace("acme/", "").replace('-', "");
@@ -164,7 +166,7 @@ fn furnish(package: &mut Adding) {
         r#"{"type": "acme-part"}"#,
         vec![file("part-b.txt", "b"), file("src/OnlyB.php", BEFORE)],
     );
-    // The bytes that neighbours write over in other packages.
+    // This package has the bytes that neighbours overwrite in other packages.
     package(
         "acme/twin",
         "1.0.0",
@@ -197,19 +199,19 @@ fn furnish(package: &mut Adding) {
     }
 }
 
-/// A scene and what its projects are made of.
+/// A scene, and the parts from which its projects are made.
 pub struct World {
     pub scene: Scene,
-    /// Lock entries of everything in the older state, and of the neighbours.
+    /// Lock entries of all packages in the older state, and of the neighbours.
     entries: Vec<Json>,
-    /// What the older state requires beside the neighbours.
+    /// Names that the older state requires beside the neighbours.
     pub always: Vec<&'static str>,
-    /// What plain Composer makes of a project without neighbours.
+    /// Plain Composer's outcome of a project without neighbours.
     untouched: OnceCell<Outcome>,
 }
 
 impl World {
-    /// A scene of the packages that `fill` adds: name, version, the rest of the entry, files.
+    /// Makes a scene of the packages that `fill` adds: name, version, the rest of the entry, files.
     pub fn with(required: bool, fill: impl Fn(&mut Adding)) -> Option<Self> {
         let mut catalog = Catalog::new();
         let mut entries = Vec::new();
@@ -237,7 +239,7 @@ impl World {
         })
     }
 
-    /// The scene with everything that any of the neighbours wants.
+    /// Makes the scene with all packages that any of the neighbours needs.
     pub fn furnished(required: bool) -> Option<Self> {
         let mut world = Self::with(required, |package| furnish(package))?;
         world.always = ALWAYS.to_vec();
@@ -245,7 +247,7 @@ impl World {
         Some(world)
     }
 
-    /// The older state of a project with these neighbours.
+    /// Returns the older state of a project with these neighbours.
     pub fn older(&self, neighbours: &[&str]) -> Project {
         let plugins: Vec<String> = neighbours
             .iter()
@@ -292,9 +294,12 @@ impl World {
         state
     }
 
-    /// What plain Composer gives. When the refuser stops the run, Composer removes [`GONE`] by a child process and
-    /// looks into its directory at the same time; if that goes away between two looks, Composer ends with an exception
-    /// of its own instead of the refuser's. Then all is played again.
+    /// Returns the outcomes of plain Composer.
+    ///
+    /// When the refuser stops the run, Composer removes [`GONE`] by a child process and looks into
+    /// its directory at the same time. If the directory disappears between two looks, Composer ends
+    /// with an exception of its own instead of the refuser's. Then this function plays all steps
+    /// again.
     fn play_plain(&self, neighbours: &[&str]) -> Vec<(String, Outcome)> {
         for _ in 0..10 {
             let outcomes = self.play(neighbours, Side::Serial);
@@ -309,12 +314,13 @@ impl World {
         panic!("{neighbours:?}: Composer removes {GONE} under its own hands each time");
     }
 
-    /// A fresh clone of the older state, an update to the newer one, and an installation of what got lost.
+    /// Plays a fresh clone of the older state, an update to the newer one, and an installation of
+    /// lost packages.
     fn play(&self, neighbours: &[&str], side: Side) -> Vec<(String, Outcome)> {
         let scene = &self.scene;
         let mut outcomes = Vec::new();
         let mut run = |step: &str, command: &str, refused: &str| {
-            // Without Composer's bar, which what is said comes to stand behind.
+            // Composer shows no progress bar here, because other output would follow on its line.
             let call = scene.call(side, &[command]).env("CI", "1");
             if neighbours.contains(&"refuser") && !refused.is_empty() {
                 let outcome = scene.outcome(&call.clone().env("NEIGHBOUR_REFUSES", refused));
@@ -346,15 +352,17 @@ impl World {
         outcomes
     }
 
-    /// Both sides, ours in these rounds, of which the first is cold; the store is verified after each.
+    /// Compares both sides, ours in these rounds, of which the first is cold. The store is verified
+    /// after each round.
     pub fn compare(&self, neighbours: &[&str], rounds: &[&str]) -> Vec<(String, Outcome)> {
         let scene = &self.scene;
         scene.forget_all();
         let plain = self.play_plain(neighbours);
         for (index, round) in rounds.iter().enumerate() {
             let ours = self.play(neighbours, Side::Allegro);
-            // KNOWN DIFFERENCE: when a listener stops the run, Composer drops the archives of the packages that it
-            // is extracting from its cache and downloads them again. Allegro has them.
+            // KNOWN DIFFERENCE: when a listener stops the run, Composer drops from its cache the
+            // archives of packages that it is extracting, and downloads them again. Allegro has
+            // them in its store.
             let downloads = index == 0 && !neighbours.contains(&"refuser");
             for ((step, plain), (_, ours)) in plain.iter().zip(&ours) {
                 let what = format!("{neighbours:?}, {step}, {round}");
@@ -371,7 +379,7 @@ impl World {
         plain
     }
 
-    /// Another project, whose packages come out of the same store.
+    /// Checks another project, whose packages come out of the same store.
     pub fn bystander(&self, neighbours: &[&str]) {
         let go = |side| {
             self.scene.write_state(&self.older(&[]));
@@ -383,16 +391,16 @@ impl World {
     }
 }
 
-/// The lines, with or without those about downloads.
+/// Returns the output lines, with or without those about downloads.
 pub fn said(outcome: &Outcome, downloads: bool) -> String {
     let mut lines = outcome.run.lines();
     lines.retain(|line| {
         downloads || !line.contains(" - Downloading ") && !line.contains("insecure protocol")
     });
-    // Where in the source an exception was thrown.
+    // These lines name the place in the source at which an exception was thrown.
     lines.retain(|line| !(line.starts_with("In ") && line.contains(".php line ")));
-    // The same for promises that are rejected while a run is aborted, with their stack traces (react/promise 3); of which
-    // exception they speak depends on how far Composer's extraction was by then.
+    // Promises that are rejected while a run is aborted print stack traces (react/promise 3). The
+    // progress of Composer's extraction decides of which exception they speak.
     lines.retain(|line| {
         let frame = line.strip_prefix('#').and_then(|rest| rest.split_once(' '));
         let is_frame = frame.is_some_and(|(number, _)| number.parse::<u32>().is_ok());

@@ -1,4 +1,5 @@
-//! One resolution after the other: what is known of metadata from the last one is believed as far as it is still true.
+//! Tests consecutive resolutions. Allegro believes its records of metadata from the last one as far
+//! as they are still true.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Registry, anyone, family, manifest, release};
 use crate::support::{Engine, Side, network};
 
-/// What is on record, as `(bytes, moment)` of each file.
+/// Returns the records of metadata, each as `(bytes, moment)` of its file.
 fn records(registry: &Registry) -> Vec<(u64, std::time::SystemTime)> {
     let dir = registry.scene.bucket("metadata");
     let entries = dir.into_iter().flat_map(fs::read_dir).flatten().flatten();
@@ -41,7 +42,7 @@ fn metadata_that_changes() {
     assert_eq!(same("nothing has changed"), first);
     assert_eq!(records(&registry), known, "nothing new is put on record");
 
-    // A newer version, with a requirement that nobody has been asked for yet.
+    // The newer version has a requirement that no resolution has met yet.
     let newer = release("b/b", "2.2.0", json!({ "require": { "d/d": "^1" } }));
     let old = release("b/b", "1.0.0", json!({}));
     registry.package("", "b/b", vec![newer, old.clone()]);
@@ -50,12 +51,12 @@ fn metadata_that_changes() {
     assert!(second.contains("d/d") && !second.contains("c/c"));
     assert_ne!(records(&registry), known);
 
-    // It is taken back, and nothing needs what it required.
+    // The version is withdrawn, and nothing needs its requirement any more.
     registry.package("", "b/b", vec![old]);
     let third = same("an older version");
     assert!(!third.contains("d/d"));
 
-    // The server has forgotten a package; the cache has not.
+    // The server has lost a package that is still in the cache.
     let dir = registry.scene.dir().join("served/p2/b");
     fs::remove_dir_all(&dir).expect("removed");
     registry.compare("a package that is gone", &project, None, &[]);
@@ -63,7 +64,7 @@ fn metadata_that_changes() {
     assert!(same("a package that is back").contains("3.0.0"));
 }
 
-/// That a repository doesn't have a file is known from the last time, too, and as little certain.
+/// Allegro also remembers that a repository lacks a file, and checks that as well.
 #[test]
 fn packages_that_come_and_go() {
     let Some(registry) = Registry::new() else {
@@ -90,7 +91,7 @@ fn packages_that_come_and_go() {
     }
 }
 
-/// A conflict that was there last time, and one that wasn't.
+/// A conflict may be gone since the last resolution, or be new.
 #[test]
 fn conflicts_that_come_and_go() {
     let Some(registry) = Registry::new() else {
@@ -110,7 +111,7 @@ fn conflicts_that_come_and_go() {
     }
 }
 
-/// Copies in Composer's cache that aren't those that were read.
+/// Copies in Composer's cache may differ from those that Allegro has read.
 #[test]
 fn copies_that_change() {
     let Some(registry) = Registry::new() else {
@@ -140,7 +141,8 @@ fn copies_that_change() {
         if engine == Engine::Extension && crate::support::home::extension().is_none() {
             continue;
         }
-        // As long as before, and as old: the server says that it is good, so Composer would believe it too.
+        // The copy keeps its size and its time. The server says that it is up to date, so Composer
+        // would believe it too.
         std::thread::sleep(Duration::from_millis(50));
         fs::write(copy, text.replace("2.1.0", "0.1.0")).expect("written");
         let file = fs::File::options()
@@ -156,7 +158,7 @@ fn copies_that_change() {
         assert_eq!(lock(engine), first, "a torn one is asked for again");
         fs::remove_file(copy).expect("removed");
         assert_eq!(lock(engine), first, "one that is gone, too");
-        // What is on record may be damaged.
+        // The records themselves may be damaged.
         for entry in
             fs::read_dir(registry.scene.bucket("metadata").expect("records")).expect("records")
         {
@@ -172,7 +174,7 @@ fn copies_that_change() {
     }
 }
 
-/// Servers that fail when the cache is full: Composer goes on with what it has, where it may.
+/// If servers fail while the cache is full, Composer goes on with its copies where it may.
 #[test]
 fn repositories_in_trouble_when_all_is_cached() {
     let Some(scene) = network::scene(ServerOptions::default()) else {
@@ -220,8 +222,9 @@ fn repositories_in_trouble_when_all_is_cached() {
     }
 }
 
-/// Where nothing else decides between two packages of one virtual name, the one that came first is taken. A file that
-/// is needed again comes before those that are asked for, if Composer has it in its cache with a validator.
+/// Between two packages of one virtual name that are equal otherwise, Composer takes the one that
+/// came first. A file that is needed again comes before new ones, if Composer has it in its cache
+/// with a validator.
 #[test]
 fn what_is_at_hand_comes_first() {
     let Some(registry) = Registry::new() else {
@@ -274,12 +277,12 @@ fn what_is_at_hand_comes_first() {
     }
     assert_eq!(provider("no cache", &more, &["--no-cache"]), "p/one");
     registry.files.set_dated(false);
-    // The cache has validators from before; the server doesn't give any more.
+    // The cache has validators from before, but the server gives none any more.
     assert_eq!(provider("no validators any more", &more, &[]), "p/one");
     assert_eq!(provider("again", &more, &[]), "p/one");
     registry.forget_caches();
     assert_eq!(provider("none", &more, &[]), "p/one");
-    // A cache that may only be read keeps what it has.
+    // A read-only cache keeps its content.
     registry.files.set_dated(true);
     registry.forget_caches();
     more["config"] = json!({ "cache-read-only": true });

@@ -1,4 +1,5 @@
-//! What a project may want beyond Composer's own settings: exceptions, a parent project, nothing but security updates.
+//! Tests wishes of a project beyond Composer's own settings: exceptions, a parent project, and
+//! security updates alone.
 
 mod exceptions;
 mod parent;
@@ -12,14 +13,14 @@ use super::Registry;
 use crate::support::home::composer_version;
 use crate::support::{Run, Side};
 
-/// Ways to a result: the native part chooses, it declines, and it isn't there.
+/// The ways to a result: the native part chooses, it declines, or it is switched off.
 const WAYS: [(&str, Option<(&str, &str)>); 3] = [
     ("natively", None),
     ("declined", Some(("COMPOSER_POOL_OPTIMIZER", "0"))),
     ("switched off", Some(("ALLEGRO_DISABLE", "1"))),
 ];
 
-/// `composer resolve` in a project, and the lock that is there afterwards.
+/// Runs `composer resolve` in a project, and returns the run and the lock.
 fn resolve(
     registry: &Registry,
     manifest: &Value,
@@ -41,8 +42,10 @@ fn resolve(
     )
 }
 
-/// The same in each way, with the native part choosing first, unless Composer has policies that advisories of the
-/// registry put in force; with `-v` it is said who has chosen. What was said without `-v`, and the lock.
+/// Checks that all ways have the same result. Returns the run without `-v`, and the lock.
+///
+/// The native part chooses first, unless Composer has policies that advisories of the registry put
+/// in force. With `-v` the run tells who has chosen.
 #[track_caller]
 fn resolve_each_way(
     registry: &Registry,
@@ -59,7 +62,7 @@ fn resolve_each_way(
     (run, found)
 }
 
-/// The same where there may be nothing to choose.
+/// Compares all ways, even if there is nothing to choose.
 #[track_caller]
 fn compare_ways(
     registry: &Registry,
@@ -95,7 +98,8 @@ fn compare_ways(
     (is_native, run, found.expect("a lock"))
 }
 
-/// It fails in words that hold all of these, with this exit code, and the lock is as it was.
+/// Checks that the run ends with exit code 1 and with these words, and that the lock stays as it
+/// was.
 #[track_caller]
 fn refuses(registry: &Registry, manifest: &Value, lock: &str, args: &[&str], words: &[&str]) {
     let (run, found) = resolve(registry, manifest, Some(lock), args, None);
@@ -106,14 +110,14 @@ fn refuses(registry: &Registry, manifest: &Value, lock: &str, args: &[&str], wor
     assert_eq!(found.as_deref(), Some(lock), "the old lock stays");
 }
 
-/// The text of a package's entry in a lock, byte for byte.
+/// Returns the text of a package's entry in a lock, byte for byte.
 fn entry<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
     let start = lock.find(&format!("        {{\n            \"name\": \"{name}\","))?;
     let end = lock[start..].find("\n        }")?;
     Some(&lock[start..start + end])
 }
 
-/// The version of a package in a lock.
+/// Returns the version of a package in a lock.
 fn version(lock: &str, name: &str) -> Option<String> {
     let text = entry(lock, name)?;
     let version = text.split("\"version\": \"").nth(1)?.split('"').next()?;

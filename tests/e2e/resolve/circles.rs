@@ -1,4 +1,5 @@
-//! Packages that stand for each other in circles: what is chosen depends on what was met first.
+//! Tests packages that replace or provide each other in circles. The choice depends on the order in
+//! which the solver meets them.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ fn plain(name: &str, more: Value) -> Value {
     release(name, "1.0.0", more)
 }
 
-/// Each comes before the other then, or neither does: it counts how PHP sorts.
+/// Of packages that replace each other, each is preferred to the other, or neither is. PHP's sort
+/// algorithm decides the order then.
 #[test]
 fn packages_that_replace_each_other() {
     let Some(registry) = Registry::new() else {
@@ -48,7 +50,7 @@ fn packages_that_replace_each_other() {
                     json!({ "replace": list, "provide": { "v/thing": "1.0.0" } }),
                 )
             });
-            // They are met in this order, each by a package of its own.
+            // Each package is met through a package of its own, in this order.
             let users = (0..count).map(|place| {
                 let needs = json!({ members[count - 1 - place]: "*" });
                 release(&format!("u/u{place}"), "0.5.0", json!({ "require": needs }))
@@ -70,7 +72,8 @@ fn packages_that_replace_each_other() {
     }
 }
 
-/// Once everything is chosen, less would be enough: what was taken for a name is needed by what replaces that name.
+/// After the choice, fewer packages would be enough. A package that was chosen for a name is needed
+/// by the package that replaces that name.
 #[test]
 fn what_has_become_needless_stays() {
     let Some(registry) = Registry::new() else {
@@ -121,8 +124,9 @@ fn what_has_become_needless_stays() {
     assert!(lock.expect("a lock").contains("\"name\": \"d/d\""));
 }
 
-/// An update of what replaced something: since Composer 2.6 that is looked for at once, else when it is met. What is said
-/// tells which came first.
+/// An update covers a package that replaced another one. Since Composer 2.6 the pool builder looks
+/// for the replaced package at once, and before that when it meets the name. The output tells which
+/// came first.
 #[test]
 fn what_was_replaced_is_looked_for() {
     let Some(registry) = Registry::new() else {

@@ -1,4 +1,4 @@
-//! Real manifests, with the repository as it stood at their moment.
+//! Resolves real manifests, with the repository as it stood at their moment.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::{Registry, number};
 use crate::support::files::merge;
 use crate::support::shared;
 
-/// Projects of the corpus, with the repository as it stood then.
+/// Projects of the corpus resolve to Composer's lock, with the repository as it stood then.
 #[test]
 fn real_manifests() {
     let Some(corpus) = shared("corpus") else {

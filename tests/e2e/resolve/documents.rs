@@ -1,11 +1,11 @@
-//! Documents that PHP's `json_decode` refuses, or reads in a way of its own.
+//! Tests documents that PHP's `json_decode` refuses, or reads in a special way.
 
 use serde_json::json;
 
 use super::{Registry, manifest};
 use crate::support::Side;
 
-/// A metadata file of `a/a` whose only version says something more.
+/// Returns a metadata file of `a/a` whose only version has additional content.
 fn saying(more: &str) -> Vec<u8> {
     version(&format!(
         r#""version":"1.0.0","version_normalized":"1.0.0.0","dist":{{"type":"zip","url":"http://127.0.0.1:1/a.zip"}}{more}"#
@@ -29,7 +29,8 @@ fn around(before: &[u8], after: &[u8]) -> Vec<u8> {
     [before, &saying(""), after].concat()
 }
 
-/// Says what is odd about each document, and whether the native part reads it all the same.
+/// Returns documents: the description of what is odd, the bytes, and whether the native part reads
+/// the document.
 fn documents() -> Vec<(&'static str, Vec<u8>, bool)> {
     let two = |second: &str| {
         let first =
@@ -71,7 +72,8 @@ fn documents() -> Vec<(&'static str, Vec<u8>, bool)> {
         (
             "numbers",
             saying(
-                // Others are a known difference in a second run: Composer's cache holds them as PHP writes them.
+                // Other numbers are a known difference in a second run, because Composer's cache
+                // holds them as PHP writes them.
                 r#","extra":{"a":[0,7,-12,0.1,-3.5,9223372036854775807]}"#,
             ),
             true,
@@ -224,7 +226,8 @@ fn saying_bytes(bytes: &[u8]) -> Vec<u8> {
     [&text[..at], bytes, &text[at + mark.len()..]].concat()
 }
 
-/// Whatever Composer makes of each document, so do we; also when it has come into the cache, with a validator or not.
+/// Allegro treats each document as Composer does, even if it comes from the cache, with a validator
+/// or without one.
 #[test]
 fn odd_metadata() {
     let Some(registry) = Registry::new() else {
@@ -238,7 +241,7 @@ fn odd_metadata() {
             registry.forget_caches();
             registry.files.put("p2/a/a.json", &document);
             let _ = registry.compare(&what, &project, None, &[]);
-            // Composer's cache may have come to something else by now, even of what was refused.
+            // Composer's cache may have other content by now, even of a document that was refused.
             registry.compare(&format!("{what}, again"), &project, None, &[]);
             registry.forget_caches();
             let (ours, _) = registry.play(Side::Allegro, &project, None, &["-v"]);
@@ -249,7 +252,7 @@ fn odd_metadata() {
     }
 }
 
-/// JSON of which Composer can't make a package, in a version that would be chosen or in one that would not.
+/// Composer can't make a package of such JSON, which may be in a chosen version or in another one.
 #[test]
 fn versions_that_are_no_packages() {
     let Some(registry) = Registry::new() else {
@@ -287,7 +290,7 @@ fn versions_that_are_no_packages() {
     }
 }
 
-/// The same for the file of branches.
+/// Odd documents may also be in the file of branches.
 #[test]
 fn odd_metadata_of_branches() {
     let Some(registry) = Registry::new() else {
@@ -303,7 +306,7 @@ fn odd_metadata_of_branches() {
     }
 }
 
-/// `packages.json` and a lock are read by Composer alone; nothing of ours stands before it.
+/// Composer alone reads `packages.json` and the lock. Nothing of ours comes before that.
 #[test]
 fn odd_roots_and_locks() {
     let Some(registry) = Registry::new() else {

@@ -1,4 +1,4 @@
-//! Registries and projects made up from a seed.
+//! Tests registries and projects that are made up from a seed.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Registry, manifest, number};
 use crate::support::files::merge;
 
-/// How many made-up registries a plain test run plays.
+/// The number of made-up registries that a plain test run plays.
 const ROUNDS: u64 = 25;
 
 fn pick<'a>(random: &mut Rng, list: &[&'a str]) -> &'a str {
@@ -103,7 +103,7 @@ pub(super) fn versions(random: &mut Rng, name: &str) -> Vec<Value> {
             "name": name, "version": version, "type": "library",
             "dist": { "type": "zip", "url": format!("http://127.0.0.1:1/{name}/{version}.zip"), "reference": "abc" },
         });
-        // Neighbours are alike more often than not.
+        // Neighbouring versions have the same links more often than not.
         if random.u32(..3) > 0 || last == json!({}) {
             last = json!({ "require": links(random, 2, name, constraint) });
             if random.u32(..5) == 0 {
@@ -144,19 +144,20 @@ pub(super) fn requirements(random: &mut Rng, most: u32) -> Value {
     list
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Default)]
 struct Played {
-    /// The first resolution had a result.
+    /// Whether the first resolution had a result.
     solved: bool,
-    /// Choices of the native part.
+    /// Number of choices of the native part.
     native: u32,
 }
 
 fn play(registry: &Registry, seed: u64) -> Played {
     let mut random = Rng::with_seed(seed);
     registry.forget();
-    // Some servers don't say when a file was changed, and Composer asks for it again in the same run.
+    // Some servers don't say when a file was changed. Composer then requests the file again in the
+    // same run.
     registry.files.set_dated(seed % 7 > 1);
     registry.root("", json!({}));
     let paths: &[&str] = if random.u32(..5) == 0 {
@@ -194,7 +195,7 @@ fn play(registry: &Registry, seed: u64) -> Played {
         2 => &["--no-dev"],
         _ => &[],
     };
-    // Most say more and need a run less; some say what people see.
+    // Most rounds print more and need a run less. Some compare the usual output.
     let agree = if seed.is_multiple_of(4) {
         Registry::agree
     } else {
@@ -205,7 +206,7 @@ fn play(registry: &Registry, seed: u64) -> Played {
     played.native += u32::from(is_native);
     let Some(lock) = lock else { return played };
     played.solved = true;
-    // The registry moves on, and a part is updated.
+    // The registry gets other versions, and a partial update follows.
     for _ in 0..random.u32(1..4) {
         let name = name(&mut random);
         registry.package("", &name, versions(&mut random, &name));
@@ -233,7 +234,7 @@ fn play(registry: &Registry, seed: u64) -> Played {
     played
 }
 
-/// A registry of its own for each worker. PHP keeps what it has compiled, where it can (opcache).
+/// Makes a registry for one worker. PHP keeps its compiled code, where it can (opcache).
 fn worker() -> Option<Registry> {
     let mut registry = Registry::new()?;
     let compiled = registry.scene.dir().join("compiled");
@@ -252,7 +253,7 @@ fn made_up_registries() {
     let first = number("ALLEGRO_TEST_SEED").unwrap_or(1);
     let rounds = number("ALLEGRO_TEST_RESOLVE_ROUNDS").unwrap_or(ROUNDS);
     let workers = match rounds {
-        // Beside all the other tests.
+        // A plain test run has one worker, because the other tests run at the same time.
         ..=ROUNDS => 1,
         _ => std::thread::available_parallelism().map_or(1, usize::from),
     };
@@ -272,7 +273,7 @@ fn made_up_registries() {
                         break;
                     }
                     println!("resolve: ALLEGRO_TEST_SEED={seed} ALLEGRO_TEST_RESOLVE_ROUNDS=1");
-                    // One difference doesn't hide the next.
+                    // One difference must not hide the next one.
                     match catch_unwind(AssertUnwindSafe(|| play(registry, seed))) {
                         Ok(played) => {
                             native.fetch_add(played.native.into(), Ordering::Relaxed);

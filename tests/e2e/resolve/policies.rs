@@ -1,5 +1,5 @@
-//! Policies of Composer 2.9 and later, which keep versions out of an update: the lock, the words and the exit code are
-//! Composer's, and nothing is proposed that a policy refuses.
+//! Tests policies of Composer 2.9 and later, which keep versions out of an update. The lock, the
+//! output and the exit code are Composer's. Allegro proposes nothing that a policy refuses.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,11 @@ use crate::support::home::composer_version;
 use crate::support::{Side, skipped};
 
 const OLD: &str = "2020-01-02T03:04:05+00:00";
-/// Later than any run of these tests.
+/// A date after any run of these tests.
 const NEW: &str = "2100-01-02T03:04:05+00:00";
 
-/// A registry with advisories and a list of refused versions, where Composer has policies.
+/// Returns a registry with advisories and a list of refused versions, if this Composer has
+/// policies.
 fn registry(since: (u32, u32)) -> Option<Registry> {
     if composer_version() < since {
         return skipped(&format!("this needs Composer {}.{}", since.0, since.1));
@@ -26,7 +27,7 @@ fn registry(since: (u32, u32)) -> Option<Registry> {
     Some(registry)
 }
 
-/// The versions of a package with what is known of it.
+/// Publishes the versions of a package, with advisories and lists.
 fn put(registry: &Registry, name: &str, versions: &[(&str, Value)], known: Value) {
     let versions: Vec<Value> = versions
         .iter()
@@ -49,7 +50,7 @@ fn published(time: &str) -> Value {
     json!({ "published-time": time })
 }
 
-/// Keeps these versions out where `config.policy` has the list.
+/// Returns a list that refuses these versions, if `config.policy` has the list.
 fn refused(constraint: &str) -> Value {
     json!({ "filter": { "refused": [{ "constraint": constraint, "reason": "for a test" }] } })
 }
@@ -66,7 +67,7 @@ fn project(registry: &Registry, require: Value, policy: Value) -> Value {
     manifest(&registry.files, &[""], more)
 }
 
-/// What Allegro says with `-v` when Composer resolves, while both come to the same; and the lock.
+/// Checks that Composer resolves by itself for this reason, with the same result. Returns the lock.
 fn left_to_composer(registry: &Registry, what: &str, project: &Value, why: &str) -> Option<String> {
     let (_, lock) = registry.compare(what, project, None, &[]);
     let (run, _) = registry.play(Side::Allegro, project, None, &["-v"]);
@@ -83,7 +84,8 @@ fn version(lock: Option<&String>, name: &str) -> Option<String> {
     Some(found["version"].as_str()?.to_owned())
 }
 
-/// One version without a date refuses the run, whichever is chosen; new versions are held back and counted.
+/// With a cooldown, one version without a date refuses the run, whichever version would be chosen.
+/// New versions are held back and counted.
 #[test]
 fn a_cooldown() {
     let Some(registry) = registry((2, 11)) else {
@@ -135,7 +137,7 @@ fn a_list_of_refused_versions() {
             Some(wanted),
             "{what}"
         );
-        // Lists that nobody has asked for don't count.
+        // Lists that `config.policy` doesn't name have no effect.
         let without = project(
             &registry,
             json!({ "acme/x": "*" }),
@@ -151,7 +153,8 @@ fn a_list_of_refused_versions() {
     }
 }
 
-/// Abandoned packages stay out where that is asked for, what advisories affect where a repository has them.
+/// Policies keep out abandoned packages if the project says so. They keep out versions that
+/// advisories affect if a repository has advisories.
 #[test]
 fn advisories_and_abandoned_packages() {
     let Some(registry) = registry((2, 9)) else {
@@ -185,13 +188,13 @@ fn advisories_and_abandoned_packages() {
     assert!(is_native);
     assert_eq!(version(lock.as_ref(), "acme/y").as_deref(), Some("2.0.0"));
 
-    // Composer 2.9 calls it so, and later ones understand that.
+    // Composer 2.9 has this name for the setting, and later versions understand it.
     with["config"]["audit"] = json!({ "block-abandoned": true });
     with["require"]["a/old"] = json!("*");
     let why = "abandoned packages are kept out (config.policy.abandoned)";
     assert_eq!(left_to_composer(&registry, "abandoned", &with, why), None);
 
-    // A repository that has neither.
+    // This repository offers neither advisories nor lists.
     registry.root("", json!({}));
     registry.forget_caches();
     with["config"]["audit"] = json!({});
@@ -199,8 +202,9 @@ fn advisories_and_abandoned_packages() {
     assert!(is_native);
 }
 
-/// A refused version decides that nobody would choose: p/c 3.0.0 brings p/e into the pool, which stands for p/f, and
-/// lacks what it needs itself. Where it is refused nothing in the pool wants p/e, so Composer has nothing for p/f.
+/// A refused version matters although nobody would choose it. p/c 3.0.0 brings p/e into the pool,
+/// which provides p/f. p/c 3.0.0 itself requires a package that doesn't exist. If p/c 3.0.0 is
+/// refused, nothing in the pool requires p/e, so Composer has nothing for p/f.
 #[test]
 fn a_refused_version_that_nobody_chooses() {
     let Some(registry) = registry((2, 9)) else {
@@ -241,7 +245,8 @@ fn a_refused_version_that_nobody_chooses() {
     assert_eq!((run.exit, lock.is_some()), (0, true), "{}", run.stderr);
 }
 
-/// Nothing is said to work that was not tried under the policies: here they refuse what would help without them.
+/// Allegro proposes no change that it didn't try under the policies. Here the policies refuse the
+/// change that would help without them.
 #[test]
 fn what_helps_is_told_without_policies_only() {
     let Some(registry) = registry((2, 9)) else {
@@ -282,7 +287,8 @@ fn what_helps_is_told_without_policies_only() {
     assert_eq!(run.exit, 2, "{}", run.stderr);
 }
 
-/// `--security-only` names no version that a policy keeps out, and says where one keeps out what a version needs.
+/// `--security-only` proposes no version that a policy keeps out. It says if a policy keeps out a
+/// requirement of a version.
 #[test]
 fn security_only_proposes_what_policies_allow() {
     let Some(registry) = registry((2, 10)) else {

@@ -1,4 +1,5 @@
-//! `--diff` and `--explain` where the native part is missing, fails, or is kept out of the update.
+//! Tests `--diff` and `--explain` if the native part is missing, fails, or is kept out of the
+//! update.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

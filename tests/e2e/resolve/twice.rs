@@ -1,11 +1,11 @@
-//! Packages that a project requires both for itself and for its development.
+//! Tests packages that a project has in both `require` and `require-dev`.
 
 use serde_json::json;
 
 use super::{Registry, family, manifest, release};
 
-/// Composer puts both lists together, where what development asks for counts, and then looks whether the rest is enough
-/// without it. What it says then, it says once.
+/// Composer merges both lists, in which the constraint of `require-dev` counts. Then it checks
+/// whether the result also satisfies `require` alone. It prints messages about that once.
 #[test]
 fn required_twice() {
     let Some(registry) = Registry::new() else {
@@ -26,7 +26,7 @@ fn required_twice() {
     }
 }
 
-/// The lock stays as it is, and is not enough without what is required for development.
+/// The lock stays as it is, but does not satisfy `require` alone.
 #[test]
 fn required_twice_and_locked() {
     let Some(registry) = Registry::new() else {
@@ -50,8 +50,8 @@ fn required_twice_and_locked() {
     }
 }
 
-/// Two packages offer what the project needs, and development needs both: which of them counts as the project's own
-/// depends on the order in which Composer has decided.
+/// Two packages provide a name that the project needs, and `require-dev` needs both. The order of
+/// Composer's decisions determines which of them counts as the project's own.
 #[test]
 fn offered_twice() {
     let Some(registry) = Registry::new() else {
@@ -99,7 +99,8 @@ fn offered_twice() {
     }
 }
 
-/// The lock has a branch and its alias. The project doesn't ask for the branch any more, which leaves the alias alone.
+/// The lock has a branch and its alias. The project doesn't require the branch any more, so the
+/// alias stands alone.
 #[test]
 fn an_alias_that_has_lost_its_package() {
     let Some(registry) = Registry::new() else {

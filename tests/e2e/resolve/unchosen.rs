@@ -1,8 +1,9 @@
-//! Versions that nobody chooses, and that decide all the same.
+//! Tests versions that nobody chooses and that matter all the same.
 //!
-//! Whoever takes the best version of each requirement as it is met comes to the end of each of these without a conflict,
-//! and to another lock than Composer's: a version that isn't taken brings a package into the pool, or rules to an earlier
-//! place, and places decide between equals. So nothing less than the whole pool gives Composer's answer.
+//! A greedy solver takes the best version of each requirement as it meets it. In each of these
+//! scenarios it comes to the end without a conflict, and to another lock than Composer's. A version
+//! that it doesn't take brings a package into the pool, or gives rules an earlier place. Places
+//! decide between equal candidates. So nothing less than the whole pool gives Composer's answer.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +11,22 @@ use serde_json::{Value, json};
 
 use super::{Registry, manifest, release};
 
-/// A registry, and what comes of it.
+/// A registry, and its expected results.
 struct Scenario {
     what: &'static str,
-    /// The version that decides without being chosen.
+    /// The version that matters without being chosen.
     unchosen: (&'static str, &'static str),
     packages: Vec<Value>,
     project: Value,
-    /// What Composer locks.
+    /// The versions that Composer locks.
     composers: &'static [(&'static str, &'static str)],
-    /// What it locks where the deciding version doesn't exist: what is best at first sight.
+    /// The versions that Composer locks if the deciding version doesn't exist, which are the best
+    /// at first sight.
     at_first_sight: &'static [(&'static str, &'static str)],
 }
 
-/// Two that offer a thing, of which one comes first: `a/a` 1.0.0 has asked for it.
+/// Returns packages, two of which provide a name. One of the two comes first, because `a/a` 1.0.0
+/// requires it.
 fn offers(more: Value) -> Vec<Value> {
     let needs = json!({ "require": { "v/thing": "*", "z/z": "*" } });
     let mut offering = json!({ "provide": { "v/thing": "1.0.0" } });
@@ -39,7 +42,8 @@ fn offers(more: Value) -> Vec<Value> {
     ]
 }
 
-/// Two that want different versions of `e/e`, of which the second in sight is asked first: `a/a` 1.0.0 requires it.
+/// Returns packages, two of which require different versions of `e/e`. The solver asks the second
+/// one of them first, because `a/a` 1.0.0 requires it.
 fn order(newest: Value) -> Vec<Value> {
     let both = json!({ "require": { "c/c": "*", "d/d": "*" } });
     let second = json!({ "require": { "e/e": "^2.0" } });
@@ -239,8 +243,8 @@ fn versions(lock: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What stands for a name is in a repository that is asked for nothing that is chosen: an older version that nobody takes
-/// has asked for it.
+/// The provider of a name is in a repository that is asked for no chosen package. An older version
+/// that nobody takes causes the request.
 #[test]
 fn a_repository_that_nothing_chosen_asks() {
     let Some(registry) = Registry::new() else {
@@ -267,7 +271,7 @@ fn a_repository_that_nothing_chosen_asks() {
         let names = ["b/b", "c/c", "d/d"].map(|name| format!("\"name\": \"{name}\""));
         assert!(names.iter().all(|name| lock.contains(name)), "{lock}");
         assert!(is_native);
-        // Those of the lock are nobody's business in a partial update.
+        // In a partial update, the locked packages don't matter.
         registry.agree("a part", &project, Some(&lock), &["d/d"]);
     }
 }

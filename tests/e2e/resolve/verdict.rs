@@ -1,4 +1,5 @@
-//! What is said first when requirements can't be met, and that what it proposes works when it is really done.
+//! Tests the lines that are printed first if requirements can't be met, and that their proposal
+//! works when it is followed.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +12,7 @@ use super::{Registry, manifest, number, release, said};
 use crate::support::home::extension;
 use crate::support::{Engine, Run, Side};
 
-/// The lines of the verdict, and whether Composer's text follows.
+/// Returns the lines of the verdict, and checks whether Composer's text follows.
 fn verdict(run: &Run) -> Vec<String> {
     let lines: Vec<&str> = run.stderr.lines().collect();
     let Some(first) = lines.iter().position(|line| line.starts_with("Allegro: ")) else {
@@ -41,10 +42,10 @@ struct Case {
     require: Value,
     more: Value,
     args: &'static [&'static str],
-    /// The verdict.
+    /// The lines of the verdict.
     lines: Vec<String>,
-    /// What becomes of the requirements when the proposal is followed (`null`: taken out); without one, that works which
-    /// is called.
+    /// The requirements that change if the proposal is followed; `null` removes one. Without a
+    /// change, `instead` has the arguments that work.
     change: Option<Value>,
     instead: Option<&'static [&'static str]>,
 }
@@ -62,7 +63,7 @@ impl Case {
         }
     }
 
-    /// Nothing that was tried works.
+    /// Returns the case for a verdict without a change that works.
     fn hopeless(self) -> Self {
         Self {
             change: None,
@@ -72,7 +73,8 @@ impl Case {
 }
 
 impl Registry {
-    /// Refused by both, with the verdict before Composer's words; the proposal is followed and works.
+    /// Checks that both sides refuse the project, with the verdict before Composer's words. Then
+    /// follows the proposal, which must work.
     fn judges(&self, case: &Case, lock: &str) {
         let what = case.what;
         let mut project = manifest(&self.files, &[""], json!({ "require": case.require }));
@@ -460,7 +462,7 @@ fn where_nobody_listens_nothing_is_said() {
     assert!(!fs::exists(registry.scene.project().join("vendor")).expect("a look"));
 }
 
-/// The manifest after what a verdict proposes; `None` if it proposes no change to it.
+/// Returns the manifest after the change that a verdict proposes; `None` if it proposes no change.
 fn followed(project: &Value, verdict: &[String]) -> Option<Value> {
     let proposal = verdict.last()?.strip_prefix("         tried and works: ")?;
     let mut project = project.clone();
@@ -486,7 +488,7 @@ fn followed(project: &Value, verdict: &[String]) -> Option<Value> {
     (quoted.len() > 1).then_some(project)
 }
 
-/// How many made-up registries a plain test run plays.
+/// The number of made-up registries that a plain test run plays.
 const ROUNDS: u64 = 20;
 
 #[test]
@@ -512,7 +514,7 @@ fn made_up_proposals_work() {
         let mut more = json!({ "require": requirements(&mut random, 4) });
         let mut dev = requirements(&mut random, 2);
         if let (Some(dev), Some(own)) = (dev.as_object_mut(), more["require"].as_object()) {
-            // Composer takes one of the two, and says that there are two.
+            // Composer takes one of two requirements of the same name, and warns of them.
             dev.retain(|name, _| !own.contains_key(name));
         }
         more["require-dev"] = dev;

@@ -1,4 +1,4 @@
-//! A DNS server for the tests, which answers badly on demand, and commands that ask it.
+//! Runs a DNS server for the tests, which answers badly on demand, and commands that ask it.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,32 +15,32 @@ use parking_lot::Mutex;
 
 use super::skipped;
 
-/// The name that the server knows: it stands for this machine.
+/// The name that the server knows, which stands for this machine.
 pub const HOST: &str = "registry.allegro.test";
 
-/// How the server answers.
+/// The way in which the server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// At once; there is no address of version 6.
+    /// The server answers at once, and has no IPv6 address.
     Prompt,
-    /// Of the answers to each kind of question, the first, third, fifth … get lost.
+    /// The server loses the first, third, fifth … answer to each kind of question.
     LosesHalf,
-    /// After this time.
+    /// The server answers after this time.
     Late(Duration),
-    /// It says that there is no such name when it is asked for an address of version 6.
+    /// The server says that the name doesn't exist when it is asked for an IPv6 address.
     DeniesV6,
-    /// It never answers questions for addresses of version 6.
+    /// The server never answers questions for IPv6 addresses.
     SilentOnV6,
-    /// It answers nothing at all.
+    /// The server answers nothing at all.
     Silent,
 }
 
-/// Kind of a question: an address of version 4.
+/// The kind of question for an IPv4 address.
 pub const A: u16 = 1;
-/// Kind of a question: an address of version 6.
+/// The kind of question for an IPv6 address.
 pub const AAAA: u16 = 28;
 
-/// The running server.
+/// A running server.
 #[derive(Debug)]
 pub struct Dns {
     resolv_conf: PathBuf,
@@ -50,8 +50,9 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// Starts it; `dir` holds the configuration for its clients. `None`, and a line that says why, where this machine
-    /// lets nobody listen on the port of DNS or change `/etc/resolv.conf` for one process.
+    /// Starts the server. `dir` contains the configuration for its clients. Returns `None` if this
+    /// machine forbids the DNS port, or a change of `/etc/resolv.conf` for one process, and prints
+    /// the reason.
     pub fn start(dir: &Path, manner: Manner) -> Option<Self> {
         let is_possible = Command::new("unshare")
             .args(["--mount", "true"])
@@ -60,7 +61,7 @@ impl Dns {
         if !is_possible {
             return skipped("no mount namespace can be made");
         }
-        // Tests run beside each other.
+        // Tests run at the same time, so each takes an address of its own.
         let found = (0..20).find_map(|_| {
             let byte = || fastrand::u8(1..255);
             let address = Ipv4Addr::new(127, byte(), byte(), byte());
@@ -86,16 +87,16 @@ impl Dns {
         })
     }
 
-    /// How often it was asked for each kind of address since the last call.
+    /// Returns the number of questions for IPv4 and for IPv6 addresses since the last call.
     pub fn asked(&self) -> (usize, usize) {
         let asked = std::mem::take(&mut *self.asked.lock());
         let of = |kind| asked.get(&kind).copied().unwrap_or_default();
         (of(A), of(AAAA))
     }
 
-    /// What goes before a command so that it asks this server.
+    /// Returns the words before a command that make it ask this server.
     pub fn prefix(&self) -> Vec<OsString> {
-        // The PHP of another release runs in a root of its own.
+        // The PHP of another release runs in a root directory of its own.
         let root = std::env::var("ALLEGRO_TEST_ROOT").unwrap_or_default();
         let script = "conf=$1; shift; mount --bind \"$conf\" /etc/resolv.conf || exit 125
             if [ -n \"$1\" ]; then mount --bind \"$conf\" \"$1/etc/resolv.conf\" || exit 125; fi
@@ -156,12 +157,12 @@ fn send(socket: &UdpSocket, reply: Vec<u8>, client: SocketAddr, wait: Duration) 
     let socket = socket.try_clone().expect("a socket");
     thread::spawn(move || {
         thread::sleep(wait);
-        // A client that is gone is no matter.
+        // A client that has gone doesn't matter.
         let _ = socket.send_to(&reply, client);
     });
 }
 
-/// The answer to a question (RFC 1035, 4), and its kind.
+/// Returns the answer to a question (RFC 1035, 4), and the kind of the question.
 fn reply(question: &[u8], manner: Manner) -> Option<(u16, Vec<u8>)> {
     const NO_SUCH_NAME: u8 = 3;
     let head = question.get(..12)?;
@@ -179,12 +180,12 @@ fn reply(question: &[u8], manner: Manner) -> Option<(u16, Vec<u8>)> {
     let address = (is_known && kind == A).then_some(Ipv4Addr::LOCALHOST);
     let is_denied = !is_known || kind == AAAA && manner == Manner::DeniesV6;
     let mut reply = head[..2].to_vec();
-    // An answer, recursion wanted and there.
+    // The flags say that this is an answer, and that recursion is desired and available.
     reply.extend([0x81, 0x80 | if is_denied { NO_SUCH_NAME } else { 0 }]);
     reply.extend([0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0]);
     reply.extend(question.get(12..end)?);
     if let Some(address) = address {
-        // The name of the question, class IN, 60 seconds, four bytes.
+        // The record has the name of the question, class IN, 60 seconds, and four bytes.
         reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
         reply.extend(address.octets());
     }

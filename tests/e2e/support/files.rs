@@ -1,4 +1,5 @@
-//! Any bytes at any URL, and projects that name their packages themselves (repositories of type `package`).
+//! Serves any bytes at any URL, and writes projects that describe their packages themselves
+//! (repositories of type `package`).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::packages::{add_timed, entry};
 use super::{Outcome, Scene, Side, compare, same, verify_store};
 
-/// A directory over HTTP.
+/// A directory that is served over HTTP.
 #[derive(Debug)]
 pub struct Files {
     dir: PathBuf,
@@ -49,7 +50,7 @@ impl Files {
                 let (dir, asked) = (dir.clone(), asked.clone());
                 let is_dated = !undated.load(Ordering::Relaxed);
                 let work = move || answer(&stream, &dir, is_dated, &asked).ok();
-                // A client that goes away is no matter.
+                // A client that goes away doesn't matter.
                 if in_order.load(Ordering::Relaxed) {
                     work();
                 } else {
@@ -60,18 +61,19 @@ impl Files {
         files
     }
 
-    /// One request after the other, in the order in which they come.
+    /// Answers one request after the other, in the order in which they come.
     pub fn answer_in_order(&self) {
         self.in_order.store(true, Ordering::Relaxed);
     }
 
-    /// Whether answers say when a file was last changed, so that it can be asked for later with that moment.
+    /// Sets whether answers have the time of a file's last change, so that a client can make
+    /// conditional requests.
     pub fn set_dated(&self, is_dated: bool) {
         self.undated.store(!is_dated, Ordering::Relaxed);
     }
 
-    /// Puts a file there, and gives its URL. One whose name ends with `.gz` is also what a request without that ending
-    /// gets, with `Content-Encoding: gzip`.
+    /// Writes a file and returns its URL. A file whose name ends with `.gz` is also the answer to a
+    /// request without that ending, with `Content-Encoding: gzip`.
     pub fn put(&self, path: &str, bytes: &[u8]) -> String {
         let file = self.dir.join(path);
         fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
@@ -79,12 +81,12 @@ impl Files {
         self.url(path)
     }
 
-    /// The URL of a path.
+    /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    /// The paths that were asked for since the last call, sorted.
+    /// Returns the paths that were requested since the last call, sorted.
     pub fn asked(&self) -> Vec<String> {
         let mut asked = std::mem::take(&mut *self.asked.lock().expect("the log"));
         asked.sort();
@@ -122,7 +124,8 @@ fn answer(
             length = value.trim().parse().unwrap_or(0);
         }
     }
-    // A connection that is closed with something unread is reset, and the answer may be lost.
+    // If the server closes a connection with unread data, the connection is reset, and the answer
+    // may be lost.
     std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
     let path = first
         .split(' ')
@@ -133,7 +136,7 @@ fn answer(
         return Ok(());
     }
     asked.lock().expect("the log").push(path.to_owned());
-    // A file may be named by the whole of a URL's path and query.
+    // A file may have the whole path and query of a URL as its name.
     let file = Some(dir.join(path))
         .filter(|file| file.is_file())
         .unwrap_or_else(|| dir.join(path.split('?').next().unwrap_or(path)));
@@ -165,7 +168,8 @@ fn answer(
     stream.write_all(&body)
 }
 
-/// When a file was last changed: a moment that stands for its content, for two changes may come within a second.
+/// Returns a time of last change that depends on the content, because two changes may come within a
+/// second.
 fn changed(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     let below = |at: usize, end: u8| digest[at] % end;
@@ -179,21 +183,21 @@ fn changed(body: &[u8]) -> String {
     )
 }
 
-/// A scene without packages, and a server for what a test puts there.
+/// Returns a scene without packages, and a server for the files of a test.
 pub fn bare() -> Option<(Scene, Files)> {
     let scene = Scene::of(Catalog::new())?;
     let files = Files::serve(&scene.dir().join("served"));
     Some((scene, files))
 }
 
-/// The bytes of an archive. Its times and form follow from its files.
+/// Returns the bytes of an archive. Its times and form depend on its files.
 pub fn archive(format: Format, top_folder: bool, files: Vec<FileSpec>) -> Vec<u8> {
     let content = format!("{files:?}");
     let times = Times::of_release(&content, "", "");
     archive_with(format, top_folder, files, times)
 }
 
-/// The bytes of an archive whose entries have these times.
+/// Returns the bytes of an archive whose entries have these times.
 pub fn archive_with(
     format: Format,
     top_folder: bool,
@@ -214,7 +218,7 @@ pub fn archive_with(
     archive.bytes().expect("its bytes").to_vec()
 }
 
-/// The description of a package with a dist; `more` is merged into it.
+/// Returns the description of a package with a dist; `more` is merged into it.
 pub fn package(name: &str, kind: &str, url: &str, more: Value) -> Value {
     let mut package = json!({
         "name": name,
@@ -225,7 +229,7 @@ pub fn package(name: &str, kind: &str, url: &str, more: Value) -> Value {
     package
 }
 
-/// Puts `more` over `value`, objects key by key; `null` stays as a value.
+/// Merges `more` into `value`, objects key by key. `null` stays as a value.
 pub fn merge(value: &mut Value, more: Value) {
     match (value, more) {
         (Value::Object(map), Value::Object(more)) => {
@@ -237,7 +241,7 @@ pub fn merge(value: &mut Value, more: Value) {
     }
 }
 
-/// A manifest that requires these packages and knows where they are.
+/// Returns a manifest that requires these packages and describes them.
 pub fn manifest(packages: &[Value], more: Value) -> Value {
     let mut require = json!({});
     for package in packages {
@@ -256,21 +260,21 @@ pub fn manifest(packages: &[Value], more: Value) -> Value {
     manifest
 }
 
-/// A project with this manifest alone.
+/// Writes a new project that consists of this manifest alone.
 pub fn write(scene: &Scene, manifest: &Value) {
     let _ = fs::remove_dir_all(scene.project());
     rewrite(scene, manifest);
 }
 
-/// The manifest alone; all else stays.
+/// Writes the manifest alone, and keeps all other files.
 pub fn rewrite(scene: &Scene, manifest: &Value) {
     fs::create_dir_all(scene.project()).expect("the project");
     let text = serde_json::to_string_pretty(manifest).expect("JSON");
     fs::write(scene.project().join("composer.json"), text).expect("the manifest");
 }
 
-/// The same steps with Composer and with Allegro on an empty store: every outcome is the same, and the store is sound
-/// afterwards. See [`compare`] for what is asked of `steps`.
+/// Plays the same steps with Composer, and with Allegro on an empty store. Every outcome is the
+/// same, and afterwards the store is sound. The requirements on `steps` are those of [`compare`].
 #[track_caller]
 pub fn agree(
     scene: &Scene,
@@ -286,7 +290,7 @@ pub fn agree(
     plain
 }
 
-/// [`compare`], which has a round with a warm store too, and the store is sound afterwards.
+/// Plays [`compare`], which has a round with a warm store too. Afterwards the store is sound.
 #[track_caller]
 pub fn agree_warm(
     scene: &Scene,
@@ -298,7 +302,7 @@ pub fn agree_warm(
     played
 }
 
-/// `allegro store verify` finds nothing wrong.
+/// Checks that `allegro store verify` finds nothing wrong.
 #[track_caller]
 pub fn sound(scene: &Scene, what: &str) {
     let verified = verify_store(scene);
@@ -309,7 +313,7 @@ pub fn sound(scene: &Scene, what: &str) {
     );
 }
 
-/// Commands in the project as it is, each a step.
+/// Runs commands in the project as it is, each as a step.
 #[track_caller]
 pub fn runs(scene: &Scene, side: Side, commands: &[&[&str]]) -> Vec<(String, Outcome)> {
     commands
@@ -318,8 +322,8 @@ pub fn runs(scene: &Scene, side: Side, commands: &[&[&str]]) -> Vec<(String, Out
         .collect()
 }
 
-/// What Composer said, sorted, where failures come in any order; without lines that name temporary files, and without
-/// where in Composer's source an error was raised.
+/// Returns Composer's output in sorted order, because failures come in any order. The result lacks
+/// lines with the names of temporary files, and places of errors in Composer's source.
 pub fn said(outcome: &Outcome) -> Vec<String> {
     let mut lines = outcome.run.lines();
     lines.retain(|line| !line.contains("/vendor/composer/") && !line.starts_with("In "));

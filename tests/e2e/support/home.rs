@@ -1,4 +1,4 @@
-//! What is on this machine, and the `COMPOSER_HOME` directories that scenes share.
+//! Finds the programs of this machine, and makes the `COMPOSER_HOME` directories that scenes share.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,20 @@ use std::sync::OnceLock;
 
 use super::skipped;
 
-/// The top folder of the source tree.
+/// Returns the top directory of the source tree.
 pub fn repository_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where `scripts/package build/package` lays the package out; `ALLEGRO_TEST_PACKAGE` names another.
+/// Returns the directory into which `scripts/package build/package` writes the package.
+/// `ALLEGRO_TEST_PACKAGE` sets another one.
 pub fn package_dir() -> PathBuf {
     std::env::var_os("ALLEGRO_TEST_PACKAGE")
         .map_or_else(|| repository_root().join("build/package"), PathBuf::from)
 }
 
-/// The extension as built for the machine's PHP; `ALLEGRO_TEST_EXTENSION` names that of `ALLEGRO_TEST_PHP`.
+/// Returns the extension that was built for the machine's PHP. `ALLEGRO_TEST_EXTENSION` sets that
+/// of `ALLEGRO_TEST_PHP`.
 pub fn extension() -> Option<PathBuf> {
     let path = std::env::var_os("ALLEGRO_TEST_EXTENSION").map_or_else(
         || repository_root().join("target/release/liballegro_ext.so"),
@@ -31,7 +33,7 @@ pub fn extension() -> Option<PathBuf> {
     }
 }
 
-/// A path below `../shared`, if this machine has it.
+/// Returns a path below `../shared`, if this machine has it.
 pub fn shared(below: &str) -> Option<PathBuf> {
     let path = repository_root().join("../shared").join(below);
     if path.exists() {
@@ -41,12 +43,12 @@ pub fn shared(below: &str) -> Option<PathBuf> {
     }
 }
 
-/// The PHP binary.
+/// Returns the PHP binary.
 pub fn php() -> PathBuf {
     std::env::var_os("ALLEGRO_TEST_PHP").map_or_else(|| "php".into(), PathBuf::from)
 }
 
-/// The file of Composer that PHP is to run.
+/// Returns Composer's file for PHP to run.
 pub fn composer() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOUND
@@ -64,7 +66,7 @@ pub fn composer() -> Option<&'static Path> {
         .as_deref()
 }
 
-/// Tells whether the PHP under test has a module.
+/// Returns whether the PHP under test has a module.
 pub fn has_module(name: &str) -> bool {
     let output = Command::new(php()).arg("-m").output().expect("PHP starts");
     String::from_utf8_lossy(&output.stdout)
@@ -72,7 +74,7 @@ pub fn has_module(name: &str) -> bool {
         .any(|line| line.trim().eq_ignore_ascii_case(name))
 }
 
-/// Major and minor version of Composer.
+/// Returns the major and minor version of Composer.
 pub fn composer_version() -> (u32, u32) {
     static FOUND: OnceLock<(u32, u32)> = OnceLock::new();
     *FOUND.get_or_init(|| {
@@ -91,23 +93,26 @@ pub fn composer_version() -> (u32, u32) {
     })
 }
 
-/// `COMPOSER_HOME` directories, made once per test binary. Nothing writes into them afterwards.
+/// `COMPOSER_HOME` directories that are made once per test binary. Nothing writes into them
+/// afterwards.
 #[derive(Debug)]
 pub struct Homes {
-    /// Nothing installed globally.
+    /// A home without global packages.
     pub plain: PathBuf,
-    /// A global plugin that lets Composer have one process at a time: the only way to make the order in which
-    /// packages are finished the same in each run, and with it a few generated lists. See [`PROCESSES`].
+    /// A home with a global plugin that lets Composer have one process at a time. Only so the order
+    /// in which packages are finished is the same in each run, and with it a few generated lists.
+    /// See [`PROCESSES`].
     pub serial: PathBuf,
-    /// `allegro/plugin` installed globally, and the same plugin: Allegro asks how many processes Composer has.
+    /// A home with `allegro/plugin` and the same plugin installed globally, because Allegro asks
+    /// how many processes Composer has.
     pub allegro: PathBuf,
 }
 
-/// The shared homes, or why there are none.
+/// Returns the shared homes, or prints why there are none.
 ///
 /// # Panics
-/// If they can't be made where everything is there, and in CI also where something is missing: nearly every test would
-/// do nothing and pass.
+/// Panics if the homes can't be made although everything for them exists. In CI it also panics if
+/// something is missing, because nearly every test would do nothing and pass.
 #[track_caller]
 pub fn homes() -> Option<&'static Homes> {
     static HOMES: OnceLock<Result<Homes, String>> = OnceLock::new();
@@ -145,7 +150,7 @@ fn make() -> Result<Homes, String> {
             .and_then(|()| fs::write(path, text))
             .map_err(|error| error.to_string())
     };
-    // Without it Composer refuses to start, unless it is told to go without TLS.
+    // Without openssl Composer refuses to start, unless its configuration turns off TLS.
     let config = if has_module("openssl") {
         "{}\n"
     } else {
@@ -222,9 +227,10 @@ fn install_globally(home: &Path, packages: &[(&str, &Path)]) -> Result<(), Strin
     ))
 }
 
-/// The variable that says how many processes Composer has at a time, in homes that have the plugin. `rounds`: as many as
-/// always, and all of them have ended whenever Composer looks, as if each took the same time. `many`: as many as always.
-/// Otherwise one.
+/// The variable that sets how many processes Composer has at a time, in homes that have the plugin.
+///
+/// With `many` Composer has its usual number. With `rounds` it has that number too, and all of them
+/// have ended whenever Composer looks, as if each took the same time. Otherwise it has one.
 pub const PROCESSES: &str = "E2E_PROCESSES";
 
 const SERIAL_MANIFEST: &str = r#"{
@@ -273,7 +279,8 @@ class Plugin implements \Composer\Plugin\PluginInterface
 }
 ";
 
-/// In a file of its own, because Composer evaluates the plugin's a second time where it loads the plugin once more.
+/// The class is in a file of its own, because Composer evaluates the plugin's file once more each
+/// time it loads the plugin again.
 const ROUNDS: &str = r"<?php
 
 namespace E2eSerial;

@@ -1,4 +1,4 @@
-//! File systems that are mounted for a test, which takes root.
+//! Mounts file systems for a test, which requires root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use super::{copy_tree, skipped};
 /// A kind of file system that can be mounted for a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileSystem {
-    /// In an image file.
+    /// Ext4 in an image file.
     Ext4,
-    /// In an image file; files can share blocks.
+    /// XFS in an image file; files can share blocks.
     Xfs,
-    /// In an image file, made so that files can't share blocks.
+    /// XFS in an image file, made so that files can't share blocks.
     XfsWithoutReflink,
-    /// In an image file; files can share blocks.
+    /// Btrfs in an image file; files can share blocks.
     Btrfs,
-    /// In an image file; without links, owners and modes.
+    /// FAT in an image file, without links, owners and modes.
     Vfat,
-    /// In memory.
+    /// A file system in memory.
     Tmpfs,
-    /// A directory in which every `chmod` is refused and each file has mode 0777, as on a Windows share.
+    /// A directory in which every `chmod` fails and each file has mode 0777, as on a Windows share.
     WithoutChmod,
 }
 
 impl FileSystem {
-    /// All kinds.
+    /// All kinds of file systems.
     pub const ALL: [Self; 7] = [
         Self::Ext4,
         Self::Xfs,
@@ -38,17 +38,17 @@ impl FileSystem {
         Self::WithoutChmod,
     ];
 
-    /// Whether two files can share blocks.
+    /// Returns whether two files can share blocks.
     pub fn has_reflinks(self) -> bool {
         matches!(self, Self::Xfs | Self::Btrfs)
     }
 
-    /// Whether a file keeps the mode that it is given.
+    /// Returns whether a file keeps the mode that it is given.
     pub fn keeps_modes(self) -> bool {
         !matches!(self, Self::Vfat | Self::WithoutChmod)
     }
 
-    /// Program and arguments that make it in an image, and the mount type.
+    /// Returns the program and arguments that make the file system in an image, and the mount type.
     fn maker(self) -> Option<(&'static [&'static str], &'static str)> {
         Some(match self {
             Self::Ext4 => (&["mkfs.ext4", "-q", "-F"], "ext4"),
@@ -61,7 +61,7 @@ impl FileSystem {
     }
 }
 
-/// Something mounted for a test; unmounted when dropped.
+/// A mounted file system, which is unmounted when dropped.
 #[derive(Debug)]
 pub struct Mount(PathBuf);
 
@@ -76,7 +76,7 @@ impl Mount {
         })
     }
 
-    /// An empty file system in memory.
+    /// Mounts an empty file system in memory.
     pub fn tmpfs(at: &Path, kilobytes: usize) -> Option<Self> {
         fs::create_dir_all(at).expect("a mount point");
         Self::run(
@@ -92,13 +92,14 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// A file of elsewhere at the place of another: neither can be renamed or removed there.
+    /// Mounts a file over another one, so that nothing can rename or remove it there.
     pub fn file(from: &Path, at: &Path) -> Option<Self> {
         Self::run(&["--bind", &from.display().to_string()], at)?;
         Some(Self(at.to_owned()))
     }
 
-    /// An empty file system of a kind. `None`, and a line that says why, where this machine can't have it.
+    /// Mounts an empty file system of a kind. Returns `None` if this machine can't have it, and
+    /// prints the reason.
     pub fn of(kind: FileSystem, at: &Path) -> Option<Self> {
         fs::create_dir_all(at).expect("a mount point");
         match kind {
@@ -112,7 +113,8 @@ impl Mount {
         }
     }
 
-    /// A file system in an image file. The image loses its name at once, so that it goes away with the mount.
+    /// Mounts a file system from an image file. The image loses its name at once, so that it goes
+    /// away with the mount.
     fn image(kind: FileSystem, at: &Path) -> Option<Self> {
         let (maker, name) = kind.maker()?;
         if find(maker[0]).is_none() {
@@ -143,7 +145,7 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// Shows a directory elsewhere, where no `chmod` works and every mode is 0777.
+    /// Shows a directory at another place, where every `chmod` fails and every mode is 0777.
     pub fn without_chmod(below: &Path, at: &Path) -> Option<Self> {
         if find("bindfs").is_none() {
             return skipped("there is no bindfs");
@@ -163,7 +165,8 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// An overlay: what is in `lower`, with an empty upper layer `upper` that takes what is written.
+    /// Mounts an overlay: the content of `lower` with an empty upper layer `upper`, which takes all
+    /// writes.
     pub fn overlay(lower: &Path, upper: &Path, at: &Path) -> Option<Self> {
         let work = upper.with_extension("work");
         for dir in [upper, &work, at] {
@@ -179,8 +182,8 @@ impl Mount {
         Some(Self(at.to_owned()))
     }
 
-    /// The directory's content in a file system that can't be written: as such, not by its mount, because a PHP in a
-    /// chroot sees another mount of it.
+    /// Replaces a directory by a read-only file system with its content. The file system itself is
+    /// read-only, not its mount, because a PHP in a chroot sees another mount of it.
     pub fn read_only(at: &Path) -> Option<Self> {
         let kept = at.with_extension("kept");
         copy_tree(at, &kept);
@@ -191,7 +194,7 @@ impl Mount {
         Some(mount)
     }
 
-    /// Gives it another size.
+    /// Gives the file system another size.
     pub fn resize(&self, kilobytes: usize) {
         Self::run(&["-o", &format!("remount,size={kilobytes}k")], &self.0).expect("remounted");
     }

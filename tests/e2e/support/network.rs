@@ -1,4 +1,4 @@
-//! What tests about credentials and ways through the network have in common.
+//! Provides the common parts of tests about credentials and ways through the network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,20 +8,21 @@ use allegro_registry::{AuthRule, Catalog, Credentials, GenSpec, Json, LogEntry, 
 
 use super::{Call, Outcome, Scene, SceneOptions, Side, same_tree, skipped};
 
-/// Packages of a scene: few, for each scenario costs two runs.
+/// The number of packages of a scene. There are few, because each scenario costs two runs.
 pub const PACKAGES: usize = 4;
 
-/// A small scene whose server speaks http, or https.
+/// Returns a small scene whose server speaks http or https.
 pub fn scene(server: ServerOptions) -> Option<Scene> {
     scene_of(PACKAGES, server)
 }
 
-/// A scene of one package over http, for what depends on order with more.
+/// Returns a scene of one package over http, for tests in which the order of several packages would
+/// matter.
 pub fn single() -> Option<Scene> {
     scene_of(1, ServerOptions::default())
 }
 
-/// A scene of so many packages.
+/// Returns a scene with this number of packages.
 pub fn scene_of(packages: usize, server: ServerOptions) -> Option<Scene> {
     let options = SceneOptions {
         server,
@@ -30,18 +31,18 @@ pub fn scene_of(packages: usize, server: ServerOptions) -> Option<Scene> {
     Scene::with(Catalog::generated(&GenSpec::custom(packages)), options)
 }
 
-/// How many packages a scene has.
+/// Returns the number of packages of a scene.
 pub fn count(scene: &Scene) -> usize {
     scene.server.catalog().packages().len()
 }
 
-/// A scene over https.
+/// Returns a scene over https.
 pub fn https() -> Option<Scene> {
     scene(tls())
 }
 
-/// A scene of one package over https. Composer rests between tries of a package that can't be had, one after the
-/// other.
+/// Returns a scene of one package over https. For several packages that can't be downloaded,
+/// Composer would pause between the attempts of each.
 pub fn https_single() -> Option<Scene> {
     scene_of(1, tls())
 }
@@ -60,12 +61,12 @@ pub fn trust_registry(scene: &Scene) {
     scene.edit_manifest(|manifest| manifest.child("config").set("cafile", file));
 }
 
-/// `host:port` of the registry, as Composer names it in `auth.json`.
+/// Returns `host:port` of the registry, as `auth.json` names it.
 pub fn host(scene: &Scene) -> String {
     scene.server.addresses()[0].to_string()
 }
 
-/// JSON from text in which `HOST` stands for the registry.
+/// Parses JSON from text in which `HOST` stands for the registry.
 pub fn json(scene: &Scene, text: &str) -> Json {
     allegro_registry::parse_json(&text.replace("HOST", &host(scene)), "a test's JSON")
         .expect("JSON")
@@ -89,7 +90,7 @@ pub fn edit_packages(scene: &Scene, mut edit: impl FnMut(&mut Json)) {
     fs::write(&path, lock.to_file_text()).expect("the lock");
 }
 
-/// Sets `transport-options` of every package, as `options` of a repository end up in a lock.
+/// Sets `transport-options` of every package, as a lock has the `options` of a repository.
 pub fn transport_options(scene: &Scene, options: &Json) {
     edit_packages(scene, |package| {
         package.set("transport-options", options.clone());
@@ -106,14 +107,14 @@ pub fn move_dists(scene: &Scene, origin: &str) {
     });
 }
 
-/// The server gives archives only to who brings these credentials.
+/// Makes the server require these credentials for archives.
 pub fn demand(scene: &Scene, credentials: Credentials) {
     scene
         .server
         .set_auth(vec![AuthRule::new("/dist/*", credentials)]);
 }
 
-/// Requests for archives since the log was cleared; redirected ones too.
+/// Returns the requests for archives since the log was cleared, including redirected ones.
 pub fn dist_requests(scene: &Scene) -> Vec<LogEntry> {
     let log = scene.server.log();
     log.into_iter()
@@ -121,21 +122,23 @@ pub fn dist_requests(scene: &Scene) -> Vec<LogEntry> {
         .collect()
 }
 
-/// Whether the request is Allegro's own: Composer tells the server about curl, we don't.
+/// Returns whether a request is Allegro's own. Composer's user agent names curl, and Allegro's
+/// doesn't.
 pub fn is_native(user_agent: &str) -> bool {
     user_agent.starts_with("Composer/") && user_agent.contains("; streams")
 }
 
-/// What one side did.
+/// The result of one side.
 #[derive(Debug)]
 pub struct Played {
-    /// Exit code, words, and the tree.
+    /// Exit code, output and tree.
     pub outcome: Outcome,
-    /// Its requests for archives.
+    /// Requests of the side for archives.
     pub requests: Vec<LogEntry>,
 }
 
-/// Plays one side from cold: a project written anew and arranged, empty caches, an empty store.
+/// Plays one side with a project that is written anew and arranged, and with empty caches and an
+/// empty store.
 #[track_caller]
 pub fn play<'a>(
     scene: &'a Scene,
@@ -153,7 +156,8 @@ pub fn play<'a>(
     }
 }
 
-/// Composer names the files that it downloads into after an object's number in PHP, and leaves them where it fails.
+/// The start of the names of files into which Composer downloads. An object's number in PHP
+/// follows. Composer leaves such a file if the download fails.
 const LEFT_BY_COMPOSER: &str = "vendor/composer/tmp-";
 
 /// Plays both sides, which must end alike.
@@ -172,8 +176,9 @@ pub fn both<'a>(
     (plain, ours)
 }
 
-/// Plays both sides: the install succeeds, with one native request for each archive (and each redirect) that
-/// carries the same kind of credentials as Composer's own last request for it.
+/// Plays both sides. The install succeeds, with one native request for each archive and each
+/// redirect. The request carries the same kind of credentials as Composer's own last request for
+/// it.
 #[track_caller]
 pub fn fetched_natively<'a>(
     what: &str,
@@ -209,8 +214,9 @@ pub fn fetched_natively<'a>(
     (plain, ours)
 }
 
-/// Plays both sides: they end alike, and Allegro leaves all archives to Composer for this reason, given at `-vv`. For
-/// scenes of one package: the order in which Composer finishes several is chance.
+/// Plays both sides, which end alike. Allegro leaves all archives to Composer and gives this reason
+/// with `-vv`. The scene has one package, because chance decides the order in which Composer
+/// finishes several.
 #[track_caller]
 pub fn left_to_composer<'a>(
     what: &str,
@@ -233,7 +239,8 @@ pub fn left_to_composer<'a>(
     (plain, ours)
 }
 
-/// Files of a client's certificate: all in one, apart, apart and encrypted.
+/// Writes the files of a client's certificate: all in one file, in separate files, and in separate
+/// encrypted files.
 pub fn certificate_files(scene: &Scene) -> Option<String> {
     let dir = scene.dir().join("client");
     fs::create_dir_all(&dir).expect("a directory");
@@ -258,7 +265,7 @@ pub fn certificate_files(scene: &Scene) -> Option<String> {
     Some(dir.display().to_string())
 }
 
-/// Files below a directory whose name or content has one of these texts.
+/// Returns the files below a directory whose name or content has one of these texts.
 pub fn grep(dir: &Path, texts: &[String]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {

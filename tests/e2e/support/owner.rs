@@ -1,4 +1,4 @@
-//! Other users, owners of files, and which files projects share.
+//! Provides other users, owners of files, and the files that projects share.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -14,24 +14,24 @@ use super::{extension, skipped};
 /// A user and a group, which need no names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct User {
-    /// The user.
+    /// Number of the user.
     pub uid: u32,
-    /// The only group that the user is in.
+    /// Number of the only group that the user is in.
     pub gid: u32,
 }
 
 /// The user that runs the tests of owners.
 pub const ROOT: User = User { uid: 0, gid: 0 };
-/// The web server's user.
+/// The user of the web server.
 pub const WWW: User = User { uid: 33, gid: 33 };
-/// Somebody who develops.
+/// A user who develops.
 pub const DEVELOPER: User = User {
     uid: 1234,
     gid: 1234,
 };
 
 impl User {
-    /// The user's own archive cache for a side.
+    /// Returns the user's own archive cache for a side.
     pub fn cache(self, scene: &Scene, side: Side) -> PathBuf {
         let mut name = scene.cache(side).into_os_string();
         name.push(format!("-{}", self.uid));
@@ -40,7 +40,7 @@ impl User {
         dir
     }
 
-    /// Makes a directory of the user, if it isn't there.
+    /// Makes a directory of the user, if it doesn't exist.
     pub fn make_dir(self, dir: &Path) {
         fs::create_dir_all(dir).expect("a directory");
         chown(dir, Some(self.uid), Some(self.gid)).expect("chown");
@@ -69,7 +69,7 @@ impl User {
     }
 }
 
-/// Lets other users into a scene. `None`, and a line that says why, unless root runs the test.
+/// Lets other users into a scene. Returns `None` unless root runs the test, and prints the reason.
 pub fn for_all_users(scene: &Scene) -> Option<()> {
     if fs::metadata("/proc/self").map_or(1, |facts| facts.uid()) != 0 {
         return skipped("only root can act as other users");
@@ -83,7 +83,7 @@ pub fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("chmod");
 }
 
-/// Runs a program on a path. `None`, and a line that says why, where it fails.
+/// Runs a program on a path. Returns `None` if it fails, and prints the reason.
 pub fn tool(program: &str, args: &[&str], path: &Path) -> Option<()> {
     let output = Command::new(program).args(args).arg(path).output();
     match output {
@@ -97,7 +97,7 @@ pub fn tool(program: &str, args: &[&str], path: &Path) -> Option<()> {
     }
 }
 
-/// Regular files below a directory, by path relative to it.
+/// Returns the regular files below a directory, by path relative to it.
 pub fn files(dir: &Path) -> BTreeMap<String, fs::Metadata> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![dir.to_owned()];
@@ -116,24 +116,24 @@ pub fn files(dir: &Path) -> BTreeMap<String, fs::Metadata> {
     found
 }
 
-/// Regular files below a directory that have several links.
+/// Returns the regular files below a directory that have several links.
 pub fn shared(dir: &Path) -> Vec<String> {
     let mut found = files(dir);
     found.retain(|_, facts| facts.nlink() > 1);
     found.into_keys().collect()
 }
 
-/// How files get from the store into a project.
+/// A way in which files get from the store into a project.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
     /// The value of `ALLEGRO_LINK_STRATEGY`.
     pub strategy: &'static str,
-    /// Where the native part runs.
+    /// The engine that runs the native part.
     pub engine: Engine,
 }
 
 impl Way {
-    /// Each strategy, by the helper or by the extension where it is built.
+    /// Returns each strategy, with the helper, and with the extension if it is built.
     pub fn all() -> Vec<Self> {
         let of = |strategy, engine| Self { strategy, engine };
         let other = extension().map_or(Engine::Helper, |_| Engine::Extension);
@@ -144,7 +144,7 @@ impl Way {
         ]
     }
 
-    /// A call that goes this way, if Allegro is in it.
+    /// Returns a call that goes this way, if Allegro is part of it.
     pub fn call<'a>(self, scene: &'a Scene, side: Side, args: &[&str]) -> Call<'a> {
         let call = scene.call(side, args);
         if side != Side::Allegro {
@@ -154,14 +154,14 @@ impl Way {
             .env("ALLEGRO_LINK_STRATEGY", self.strategy)
     }
 
-    /// Whether files are hard links where nothing speaks against it. With `auto` that depends on
+    /// Returns whether files are hard links where nothing prevents that. With `auto` it depends on
     /// the file system.
     pub fn links(self) -> bool {
         self.strategy == "hardlink"
     }
 }
 
-/// Panics if a run speaks of damage: nobody has touched a file of the store.
+/// Panics if a run reports damage, because nobody has touched a file of the store.
 #[track_caller]
 pub fn quiet(run: &Run) {
     for line in run.ours() {

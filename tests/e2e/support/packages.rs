@@ -1,8 +1,8 @@
-//! Packages made by hand.
+//! Makes packages by hand.
 
 use allegro_registry::{Catalog, FileSpec, Format, Json, Mode, Package, PackageSpec, Role, Times};
 
-/// A lock entry: name, version, and whatever else is in `more` (a JSON object).
+/// Returns a lock entry: name, version, and the keys in `more` (a JSON object).
 pub fn entry(name: &str, version: &str, more: &str) -> Json {
     let mut entry = Json::object();
     entry.set("name", Json::str(name));
@@ -17,7 +17,7 @@ pub fn entry(name: &str, version: &str, more: &str) -> Json {
     entry
 }
 
-/// A plain file.
+/// Returns a plain file.
 pub fn file(path: &str, content: &str) -> FileSpec {
     FileSpec::new(
         path,
@@ -26,7 +26,7 @@ pub fn file(path: &str, content: &str) -> FileSpec {
     )
 }
 
-/// A file with a mode.
+/// Returns a file with a mode.
 pub fn file_with(path: &str, content: &str, mode: Mode) -> FileSpec {
     FileSpec {
         mode,
@@ -34,19 +34,19 @@ pub fn file_with(path: &str, content: &str, mode: Mode) -> FileSpec {
     }
 }
 
-/// A symbolic link.
+/// Returns a symbolic link.
 pub fn link(path: &str, target: &str) -> FileSpec {
     FileSpec::new(path, 0, Role::Symlink(target.to_owned()))
 }
 
-/// An empty directory.
+/// Returns an empty directory.
 pub fn dir(path: &str) -> FileSpec {
     FileSpec::new(path, 0, Role::Dir)
 }
 
-/// Adds a package with exactly these files (no manifest is added) and puts it into the catalog's own state. The
-/// returned entry goes into [`allegro_registry::ProjectOptions::extra_packages`]. Times and form of the archive follow
-/// from name, version and reference.
+/// Adds a package with exactly these files (no manifest is added), and puts it into the catalog's
+/// own state. The returned entry goes into [`allegro_registry::ProjectOptions::extra_packages`].
+/// Times and form of the archive depend on name, version and reference.
 pub fn add(
     catalog: &mut Catalog,
     entry: Json,
@@ -100,7 +100,7 @@ pub fn add_timed(
     with_dist
 }
 
-/// Forty hexadecimal digits that depend on the text alone.
+/// Returns forty hexadecimal digits that depend on the text alone.
 fn reference_of(name: &str, version: &str) -> String {
     use sha1::{Digest as _, Sha1};
     use std::fmt::Write as _;

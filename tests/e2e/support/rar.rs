@@ -1,13 +1,14 @@
-//! Archives of the format that RAR 1.5 to 4 write, with entries that are stored: Debian has no packer for it.
+//! Writes archives in the format of RAR 1.5 to 4, with stored entries. Debian has no packer for
+//! that format.
 
-/// One thing in an archive.
+/// An entry of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct RarEntry<'a> {
-    /// Its path.
+    /// Path of the entry.
     pub path: &'a str,
-    /// Type and permissions, as `stat` has them.
+    /// Type and permissions of the entry, as `stat` has them.
     pub mode: u32,
-    /// What is in a file, or where a link leads.
+    /// Content of a file, or target of a link.
     pub data: &'a [u8],
 }
 
@@ -20,7 +21,7 @@ const SKIP_IF_UNKNOWN: u16 = 0x4000;
 const DATA_FOLLOWS: u16 = 0x8000;
 const DIRECTORY: u16 = 0x00e0;
 
-/// The bytes of an archive.
+/// Returns the bytes of an archive.
 pub fn rar(entries: &[RarEntry<'_>]) -> Vec<u8> {
     let mut archive = b"Rar!\x1a\x07\x00".to_vec();
     archive.extend(block(MAIN, 0, &[0; 6]));
@@ -33,7 +34,7 @@ pub fn rar(entries: &[RarEntry<'_>]) -> Vec<u8> {
         fields.extend(size.to_le_bytes());
         fields.push(UNIX);
         fields.extend(crc32(entry.data).to_le_bytes());
-        // 2020-01-01, as DOS has it.
+        // The time is 2020-01-01 in DOS form.
         fields.extend(0x5021_0000_u32.to_le_bytes());
         fields.extend([20, STORED]);
         fields.extend(name.to_le_bytes());
@@ -47,7 +48,7 @@ pub fn rar(entries: &[RarEntry<'_>]) -> Vec<u8> {
     archive
 }
 
-/// A header behind its checksum.
+/// Returns a header, with its checksum in front.
 fn block(kind: u8, flags: u16, fields: &[u8]) -> Vec<u8> {
     let size = u16::try_from(7 + fields.len()).expect("a short header");
     let mut header = vec![kind];

@@ -1,7 +1,7 @@
-//! Archives that no archiver writes: any names, doubled, contradictory, links with anything after
-//! them.
+//! Writes archives that no archiver writes: with any names, duplicate and contradictory ones, and
+//! links with anything after them.
 
-/// One entry of a zip: stored, made on Unix. `None` means the honest value.
+/// A stored entry of a zip, made on Unix. `None` in a field means the true value.
 #[derive(Clone, Debug)]
 pub struct ZipEntry {
     pub name: Vec<u8>,
@@ -14,7 +14,7 @@ pub struct ZipEntry {
 }
 
 impl ZipEntry {
-    /// A file, or a directory where the name ends in a slash.
+    /// Returns a file, or a directory if the name ends in a slash.
     pub fn new(name: impl AsRef<[u8]>, data: &str) -> Self {
         let name = name.as_ref().to_vec();
         Self {
@@ -32,7 +32,7 @@ impl ZipEntry {
         }
     }
 
-    /// A symbolic link.
+    /// Returns a symbolic link.
     pub fn link(name: &str, target: &str) -> Self {
         Self::new(name, target).with(|entry| entry.mode = 0o120_777)
     }
@@ -43,7 +43,7 @@ impl ZipEntry {
     }
 }
 
-/// The bytes of a zip of 2024-01-01.
+/// Returns the bytes of a zip with the date 2024-01-01.
 pub fn zip(entries: &[ZipEntry]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for entry in entries {
@@ -73,10 +73,10 @@ fn u32_of(value: usize) -> [u8; 4] {
     u32::try_from(value).expect("a small archive").to_le_bytes()
 }
 
-/// One member of a tar: name, type, link and content.
+/// A member of a tar: name, type, link and content.
 pub type TarMember<'a> = (&'a str, u8, &'a str, &'a str);
 
-/// The bytes of a tar.
+/// Returns the bytes of a tar.
 pub fn tar(members: &[TarMember<'_>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, flag, link, content) in members {

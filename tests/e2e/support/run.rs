@@ -1,4 +1,4 @@
-//! One call of Composer.
+//! Makes one call of Composer.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use super::home;
 use super::owner::User;
 use super::scene::{Scene, Side};
 
-/// Where Allegro's native part runs.
+/// The engine that runs Allegro's native part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// The bundled helper process.
@@ -22,38 +22,39 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Those that this machine has.
+    /// Returns the engines that this machine has.
     pub fn all() -> Vec<Self> {
         let extension = home::extension().map(|_| Self::Extension);
         [Self::Helper].into_iter().chain(extension).collect()
     }
 }
 
-/// What a call of Composer gave.
+/// The result of a call of Composer.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The exit code; minus the signal's number if one ended it.
+    /// The exit code, or minus the signal's number if a signal ended the call.
     pub exit: i32,
     /// Standard output.
     pub stdout: String,
-    /// Standard error, where Composer says nearly everything.
+    /// Standard error, to which Composer writes nearly everything.
     pub stderr: String,
-    /// How long it took.
+    /// The time that the call took.
     pub took: Duration,
 }
 
 impl Run {
-    /// What Composer says without our own lines and progress: the lines to compare.
+    /// Returns Composer's lines without Allegro's own lines and progress. Tests compare these
+    /// lines.
     pub fn lines(&self) -> Vec<String> {
         let mut goes_on = false;
         self.stderr
             .split(['\n', '\r'])
-            // The lines of a verdict that follow its first.
+            // The lines of a verdict that follow its first one go too.
             .filter(|line| {
                 goes_on = line.starts_with("Allegro: ") || goes_on && line.starts_with(VERDICT);
                 !goes_on || line.starts_with("Allegro: ")
             })
-            // On a terminal, a bar is erased and the line goes on.
+            // On a terminal, Composer erases a bar, and the line continues.
             .map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or(line))
             .map(|line| after_bar(line).trim_end_matches(['\u{8}', ' ']))
             .filter(|line| !line.is_empty() && !is_ours(line) && !is_progress(line))
@@ -61,12 +62,12 @@ impl Run {
             .collect()
     }
 
-    /// Our own lines.
+    /// Returns Allegro's own lines.
     pub fn ours(&self) -> Vec<&str> {
         self.stderr.lines().filter(|line| is_ours(line)).collect()
     }
 
-    /// Panics with everything that was said unless the exit code is this one.
+    /// Panics with the whole output unless the exit code is this one.
     #[track_caller]
     #[must_use]
     pub fn expect(self, exit: i32) -> Self {
@@ -79,19 +80,20 @@ impl Run {
     }
 }
 
-/// What the second and third line of a verdict begin with.
+/// The start of the second and third line of a verdict.
 const VERDICT: &str = "         ";
 
 fn is_ours(line: &str) -> bool {
     let line = uncoloured(line);
     let line = line.trim_start();
-    // From the store nothing is loaded from the cache; said at -vv.
+    // These lines appear with -vv. Allegro lacks them for packages from the store, which it doesn't
+    // load from the cache.
     line.starts_with("Allegro:")
         || line.starts_with("- Loading ") && line.ends_with(" from cache")
         || line.starts_with("> ") && line.contains(r": Allegro\Plugin\")
 }
 
-/// The line without escape sequences for colours.
+/// Removes the escape sequences for colours from a line.
 fn uncoloured(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -102,7 +104,8 @@ fn uncoloured(line: &str) -> String {
     text
 }
 
-/// `  3/12 [=====>----]  25% 2 secs` or `    0 [->---]`, which depends on time alone, and what depends on chance.
+/// Returns whether a line shows progress, which depends on time alone, such as `  3/12 [=====>----]
+/// 25% 2 secs` or `    0 [->---]`. Lines that depend on chance count too.
 fn is_progress(line: &str) -> bool {
     let line = uncoloured(line);
     if line == "Running cache garbage collection"
@@ -119,7 +122,7 @@ fn is_progress(line: &str) -> bool {
         && bar.starts_with(['-', '=', '>'])
 }
 
-/// What stands behind a bar on its line: without a terminal Composer ends no line after a bar.
+/// Returns the text behind a progress bar. Without a terminal, Composer ends no line after a bar.
 fn after_bar(line: &str) -> &str {
     if !is_progress(line) {
         return line;
@@ -128,7 +131,7 @@ fn after_bar(line: &str) -> &str {
         .split_once("]  ")
         .and_then(|(_, rest)| rest.split_once('%'))
     {
-        // With `-v` the time comes between, padded: `    1 s`, ` 2 secs`, `< 1 sec`.
+        // With `-v` the padded time comes between: `    1 s`, ` 2 secs`, `< 1 sec`.
         Some((_, rest)) => {
             let rest = after_time(rest);
             rest.find("    ").map_or(line, |text| &rest[text..])
@@ -137,7 +140,7 @@ fn after_bar(line: &str) -> &str {
     }
 }
 
-/// What stands behind a time, if there is one.
+/// Returns the text behind a time, if a time comes first.
 fn after_time(text: &str) -> &str {
     let time = text.trim_start().trim_start_matches("< ");
     let Some((count, rest)) = time.split_once(' ') else {
@@ -150,7 +153,7 @@ fn after_time(text: &str) -> &str {
     if is_time { &rest[unit..] } else { text }
 }
 
-/// A call in the making; see [`Scene::call`].
+/// A call in preparation; see [`Scene::call`].
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     scene: &'a Scene,
@@ -194,7 +197,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Runs a line of the shell before, in the process that becomes Composer's: for its limits, say.
+    /// Runs a line of the shell first, in the process that becomes Composer's, for example to set
+    /// limits.
     #[must_use]
     pub fn before(mut self, line: &str) -> Self {
         self.before = format!("{line};");
@@ -209,7 +213,7 @@ impl<'a> Call<'a> {
         self.env("COMPOSER_CACHE_DIR", cache)
     }
 
-    /// Where Allegro's native part runs.
+    /// Sets the engine that runs Allegro's native part.
     #[must_use]
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
@@ -223,7 +227,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Takes an environment variable away.
+    /// Removes an environment variable.
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.envs.push((name.into(), None));
@@ -237,41 +241,41 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// An option of PHP itself, before Composer's name.
+    /// Adds an option of PHP itself, before Composer's name.
     #[must_use]
     pub fn php_option(mut self, option: impl Into<OsString>) -> Self {
         self.php_options.push(option.into());
         self
     }
 
-    /// Looks names up at this server.
+    /// Resolves names with this server.
     #[must_use]
     pub fn dns(mut self, dns: &Dns) -> Self {
         self.prefix = dns.prefix();
         self
     }
 
-    /// Another Composer than the one under test.
+    /// Runs another Composer than the one under test.
     #[must_use]
     pub fn composer(mut self, file: impl Into<PathBuf>) -> Self {
         self.composer = Some(file.into());
         self
     }
 
-    /// Kills it after this time instead of 900 s.
+    /// Kills the call after this time instead of 900 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The call as a person would write it.
+    /// Returns the call as a person would write it.
     fn text(&self) -> String {
         let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
         words.join(" ")
     }
 
-    /// Whether Allegro works in this call.
+    /// Returns whether Allegro works in this call.
     fn is_ours(&self) -> bool {
         let is_off = self.envs.iter().any(|(name, value)| {
             name == "ALLEGRO_DISABLE" && value.as_ref().is_some_and(|value| value == "1")
@@ -279,8 +283,11 @@ impl<'a> Call<'a> {
         self.side == Side::Allegro && !is_off
     }
 
-    /// The command, for tests that want to start and signal it themselves: its process id is Composer's. What it does
-    /// to the second project on the store is looked at when the next command is made, or when the scene ends.
+    /// Returns the command, for tests that start and signal it themselves. Its process id is
+    /// Composer's.
+    ///
+    /// Its changes of the second project on the store are checked when the next command is made, or
+    /// when the scene ends.
     #[track_caller]
     pub fn command(&self) -> Command {
         let scene = self.scene;
@@ -328,7 +335,7 @@ impl<'a> Call<'a> {
             .env("COMPOSER_NO_INTERACTION", "1")
             .env("COMPOSER_NO_AUDIT", "1")
             .env("LC_ALL", "C.UTF-8")
-            // The console breaks the lines of an error at this width, anywhere in a word.
+            // The console wraps the lines of an error at this width, even inside of a word.
             .env("COLUMNS", "1000")
             .env("HOME", scene.dir());
         if scene.disables(self.side) {
@@ -350,7 +357,7 @@ impl<'a> Call<'a> {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the call to its end.
     #[track_caller]
     pub fn run(&self) -> Run {
         let log = self.scene.scratch();

@@ -1,4 +1,4 @@
-//! A registry, a project and two sides.
+//! Provides scenes: a registry, a project and two sides.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,39 +13,40 @@ use super::run::{Call, Engine, Run};
 use super::snapshot::{Snapshot, diff};
 use super::watched::Watch;
 
-/// Who installs.
+/// A side, which installs the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Composer as it is.
     Plain,
-    /// Composer as it is, but with one extraction at a time, for a definite order.
+    /// Composer as it is, but with one extraction at a time, for a fixed order.
     Serial,
     /// Composer with Allegro.
     Allegro,
 }
 
-/// How a scene is made.
+/// Options of a scene.
 #[derive(Debug, Default)]
 pub struct SceneOptions {
-    /// How the server behaves.
+    /// Options of the server.
     pub server: ServerOptions,
-    /// How projects are written; the autoloader's suffix is set in any case.
+    /// Options of projects. The autoloader's suffix is set in any case.
     pub project: ProjectOptions,
-    /// The project itself requires `allegro/plugin`, as a zip of the registry. Both sides have it in vendor then;
-    /// the plain side switches it off with `ALLEGRO_DISABLE`. Neither has it globally.
+    /// Whether the project itself requires `allegro/plugin`, as a zip of the registry. Then both
+    /// sides have it in vendor, and the plain side switches it off with `ALLEGRO_DISABLE`. Neither
+    /// has it globally.
     pub required: bool,
-    /// Where the native part runs unless a call says otherwise.
+    /// Whether the extension runs the native part unless a call says otherwise.
     pub extension: bool,
     /// The directory below which the scene is made, in place of `ALLEGRO_TEST_DIR`.
     pub base: Option<PathBuf>,
 }
 
-/// See the module.
+/// A scene; see the module [`super`].
 #[derive(Debug)]
 pub struct Scene {
     /// The registry.
     pub server: Server,
-    /// Before the directory, because its end looks at files there.
+    /// The watch is dropped before the directory, because its end looks at files there.
     watch: Watch,
     dir: TempDir,
     homes: &'static Homes,
@@ -53,27 +54,28 @@ pub struct Scene {
     calls: AtomicUsize,
 }
 
-/// What one side made of a project.
+/// The result of one side.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// What Composer said.
+    /// Exit code and output of Composer.
     pub run: Run,
     /// The whole project directory afterwards.
     pub tree: Snapshot,
 }
 
 impl Scene {
-    /// The small generated project, with default options.
+    /// Makes a scene of the small generated project, with default options.
     pub fn small() -> Option<Self> {
         Self::of(Catalog::generated(&Profile::Small.spec()))
     }
 
-    /// A scene of this catalog and its project.
+    /// Makes a scene of this catalog and its project.
     pub fn of(catalog: Catalog) -> Option<Self> {
         Self::with(catalog, SceneOptions::default())
     }
 
-    /// A scene with options. `None`, and a line that says why, where something is missing on this machine.
+    /// Makes a scene with options. Returns `None` if this machine lacks something, and prints the
+    /// reason.
     pub fn with(mut catalog: Catalog, mut options: SceneOptions) -> Option<Self> {
         Snapshot::begin();
         let homes = home::homes()?;
@@ -119,22 +121,22 @@ impl Scene {
         })
     }
 
-    /// The scene's directory.
+    /// Returns the scene's directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The project, the same path for both sides.
+    /// Returns the project's directory, which is the same for both sides.
     pub fn project(&self) -> PathBuf {
         self.dir().join("project")
     }
 
-    /// Allegro's store.
+    /// Returns the directory of Allegro's store.
     pub fn store(&self) -> PathBuf {
         self.dir().join("store")
     }
 
-    /// Composer's cache directory of a side.
+    /// Returns Composer's cache directory of a side.
     pub fn cache(&self, side: Side) -> PathBuf {
         self.dir().join(if side == Side::Allegro {
             "cache-allegro"
@@ -143,7 +145,7 @@ impl Scene {
         })
     }
 
-    /// `COMPOSER_HOME` of a side; shared between scenes unless [`Scene::own_home`] was called.
+    /// Returns `COMPOSER_HOME` of a side. Scenes share it unless [`Scene::own_home`] was called.
     pub fn home(&self, side: Side) -> PathBuf {
         let own = self.dir().join("home");
         match side {
@@ -154,7 +156,7 @@ impl Scene {
         }
     }
 
-    /// Gives this scene a `COMPOSER_HOME` with Allegro of its own, to be tampered with.
+    /// Gives this scene a `COMPOSER_HOME` with Allegro of its own, which a test may change.
     pub fn own_home(&self) -> PathBuf {
         let own = self.dir().join("home");
         if !own.exists() {
@@ -181,13 +183,14 @@ impl Scene {
         &self.watch
     }
 
-    /// Ends the watch over the second project on the store; `why` is for the reader of the test.
+    /// Ends the watch over the second project on the store. `why` explains that to the reader of
+    /// the test.
     pub fn unwatched(&self, why: &'static str) {
         let _ = why;
         self.watch.stop();
     }
 
-    /// A new path in the scene for anything.
+    /// Returns a new path in the scene for any use.
     pub fn scratch(&self) -> PathBuf {
         self.dir().join(format!(
             "scratch-{}",
@@ -200,7 +203,7 @@ impl Scene {
         self.write_state(self.server.catalog().project());
     }
 
-    /// The same for another state of the project.
+    /// Removes the project directory and writes another state of the project.
     pub fn write_state(&self, state: &Project) {
         let _ = fs::remove_dir_all(self.project());
         self.overwrite_state(state, &self.project());
@@ -213,7 +216,7 @@ impl Scene {
         catalog
             .write_project_state(state, dir, self.server.base_url(), &self.options.project)
             .expect("the project is written");
-        // Nobody but the test registry is to be told of these installations.
+        // Only the test registry may be notified of these installations.
         let lock = dir.join("composer.lock");
         let text = fs::read_to_string(&lock).expect("the lock");
         let local = format!("{}/downloads/", self.server.base_url());
@@ -241,23 +244,24 @@ impl Scene {
         }
     }
 
-    /// A call of Composer, to be completed and run.
+    /// Returns a call of Composer, to be completed and run.
     pub fn call(&self, side: Side, args: &[&str]) -> Call<'_> {
         Call::new(self, side, args)
     }
 
-    /// A call of Composer, run as it is.
+    /// Runs a call of Composer without further settings.
     #[track_caller]
     pub fn run(&self, side: Side, args: &[&str]) -> Run {
         self.call(side, args).run()
     }
 
-    /// The project as it is now.
+    /// Takes a snapshot of the project.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.project())
     }
 
-    /// Allegro's store, but for what it remembers of projects' autoloaders: that changes with the projects.
+    /// Takes a snapshot of Allegro's store. It leaves out the records of autoloaders and metadata,
+    /// which change with the projects.
     pub fn store_snapshot(&self) -> Snapshot {
         ["autoload", "classes", "metadata"]
             .iter()
@@ -268,7 +272,8 @@ impl Scene {
             })
     }
 
-    /// The directory of the store that has records of a kind (`blobs`, `manifests` …), of whatever version.
+    /// Returns the directory of the store that has records of a kind (`blobs`, `manifests` …), of
+    /// any version.
     pub fn bucket(&self, kind: &str) -> Option<PathBuf> {
         let start = format!("{kind}-v");
         fs::read_dir(self.store())
@@ -314,7 +319,7 @@ impl Scene {
         self.forget_store();
     }
 
-    /// The name of a package of the project, no matter which.
+    /// Returns the name of any package of the project.
     pub fn some_package(&self) -> String {
         self.server
             .catalog()
@@ -325,7 +330,8 @@ impl Scene {
             .to_owned()
     }
 
-    /// Packages by where Allegro says that it took them from: store, Composer's cache, network.
+    /// Returns the numbers of packages that Allegro took from the store, from Composer's cache, and
+    /// from the network.
     pub fn origins(run: &Run) -> (usize, usize, usize) {
         let count = |line: &str, word: &str| {
             line.split(", ")
@@ -355,7 +361,7 @@ impl Scene {
     }
 }
 
-/// Panics unless both outcomes are the same: exit code, every path, and what Composer said.
+/// Panics unless both outcomes are the same: exit code, every path, and Composer's lines.
 #[track_caller]
 pub fn same(what: &str, plain: &Outcome, ours: &Outcome) {
     same_tree(what, plain, ours);
@@ -369,7 +375,7 @@ pub fn same(what: &str, plain: &Outcome, ours: &Outcome) {
     assert_eq!(plain.run.stdout, ours.run.stdout, "{what}: standard output");
 }
 
-/// The same without what was said.
+/// Panics unless both outcomes have the same exit code and tree.
 #[track_caller]
 pub fn same_tree(what: &str, plain: &Outcome, ours: &Outcome) {
     assert_eq!(
@@ -401,8 +407,9 @@ pub fn copy_tree(from: &Path, to: &Path) {
     );
 }
 
-/// Plays the same steps with Composer (one extraction at a time), with Allegro cold, and with Allegro warm; every
-/// outcome must be the same. `steps` starts with a project written anew and must not look at the store.
+/// Plays the same steps with Composer (one extraction at a time), with Allegro cold, and with
+/// Allegro warm. Every outcome must be the same. `steps` starts with a project written anew and
+/// must not look at the store.
 #[track_caller]
 pub fn compare(
     scene: &Scene,

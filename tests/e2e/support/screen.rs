@@ -1,23 +1,23 @@
-//! What is on a terminal after all that was written to it.
+//! Shows the screen of a terminal after all output.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use super::{Call, tools};
 
-/// A terminal of some columns and as many lines as it takes.
+/// A terminal of some columns and any number of lines.
 #[derive(Debug)]
 pub struct Screen {
     columns: usize,
     lines: Vec<Vec<char>>,
     row: usize,
     column: usize,
-    /// Whether what doesn't fit goes on in the next line.
+    /// Whether text that doesn't fit continues on the next line.
     pub wraps: bool,
 }
 
 impl Screen {
-    /// What a terminal shows after this.
+    /// Returns the terminal's screen after this output.
     pub fn after(output: &str, columns: usize) -> Self {
         let mut screen = Self {
             columns,
@@ -34,7 +34,7 @@ impl Screen {
                 '\u{8}' => screen.column = screen.column.saturating_sub(1),
                 '\u{1b}' => {
                     let text = rest.as_str();
-                    // What the terminal's window is told, since Composer 2.11.
+                    // Since Composer 2.11, this sequence sends a message to the terminal's window.
                     if let Some(told) = text.strip_prefix(']') {
                         let end = told.find("\u{1b}\\").expect("the end of a message");
                         rest = told[end + 2..].chars();
@@ -55,7 +55,7 @@ impl Screen {
         screen
     }
 
-    /// The lines that hold something, without spaces at their ends.
+    /// Returns the lines with text, without spaces at their ends.
     pub fn text(&self) -> Vec<String> {
         let line = |line: &Vec<char>| line.iter().collect::<String>().trim_end().to_owned();
         self.lines
@@ -65,7 +65,7 @@ impl Screen {
             .collect()
     }
 
-    /// Where the cursor is in its line.
+    /// Returns the column of the cursor.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -111,8 +111,10 @@ impl Screen {
     }
 }
 
-/// A call on a terminal of its own: its exit code, and all that was written. As soon as `stop` says so of what has
-/// been written, somebody types Ctrl-C. `None`, and a line that says why, where there is no `script`.
+/// Makes a call on a terminal of its own. Returns its exit code, and all that was written.
+///
+/// As soon as `stop` returns true for the output so far, the function types Ctrl-C. It returns
+/// `None` if this machine lacks `script`, and prints the reason.
 pub fn on_terminal(
     call: &Call<'_>,
     columns: usize,

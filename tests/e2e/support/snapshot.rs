@@ -1,16 +1,19 @@
-//! A directory as facts: what is where, with which content, mode, link target, time, owner and attributes.
+//! Records a directory as facts: paths with content, mode, link target, time, owner and attributes.
 //!
-//! Compared of each path are:
+//! Two snapshots are compared by these facts of each path:
 //! - its kind, permissions, content or link target;
-//! - its modification time: exactly if it comes from elsewhere (an archive, a file that Composer copied with its
-//!   time), else as "now" (see [`Moment`]). A symbolic link has a time too; `unzip` leaves it at the time of the install;
+//! - its modification time, see [`Moment`]. A time from elsewhere (an archive, or a file that
+//!   Composer copied with its time) is exact, and any other one is "now". `unzip` leaves a symbolic
+//!   link at the time of the install;
 //! - the owning user and group;
 //! - extended attributes that a user can set, and ACLs (see [`Facts::attributes`]).
 //!
-//! Inode numbers, link counts, access times and times of status changes don't belong to it: hard links are what Allegro
-//! is for. No path is exempt from the comparison of times. Files that Composer generates are "now" on both sides;
-//! those that it copies from itself (`vendor/composer/ClassLoader.php`, `LICENSE`, `InstalledVersions.php`) are as old
-//! as Composer or "now", as plain Composer does it.
+//! Inode numbers, link counts, access times and times of status changes are left out, because
+//! Allegro makes hard links.
+//!
+//! No path is exempt from the comparison of times. Files that Composer generates are "now" on both
+//! sides. Files that it copies from itself (`vendor/composer/ClassLoader.php`, `LICENSE`,
+//! `InstalledVersions.php`) are as old as Composer or "now", as with plain Composer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,11 +25,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
-/// Files up to this size are kept, so that a difference can be shown.
+/// The content of files up to this size is kept, so that a difference can be shown.
 const KEPT: u64 = 1 << 20;
 
-/// A time within this many seconds of the test process's life is "now". All archives are older by years; tests that
-/// set a time choose one that is further away.
+/// A time within this many seconds of the test process's life is "now". All archives are older by
+/// years. Tests that set a time choose one that is further away.
 const MARGIN: i64 = 600;
 
 /// The moment when the test process first needed to know it, in seconds since 1970.
@@ -39,12 +42,12 @@ fn seconds_now() -> i64 {
     i64::try_from(now.as_secs()).expect("a moment in this age")
 }
 
-/// When something was last modified.
+/// The time of a last modification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// While the tests ran: the time of an install, which no two runs have in common.
+    /// A time while the tests ran. It is that of an install, which no two runs have in common.
     Now,
-    /// Before or after that: seconds since 1970 and nanoseconds.
+    /// Any other time: seconds since 1970 and nanoseconds.
     At(i64, i64),
 }
 
@@ -58,15 +61,15 @@ impl Moment {
     }
 }
 
-/// What a path of any kind has.
+/// Facts about a path of any kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Its modification time.
+    /// Modification time.
     pub time: Moment,
-    /// The owning user and group.
+    /// Owning user and group.
     pub owner: (u32, u32),
-    /// Attributes of the namespace `user` and both ACLs, by name. What only the system or a security module sets is
-    /// left out: it depends on the machine.
+    /// Attributes of the namespace `user` and both ACLs, by name. Attributes that only the system
+    /// or a security module sets are left out, because they depend on the machine.
     pub attributes: BTreeMap<String, Vec<u8>>,
 }
 
@@ -86,7 +89,7 @@ impl Facts {
 
 fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut names = [0; 4096];
-    // A file system without attributes has none.
+    // A file system without attributes gives none.
     let length = rustix::fs::llistxattr(path, &mut names[..]).unwrap_or(0);
     names[..length]
         .split(|byte| *byte == 0)
@@ -101,7 +104,7 @@ fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// One path of a snapshot.
+/// A path of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A directory and its permissions.
@@ -115,7 +118,8 @@ pub enum Node {
 }
 
 impl Node {
-    /// The permissions, size and digest of a file, for comparisons of files whose times have nothing in common.
+    /// Returns the permissions, size and digest of a file, for comparisons of files whose times
+    /// have nothing in common.
     pub fn content(&self) -> Option<(u32, u64, [u8; 32])> {
         match self {
             Self::File(mode, size, digest, _) => Some((*mode, *size, *digest)),
@@ -123,7 +127,7 @@ impl Node {
         }
     }
 
-    /// The modification time.
+    /// Returns the modification time.
     pub fn time(&self) -> Option<Moment> {
         self.facts().map(|facts| facts.time)
     }
@@ -148,22 +152,23 @@ impl Node {
     }
 }
 
-/// Everything below a directory.
+/// The content of a directory.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// By path, relative to the directory; the directory itself is `.`.
+    /// Nodes by path, relative to the directory. The directory itself is `.`.
     pub nodes: BTreeMap<String, Node>,
     /// Text of generated files, to show differences.
     texts: BTreeMap<String, String>,
 }
 
 impl Snapshot {
-    /// Starts the time that counts as "now"; called by each scene before it makes anything.
+    /// Starts the time that counts as "now". Each scene calls this function before it makes
+    /// anything.
     pub fn begin() {
         LazyLock::force(&STARTED);
     }
 
-    /// Reads a whole directory. One that doesn't exist gives an empty snapshot.
+    /// Reads a whole directory. A directory that doesn't exist gives an empty snapshot.
     pub fn of(dir: &Path) -> Self {
         let mut snapshot = Self::default();
         if dir.exists() {
@@ -218,7 +223,7 @@ impl Snapshot {
         self.nodes.insert(name.to_owned(), node);
     }
 
-    /// Only what is at or below `prefix`.
+    /// Returns only the paths at or below `prefix`.
     #[must_use]
     pub fn below(&self, prefix: &str) -> Self {
         let inside = |path: &str| {
@@ -230,7 +235,7 @@ impl Snapshot {
         self.filtered(inside)
     }
 
-    /// Without what is at or below `prefix`.
+    /// Returns all paths but those at or below `prefix`.
     #[must_use]
     pub fn without(&self, prefix: &str) -> Self {
         let inside = |path: &str| {
@@ -242,7 +247,7 @@ impl Snapshot {
         self.filtered(|path| !inside(path))
     }
 
-    /// This snapshot, with numbers in place of the names of files that begin in this way.
+    /// Returns this snapshot, with numbers in place of the names of files that begin in this way.
     #[must_use]
     pub fn with_numbered(&self, start: &str) -> Self {
         let mut count = 0;
@@ -278,12 +283,13 @@ impl Snapshot {
         }
     }
 
-    /// The text of a generated file (`vendor/composer/…`, `vendor/bin/…`, files at the top).
+    /// Returns the text of a generated file (`vendor/composer/…`, `vendor/bin/…`, files at the
+    /// top).
     pub fn text(&self, path: &str) -> Option<&str> {
         self.texts.get(path).map(String::as_str)
     }
 
-    /// How many regular files there are.
+    /// Returns the number of regular files.
     pub fn files(&self) -> usize {
         self.nodes
             .values()
@@ -292,7 +298,7 @@ impl Snapshot {
     }
 }
 
-/// What differs, a line each (at most 40); empty if nothing does.
+/// Returns the differences, a line each (at most 40); empty if there are none.
 pub fn diff(left: &Snapshot, right: &Snapshot) -> String {
     let mut out = String::new();
     let mut count = 0;
@@ -329,7 +335,7 @@ pub fn diff(left: &Snapshot, right: &Snapshot) -> String {
     out
 }
 
-/// A node as text; owner and attributes only where those of the other side are not the same.
+/// Returns a node as text. It has owner and attributes only if those of the other side differ.
 pub(super) fn show(node: &Node, beside: &Node) -> String {
     let mut text = match node {
         Node::Dir(mode, _) => format!("dir {mode:04o}"),
@@ -357,7 +363,7 @@ fn moment(time: Moment) -> String {
         return "now".to_owned();
     };
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Year, month and day by Howard Hinnant's `civil_from_days`.
+    // Year, month and day follow from Howard Hinnant's `civil_from_days`.
     let day = day + 719_468;
     let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -439,7 +445,7 @@ mod tests {
         assert!(differ().contains("08.000000001 UTC"), "{}", differ());
         set_time(&path(&right), at);
 
-        // Years that are still to come are no "now" either.
+        // Times in future years are no "now" either.
         set_time(&left.path().join("sub"), Duration::from_secs(4_354_819_198));
         assert!(differ().contains("dir 0755, 2107-12-31 23:59:58 UTC | dir 0755, now"));
         set_time(

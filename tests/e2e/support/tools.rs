@@ -1,4 +1,4 @@
-//! Programs of this machine, and machines that lack some.
+//! Finds programs of this machine, and makes environments that lack some.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 
 use super::{Scene, skipped};
 
-/// What Composer and its children call whatever they unpack with.
+/// Programs that Composer and its children call whatever unpacks the archives.
 const COMMON: [&str; 13] = [
     "php", "sh", "git", "mv", "rm", "cp", "env", "stty", "which", "hostname", "uname", "chmod",
     "cat",
 ];
 
-/// Where a program is.
+/// Returns the path of a program.
 pub fn find(program: &str) -> Option<PathBuf> {
     let output = Command::new("sh")
         .args(["-c", "command -v \"$1\"", "sh", program])
@@ -22,10 +22,11 @@ pub fn find(program: &str) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
-/// Where the first of these programs is that the machine has. `None`, and a line that says why, where it has none.
+/// Returns the path of the first of these programs that the machine has. Returns `None` if it has
+/// none, and prints the reason.
 ///
 /// # Panics
-/// In CI, whose machines `scripts/setup` gives all of them.
+/// Panics in CI if all are missing, because `scripts/setup` installs all of them there.
 #[track_caller]
 pub fn need(programs: &[&str]) -> Option<PathBuf> {
     let found = programs.iter().find_map(|program| find(program));
@@ -37,7 +38,8 @@ pub fn need(programs: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// A value of `PATH` with the tools that Composer needs anywhere, and these more, by the names given here.
+/// Makes a directory for `PATH` with the tools that Composer always needs, and these further ones
+/// by the given names.
 pub fn path_with(scene: &Scene, more: &[(&str, PathBuf)]) -> PathBuf {
     let dir = scene.scratch();
     std::fs::create_dir(&dir).expect("a directory");
@@ -52,7 +54,7 @@ pub fn path_with(scene: &Scene, more: &[(&str, PathBuf)]) -> PathBuf {
     dir
 }
 
-/// Output of a command of the shell, which the test needs.
+/// Returns the output of a shell command that the test needs.
 pub fn output_of(command: &str, input: &[u8]) -> Option<Vec<u8>> {
     use std::io::Write as _;
     let mut child = Command::new("sh")

@@ -1,13 +1,14 @@
-//! The second project on a scene's store.
+//! Watches the second project on a scene's store.
 //!
-//! As soon as a command with Allegro has left files in the project that have several links, each of these files is
-//! linked once more into `watched/`, as another project on the same store would have it. Before each command with
-//! Allegro the state of these files is noted, and after it they are compared: content, mode, owner, modification
-//! time to the nanosecond, ACLs and attributes. Link counts and the time of the last status change don't count. What
-//! a test itself does to files between two commands is its own affair and isn't blamed on Allegro.
+//! A command with Allegro may leave files with several links in the project. Each of these files
+//! gets one more link in `watched/`, as another project on the same store would have it. Before
+//! each command with Allegro the watch notes the state of these files, and after it compares them.
+//! It compares content, mode, owner, modification time to the nanosecond, ACLs and attributes. Link
+//! counts and the time of the last status change don't count. A test may itself change files
+//! between two commands without blaming Allegro.
 //!
-//! Of large projects, the first thousand files that together have at most 16 MiB are watched: each command that adds or
-//! removes a link has them all read again.
+//! Of large projects, only the first thousand files are watched that together have at most 16 MiB.
+//! Each command that adds or removes a link makes the watch read them all again.
 //!
 //! A test that needs exact link counts, or that edits through links while a command runs, calls
 //! [`super::Scene::unwatched`] and says why.
@@ -21,12 +22,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::snapshot::{Node, show};
 
-/// At most so many files are watched.
+/// The number of files that are watched.
 const MOST_FILES: usize = 1_000;
-/// The watched files have at most so many bytes together.
+/// The number of bytes that the watched files have together.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Files of the second project, and what they are expected to be.
+/// Files of the second project, with their expected state.
 #[derive(Debug)]
 pub(super) struct Watch {
     dir: PathBuf,
@@ -38,17 +39,17 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 struct State {
     is_off: bool,
-    /// The command that was begun and not compared yet.
+    /// The command that has begun and whose changes are not compared yet.
     pending: Option<String>,
-    /// By device and inode.
+    /// Files by device and inode.
     files: HashMap<(u64, u64), File>,
-    /// The sum of their sizes.
+    /// The sum of the files' sizes.
     bytes: u64,
 }
 
 #[derive(Debug)]
 struct File {
-    /// Where the scene's project has it.
+    /// Path of the file in the scene's project.
     origin: PathBuf,
     link: PathBuf,
     known: Exact,
@@ -76,7 +77,7 @@ fn changed(metadata: &Metadata) -> (i64, i64) {
 }
 
 impl Watch {
-    /// The watch of the scene at `scene`.
+    /// Returns the watch of the scene at `scene`.
     pub(super) fn new(scene: &Path) -> Self {
         let below = |name: &str| scene.join(name);
         Self {
@@ -99,7 +100,7 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the watch: the second project is removed.
+    /// Ends the watch and removes the second project.
     pub(super) fn stop(&self) {
         let mut state = self.state();
         *state = State {
@@ -117,7 +118,7 @@ impl Watch {
             return;
         }
         if let Some(pending) = state.pending.take() {
-            // It was started by hand, and nobody told us of its end.
+            // The test started the command itself, so nothing reported its end.
             let found = Self::compare(&mut state);
             judge(&pending, &found);
             self.extend(&mut state, project);
@@ -127,7 +128,8 @@ impl Watch {
         state.pending = Some(command);
     }
 
-    /// Compares the files after a command that ran in one of these directories, then watches what it installed too.
+    /// Compares the files after a command that ran in one of these directories, then watches the
+    /// installed files too.
     #[track_caller]
     pub(super) fn after(&self, command: &str, projects: &[&Path]) {
         let mut state = self.state();
@@ -142,12 +144,12 @@ impl Watch {
         }
     }
 
-    /// Finds the files that are not what they were, and takes them for what they are from now on.
+    /// Finds the files that have changed, and takes their new state as the expected one.
     fn compare(state: &mut State) -> String {
         let mut found = String::new();
         for file in state.files.values_mut() {
             let now = fs::symlink_metadata(&file.link).and_then(|metadata| {
-                // Nothing can change without a change of the status.
+                // No change is possible without a change of the status time.
                 if changed(&metadata) == file.known.changed {
                     Ok(None)
                 } else {
@@ -196,7 +198,8 @@ impl Watch {
         }
     }
 
-    /// A file that can't be linked (it is on another file system, or it has as many links as it can have) isn't watched.
+    /// Links a file and watches it. A file that can't be linked isn't watched: it is on another
+    /// file system, or has as many links as possible.
     fn add(&self, state: &mut State, origin: PathBuf, metadata: &Metadata) {
         let identity = (metadata.dev(), metadata.ino());
         let bytes = state.bytes + metadata.len();

@@ -1,9 +1,9 @@
-//! Tests of what is said about packages that are locked, and about packages that are not.
+//! Tests the explanations of packages that are locked, and of packages that are not.
 
 use super::*;
 use allegro_semver::version::{Dialect, normalize};
 
-/// Builds packages and links from texts, as Composer would load them.
+/// Builds packages and links from texts in the way in which Composer loads them.
 #[derive(Default)]
 struct Loader {
     terms: Terms,
@@ -201,7 +201,7 @@ fn requirements_of_a_newer_version_are_reasons() {
         loader.requiring("a/a", "2.0.0", &[("php", ">=99")]),
         loader.requiring("a/a", "2.1.0", &[("php", "^8"), ("ext-none", "*")]),
         loader.requiring("a/a", "2.2.0", &[("b/b", "^2")]),
-        // A package that isn't locked could be added.
+        // A package that isn't locked could be added, so its requirement is no reason.
         loader.requiring("a/a", "2.3.0", &[("b/b", "^1"), ("d/d", "^2")]),
     ];
     let lines = loader.explain(&facts, "a/a", candidates.clone());
@@ -281,7 +281,7 @@ fn neighbours_share_a_line_and_old_reasons_are_counted() {
     let mut candidates = Vec::new();
     for minor in 1..=20 {
         let pretty = format!("1.{minor}.0");
-        // The versions 1.18 to 1.20 have a reason of their own together.
+        // The versions 1.18 to 1.20 share one reason.
         let text = format!(">={}", 2 + minor.min(18));
         candidates.push(loader.requiring("a/a", &pretty, &[("b/b", &text)]));
     }

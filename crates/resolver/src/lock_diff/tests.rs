@@ -1,4 +1,4 @@
-//! Tests of the comparison, the links and the three formats.
+//! Tests the comparison, the links and the three formats.
 
 use super::*;
 
@@ -42,14 +42,14 @@ fn each_change_has_its_name_and_its_versions() {
             Some("downgraded"),
             "1.10.0 → 1.9.0",
         ),
-        // A branch that went on.
+        // A branch got new commits.
         (
             at("dev-main", OLD),
             at("dev-main", NEW),
             Some("changed"),
             "dev-main#0123456789 → dev-main#fedcba9876",
         ),
-        // A tag that was moved.
+        // A tag was moved to another commit.
         (
             at("1.0", OLD),
             at("1.0", NEW),
@@ -62,7 +62,7 @@ fn each_change_has_its_name_and_its_versions() {
             Some("changed"),
             "dev-main#0123456789 → 1.0",
         ),
-        // The same version, written in another way.
+        // Both versions are the same, written in different ways.
         (
             at("1.0", OLD),
             at("v1.0.0", OLD),

@@ -1,4 +1,4 @@
-//! The order in which packages are mended, and the plan that comes of it.
+//! Decides in which order packages are mended, and makes the plan from the result.
 
 use super::reasons::{self, Reason};
 use super::search::{Reach, Search, Update};

@@ -1,4 +1,4 @@
-//! The attempts to mend some packages together, and the constraints of their trials.
+//! Attempts to mend some packages together, and builds the constraints of the trials.
 
 use allegro_base::tables::HashMap;
 use allegro_semver::constraint::{ConstraintId, Op, Terms};
@@ -7,8 +7,7 @@ use indexmap::IndexMap;
 use super::{Candidates, LockedPackage, Task, Trial, TrialPackage, TrialResult, Tries};
 use super::{allows, ranks};
 
-/// The number of attempts to choose again because a trial brings in a package that is affected
-/// itself.
+/// The number of attempts to choose again because a trial adds a package that is affected itself.
 pub(super) const MOST_ROUNDS: usize = 25;
 
 /// The packages that may move beside the affected ones.
@@ -20,7 +19,7 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// All of them, in the order in which they are tried.
+    /// All reaches, in the order in which the search tries them.
     pub const ALL: [Self; 3] = [Self::Alone, Self::WithDependencies, Self::WithEverything];
 }
 
@@ -50,7 +49,7 @@ pub(super) struct Search<'a> {
 pub(super) struct Limits {
     /// The lowest versions that packages of the lock may get, where that isn't the locked version.
     floors: HashMap<String, String>,
-    /// Versions that are affected themselves, by name.
+    /// Versions of other packages that turned out to be affected, by name of the package.
     excluded: IndexMap<String, Vec<String>>,
 }
 
@@ -89,8 +88,8 @@ impl<'a> Search<'a> {
         (self.tries)(&trial).ok_or(trial)
     }
 
-    /// Tries to free packages of advisories together. Returns the update that does so, or `None` if
-    /// there is none.
+    /// Tries to move some affected packages together to versions that no advisory affects. Returns
+    /// the update that does so, or `None` if there is none.
     pub fn attempt(&mut self, names: &[String], reach: Reach) -> Result<Option<Update>, Trial> {
         // A package may have moved beyond its candidates for the sake of another one.
         if !names.iter().all(|name| self.constraint(name).is_some()) {
@@ -101,7 +100,8 @@ impl<'a> Search<'a> {
             let Some(lowest) = self.run(trial)? else {
                 return Ok(None);
             };
-            // New packages get the version that they always get. With a branch, its commit may have
+            // The second trial does not prefer the lowest versions, so packages that the lock lacks
+            // get the versions that an update always gives them. With a branch, its commit may have
             // to move along.
             let mut updates = vec![
                 self.pins(names, &lowest, false),

@@ -1,4 +1,4 @@
-//! Searches whose trials a closure answers in place of Composer.
+//! Tests the search. A closure gives the results of trials in place of Composer.
 
 use allegro_semver::constraint::Terms;
 
@@ -39,7 +39,7 @@ fn locked(text: &str, requires: &[(&str, &str)]) -> LockedPackage {
     }
 }
 
-/// Returns a package of a trial's lock from `name version`, `!` at the end if it is affected.
+/// Returns a package of a trial's lock from `name version`. A `!` at the end marks it as affected.
 fn found(text: &str) -> TrialPackage {
     let (name, pretty) = text
         .trim_end_matches('!')
@@ -58,8 +58,8 @@ fn lock(packages: &[&str]) -> TrialResult {
     Some(packages.iter().map(|text| found(text)).collect())
 }
 
-/// Returns a task without requirements, whose policies allow every candidate. The affected packages
-/// have the versions that the repositories have.
+/// Returns a task without requirements, whose policies allow every candidate. Each affected package
+/// comes with the versions that the repositories have.
 fn task(packages: &[&str], affected: &[(&str, &[&str])]) -> Task {
     let mut task = Task {
         locked: packages.iter().map(|text| locked(text, &[])).collect(),
@@ -89,7 +89,7 @@ fn task(packages: &[&str], affected: &[(&str, &[&str])]) -> Task {
     task
 }
 
-/// Describes a trial in a line: what is preferred, packages, and constraints.
+/// Describes a trial in a line: its preference, its packages and its constraints.
 fn told(trial: &Trial) -> String {
     let mut words = vec![if trial.prefer_lowest {
         "lowest"
@@ -103,8 +103,11 @@ fn told(trial: &Trial) -> String {
     format!("{}: {packages}; {with}", words.join(" "))
 }
 
-/// Searches to the end. `composer` gives the results of the trials. Returns the plan and the trials.
-/// The steps of the protocol, one call for each, must come to the same.
+/// Runs a search to its end, and returns the plan and the trials. `composer` gives the results of
+/// the trials.
+///
+/// The function also checks that the protocol's way, with one call for each step, makes the same
+/// trials.
 fn search(task: &Task, composer: impl Fn(&Trial) -> TrialResult) -> (Plan, Vec<String>) {
     let mut trials = Vec::new();
     let mut results: Vec<TrialResult> = Vec::new();
@@ -126,7 +129,7 @@ fn search(task: &Task, composer: impl Fn(&Trial) -> TrialResult) -> (Plan, Vec<S
     (plan, trials)
 }
 
-/// Composer's answer if the named packages get these versions in every trial.
+/// Returns Composer's answer if every trial gives these packages.
 fn always(packages: &'static [&'static str]) -> impl Fn(&Trial) -> TrialResult {
     |_| lock(packages)
 }
@@ -265,7 +268,7 @@ fn what_can_be_mended_is_mended() {
             "pinned: b/b; b/b:==1.1.0.0",
         ]
     );
-    // The rest is tried together with what is mended already.
+    // The search tries the other packages together with the one that it has mended already.
     assert_eq!(
         trials[4..],
         [
@@ -281,7 +284,7 @@ fn what_can_be_mended_is_mended() {
 
 #[test]
 fn a_package_that_has_moved_stays_there() {
-    // For the sake of a/a, b/b moves beyond all that would do.
+    // For the sake of a/a, b/b moves above all of its candidates.
     let task = task(
         &["a/a 1.0.0", "b/b 1.0.0", "c/c 1.0.0"],
         &[("a/a", &["1.1.0"]), ("b/b", &["1.1.0"])],

@@ -1,4 +1,4 @@
-//! Changes to composer.json, as the problem that they lead to.
+//! Applies changes of composer.json to a problem.
 
 use super::super::Chosen;
 use super::super::package::GivenConstraint;
@@ -7,7 +7,7 @@ use super::{Change, words};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::{DEFAULT_BRANCH_ALIAS, Stability, stability};
 
-/// Stabilities below the stable one, the next best first.
+/// The stabilities below `stable`, the most stable first.
 pub(super) const LOWER: [Stability; 4] = [
     Stability::Rc,
     Stability::Beta,
@@ -15,14 +15,14 @@ pub(super) const LOWER: [Stability; 4] = [
     Stability::Dev,
 ];
 
-/// What becomes of a requirement.
+/// The new form of a requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum To {
-    /// Any version that is stable enough, or of this stability.
+    /// The requirement accepts any version that is stable enough, or that has this stability.
     Any(Option<u8>),
-    /// This is written instead; the stability that it allows, if it says so.
+    /// The requirement gets this text, and this stability flag if the text states one.
     Text(String, Option<u8>),
-    /// It is taken out.
+    /// The requirement is removed.
     Gone,
 }
 
@@ -42,7 +42,7 @@ impl Edit {
     }
 }
 
-/// Requirements that are changed together; those that no repository has can only be taken out.
+/// Requirements that are changed together. Those that no repository has can only be removed.
 #[derive(Clone, Default)]
 pub(super) struct Unit {
     pub names: Vec<String>,
@@ -85,7 +85,7 @@ impl Unit {
     }
 }
 
-/// Edits as they are told.
+/// Converts edits into the changes of a verdict.
 pub(super) fn changes_of(edits: Option<Vec<Edit>>) -> Vec<Change> {
     let edits = edits.into_iter().flatten();
     edits.map(Change::from).collect()
@@ -105,7 +105,7 @@ impl From<Edit> for Change {
     }
 }
 
-/// The problem after some changes; `None` where a constraint can't be read.
+/// Returns the problem after some edits, or `None` if a constraint can't be parsed.
 pub(super) fn changed(terms: &mut Terms, problem: &Problem, edits: &[Edit]) -> Option<Problem> {
     let mut problem = problem.clone();
     for edit in edits {
@@ -128,7 +128,7 @@ pub(super) fn changed(terms: &mut Terms, problem: &Problem, edits: &[Edit]) -> O
                 continue;
             }
             To::Any(_) => {
-                // As `composer require` looks for a version.
+                // `composer require` looks for a version without this setting.
                 problem.prefer_lowest = false;
                 GivenConstraint::Fixed(true)
             }
@@ -145,7 +145,8 @@ pub(super) fn changed(terms: &mut Terms, problem: &Problem, edits: &[Edit]) -> O
     Some(problem)
 }
 
-/// A requirement as it is written, of a lower stability; `None` where it names a branch, a commit or an alias.
+/// Returns a requirement as it is written, with a lower stability. Returns `None` if the
+/// requirement names a branch, a commit or an alias.
 pub(super) fn with_stability(written: &str, word: &str) -> Option<String> {
     let plain = match written.rsplit_once('@') {
         Some((plain, flag)) if flag.chars().all(|one| one.is_ascii_alphabetic()) => plain.trim(),
@@ -157,7 +158,8 @@ pub(super) fn with_stability(written: &str, word: &str) -> Option<String> {
     (!odd.iter().any(|part| plain.contains(part))).then(|| format!("{plain}@{word}"))
 }
 
-/// What `composer require` would write for a version: `VersionSelector::findRecommendedRequireVersion()`.
+/// Returns the constraint that `composer require` would write for a version, and its stability
+/// flag. The function mirrors `VersionSelector::findRecommendedRequireVersion()`.
 pub(super) fn recommended(chosen: &Chosen) -> (String, Option<u8>) {
     let pretty = chosen.pretty.as_ref().unwrap_or(&chosen.version);
     let level = stability(&chosen.version);
@@ -177,7 +179,7 @@ pub(super) fn recommended(chosen: &Chosen) -> (String, Option<u8>) {
     (pretty.to_owned(), Some(Stability::Dev as u8))
 }
 
-/// The same for a version of the platform.
+/// Returns the constraint that `composer require` would write for a version of the platform.
 pub(super) fn recommended_platform(name: &str, version: &str, php: Option<&str>) -> String {
     let three = |version: &str| version.splitn(4, '.').take(3).collect::<Vec<_>>().join(".");
     if name.starts_with("ext-") && php.is_some_and(|php| three(php) == three(version)) {

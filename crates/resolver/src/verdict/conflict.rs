@@ -1,4 +1,4 @@
-//! What can't be met together: the rules that are to blame, condensed to the statements that contradict each other.
+//! Condenses the rules that exclude a solution to the statements that contradict each other.
 
 mod groups;
 mod statements;
@@ -16,10 +16,10 @@ use allegro_base::tables::HashSet;
 use allegro_semver::constraint::{ConstraintId, NameId, Terms};
 use groups::Blame;
 
-/// So many statements are told, the most telling first: they have to fit on one line.
+/// The number of statements that are shown, the most telling first. They have to fit on one line.
 const MOST_STATEMENTS: usize = 3;
 
-/// What a package says.
+/// The kind of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// `require`
@@ -30,50 +30,54 @@ pub enum What {
     Replaces,
     /// `provide`
     Provides,
-    /// It is there whatever happens: part of the platform.
+    /// A part of the platform, whose version is fixed.
     Is,
 }
 
 /// One side of a contradiction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Statement {
-    /// Who says it, in which versions, the newest first; `None`: the project.
+    /// Name of the package that makes the statement, its newest and its oldest such version; `None`
+    /// for the project.
     pub by: Option<(String, String, String)>,
     pub what: What,
     pub target: String,
     pub constraint: String,
-    /// A package that requires the one who says it; `None` where the project does so itself.
+    /// A package that requires the one that makes the statement; `None` if the project does so
+    /// itself.
     pub via: Option<String>,
-    /// What is wanted and can't be had.
+    /// The requirement that nothing meets, if the statement contains one.
     pub unmet: Option<Unmet>,
 }
 
-/// What nothing meets.
+/// A requirement that nothing meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Unmet {
     pub name: NameId,
     pub constraint: ConstraintId,
-    /// A repository has the name.
+    /// Whether a repository has the name.
     pub found: bool,
-    /// What stands for the name otherwise: package, its version, and the constraint as which it does so.
+    /// A package that replaces or provides the name: its name, its version, and the constraint of
+    /// its link.
     pub offer: Option<(String, String, String)>,
 }
 
-/// What can't be met together.
+/// Requirements that can't be met together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Conflict {
-    /// The project's requirements that take part, those that the statements lead back to first.
+    /// Requirements of the project that take part. Those that the statements lead back to come
+    /// first.
     pub requires: Vec<String>,
-    /// How many of them the statements lead back to.
+    /// Number of requirements that the statements lead back to.
     pub told: usize,
     /// Requirements of the project that nothing meets.
     pub lacking: Vec<(String, Unmet)>,
     pub statements: Vec<Statement>,
-    /// Versions that came into question.
+    /// Number of versions that came into question.
     pub versions: usize,
 }
 
-/// Where the rules come from.
+/// The problem and the packages from which the rules were made.
 pub(in super::super) struct Context<'a> {
     pub problem: &'a Problem,
     pub terms: &'a Terms,
@@ -101,7 +105,7 @@ impl Context<'_> {
         }
     }
 
-    /// For requirements that nothing meets.
+    /// Returns the conflict of requirements that nothing meets.
     pub fn lacking(&self, pool: &Pool<'_>, requires: &[(NameId, ConstraintId)]) -> Conflict {
         let blame = Blame::of(self, pool, &[]);
         let lacking: Vec<(String, Unmet)> = requires
@@ -128,7 +132,7 @@ impl Context<'_> {
         }
     }
 
-    /// For rules that can't be met together.
+    /// Returns the conflict of rules that can't be met together.
     pub fn conflict(&self, pool: &Pool<'_>, rules: &[Blamed<'_>]) -> Conflict {
         let blame = Blame::of(self, pool, rules);
         let mut statements: Vec<Statement> = Vec::new();
@@ -153,13 +157,13 @@ impl Context<'_> {
         }
     }
 
-    /// Whether the project requires it.
+    /// Returns whether the project requires a package.
     fn required(&self, name: NameId) -> bool {
         let text = self.terms.name_text(name);
         self.problem.requires.iter().any(|(own, _)| own == text)
     }
 
-    /// Whether it is there, or not there, whatever happens.
+    /// Returns whether a package is fixed, or a name of the platform.
     fn is_fixed(&self, name: NameId) -> bool {
         let mut fixed = self.fixed.iter();
         is_platform(self.terms.name_text(name)) || fixed.any(|id| self.packages[*id].name == name)

@@ -1,4 +1,4 @@
-//! What there is instead of what is wanted.
+//! Finds the reason why nothing meets a requirement.
 
 use super::super::request::{Content, Problem, is_platform};
 use super::super::solve::Kept;
@@ -7,45 +7,45 @@ use super::words;
 use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 
-/// Why nothing meets a requirement.
+/// The reason why nothing meets a requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// No repository has the name.
     Name,
-    /// There are versions, but none that fits.
+    /// The package has versions, but none of them fits.
     Version {
-        /// The least of them.
+        /// The lowest of these versions.
         oldest: String,
-        /// The greatest of them.
+        /// The highest of these versions.
         newest: String,
     },
-    /// There are versions that fit, but they are less stable than what is taken.
+    /// The package has versions that fit, but the project does not accept their stability.
     Stability {
-        /// The greatest of them.
+        /// The highest of the most stable versions that fit.
         version: String,
-        /// How stable it is.
+        /// Stability of that version.
         stability: String,
     },
     /// Another package stands for the name, in versions that don't fit.
     Offered {
-        /// That package.
+        /// Name of the other package.
         by: String,
-        /// Its version.
+        /// Version of the other package.
         version: String,
-        /// What it stands for.
+        /// Versions of the name that the other package stands for, as a constraint.
         constraint: String,
     },
-    /// The platform has something else.
+    /// The platform has another version of the package, or lacks it.
     Platform {
-        /// Its version; `None`: it hasn't got it.
+        /// Version that the platform has; `None` if it lacks the package.
         has: Option<String>,
     },
-    /// It is locked, and not to be updated.
+    /// The package is locked, and the run does not update it.
     Locked {
-        /// Its version.
+        /// Locked version.
         version: String,
     },
-    /// There are versions that fit, but this run can't have them.
+    /// The package has versions that fit, but this run leaves them out.
     Elsewhere,
 }
 
@@ -57,7 +57,7 @@ struct Version {
     stability: Stability,
 }
 
-/// Finds out what there is, from what was read.
+/// Returns the reason why nothing meets a requirement, from the metadata that was read.
 pub(super) fn lack(problem: &Problem, terms: &mut Terms, kept: &Kept<'_>, unmet: &Unmet) -> Lack {
     let name = terms.name_text(unmet.name).to_owned();
     if is_platform(&name) {
@@ -104,7 +104,7 @@ pub(super) fn lack(problem: &Problem, terms: &mut Terms, kept: &Kept<'_>, unmet:
             stability: level.text().to_owned(),
         };
     }
-    // Those that the project would take, and numbers rather than names of branches, as far as there are any.
+    // The versions that the project accepts are shown, and no branches, if such versions exist.
     let mut shown: Vec<&Version> = versions.iter().collect();
     let preferences: [fn(&Version, &Terms) -> bool; 2] = [
         |version, _| version.is_acceptable,

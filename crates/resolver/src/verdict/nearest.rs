@@ -1,12 +1,12 @@
-//! Names of packages that are written much like another one.
+//! Finds names of packages with a spelling close to another one.
 
-/// The number of names that are told.
+/// The number of names that a verdict lists.
 const MOST: usize = 3;
 
 /// Returns the known names that differ from a name by typing errors only, the nearest first.
 pub(super) fn nearest(name: &str, known: &[String]) -> Vec<String> {
-    // A short name may have one error, a long one three. With more errors, short names would be
-    // like any other name.
+    // A short name may have one error, a long one three. With more errors, a short name would match
+    // any other one.
     let farthest = (name.len() / 4).clamp(1, 3);
     let mut found: Vec<(usize, &str)> = known
         .iter()
@@ -20,8 +20,8 @@ pub(super) fn nearest(name: &str, known: &[String]) -> Vec<String> {
     found.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Returns the Levenshtein distance: the least number of bytes that are inserted, replaced or
-/// deleted to get from one text to the other.
+/// Returns the Levenshtein distance: the least number of bytes to insert, replace or delete to get
+/// from one text to the other.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (at, byte) in one.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Remedies outside of constraints: another name for a requirement, and the platform of the machine
-//! in place of the configured one.
+//! Finds remedies outside of constraints: another name for a requirement, and the platform of the
+//! machine in place of the configured one.
 
 use super::super::request::{Content, OverriddenPlatform, Problem};
 use super::super::solve::Attempts;
@@ -8,11 +8,12 @@ use super::Change;
 use super::nearest::nearest;
 use super::search::Search;
 
-/// A name of a package, and a constraint or version of it.
+/// Name of a package, and a constraint or version of it.
 type Named = (String, String);
 
-/// Returns the names that are written much like a missing one, and the first of them that works in
-/// its place. If none works as it is, that is the nearest name with the constraint that it takes.
+/// Returns the known names with a spelling close to a missing one, and the first of them that works
+/// in its place. If none works with the constraint as it is, the nearest name is tried with other
+/// constraints.
 pub(super) fn other_name(
     missing: &str,
     problem: &Problem,
@@ -20,7 +21,7 @@ pub(super) fn other_name(
 ) -> Result<(Vec<String>, Option<Named>), Stop> {
     let mut known = known(problem);
     known.extend(attempts.kept.names());
-    // A name that is required already is no typing error.
+    // A name that the project requires already is no typing error.
     known.retain(|name| problem.written(name).is_none());
     let names = nearest(missing, &known);
     let mut with_other_constraint = None;

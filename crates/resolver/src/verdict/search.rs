@@ -1,4 +1,5 @@
-//! The search for a change that helps: one requirement after the other, then pairs, removal last.
+//! Searches a change that helps: first in one requirement, then in pairs of requirements. Removing
+//! a requirement comes last.
 
 use indexmap::IndexSet;
 
@@ -10,18 +11,24 @@ use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
 use allegro_semver::version::Stability;
 
-/// So many changes are tried. Real conflicts are between two to eight requirements; the first tries decide.
+/// The number of changes that are tried. Real conflicts are between two to eight requirements, and
+/// the first tries decide.
 pub(super) const MOST_TRIES: usize = 40;
 
-/// No more is tried when so many versions have come into question in all tries together: a try takes as long as there are
-/// versions to look at. It is what the largest project that is known (1,700 packages, 22,000 versions) needs for ten
-/// tries, in about the time in which Composer comes to its refusal; a project of 200 packages gets to [`MOST_TRIES`].
+/// The number of versions, summed over all tries, after which the search ends. A try takes as long
+/// as there are versions to look at.
+///
+/// The largest known project (1,700 packages, 22,000 versions) needs this number for ten tries.
+/// They take about as long as Composer needs for its refusal. A project of 200 packages gets to
+/// [`MOST_TRIES`].
 const MOST_VERSIONS: usize = 220_000;
 
-/// So many pairs of requirements are tried, so that tries are left for what comes after them.
+/// The number of pairs of requirements that are tried, so that tries are left for the steps after
+/// them.
 const MOST_PAIRS: usize = 6;
 
-/// So many requirements are changed together: who has to change more needs more than a hint.
+/// The number of requirements that are changed together. A project that must change more of them
+/// needs more than a hint.
 const MOST_CHANGES: usize = 5;
 
 /// Tries changes of one problem.
@@ -29,9 +36,9 @@ pub(crate) struct Search<'p, 'a> {
     pub problem: &'p Problem,
     pub attempts: &'p mut Attempts<'a>,
     pub tried: usize,
-    /// Versions that came into question in the tries.
+    /// Number of versions that came into question, summed over the tries.
     versions: usize,
-    /// The project's requirements that took part in a conflict.
+    /// Requirements of the project that took part in the conflicts of the tries.
     met: IndexSet<String>,
 }
 
@@ -46,7 +53,8 @@ impl<'p, 'a> Search<'p, 'a> {
         }
     }
 
-    /// The answer to a changed problem; `None` if it has no solution, or none that is certain.
+    /// Solves a changed problem. Returns `None` if it has no solution, if no solution is certain,
+    /// or if the limits of the search are reached.
     fn solution(&mut self, problem: &Problem) -> Result<Option<Answer>, Stop> {
         if self.tried == MOST_TRIES || self.versions > MOST_VERSIONS {
             return Ok(None);
@@ -70,7 +78,7 @@ impl<'p, 'a> Search<'p, 'a> {
         }
     }
 
-    /// The smallest change that helps; empty if none was found.
+    /// Returns the smallest change that helps; empty if the search found none.
     pub fn change(&mut self, conflict: &Conflict) -> Result<Vec<Change>, Stop> {
         if let Some(change) = self.other_run()? {
             return Ok(vec![change]);
@@ -120,7 +128,8 @@ impl<'p, 'a> Search<'p, 'a> {
         pairs
     }
 
-    /// Several problems that have nothing to do with each other: each is changed until the next one shows.
+    /// Solves several independent conflicts: changes one requirement until the next conflict shows,
+    /// then a requirement of that one.
     fn one_by_one(&mut self, conflict: &Conflict) -> Result<Option<Vec<Edit>>, Stop> {
         let mut unit = Unit::default();
         let mut next = conflict.requires.clone();
@@ -147,7 +156,7 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(None)
     }
 
-    /// Another way to call it, with composer.json as it is.
+    /// Tries the command with other options, while composer.json stays as it is.
     fn other_run(&mut self) -> Result<Option<Change>, Stop> {
         let problem = self.problem;
         let mut runs = Vec::new();
@@ -191,7 +200,8 @@ impl<'p, 'a> Search<'p, 'a> {
         vec![unit]
     }
 
-    /// One requirement (or all that nothing meets): another constraint, then a lower stability, then both.
+    /// Changes one requirement, or all that nothing meets. The search tries another constraint
+    /// first, then a lower stability, then both.
     fn single(&mut self, units: &[Unit]) -> Result<Option<Vec<Edit>>, Stop> {
         let units: Vec<&Unit> = units.iter().filter(|unit| !unit.names.is_empty()).collect();
         let mut works = Vec::new();
@@ -202,7 +212,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 works.push((is_lower, *unit, answer));
             }
         }
-        // What is newer is wanted rather than what is older.
+        // Newer versions are preferred to older ones.
         works.sort_by_key(|(is_lower, _, _)| *is_lower);
         for (_, unit, answer) in works {
             if let Some(edits) = self.exactly(unit, &answer)? {
@@ -222,7 +232,7 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(None)
     }
 
-    /// Two requirements.
+    /// Changes two requirements.
     fn double(&mut self, pairs: &[Unit]) -> Result<Option<Vec<Edit>>, Stop> {
         for unit in pairs {
             let edits = unit.edits(|_| Some(To::Any(None))).unwrap_or_default();
@@ -240,7 +250,8 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(None)
     }
 
-    /// A package that dependencies want in a stability that the project doesn't take: it can be required for that alone.
+    /// Requires a package that dependencies need in a stability that the project does not accept.
+    /// The added requirement only states that stability.
     fn added(&mut self, conflict: &Conflict) -> Result<Option<Vec<Edit>>, Stop> {
         let wanted: Vec<String> = conflict
             .statements
@@ -267,7 +278,7 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(None)
     }
 
-    /// Lower stabilities, the next best first; `others`: of other versions too.
+    /// Tries lower stabilities, the most stable first. With `others`, other versions count too.
     fn less_stable(&mut self, unit: &Unit, others: bool) -> Result<Option<Vec<Edit>>, Stop> {
         if unit.names.iter().any(|name| is_platform(name)) {
             return Ok(None);
@@ -281,7 +292,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 Some(To::Text(text, Some(level as u8)))
             })
         };
-        // The lowest first: if that doesn't help, nothing between does.
+        // The lowest stability comes first, because no stability above it helps if it doesn't.
         let Some(lowest) = edits(self, LOWER[LOWER.len() - 1]) else {
             return Ok(None);
         };
@@ -305,7 +316,8 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(None)
     }
 
-    /// What `composer require` would write for the versions of an answer, if that works.
+    /// Returns the requirements that `composer require` would write for the versions of an answer,
+    /// if a solution exists with them.
     fn exactly(&mut self, unit: &Unit, answer: &Answer) -> Result<Option<Vec<Edit>>, Stop> {
         let edits = unit.edits(|name| Some(self.recommended(name, answer)));
         let edits = edits.unwrap_or_default();
@@ -330,7 +342,7 @@ impl<'p, 'a> Search<'p, 'a> {
         To::Text(text, flag)
     }
 
-    /// Whether a requirement is met by something newer than what it asks for.
+    /// Returns whether the answer has a version of a package above the constraint of the project.
     fn is_raised(&mut self, name: &str, answer: &Answer) -> bool {
         let mut requires = self.problem.requires.iter();
         let own = requires.find(|(own, _)| own == name);

@@ -1,5 +1,6 @@
-//! The lines that tell a verdict: the requirements that can't be had, who stands against them, and
-//! what was tried and works. They contain names, constraints and versions only.
+//! Writes the lines of a verdict: the requirements that can't be met, the packages that stand
+//! against them, and the remedy that was tried. The lines contain names, constraints and versions
+//! only.
 
 #[cfg(test)]
 mod tests;
@@ -10,10 +11,10 @@ use super::super::request::Problem;
 use super::conflict::What;
 use super::{Change, Claim, Lack, Verdict};
 
-/// The number of requirements that are named, so that a reader grasps the line at a glance.
+/// The number of requirements that a line names, so that a reader grasps it at a glance.
 const MOST_REQUIRES: usize = 3;
 
-/// The start of the first line, and of the lines that follow it.
+/// The starts of the first line and of the following lines.
 const HEADS: [&str; 2] = ["Allegro: ", "         "];
 
 impl Verdict {
@@ -64,7 +65,7 @@ impl Words<'_> {
         }
     }
 
-    /// Returns the line that names who stands against the requirements.
+    /// Returns the line that names the packages that stand against the requirements.
     fn objections(&self) -> String {
         if let Some(lack) = &self.verdict.lack {
             let name = self.verdict.requires.first().map_or("", String::as_str);
@@ -84,7 +85,7 @@ impl Words<'_> {
         claims.join(", ")
     }
 
-    /// Returns the words for a statement. `is_known` says whether an earlier one has the same
+    /// Returns the words for a statement. `is_known` says whether an earlier statement has the same
     /// package.
     fn claim(&self, claim: &Claim, is_known: bool) -> String {
         let Claim {

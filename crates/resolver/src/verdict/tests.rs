@@ -1,4 +1,4 @@
-//! Verdicts on small problems, and that what they propose works.
+//! Tests verdicts on small problems, and that the proposed changes work.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use allegro_semver::version::stability;
     clippy::needless_pass_by_value,
     reason = "it reads better where it is called"
 )]
-/// The verdict on a problem whose requirements are written like this.
+/// Returns the verdict on a problem with these requirements of the project.
 fn verdict(require: &[(&str, &str)], more: Value, files: &mut Files) -> Verdict {
     let mut terms = Terms::default();
     let requires: Vec<Value> = require
@@ -41,7 +41,7 @@ fn require(name: &str, constraint: &str) -> Change {
     }
 }
 
-/// `by newest..oldest what target constraint`.
+/// Returns each claim as `by newest..oldest what target constraint`.
 fn claims(verdict: &Verdict) -> Vec<String> {
     let text = |claim: &Claim| {
         format!(
@@ -57,7 +57,8 @@ fn claims(verdict: &Verdict) -> Vec<String> {
     verdict.claims.iter().map(text).collect()
 }
 
-/// `a/app` 3 and `a/lib` 2 want different versions of `a/base`; `a/lib` 3 goes with both.
+/// Returns packages of which `a/app` 3 and `a/lib` 2 require different versions of `a/base`.
+/// `a/lib` 3 goes with both.
 fn through_a_third() -> Files {
     let version =
         |version: &str, base: &str| json!({ "version": version, "require": { "a/base": base } });
@@ -132,7 +133,8 @@ fn older_versions_where_nothing_newer_helps() {
 
 #[test]
 fn two_changes_where_one_is_not_enough() {
-    // Each of three needs its own version of the base: any two of them agree in one way only.
+    // Each of the three requires its own version of the base. Any two of them agree in one way
+    // only.
     let one =
         |version: &str, base: &str| json!({ "version": version, "require": { "a/base": base } });
     let mut files = Files::default()
@@ -184,7 +186,7 @@ fn a_name_with_a_typing_error() {
         help,
         "         tried and works: \"a/base\": \"^2.0\" instead of \"a/baze\" in composer.json"
     );
-    // The constraint has to change too, and is looked for with the nearest name only.
+    // The constraint has to change too; the search tries that with the nearest name only.
     let other = lines(&[("a/baze", "^7.0"), ("a/app", "^3.0")], &mut files);
     assert_eq!(other[2], help);
     let mut files = through_a_third().keeping(&["a/bace", "a/base"]);
@@ -196,7 +198,7 @@ fn a_name_with_a_typing_error() {
             "         tried and works: without \"a/baze\" in composer.json"
         ]
     );
-    // What is required already is no other name for it.
+    // A name that the project requires already is not proposed.
     let required = lines(&[("a/baze", "^2.0"), ("a/base", "^2.0")], &mut files);
     assert_eq!(
         required[1],
@@ -273,7 +275,7 @@ fn versions_that_are_not_stable_enough() {
     assert_eq!(both.change, [require("a/app", "^2.0@beta")]);
     let branch = verdict(&[("a/branch", "^3.0")], json!({}), &mut files());
     assert_eq!(branch.change, [require("a/branch", "^2.3@dev")]);
-    // The project doesn't require it itself, and may do so for the sake of its stability.
+    // The project doesn't require the package itself, and may do so just to state its stability.
     let other = verdict(&[("a/user", "^1.0")], json!({}), &mut files());
     assert_eq!(claims(&other), ["a/user 1.0.0..1.0.0 Requires a/app ^2.0"]);
     assert_eq!(other.claims[0].lack, Some(lack));
@@ -363,7 +365,8 @@ fn conflicts_and_replacements() {
     );
     assert_eq!(own.change.len(), 1, "one of them goes: {:?}", own.change);
     assert!(matches!(own.change[0], Change::Remove { .. }));
-    // Nobody has the part alone: what is wanted is another version of what stands for it.
+    // No repository has the part alone, so the remedy is another version of the package that
+    // replaces it.
     let frame =
         |version: &str| json!({ "version": version, "replace": { "a/part": "self.version" } });
     let mut files = Files::default()
@@ -448,7 +451,8 @@ fn several_problems_at_once() {
 
 #[test]
 fn what_was_learned_on_the_way_is_traced_back() {
-    // No version of one goes with any of the other, but that shows only when one of them is tried.
+    // No version of `a/two` goes with any of `a/three`, but that shows only when the solver tries
+    // one of them.
     let one = |version: &str, p: &str, q: &str| json!({ "version": version, "require": { "a/p": p, "a/q": q } });
     let both = json!([{ "version": "2.0.0" }, { "version": "1.0.0" }]);
     let mut files = Files::default()
@@ -477,7 +481,8 @@ fn what_was_learned_on_the_way_is_traced_back() {
 
 #[test]
 fn a_proposal_is_tried_as_it_is_written() {
-    // The other package is stable enough only as long as the name that it replaces is asked for as beta.
+    // The other package is stable enough only as long as the name that it replaces is required as
+    // beta.
     let package = json!({
         "name": "b/other", "version": "1.0.0.0-beta1", "replaces": [["a/one", ["==", "1.0.0.0"], false]],
     });
@@ -501,7 +506,7 @@ fn a_proposal_is_tried_as_it_is_written() {
 
 #[test]
 fn nothing_helps() {
-    // The project itself stands against PHP.
+    // The project itself conflicts with PHP.
     let fixed = json!([
         { "name": "php", "version": "8.2.0.0", "always": true },
         { "name": "the/project", "version": "1.0.0.0", "always": true, "conflicts": [["php", true, false]] },

@@ -1,8 +1,8 @@
-//! Versions and constraints as people write them, where what was written isn't at hand.
+//! Writes versions and constraints as people do, for cases where the original text is missing.
 
 use allegro_semver::constraint::{Constraint, ConstraintId, Op, Terms};
 
-/// `2.1.0.0` as `2.1.0`, `2.1.9999999.9999999-dev` as `2.1.x-dev`.
+/// Writes `2.1.0.0` as `2.1.0`, and `2.1.9999999.9999999-dev` as `2.1.x-dev`.
 pub(super) fn version(normalized: &str) -> String {
     if let Some((numbers, _)) = normalized.split_once(".9999999")
         && normalized.ends_with("-dev")
@@ -20,7 +20,7 @@ pub(super) fn version(normalized: &str) -> String {
     }
 }
 
-/// A bound without the `-dev` that the parser gives it, and without zeros that go without saying.
+/// Returns a bound without the `-dev` that the parser appends, and without trailing zeros.
 fn bound(normalized: &str) -> String {
     let plain = normalized.strip_suffix("-dev").unwrap_or(normalized);
     let mut parts: Vec<&str> = plain.split('.').collect();
@@ -30,7 +30,7 @@ fn bound(normalized: &str) -> String {
     parts.join(".")
 }
 
-/// `[>= 1.2.0.0-dev < 2.0.0.0-dev]` as `^1.2`.
+/// Returns the text of a constraint: `[>= 1.2.0.0-dev < 2.0.0.0-dev]` becomes `^1.2`.
 pub(super) fn constraint(terms: &Terms, id: ConstraintId) -> String {
     match terms.constraint_of(id) {
         Constraint::All => "*".to_owned(),
@@ -51,7 +51,7 @@ pub(super) fn constraint(terms: &Terms, id: ConstraintId) -> String {
     }
 }
 
-/// From a version to the next one that counts as another.
+/// Returns the caret constraint for two bounds, or `None` if they don't form one.
 fn caret(terms: &Terms, low: ConstraintId, high: ConstraintId) -> Option<String> {
     let Constraint::Single(Op::Ge, from) = terms.constraint_of(low) else {
         return None;

@@ -1,4 +1,4 @@
-//! `extra.allegro.exceptions`.
+//! Tests `extra.allegro.exceptions`.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn project(registry: &Registry, exceptions: Value) -> Value {
     project
 }
 
-/// As if `--with` were given.
+/// Exceptions have the effect of `--with`.
 #[test]
 fn they_hold_as_with_does() {
     let Some(registry) = Registry::new() else {
@@ -48,7 +48,7 @@ fn they_hold_as_with_does() {
         assert_eq!(wanted.as_deref(), Some(found.as_str()), "{exceptions}");
         assert_eq!(run.ours().len(), 1, "{:?}", run.ours());
         assert!(run.ours()[0].starts_with(HELD), "{:?}", run.ours());
-        // A part is updated under them too.
+        // Exceptions hold in a partial update too.
         let (_, lock) = registry.play(Side::Serial, &project, None, &["--with=c/c:1.0.0"]);
         let part = [&["c/c"][..], &with].concat();
         let (plain, wanted) = registry.play(Side::Serial, &project, lock.as_deref(), &part);
@@ -62,7 +62,7 @@ fn they_hold_as_with_does() {
     }
 }
 
-/// What is given on the command line wins.
+/// A constraint on the command line takes precedence over an exception.
 #[test]
 fn an_explicit_constraint_wins() {
     let Some(registry) = Registry::new() else {
@@ -85,7 +85,7 @@ fn an_explicit_constraint_wins() {
     assert_eq!(run.ours(), [format!("{HELD}c/c 2.0.0")]);
 }
 
-/// Those that change nothing are told, whoever resolves.
+/// Allegro reports exceptions that change nothing, whoever resolves.
 #[test]
 fn unneeded_ones_are_told() {
     let Some(registry) = Registry::new() else {
@@ -103,7 +103,7 @@ fn unneeded_ones_are_told() {
             vec![("a/a", same), ("c/c", same), ("x/x", absent)],
         ),
         (json!({ "a/a": "^2" }), &["--dry-run"], vec![("a/a", same)]),
-        // Here something else keeps versions.
+        // The preference for lowest versions keeps the versions here.
         (json!({ "a/a": "<3" }), &["--prefer-lowest"], vec![]),
     ] {
         let project = project(&registry, exceptions.clone());
@@ -123,7 +123,7 @@ fn unneeded_ones_are_told() {
             })
             .collect();
         assert_eq!(found, wanted, "{exceptions} {args:?}");
-        // Trying has changed nothing: with the lock there, it is the same again.
+        // Trials have changed nothing, so a run with the lock has the same result.
         if let Some(lock) = lock {
             let (again, unchanged) = resolve(&registry, &project, Some(&lock), args, None);
             assert_eq!(unchanged.as_deref(), Some(lock.as_str()));
@@ -132,7 +132,8 @@ fn unneeded_ones_are_told() {
     }
 }
 
-/// What was tried is forgotten: what is shown and written is the resolution itself.
+/// Trials are forgotten. The changes that are shown and the lock are those of the resolution
+/// itself.
 #[test]
 fn trials_leave_nothing_behind() {
     let Some(registry) = Registry::new() else {
@@ -148,7 +149,7 @@ fn trials_leave_nothing_behind() {
     }
 }
 
-/// Where either of two does what both do, one is told.
+/// If either of two exceptions has the effect of both, Allegro reports one of them.
 #[test]
 fn one_of_two_that_do_the_same_is_unneeded() {
     let Some(registry) = Registry::new() else {
@@ -171,7 +172,7 @@ fn one_of_two_that_do_the_same_is_unneeded() {
     assert_eq!(run.ours().split_off(1), [told]);
 }
 
-/// What can't be meant is said with its key, and nothing is written.
+/// Allegro reports meaningless values with their keys, and writes nothing.
 #[test]
 fn bad_values_are_refused() {
     let Some(registry) = Registry::new() else {
@@ -203,7 +204,7 @@ fn bad_values_are_refused() {
     refuses(&registry, &apart, &lock, &[], &["\"a/a\"", "^3", "^2"]);
 }
 
-/// A project without these settings gets what `composer update` gives it.
+/// A project without these settings gets the result of `composer update`.
 #[test]
 fn nothing_changes_without_them() {
     let Some(registry) = Registry::new() else {

@@ -1,4 +1,4 @@
-//! `extra.allegro.parent`.
+//! Tests `extra.allegro.parent`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use super::super::{Registry, family, manifest, release};
 use super::{WAYS, compare_ways, entry, refuses, resolve, resolve_each_way, version};
 use crate::support::Side;
 
-/// A project beside the scene's own.
+/// Makes a directory for a project beside the scene's own.
 fn beside(registry: &Registry, name: &str) -> PathBuf {
     let dir = registry.scene.project().with_file_name(name);
     fs::create_dir_all(&dir).expect("a directory");
     dir
 }
 
-/// Writes the parent and locks it with Composer itself; gives its lock.
+/// Writes the parent project, locks it with Composer itself, and returns its lock.
 fn parent(registry: &Registry, manifest: &Value) -> String {
     let dir = beside(registry, "app");
     fs::write(dir.join("composer.json"), manifest.to_string()).expect("composer.json");
@@ -32,7 +32,7 @@ fn child(registry: &Registry, require: Value, setting: Value) -> Value {
     project
 }
 
-/// A commit of a branch of `d/d`.
+/// Returns a commit of a branch of `d/d`.
 fn branch(commit: &str) -> Value {
     let source =
         json!({ "type": "git", "url": "https://example.org/d/d.git", "reference": commit });
@@ -41,7 +41,7 @@ fn branch(commit: &str) -> Value {
     release("d/d", "dev-main", json!({ "source": source, "dist": dist }))
 }
 
-/// A registry that has gone on since the parent was locked.
+/// Makes a registry with newer versions than those in the parent's lock. Returns that lock.
 fn world(registry: &Registry) -> String {
     family(registry);
     let mirrors = json!([{ "dist-url": "https://mirror.example.org/%package%/%version%/%reference%.%type%", "preferred": true }]);
@@ -53,7 +53,8 @@ fn world(registry: &Registry) -> String {
     registry.package("", "e/e", vec![release("e/e", "1.0.0-beta1", old.clone())]);
     registry.package("", "d/d", vec![branch("1111111111")]);
     registry.package("", "f/f", vec![release("f/f", "1.0.0", json!({}))]);
-    // From the repository's own address, so what the repository is asked with is in the lock.
+    // The URL is at the repository's own address, so the lock contains the repository's request
+    // options.
     let dist = json!({ "dist": { "url": registry.files.url("s.zip") } });
     registry.package("", "s/s", vec![release("s/s", "1.0.0", dist)]);
     let mut app = manifest(&registry.files, &[""], json!({ "name": "the/app" }));
@@ -75,7 +76,7 @@ fn world(registry: &Registry) -> String {
     lock
 }
 
-/// Entries are those of the parent, to the byte; the rest is resolved.
+/// Entries of the parent are taken byte for byte, and the other packages are resolved.
 #[test]
 fn its_versions_are_taken() {
     let Some(registry) = Registry::new() else {
@@ -112,20 +113,20 @@ fn its_versions_are_taken() {
             run.ours(),
             [format!("Allegro: {taken} versions are those of ../app")]
         );
-        // Branches, pre-releases and aliases of the parent are fine for an install too.
+        // An install accepts branches, pre-releases and aliases of the parent.
         let install = ["install", "--dry-run"];
         let install = registry.scene.call(Side::Serial, &install).run().expect(0);
         assert!(install.stderr.contains("d/d"), "{}", install.stderr);
         let (told, _) = resolve(&registry, &project, Some(&found), &["--explain=d/d"], None);
         let why = "  extra.allegro.parent: versions of ../app are taken as they are\n";
         assert!(told.stdout.ends_with(why), "{}", told.stdout);
-        // Nothing changes the next time.
+        // The next run changes nothing.
         let (_, again) = resolve(&registry, &project, Some(&found), &[], None);
         assert_eq!(again.as_deref(), Some(found.as_str()));
     }
 }
 
-/// A package that is not to be updated stays, and that is said.
+/// In a partial update, a package that is not to be updated keeps its version, and Allegro says so.
 #[test]
 fn a_partial_update_takes_its_part() {
     let Some(registry) = Registry::new() else {
@@ -143,7 +144,7 @@ fn a_partial_update_takes_its_part() {
     assert_eq!(run.ours(), ["Allegro: 1 version is that of ../app", kept]);
 }
 
-/// What the project and its parent don't agree on is said by Composer and by us.
+/// If the project and its parent contradict each other, Composer and Allegro say so.
 #[test]
 fn conflicts_are_told() {
     let Some(registry) = Registry::new() else {
@@ -188,7 +189,7 @@ fn conflicts_are_told() {
             assert_eq!(found.as_deref(), Some(lock.as_str()), "{what}");
         }
     }
-    // A commit that is required here doesn't get into the parent's entry.
+    // A commit that the project requires doesn't replace that in the parent's entry.
     let require =
         |commit: &str| json!({ "d/d": format!("dev-main#{commit} as 1.5.0"), "e/e": "@beta" });
     let project = child(&registry, require("22222"), json!("../app"));
@@ -210,7 +211,7 @@ fn conflicts_are_told() {
     );
 }
 
-/// What is wrong with the parent is said, and what to do about it.
+/// Allegro reports a problem with the parent, and the remedy.
 #[test]
 fn a_parent_in_trouble() {
     let Some(registry) = Registry::new() else {
@@ -273,7 +274,7 @@ fn a_parent_in_trouble() {
         &[],
         &[key, "circle", ". -> ../app -> ../other -> ../app"],
     );
-    // A parent's parent is nobody else's concern.
+    // A parent's own parent doesn't matter to the project.
     write(&other.join("composer.json"), "{");
     let (run, _) = resolve(&registry, &project, Some(&lock), &[], None);
     assert_eq!(run.exit, 0, "{}", run.stderr);
@@ -343,7 +344,8 @@ fn a_parent_in_trouble() {
     );
 }
 
-/// Directories are named from here, and are found by an install.
+/// Directories in the parent's lock are rewritten relative to the project, so that an install finds
+/// them.
 #[test]
 fn directories_of_the_parent() {
     let Some(registry) = Registry::new() else {

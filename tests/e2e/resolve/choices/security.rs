@@ -1,4 +1,4 @@
-//! `--security-only`.
+//! Tests `--security-only`.
 
 use std::fs;
 
@@ -23,12 +23,13 @@ fn advisory(id: &str, affected: &str) -> Value {
     })
 }
 
-/// A registry whose advisories are with each package's metadata.
+/// Returns a registry that has the advisories with each package's metadata.
 fn registry() -> Option<Registry> {
     let registry = Registry::new()?;
     let root = json!({
         "security-advisories": { "metadata": true },
-        // Newer Composers want to know which packages there are before they ask for the advisories of each.
+        // Newer Composers ask for the advisories of a package only if they know that the repository
+        // has it.
         "available-package-patterns": ["*/*"],
     });
     registry.root("", root);
@@ -67,7 +68,7 @@ fn locked(registry: &Registry, manifest: &Value, versions: &[&str]) -> String {
         .map(|pair| format!("--with={pair}"))
         .collect();
     let mut with: Vec<&str> = with.iter().map(String::as_str).collect();
-    // Newer Composers keep out what is affected, here as well.
+    // Newer Composers keep out affected versions here as well.
     if crate::support::home::composer_version() >= (2, 9) {
         with.push("--no-security-blocking");
     }
@@ -76,7 +77,7 @@ fn locked(registry: &Registry, manifest: &Value, versions: &[&str]) -> String {
     lock.expect("a lock")
 }
 
-/// Versions of a lock, as text.
+/// Returns versions of a lock as text.
 fn versions(lock: &str, names: &[&str]) -> String {
     let versions = names
         .iter()
@@ -84,7 +85,8 @@ fn versions(lock: &str, names: &[&str]) -> String {
     versions.collect::<Vec<_>>().join(" ")
 }
 
-/// The lowest version that will do, and nothing else moves; the lock is that of Composer's partial update.
+/// An affected package gets the lowest version that is not affected, and nothing else moves. The
+/// lock is that of Composer's partial update.
 #[test]
 fn as_little_as_possible() {
     let Some(registry) = registry() else { return };
@@ -128,7 +130,7 @@ fn as_little_as_possible() {
         "{}",
         run.stderr
     );
-    // A dry run writes nothing; what changes goes to standard output.
+    // A dry run writes nothing, and prints the changes to standard output.
     let (run, same) = resolve(
         &registry,
         &project,
@@ -138,11 +140,11 @@ fn as_little_as_possible() {
     );
     assert_eq!(same.as_deref(), Some(lock.as_str()));
     assert_eq!(run.stdout, "1 upgraded\n  upgraded   a/a  1.0.0 → 1.2.0\n");
-    // Then there is nothing left to do.
+    // A second run finds nothing to do.
     let (_, run, same) = compare_ways(&registry, &project, Some(&found), &["--security-only"]);
     assert_eq!((run.exit, run.ours()), (0, vec![CLEAN]));
     assert_eq!(same, found);
-    // What composer.json leaves open may be less.
+    // composer.json may leave fewer versions.
     let mut narrow = project.clone();
     narrow["require"]["a/a"] = json!("!=1.2.0");
     let (run, found) = resolve(&registry, &narrow, Some(&lock), &["--security-only"], None);
@@ -163,7 +165,7 @@ fn as_little_as_possible() {
     );
 }
 
-/// Others move where nothing else helps, and no further than they must.
+/// Other packages move if nothing else helps, and no further than they must.
 #[test]
 fn others_move_as_far_as_needed() {
     let Some(registry) = registry() else { return };
@@ -203,7 +205,7 @@ fn others_move_as_far_as_needed() {
     let require = json!({ "a/a": "*", "d/d": "*", "q/q": "*", "o/o": "*" });
     let project = project(&registry, require);
     for (what, fixes, wanted) in [
-        // The first that will do needs another package, the next one doesn't.
+        // The first version that is not affected needs another package, and the next one doesn't.
         (
             "alone",
             vec![
@@ -212,13 +214,14 @@ fn others_move_as_far_as_needed() {
             ],
             "1.2.0 1.0.0 1.0.0 - 1.0.0",
         ),
-        // 1.2.0 of d/d is affected itself, the first of n/n too, which is new and as new as can be.
+        // Version 1.2.0 of d/d is affected itself. So is the first choice of n/n, which is new and
+        // gets the newest version possible.
         (
             "with what it requires",
             vec![("1.1.0", json!({ "d/d": ">1.1", "n/n": "*" }))],
             "1.1.0 1.3.0 1.0.0 1.1.0 1.0.0",
         ),
-        // q/q 1.0.0 doesn't allow it.
+        // q/q 1.0.0 doesn't allow the version.
         (
             "with what requires it",
             vec![("2.0.0", none.clone()), ("2.1.0", none.clone())],
@@ -245,7 +248,7 @@ fn others_move_as_far_as_needed() {
     }
 }
 
-/// What can't be mended is named, with why; the rest is mended all the same.
+/// Allegro names the packages that it can't mend, with the reasons, and mends the others.
 #[test]
 fn what_stays_affected() {
     let Some(registry) = registry() else { return };
@@ -293,7 +296,7 @@ fn what_stays_affected() {
     ] {
         assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
     }
-    // What changes is shown with this exit code as well.
+    // The changes are shown with this exit code as well.
     let (run, _) = resolve(
         &registry,
         &project,
@@ -307,7 +310,7 @@ fn what_stays_affected() {
         (5, Some(1))
     );
 
-    // Names and patterns narrow it down.
+    // Names and patterns restrict the search to some packages.
     for (names, exit, wanted) in [
         (&["a/*"][..], 0, "1.1.0"),
         (&["b/b"], 5, "1.0.0"),
@@ -334,7 +337,7 @@ fn what_stays_affected() {
     }
 }
 
-/// What audits are told to ignore counts for nothing here.
+/// Advisories that audits are told to ignore don't count here.
 #[test]
 fn ignored_advisories() {
     let Some(registry) = registry() else { return };
@@ -366,7 +369,8 @@ fn ignored_advisories() {
         let mut project = plain.clone();
         crate::support::files::merge(&mut project["config"], config.clone());
         let (run, found) = resolve(&registry, &project, Some(&lock), &["--security-only"], None);
-        // Of some of these Composer thinks that they change what can be locked.
+        // Composer takes some of these settings for changes that matter to the lock, so an earlier
+        // line may warn of that.
         let told = run.ours().pop();
         assert_eq!((run.exit, told), (0, Some(CLEAN)), "{config}");
         assert_eq!(found.as_deref(), Some(lock.as_str()), "{config}");
@@ -382,7 +386,8 @@ fn ignored_advisories() {
     );
 }
 
-/// From the address that a repository names for all advisories; and where there are none to be had.
+/// Advisories may come from the address that a repository names for all of them. If none can be
+/// fetched, the run ends with an error.
 #[test]
 fn where_advisories_come_from() {
     let Some(registry) = registry() else { return };
@@ -474,7 +479,7 @@ fn where_advisories_come_from() {
     );
 }
 
-/// Without the native part nothing is searched, and the lock stays as it is.
+/// Without the native part there is no search, and the lock stays as it is.
 #[test]
 fn without_the_native_part() {
     let Some(registry) = registry() else { return };
@@ -503,7 +508,7 @@ fn without_the_native_part() {
         }
         assert_eq!(found.as_deref(), Some(lock.as_str()), "{what}");
     }
-    // A helper that fails ends in the same way.
+    // With a helper that fails, the run ends in the same way.
     let helper = away.read_dir().expect("a directory").next();
     let platform = helper.expect("a platform").expect("an entry").file_name();
     let broken = package.join("native").join(platform);
@@ -515,7 +520,7 @@ fn without_the_native_part() {
     assert_eq!((run.exit, found.as_deref()), (1, Some(lock.as_str())));
 }
 
-/// What says otherwise how far packages move is refused, as are names that mean nothing and a missing lock.
+/// Allegro refuses options that contradict this one, meaningless names, and a missing lock.
 #[test]
 fn contrary_options_are_refused() {
     let Some(registry) = registry() else { return };
@@ -551,7 +556,7 @@ fn contrary_options_are_refused() {
     );
 }
 
-/// A version that is the parent's can only be mended there.
+/// An affected version that comes from the parent can only be mended in the parent.
 #[test]
 fn versions_of_a_parent() {
     let Some(registry) = registry() else { return };
@@ -578,7 +583,7 @@ fn versions_of_a_parent() {
         "{}",
         run.stderr
     );
-    // There it was mended in the meantime.
+    // The parent has been mended in the meantime.
     let newer = lock.replace("1.0.0", "1.1.0");
     fs::write(dir.join("composer.lock"), newer).expect("a lock");
     let (_, run, found) = compare_ways(&registry, &project, Some(&lock), &["--security-only"]);

@@ -1,4 +1,5 @@
-//! The rules that are to blame, as statements, and which of them exclude each other.
+//! Groups the rules that exclude a solution into statements, and finds the groups that exclude each
+//! other.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
@@ -13,39 +14,40 @@ use super::{Context, What};
 use allegro_base::tables::{HashMap, HashSet};
 use allegro_semver::constraint::{ConstraintId, NameId};
 
-/// So many groups of statements are compared with each other. Real conflicts have a few dozen; comparing is quadratic.
+/// The number of groups that are compared with each other. Real conflicts have a few dozen, and the
+/// comparison is quadratic.
 const MOST_GROUPS: usize = 120;
 
-/// Requirements of one package (or of the project) on one name, alike in all of its versions here.
+/// The same requirement in several versions of one package, or a requirement of the project.
 pub(super) struct Group {
-    /// The newest version; `None`: the project.
+    /// Newest version of the package that has the requirement; `None` for the project.
     pub by: Option<Number>,
     pub what: What,
     pub target: NameId,
     pub constraint: Option<ConstraintId>,
     pub providers: Rc<[Number]>,
-    /// How many versions of the package that are newer say something else.
+    /// Number of newer versions of the package in other groups.
     rank: usize,
-    /// Steps from the project.
+    /// Number of steps from the project.
     depth: usize,
 }
 
-/// Why two packages can't be installed together.
+/// The reason why two packages can't be installed together.
 pub(super) enum Exclusion {
-    /// Both are, or replace, this.
+    /// Both packages have or replace this name.
     Name(NameId),
-    /// The first conflicts with the second.
+    /// The first package conflicts with the second.
     Link(Number, Number, NameId, ConstraintId),
 }
 
-/// A group that nothing meets, or two that exclude each other.
+/// A group that nothing meets, or two groups that exclude each other.
 pub(super) struct Dispute {
     pub first: usize,
     pub second: Option<(usize, Exclusion)>,
 }
 
 impl Dispute {
-    /// The groups in it.
+    /// Returns the groups of the dispute, as places in the list of groups.
     pub fn groups(&self) -> impl Iterator<Item = usize> {
         [Some(self.first), self.second.as_ref().map(|(at, _)| *at)]
             .into_iter()
@@ -53,7 +55,7 @@ impl Dispute {
     }
 }
 
-/// The rules that are to blame.
+/// The rules that exclude a solution, in groups.
 pub(super) struct Blame<'a> {
     pub context: &'a Context<'a>,
     pub pool: &'a Pool<'a>,
@@ -122,7 +124,7 @@ impl<'a> Blame<'a> {
         groups
     }
 
-    /// The newest first.
+    /// Orders packages by version, the newest first.
     fn by_age(&self, one: Number, other: Number) -> Ordering {
         let version = |number| {
             self.context
@@ -192,7 +194,7 @@ impl<'a> Blame<'a> {
         }
     }
 
-    /// What contradicts itself, the most telling first.
+    /// Returns the contradictions among the groups, the most telling first.
     pub fn disputes(&self) -> Vec<Dispute> {
         let mut found = Vec::new();
         for (first, group) in self.groups.iter().enumerate() {
@@ -216,7 +218,8 @@ impl<'a> Blame<'a> {
         found.into_iter().map(|(_, dispute)| dispute).collect()
     }
 
-    /// Whether two groups are what different versions of one package say: they don't meet anyway.
+    /// Returns whether two groups belong to different versions of one package, which exclude each
+    /// other anyway.
     fn are_versions(&self, one: &Group, other: &Group) -> bool {
         let name = |number: Number| self.pool.package(number).name;
         match (one.by, other.by) {
@@ -225,7 +228,7 @@ impl<'a> Blame<'a> {
         }
     }
 
-    /// All requirements of the project that take part.
+    /// Returns the requirements of the project that take part.
     pub fn requires(&self) -> Vec<NameId> {
         let asks = |group: &&Group| group.by.is_none() && group.what == What::Requires;
         let own = self.groups.iter().filter(asks).map(|group| group.target);
@@ -233,7 +236,8 @@ impl<'a> Blame<'a> {
             .collect()
     }
 
-    /// Requirements of the project that limit what nothing meets; they take part without a rule of their own.
+    /// Returns the requirements of the project that limit a group that nothing meets. They take
+    /// part without a rule of their own.
     fn limits(&self, group: &Group) -> impl Iterator<Item = NameId> {
         let unmet = group.providers.is_empty();
         let offer = self.offer(group.target).filter(|_| unmet);
@@ -243,7 +247,8 @@ impl<'a> Blame<'a> {
         names.filter(|name| self.context.required(*name))
     }
 
-    /// Who requires a package, if it isn't the project.
+    /// Returns a package that requires another one, with its version; `None` if the project
+    /// requires it.
     pub fn via(&self, name: NameId) -> Option<String> {
         if self.context.required(name) {
             return None;
@@ -256,7 +261,7 @@ impl<'a> Blame<'a> {
         Some(format!("{package} {}", self.version(by)))
     }
 
-    /// The requirements of the project that a contradiction leads back to.
+    /// Returns the requirements of the project that a contradiction leads back to.
     pub fn origins(&self, dispute: &Dispute) -> IndexSet<NameId> {
         let mut origins = IndexSet::new();
         let mut seen: HashSet<usize> = HashSet::default();
@@ -283,7 +288,7 @@ impl<'a> Blame<'a> {
         origins
     }
 
-    /// Groups that a package meets.
+    /// Returns the groups of requirements that a package meets.
     fn asking(&self, name: NameId) -> impl Iterator<Item = usize> {
         let meets = move |group: &Group| {
             let mut providers = group.providers.iter();
@@ -302,7 +307,8 @@ fn positive(literals: &[Literal]) -> Vec<Number> {
     literals.map(|literal| package_of(*literal)).collect()
 }
 
-/// Why nothing of one group can be installed with anything of the other, told by the best of each.
+/// Returns the reason why no provider of one group can be installed with one of the other. The best
+/// providers of each give the reason.
 fn exclusion(pool: &Pool<'_>, one: &Group, other: &Group) -> Option<Exclusion> {
     let mut first = None;
     for left in &*one.providers {

@@ -1,4 +1,5 @@
-//! What is said of a contradiction: by whom, in which versions, and in the words in which it is written.
+//! Turns contradictions into statements, with their packages, their versions, and constraints as
+//! they are written.
 
 use super::super::super::metadata::Metadata;
 use super::super::super::outline::LinkKind;
@@ -49,7 +50,7 @@ impl Blame<'_> {
         list
     }
 
-    /// A requirement that nothing meets, and what limits it.
+    /// Returns the statement of a requirement that nothing meets, and the one that limits it.
     fn unmet(&self, at: usize) -> Vec<Statement> {
         let mut statement = self.statement(at);
         let target = self.groups[at].target;
@@ -64,7 +65,7 @@ impl Blame<'_> {
         vec![statement]
     }
 
-    /// The newest package that stands for a name that it hasn't got itself, in versions that nobody wants.
+    /// Returns the newest package that replaces or provides a name that no repository has.
     pub fn offer(&self, name: NameId) -> Option<(PackageId, What, ConstraintId)> {
         if self.context.is_fixed(name) || self.context.is_found(name) {
             return None;
@@ -88,7 +89,7 @@ impl Blame<'_> {
             .max_by(|(one, ..), (other, ..)| version(*one).compare(version(*other)))
     }
 
-    /// A requirement of the project.
+    /// Returns the statement of a requirement of the project.
     fn own(&self, target: NameId) -> Statement {
         let target = self.context.text(target);
         let mut written = self.context.problem.written.iter();
@@ -120,8 +121,8 @@ impl Blame<'_> {
         statement
     }
 
-    /// The last of the versions from one on downwards that require the same of a package. Those that the optimizer
-    /// leaves out because they are alike count too.
+    /// Returns the oldest version that is reached from one downwards while the versions have the
+    /// same requirement. Versions that the optimizer leaves out as equal count too.
     fn oldest_alike(&self, id: PackageId, target: NameId, constraint: ConstraintId) -> PackageId {
         let version = |id: &PackageId| {
             self.context
@@ -166,7 +167,7 @@ impl Blame<'_> {
         }
     }
 
-    /// A version as it is written.
+    /// Returns a version as it is written.
     pub fn version(&self, id: PackageId) -> String {
         let package = &self.context.packages[id];
         let normalized = self.context.terms.version_of(package.version).text();
@@ -192,7 +193,7 @@ impl Blame<'_> {
         Some((metadata, entry as usize))
     }
 
-    /// The constraint of a link as it is written.
+    /// Returns the constraint of a link as it is written.
     pub fn written(
         &self,
         id: PackageId,

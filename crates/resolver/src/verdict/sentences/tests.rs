@@ -1,4 +1,4 @@
-//! The sentences for each part of a verdict.
+//! Tests the sentences for each part of a verdict.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::super::super::tests::problem;
 use super::super::conflict::What;
 use super::super::{Change, Claim, Lack, Verdict};
 
-/// Returns a problem whose requirements the verdicts of these tests name.
+/// Returns a problem with the requirements that the verdicts of these tests name.
 fn asked() -> Problem {
     problem(json!({
         "written": [["a/app", "^3.0"], ["a/lib", "^2.0"], ["a/ap", "^1.0"], ["php", "^9"]],
@@ -78,7 +78,7 @@ fn platform(has: Option<&str>) -> Lack {
     }
 }
 
-/// Checks that a verdict has a line.
+/// Checks that a verdict contains a line.
 #[track_caller]
 fn says(verdict: &Verdict, line: &str) {
     let lines = verdict.lines(&asked());
