@@ -18,7 +18,6 @@ use Allegro\Plugin\Takeover\IndexedLocker;
 use Composer\Composer;
 use Composer\DependencyResolver\PolicyInterface;
 use Composer\DependencyResolver\Pool;
-use Composer\DependencyResolver\PoolBuilder;
 use Composer\DependencyResolver\Request;
 use Composer\EventDispatcher\Event;
 use Composer\Installer;
@@ -32,9 +31,7 @@ use Composer\Package\PackageInterface;
 use Composer\Plugin\PluginEvents;
 use Composer\Repository\ComposerRepository;
 use Composer\Repository\FilterRepository;
-use Composer\Repository\RepositoryInterface;
 use Composer\Repository\RepositoryManager;
-use Composer\Semver\Constraint\MatchAllConstraint;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
@@ -79,7 +76,7 @@ final class Resolution
      */
     private bool $isExtracting = false;
 
-    private ?PoolBuilder $builder = null;
+    private ?PendingPool $pool = null;
 
     private ?string $reason = null;
 
@@ -315,60 +312,28 @@ final class Resolution
         if ($this->reason !== null) {
             return null;
         }
-        [$builder, $repositories, $request, $installer] = $this->caller();
-        if ($builder === null) {
+        $pool = PendingPool::ofCaller();
+        if ($pool === null) {
             return null;
         }
-        if ($this->builder === null) {
-            $this->builder = $builder;
+        if ($this->pool === null) {
+            $this->pool = $pool;
             try {
-                /**
-                 * @var Request   $request
-                 * @var Installer $installer
-                 */
-                $this->choose($builder, $repositories, $request, $installer);
+                $this->choose($pool);
             } catch (DeclinedException | EngineException $e) {
                 $this->decline($e->getMessage());
             }
         }
 
-        return $builder === $this->builder ? $this->choices[spl_object_id($repository)] ?? null : null;
-    }
-
-    /**
-     * Finds out whether the pool builder of an update asks. Returns it, with its arguments and the
-     * installer, or nulls if it doesn't.
-     *
-     * @return array{PoolBuilder|null, RepositoryInterface[], Request|null, Installer|null}
-     */
-    private function caller(): array
-    {
-        $builder = $request = $installer = null;
-        $repositories = [];
-        /** @var list<array{function: string, object?: object, args?: array<mixed>, ...}> $trace */
-        $trace = debug_backtrace(DEBUG_BACKTRACE_PROVIDE_OBJECT, 14);
-        foreach ($trace as $frame) {
-            $object = $frame['object'] ?? null;
-            if ($object instanceof PoolBuilder && $frame['function'] === 'buildPool') {
-                $builder = $object;
-                /** @var array{args: array{RepositoryInterface[], Request, ...}} $frame */
-                [$repositories, $request] = $frame['args'];
-            } elseif ($object instanceof Installer && $frame['function'] === 'doUpdate') {
-                $installer = $object;
-            }
-        }
-
-        return $installer === null || $builder === null ? [null, [], null, null] : [$builder, $repositories, $request, $installer];
+        return $pool->builder === $this->pool->builder ? $this->choices[spl_object_id($repository)] ?? null : null;
     }
 
     /**
      * Lets the native part choose, and prepares Composer's pool builder for the choice.
      *
-     * @param RepositoryInterface[] $repositories
-     *
      * @throws DeclinedException|EngineException
      */
-    private function choose(PoolBuilder $builder, array $repositories, Request $request, Installer $installer): void
+    private function choose(PendingPool $pool): void
     {
         $dispatcher = $this->composer->getEventDispatcher();
         foreach ([PluginEvents::PRE_POOL_CREATE, PluginEvents::PRE_FILE_DOWNLOAD, PluginEvents::POST_FILE_DOWNLOAD] as $event) {
@@ -376,7 +341,7 @@ final class Resolution
                 throw new DeclinedException('somebody listens to '.$event);
             }
         }
-        $question = new Question($this->sources, $builder, $repositories, $request, $installer);
+        $question = new Question($this->sources, $pool->builder, $pool->repositories, $pool->request, $pool->installer);
         // @mago-expect analysis:possibly-invalid-argument The engine passes events.
         $listener = $this->report->listens() ? fn (array $events) => $this->report->events($events) : null;
         $resolve = fn (): array => InterruptedException::outlive(fn (): array => $this->engine->resolve($question->asked(), $listener));
@@ -398,11 +363,10 @@ final class Resolution
         /** @var ResolveAnswer $answer */
         $this->accept($answer, $question->places());
         /** @var Solved $answer */
-        $this->warn($builder, $answer['kept']);
-        $this->ask($builder, $request, $answer['unasked']);
-        $this->unlock($builder, $repositories, $request, $answer['unlocked']);
-        // The optimizer would remove chosen packages whose names only unchosen versions require.
-        Internals::set($builder, PoolBuilder::class, 'poolOptimizer', null);
+        $pool->warn($this->io, $answer['kept']);
+        $pool->ask($answer['unasked']);
+        $pool->unlock($answer['unlocked']);
+        $pool->dropOptimizer();
     }
 
     /**
@@ -472,64 +436,9 @@ final class Resolution
         $byName = $this->choices[spl_object_id($repository)]['versions'] ?? [];
         // Nobody reads the texts again, and the lock that is written later needs as much memory.
         $this->choices[spl_object_id($repository)]['versions'] = [];
-        if ($this->builder === null) {
-            return;
+        if ($this->pool !== null) {
+            $this->pool->markLoaded($byName);
         }
-        /** @var mixed $known */
-        $known = Internals::of($this->builder, PoolBuilder::class, 'maxExtendedReqs')['maxExtendedReqs'] ?? null;
-        if (is_array($known)) {
-            Internals::set($this->builder, PoolBuilder::class, 'maxExtendedReqs', $known + array_fill_keys(array_keys($byName), true));
-        }
-    }
-
-    /**
-     * Prints the warnings that Composer would print for versions that repositories don't show now.
-     *
-     * @param list<string> $kept names that stay locked because the project requires them itself
-     */
-    private function warn(PoolBuilder $builder, array $kept): void
-    {
-        foreach ($kept as $name) {
-            $this->io->writeError('<warning>Dependency '.$name.' is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>');
-        }
-        /** @var array<string, true> $warned */
-        $warned = Internals::of($builder, PoolBuilder::class, 'updateAllowWarned')['updateAllowWarned'];
-        Internals::set($builder, PoolBuilder::class, 'updateAllowWarned', $warned + array_fill_keys($kept, true));
-    }
-
-    /**
-     * Marks chosen packages for loading that nobody requires by name. Otherwise Composer might ask
-     * their repository for nothing.
-     *
-     * @param list<string> $names
-     */
-    private function ask(PoolBuilder $builder, Request $request, array $names): void
-    {
-        \Closure::bind(function () use ($names, $request): void {
-            foreach ($names as $name) {
-                $this->markPackageNameForLoading($request, $name, new MatchAllConstraint());
-            }
-        }, $builder, PoolBuilder::class)();
-    }
-
-    /**
-     * Unlocks the packages of the lock that an update with dependencies reaches, even through
-     * versions that repositories don't show.
-     *
-     * @param RepositoryInterface[] $repositories
-     * @param list<string>          $names
-     */
-    private function unlock(PoolBuilder $builder, array $repositories, Request $request, array $names): void
-    {
-        \Closure::bind(function () use ($names, $repositories, $request): void {
-            foreach ($names as $name) {
-                if (isset($this->skippedLoad[$name])) {
-                    $this->unlockPackage($request, $repositories, $name);
-                    // Another repository than the one that is asked now may have the package.
-                    $this->markPackageNameForLoading($request, $name, new MatchAllConstraint());
-                }
-            }
-        }, $builder, PoolBuilder::class)();
     }
 
     /**
