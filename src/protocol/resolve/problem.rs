@@ -18,7 +18,7 @@ pub struct Problem {
     pub dialect: Dialect,
     /// Requirements of the project, in their order.
     pub requires: Vec<(String, GivenConstraint)>,
-    /// The same without `require-dev`, if there is a difference.
+    /// Requirements of the project without those of `require-dev`, if there is a difference.
     #[serde(default)]
     pub requires_without_dev: Option<Vec<(String, GivenConstraint)>>,
     /// Packages that can't change: the project and the platform.

@@ -1,4 +1,5 @@
-//! What a project needs to be installed from: a registry, caches, homes, and a directory for each side.
+//! Lays out everything from which a project is installed: a registry, caches, homes, and a
+//! directory for each side.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,23 +16,23 @@ use crate::tree;
 
 /// A project laid out for all sides.
 pub struct Bed<'a> {
-    /// Everything of this project is below it.
+    /// Directory of everything that belongs to this project.
     pub dir: PathBuf,
-    /// What is installed.
+    /// Project that is installed.
     pub project: Project,
-    /// Where the packages come from.
+    /// Origin of the packages.
     pub source: String,
-    /// PHP.
+    /// Path of PHP.
     pub php: PathBuf,
-    /// Composer.
+    /// Path of Composer.
     pub composer: PathBuf,
-    /// The PHP extension.
+    /// Path of the PHP extension.
     pub extension: PathBuf,
     cli: &'a Cli,
 }
 
 impl<'a> Bed<'a> {
-    /// Lays out homes; projects come with a registry.
+    /// Lays out the homes. Projects are written with a registry.
     pub fn new(cli: &'a Cli, work: &Path, project: Project) -> Result<Self> {
         let dir = work.join(project.name());
         let lock = lock_of(cli, project);
@@ -50,8 +51,8 @@ impl<'a> Bed<'a> {
         for side in [Side::Composer, Side::Helper] {
             let home = bed.home(side);
             fs::create_dir_all(&home).map_err(at(&home))?;
-            // The same class names on all sides; no requests that have nothing to do with installing; no cleaning
-            // of the cache in one run of fifty.
+            // All sides have the same class names. They make no requests that have nothing to do
+            // with installing, and never clean the cache, which Composer does in one run of fifty.
             let config = json!({"config": {
                 "autoloader-suffix": "AllegroBench",
                 "notify-on-install": false,
@@ -63,7 +64,7 @@ impl<'a> Bed<'a> {
         Ok(bed)
     }
 
-    /// `COMPOSER_HOME` of a side.
+    /// Returns `COMPOSER_HOME` of a side.
     pub fn home(&self, side: Side) -> PathBuf {
         self.dir.join(if side.is_allegro() {
             "home-allegro"
@@ -72,7 +73,7 @@ impl<'a> Bed<'a> {
         })
     }
 
-    /// The directories of a side. All share Composer's cache.
+    /// Returns the directories of a side. All sides share Composer's cache.
     pub fn seat(&self, side: Side) -> Seat {
         Seat {
             side,
@@ -88,7 +89,7 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// The same, in a clone of a project that requires the plugin.
+    /// Returns the directories of a side for a clone of a project that requires the plugin.
     pub fn fresh_seat(&self, side: Side) -> Seat {
         Seat {
             project: self.dir.join(format!("{}-fresh", side.name())),
@@ -97,11 +98,11 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// Writes a project that requires the plugin, as an archive from a repository, into such seats.
+    /// Writes a project into these seats that requires the plugin, as an archive from a repository.
     pub fn require_plugin(&self, seats: &[Seat]) -> Result<()> {
         let archives = self.dir.join("plugin");
         fs::create_dir_all(&archives).map_err(at(&archives))?;
-        // The package says itself what isn't for an archive.
+        // The package's own manifest says which files an archive leaves out.
         let mut archive = composer(self, &self.home(Side::Composer), &self.cli.package);
         archive
             .env("ALLEGRO_DISABLE", "1")
@@ -133,7 +134,7 @@ impl<'a> Bed<'a> {
         Ok(())
     }
 
-    /// The same, with cache and store of its own.
+    /// Returns the directories of a side, with a cache and a store of its own.
     pub fn cold_seat(&self, side: Side) -> Seat {
         Seat {
             job: INSTALL,
@@ -145,12 +146,12 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// The project as the registry wrote it.
+    /// Returns the directory of the project as the registry wrote it.
     pub fn template(&self, latency: u32) -> PathBuf {
         self.dir.join(format!("template-{latency}"))
     }
 
-    /// Starts a registry, and writes the project for it into the seats.
+    /// Starts a registry, and writes its project into the seats.
     pub fn serve(&self, latency: u32, seats: &[Seat]) -> Result<Registry> {
         let template = self.template(latency);
         let registry = Registry::start(self, latency, &template)?;
@@ -191,7 +192,7 @@ impl<'a> Bed<'a> {
     }
 }
 
-/// Runs what has to succeed before anything can be measured.
+/// Runs a command that has to succeed before anything can be measured.
 fn checked(what: &str, command: &mut Command) -> Result<()> {
     let output = command
         .output()
@@ -212,7 +213,7 @@ pub fn read_json(path: &Path) -> Result<Value> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// Manifests list repositories, or name them.
+/// Adds a repository to a manifest, which has a list of repositories or an object with names.
 fn add_repository(manifest: &mut Value, repository: Value) {
     match &mut manifest["repositories"] {
         Value::Object(named) => {
@@ -248,7 +249,7 @@ fn composer_of(cli: &Cli) -> Result<PathBuf> {
         .ok_or_else(|| "composer is not in PATH; name it with --composer".into())
 }
 
-/// A running registry; dropping it stops it.
+/// A running registry, which stops when dropped.
 pub struct Registry {
     child: Child,
 }
@@ -274,7 +275,7 @@ impl Registry {
             .arg(template)
             .args(["--latency-ms", &latency.to_string()]);
         if latency > 0 {
-            // Real registries are asked over https.
+            // Real registries use https.
             command
                 .arg("--tls")
                 .arg("--ca-file")
@@ -287,7 +288,7 @@ impl Registry {
         ));
         let registry = Self::run(command, &ready)?;
         if bed.project == Project::Koel {
-            // Its own manifest asks for a class map, which is another project here.
+            // koel's own manifest requires a class map, which is another project here.
             let manifest = template.join("composer.json");
             let text = fs::read_to_string(&manifest).map_err(at(&manifest))?;
             let text = text.replace(
@@ -299,7 +300,8 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Starts `allegro-registry serve` with these arguments, and waits until it says in a file that it is ready.
+    /// Starts `allegro-registry serve` with these arguments, and waits for the file that says that
+    /// it is ready.
     pub fn run(mut command: Command, ready: &Path) -> Result<Self> {
         let program = PathBuf::from(command.get_program());
         let _ = fs::remove_file(ready);

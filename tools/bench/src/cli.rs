@@ -1,4 +1,4 @@
-//! Arguments.
+//! Defines the arguments.
 
 use std::path::PathBuf;
 
@@ -74,7 +74,8 @@ pub struct Cli {
 pub enum Project {
     /// A Laravel application of 201 packages, with a plain autoloader
     Koel,
-    /// The same with the class map that its composer.json asks for: Composer scans every file in each run
+    /// The same with the class map that its composer.json asks for: Composer scans every file in
+    /// each run
     KoelClassmap,
     /// A generated Symfony application of 144 packages, some of them huge
     Symfony,
@@ -83,7 +84,7 @@ pub enum Project {
 }
 
 impl Project {
-    /// As the registry and the directories of locks call it.
+    /// Returns the project's name for the registry and the directories of locks.
     pub fn source(self) -> &'static str {
         match self {
             Self::KoelClassmap => Self::Koel.name(),
@@ -91,7 +92,7 @@ impl Project {
         }
     }
 
-    /// As it stands in the table.
+    /// Returns the project's name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Koel => "koel",
@@ -101,7 +102,7 @@ impl Project {
         }
     }
 
-    /// Whether one run of plain Composer takes minutes.
+    /// Returns whether one run of plain Composer takes minutes.
     pub fn is_slow(self) -> bool {
         self == Self::Suite
     }
@@ -114,7 +115,8 @@ pub enum Scenario {
     Warm,
     /// Composer's archive cache full, store empty, vendor absent
     Archives,
-    /// Caches full, vendor absent, and the plugin is a requirement of the project: it comes in the same run
+    /// Caches full, vendor absent, and the plugin is a requirement of the project: it comes in the
+    /// same run
     FreshClone,
     /// Everything is installed
     NoOp,
@@ -135,13 +137,13 @@ pub enum Scenario {
 }
 
 impl Cli {
-    /// Whether a manifest of the corpus is to be resolved.
+    /// Returns whether a manifest of the corpus is to be resolved.
     pub fn wants_manifest(&self, case: &str) -> bool {
         let mut names = self.manifest.iter();
         self.manifest.is_empty() || names.any(|name| case.starts_with(name))
     }
 
-    /// The projects in order of size.
+    /// Returns the projects in order of size.
     pub fn projects(&self) -> Vec<Project> {
         let has_own =
             |scenario: &Scenario| [Scenario::Resolve, Scenario::Growth].contains(scenario);
@@ -159,7 +161,7 @@ impl Cli {
             .collect()
     }
 
-    /// Whether a scenario is to be measured with a project.
+    /// Returns whether a scenario is to be measured with a project.
     pub fn wants(&self, scenario: Scenario, project: Project) -> bool {
         let sensible = match scenario {
             Scenario::Cold => matches!(project, Project::Koel | Project::Symfony),
@@ -173,7 +175,7 @@ impl Cli {
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
     }
 
-    /// Whether a scenario that has projects of its own is to be measured.
+    /// Returns whether a scenario with projects of its own is to be measured.
     pub fn wants_apart(&self, scenario: Scenario) -> bool {
         if self.scenario.is_empty() {
             self.only.is_empty()
@@ -182,17 +184,17 @@ impl Cli {
         }
     }
 
-    /// Whether less is to be measured.
+    /// Returns whether less is to be measured.
     pub fn quick(&self) -> bool {
         self.quick
     }
 
-    /// Measured runs of a side.
+    /// Returns the number of measured runs of a side.
     pub fn runs(&self) -> usize {
         self.runs.unwrap_or(if self.quick { 3 } else { 5 }).max(1)
     }
 
-    /// Measured runs of plain Composer where each takes minutes.
+    /// Returns the number of measured runs of plain Composer if each takes minutes.
     pub fn slow_runs(&self) -> usize {
         self.runs().min(if self.quick { 1 } else { 3 })
     }

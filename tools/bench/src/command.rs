@@ -1,4 +1,4 @@
-//! The command lines and environments of the sides that are compared.
+//! Makes the command lines and environments of the sides that are compared.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use crate::bed::Bed;
 use crate::error::{Result, at};
 use crate::measure::{self, Run};
 
-/// Who installs.
+/// A side, which installs the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Composer without any plugin of ours.
+    /// Composer without the plugin.
     Composer,
     /// Allegro with its helper process.
     Helper,
@@ -19,12 +19,12 @@ pub enum Side {
     Extension,
     /// Allegro with its helper and an empty store.
     Archives,
-    /// No installer at all: two processes copy a vendor tree.
+    /// No installer, but two processes that copy a vendor tree.
     Copy,
 }
 
 impl Side {
-    /// Name of its directory, and in the figures.
+    /// Returns the side's name in directories and figures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Composer => "composer",
@@ -35,7 +35,7 @@ impl Side {
         }
     }
 
-    /// Name for people.
+    /// Returns the side's name for people.
     pub fn title(self) -> &'static str {
         match self {
             Self::Composer => "Composer",
@@ -46,26 +46,26 @@ impl Side {
         }
     }
 
-    /// Whether Allegro takes part.
+    /// Returns whether Allegro is part of the side.
     pub fn is_allegro(self) -> bool {
         matches!(self, Self::Helper | Self::Extension | Self::Archives)
     }
 }
 
-/// What a side works with.
+/// The directories and the job of a side.
 #[derive(Debug, Clone)]
 pub struct Seat {
-    /// Who installs.
+    /// Side that installs.
     pub side: Side,
     /// The project's directory.
     pub project: PathBuf,
-    /// Composer's cache.
+    /// Directory of Composer's cache.
     pub cache: PathBuf,
-    /// Allegro's store.
+    /// Directory of Allegro's store.
     pub store: PathBuf,
-    /// What Composer is asked to do.
+    /// Arguments of Composer.
     pub job: &'static [&'static str],
-    /// Whether the project itself requires the plugin, which nobody else has then.
+    /// Whether the project itself requires the plugin, which then no home has.
     pub is_fresh: bool,
 }
 
@@ -73,12 +73,12 @@ pub struct Seat {
 pub const INSTALL: &[&str] = &["install", "--no-progress"];
 
 impl Seat {
-    /// The tree that is compared.
+    /// Returns the tree that is compared.
     pub fn vendor(&self) -> PathBuf {
         self.project.join("vendor")
     }
 
-    /// Where the output of the last run is.
+    /// Returns the path of the last run's output.
     pub fn log(&self) -> PathBuf {
         self.project.with_extension("log")
     }
@@ -86,7 +86,7 @@ impl Seat {
     /// Runs the side once.
     ///
     /// # Errors
-    /// Also if the install fails; the end of its output is in the message.
+    /// Fails also if the install fails. The message has the end of the output.
     pub fn run(&self, bed: &Bed<'_>) -> Result<Run> {
         let log = File::create(self.log()).map_err(at(&self.log()))?;
         let mut command = match self.side {
@@ -112,12 +112,12 @@ impl Seat {
         .into())
     }
 
-    /// What the last run printed.
+    /// Returns the output of the last run.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.log()).unwrap_or_default()).into_owned()
     }
 
-    /// Allegro's own line about the last run.
+    /// Returns Allegro's own line about the last run.
     pub fn summary(&self) -> Option<String> {
         self.output()
             .lines()
@@ -162,7 +162,8 @@ impl Seat {
     }
 }
 
-/// PHP with an environment that is the same on every machine; the script and its arguments are to be added.
+/// Returns a call of PHP with an environment that is the same on every machine. The caller adds the
+/// script and its arguments.
 pub fn composer(bed: &Bed<'_>, home: &Path, dir: &Path) -> Command {
     let mut command = Command::new(&bed.php);
     command
@@ -172,7 +173,7 @@ pub fn composer(bed: &Bed<'_>, home: &Path, dir: &Path) -> Command {
         .env("HOME", &bed.dir)
         .env("COMPOSER_HOME", home)
         .env("COMPOSER_ALLOW_SUPERUSER", "1")
-        // A repository around the working directory is not the project's.
+        // Git must not find a repository around the working directory.
         .env("GIT_CEILING_DIRECTORIES", &bed.dir)
         .current_dir(dir);
     command

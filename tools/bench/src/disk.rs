@@ -1,4 +1,4 @@
-//! How much space copies of one project take.
+//! Measures the disk space of several copies of one project.
 
 use serde::Serialize;
 
@@ -10,27 +10,27 @@ use crate::progress;
 use crate::scenario::Finding;
 use crate::tree;
 
-/// Projects that are installed.
+/// The number of projects that are installed.
 const COPIES: usize = 10;
 
-/// Bytes in use on the file system, beyond what is in use before the first install.
+/// Bytes in use on the file system, beyond those before the first install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Disk {
-    /// One install by Composer, its cache not counted.
+    /// Bytes of one install by Composer, without its cache.
     pub composer_one: u64,
-    /// One install by Allegro, its store counted.
+    /// Bytes of one install by Allegro, with its store.
     pub one: u64,
-    /// Ten installs by Allegro and their one store.
+    /// Bytes of ten installs by Allegro, with their one store.
     pub ten: u64,
 }
 
 impl Disk {
-    /// What ten take of what one takes.
+    /// Returns the ratio of ten installs to one.
     pub fn ratio(&self) -> f64 {
         float(self.ten) / float(self.one.max(1))
     }
 
-    /// What ten take of what ten of Composer's take.
+    /// Returns the ratio of ten installs to ten of Composer's.
     pub fn of_composer(&self) -> f64 {
         float(self.ten) / float((self.composer_one * COPIES as u64).max(1))
     }
@@ -44,7 +44,7 @@ fn float(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// Installs one project ten times.
+/// Measures ten installs of one project.
 pub fn measure(bed: &Bed<'_>) -> Result<Finding> {
     progress(&format!(
         "{}: space of {COPIES} installs",

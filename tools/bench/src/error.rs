@@ -1,11 +1,11 @@
-//! What can go wrong, as text for whoever runs the benchmark.
+//! Defines errors as texts for the person who runs the benchmark.
 
 use std::path::Path;
 
 /// A sentence that says what failed.
 pub type Error = Box<dyn std::error::Error>;
 
-/// What nearly everything here returns.
+/// The result of nearly every function here.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Adds the path to an I/O error.

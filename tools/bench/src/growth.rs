@@ -1,4 +1,5 @@
-//! How `composer resolve` grows with packages and with versions: made-up repositories of many sizes.
+//! Measures how `composer resolve` grows with packages and with versions, on made-up repositories
+//! of many sizes.
 
 pub mod plot;
 pub mod table;
@@ -16,19 +17,20 @@ use crate::resolve::{Call, Choice, Known, Server, Who};
 use crate::stats::exponent;
 use crate::{progress, tree};
 
-/// Versions of each package, where packages become more.
+/// The number of versions of each package in the series of packages.
 const VERSIONS: u32 = 50;
 
-/// Packages, where versions become more.
+/// The number of packages in the series of versions.
 const PACKAGES: u32 = 1000;
 
-/// Measured runs of each size; the shortest counts, because what disturbs a run makes it longer.
+/// The number of measured runs of each size. The shortest one counts, because disturbances make a
+/// run longer.
 pub const RUNS: usize = 3;
 
-/// Seconds after which Composer has no second run of a size, and isn't asked for larger ones.
+/// The number of seconds after which Composer gets no second run of a size, and no larger sizes.
 pub const PATIENCE: f64 = 60.0;
 
-/// What one side took at a size.
+/// The runs of one side at a size.
 #[derive(Debug, Default)]
 pub struct Taken {
     runs: Vec<Run>,
@@ -36,64 +38,64 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Seconds of the shortest run.
+    /// Returns the seconds of the shortest run.
     pub fn seconds(&self) -> Option<f64> {
         self.runs.iter().map(|run| run.wall).min_by(f64::total_cmp)
     }
 
-    /// Bytes of the largest process of all runs.
+    /// Returns the bytes of the largest process of all runs.
     pub fn peak(&self) -> Option<u64> {
         self.runs.iter().map(|run| run.peak).max()
     }
 
-    /// What the native part said, where it took the shortest time.
+    /// Returns the native part's report of the run in which it took the shortest time.
     pub fn choice(&self) -> Option<Choice> {
         let choices = self.choices.iter().copied();
         choices.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 }
 
-/// A repository, and what was found out about it.
+/// A repository, and the results of measuring it.
 #[derive(Debug)]
 pub struct Size {
-    /// How many packages there are, all of them needed.
+    /// Number of packages, all of which are needed.
     pub packages: u32,
-    /// How many versions of each.
+    /// Number of versions of each package.
     pub versions: u32,
-    /// `composer resolve`, with the helper.
+    /// Runs of `composer resolve` with the helper.
     pub resolve: Taken,
-    /// `composer update --no-install`; nothing where it would take too long.
+    /// Runs of `composer update --no-install`; none if it would take too long.
     pub update: Taken,
-    /// Whether both locks were equal, where there are two.
+    /// Whether both locks were equal, if there are two.
     pub equal: Option<bool>,
 }
 
-/// What grows.
+/// The quantity that grows in a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Series {
-    /// Packages, of 50 versions each
+    /// Packages with 50 versions each.
     Packages,
-    /// Versions of each of 1,000 packages
+    /// Versions of each of 1,000 packages.
     Versions,
 }
 
-/// Which of the figures of a size.
+/// A figure of a size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// Seconds of the whole `composer resolve`
+    /// Seconds of the whole `composer resolve`.
     Resolve,
-    /// Seconds in which versions were chosen
+    /// Seconds in which versions were chosen.
     Choosing,
-    /// Seconds of `composer update`
+    /// Seconds of `composer update`.
     Update,
-    /// MiB of the largest process of `composer resolve`
+    /// MiB of the largest process of `composer resolve`.
     ResolveMemory,
-    /// MiB of the largest process of `composer update`
+    /// MiB of the largest process of `composer update`.
     UpdateMemory,
 }
 
 impl Size {
-    /// A figure, if there is one.
+    /// Returns a figure, if there is one.
     pub fn figure(&self, figure: Figure) -> Option<f64> {
         let mebi = |bytes: Option<u64>| {
             let kibi = u32::try_from(bytes? >> 10).ok()?;
@@ -110,7 +112,7 @@ impl Size {
 }
 
 impl Series {
-    /// What grows, for people.
+    /// Returns the name of the growing quantity for people.
     pub fn title(self) -> String {
         match self {
             Self::Packages => format!("packages, of {VERSIONS} versions each"),
@@ -118,7 +120,7 @@ impl Series {
         }
     }
 
-    /// The points of a curve, smallest first.
+    /// Returns the points of a curve, the smallest size first.
     pub fn points(self, sizes: &[Size], figure: Figure) -> Vec<(f64, f64)> {
         let mut points: Vec<(f64, f64)> = sizes
             .iter()
@@ -135,7 +137,8 @@ impl Series {
         points
     }
 
-    /// With which power a figure grows: over all sizes, and over the last step alone.
+    /// Returns the exponent with which a figure grows: over all sizes, and over the last step
+    /// alone.
     pub fn exponents(self, sizes: &[Size], figure: Figure) -> Option<(f64, f64)> {
         let points = self.points(sizes, figure);
         let last = &points[points.len().checked_sub(2)?..];
@@ -143,7 +146,7 @@ impl Series {
     }
 }
 
-/// The sizes, smallest first.
+/// Returns the sizes, the smallest first.
 fn sizes(is_quick: bool) -> Vec<(u32, u32)> {
     let (packages, versions): (&[u32], &[u32]) = if is_quick {
         (&[250, 500, 1000], &[12, 25, 50])
@@ -160,7 +163,7 @@ fn sizes(is_quick: bool) -> Vec<(u32, u32)> {
 
 /// Measures every size.
 pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Size>> {
-    // For its homes.
+    // The bed provides homes only.
     let bed = Bed::new(cli, &work.join("growth"), Project::Koel)?;
     let mut found = Vec::new();
     let mut limit = u32::MAX;
@@ -211,7 +214,7 @@ impl Task<'_> {
             bed::write_json(&project.join("composer.json"), &manifest)?;
             tree::remove(&self.call(who).cache)?;
         }
-        // The first run of each fills Composer's cache.
+        // The first run of each side fills Composer's cache.
         for round in 0..=RUNS {
             let (ours, run, choice) = self.run(Who::Helper)?;
             if round > 0 {
@@ -245,7 +248,7 @@ impl Task<'_> {
         }
     }
 
-    /// One run, without a lock to begin with, and the lock that it writes.
+    /// Makes one run without an existing lock, and returns the lock that it writes.
     fn run(&self, who: Who) -> Result<(Vec<u8>, Run, Option<Choice>)> {
         let call = self.call(who);
         let lock = call.project.join("composer.lock");
@@ -263,7 +266,8 @@ impl Task<'_> {
         Ok((fs::read(&lock).map_err(at(&lock))?, run, choice))
     }
 
-    /// Writes the repository. A process of its own does it: memory that this one had counts as its children's.
+    /// Writes the repository in a process of its own, because memory of this process would count as
+    /// that of its children.
     fn publish(&self, to: &Path) -> Result<()> {
         let output = Command::new(&self.cli.registry)
             .args([
@@ -285,7 +289,7 @@ impl Task<'_> {
 pub mod tests {
     use super::*;
 
-    /// A size at which resolving takes so many seconds.
+    /// Returns a size at which resolving takes this number of seconds.
     pub fn size(packages: u32, versions: u32, seconds: f64) -> Size {
         let run = Run {
             wall: seconds,

@@ -1,4 +1,4 @@
-//! The machine that was measured on.
+//! Describes the machine on which the figures were measured.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::Cli;
 
-/// What a reader needs to judge the figures.
+/// Facts that a reader needs to judge the figures.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     processor: String,
@@ -24,7 +24,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Asks the system and the programs.
+    /// Collects the facts from the system and the programs.
     pub fn describe(cli: &Cli, work: &Path) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let after = |text: &str, key: &str| {
@@ -69,7 +69,7 @@ impl Machine {
         }
     }
 
-    /// Lines for the report.
+    /// Returns lines for the report.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
@@ -99,7 +99,8 @@ fn first_line(mut command: Command) -> String {
     }
 }
 
-/// `ext4 on /dev/loop0 (rw,relatime), with a journal`.
+/// Returns the file system of a directory, such as `ext4 on /dev/loop0 (rw,relatime), with a
+/// journal`.
 fn file_system(dir: &Path) -> String {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());

@@ -1,4 +1,5 @@
-//! Compares `composer install` with and without Allegro: same machine, same file system, same run, taking turns.
+//! Compares `composer install` with and without Allegro on one machine and file system, in one run
+//! in which the sides take turns.
 //!
 //! ```text
 //! cli ─▶ scenario ─▶ bed (registry, homes, projects) ─▶ measure (one process tree)
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures, reports, and says whether every result was equal to Composer's.
+/// Measures, reports, and returns whether every result was equal to Composer's.
 fn bench(cli: &Cli) -> Result<bool> {
     let work = tempfile::Builder::new()
         .prefix("allegro-bench-")
@@ -83,7 +84,7 @@ fn bench(cli: &Cli) -> Result<bool> {
         && sizes.iter().all(|size| size.equal != Some(false)))
 }
 
-/// A line for whoever watches.
+/// Prints a line for the person who watches.
 fn progress(line: &str) {
     let _ = writeln!(std::io::stderr(), "bench: {line}");
 }

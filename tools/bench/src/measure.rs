@@ -11,10 +11,10 @@ use wait4::Wait4 as _;
 
 use crate::error::{Error, Result};
 
-/// How often memory is looked at; the peak itself comes from the kernel's books.
+/// The time between two looks at memory. The peak itself comes from the kernel's accounts.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What one run took.
+/// The time and memory of one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Run {
     /// Seconds from start to end.
@@ -25,7 +25,7 @@ pub struct Run {
     pub system: f64,
     /// Peak resident bytes of the largest single process.
     pub peak: u64,
-    /// The program that was seen to be the largest.
+    /// Name of the largest program that was seen.
     pub largest: String,
 }
 
@@ -56,7 +56,7 @@ pub fn run(mut command: Command) -> Result<(Run, bool)> {
     })
 }
 
-/// Name of the largest process below `root`, until told that it is over.
+/// Returns the name of the largest process below `root`. The function watches until `over` is set.
 fn largest(root: u32, over: &AtomicBool) -> String {
     let mut seen: HashMap<String, u64> = HashMap::new();
     while !over.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Whether two trees are equal: paths, kinds, modes, content.
+//! Compares two trees: paths, kinds, modes, and content.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Result, at};
 
-/// At most this many differences are named.
+/// The number of differences that are named.
 const NAMED: usize = 5;
 
-/// How two trees relate.
+/// The relation of two trees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Differences, at most a handful in words; empty if there are none.
+    /// Differences, of which at most a handful are named; empty if there are none.
     pub differences: Vec<String>,
-    /// Autoload files that hold the same entries in another order. Composer's own order of packages that require each
-    /// other in a circle depends on which of its `unzip` processes ends first, so two installs by Composer alone
-    /// differ in this as well.
+    /// Autoload files that have the same entries in another order.
+    ///
+    /// Composer's own order of packages that require each other in a circle depends on which of its
+    /// `unzip` processes ends first. So two installs by Composer alone differ in this as well.
     pub reordered: Vec<String>,
 }
 
@@ -73,7 +74,7 @@ fn is_autoload(path: &Path) -> bool {
         .is_some_and(|path| path.starts_with("composer/autoload_"))
 }
 
-/// The values of a file of PHP arrays, each with the key of the array that it is in, sorted.
+/// Returns the values in a file of PHP arrays, each with the key of its array, sorted.
 fn entries(text: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut key: &[u8] = b"";
     let mut entries = Vec::new();
@@ -90,7 +91,7 @@ fn entries(text: &[u8]) -> Vec<(&[u8], &[u8])> {
     entries
 }
 
-/// `0 => value` is a value at some place in a list.
+/// Removes the index from `0 => value`, because it is only a place in a list.
 fn without_index(word: &[u8]) -> &[u8] {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match word[digits..].strip_prefix(b" => ") {

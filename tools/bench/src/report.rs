@@ -1,4 +1,4 @@
-//! The table for people and the file for programs.
+//! Writes the table for people and the file for programs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,21 +15,21 @@ use crate::resolve::{self, Known, Who};
 use crate::scenario::{Entry, Finding};
 use crate::target::{self, Target};
 
-/// All that was found out.
+/// All results of a benchmark.
 pub struct Report<'a> {
-    /// Where.
+    /// Machine of the measurement.
     pub machine: &'a Machine,
-    /// How.
+    /// Arguments of the measurement.
     pub cli: &'a Cli,
-    /// What.
+    /// Results of the scenarios.
     pub findings: &'a [Finding],
-    /// What was found out about resolving.
+    /// Results of resolving.
     pub resolutions: &'a [resolve::Finding],
-    /// What was found out about growing repositories.
+    /// Results of growing repositories.
     pub sizes: &'a [Size],
 }
 
-/// One line of the table.
+/// A line of the table.
 struct Row {
     project: &'static str,
     job: String,
@@ -41,7 +41,7 @@ struct Row {
 }
 
 impl Report<'_> {
-    /// The table with the conditions below it.
+    /// Returns the table with the conditions below it.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         let resolving = self.resolutions.iter().flat_map(rows_of_resolving);

@@ -1,4 +1,5 @@
-//! `composer resolve` against `composer update --no-install`: real manifests over a repository as it stood.
+//! Compares `composer resolve` with `composer update --no-install`, for real manifests and the
+//! repository as it stood.
 
 mod call;
 
@@ -27,19 +28,19 @@ const CASES: [&str; 5] = [
     "suite-20251020",
 ];
 
-/// What is known before a run.
+/// The metadata in the cache before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// All metadata is in Composer's cache
+    /// Composer's cache has all metadata.
     Metadata,
-    /// Nothing
+    /// The cache is empty.
     Nothing,
-    /// Nothing, and each answer comes late, over https
+    /// The cache is empty, and each answer comes late, over https.
     NothingAndLate,
 }
 
 impl Known {
-    /// As it stands in the table.
+    /// Returns the state's name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Metadata => "warm",
@@ -49,21 +50,21 @@ impl Known {
     }
 }
 
-/// Who works.
+/// The command that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
-    /// `composer update --no-install`
+    /// `composer update --no-install`.
     Update,
-    /// `composer resolve` with the helper
+    /// `composer resolve` with the helper.
     Helper,
-    /// `composer resolve` with the extension
+    /// `composer resolve` with the extension.
     Extension,
-    /// `composer install --dry-run` of the lock: what an install would need
+    /// `composer install --dry-run` of the lock, as a measure of what an install would need.
     DryRun,
 }
 
 impl Who {
-    /// As it stands in the table.
+    /// Returns the command's name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Update => "update",
@@ -74,34 +75,34 @@ impl Who {
     }
 }
 
-/// What somebody took.
+/// The runs of one command.
 #[derive(Debug)]
 pub struct Entry {
-    /// Who.
+    /// Command of the runs.
     pub who: Who,
     /// Every measured run.
     pub runs: Vec<Run>,
-    /// What the native part said in each.
+    /// The native part's report of each run.
     pub choices: Vec<Choice>,
 }
 
 impl Entry {
-    /// Seconds.
+    /// Returns the spread of the runs' seconds.
     pub fn wall(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().map(|run| run.wall))
     }
 
-    /// Bytes of the largest process of all runs.
+    /// Returns the bytes of the largest process of all runs.
     pub fn peak(&self) -> u64 {
         self.runs.iter().map(|run| run.peak).max().unwrap_or(0)
     }
 
-    /// Seconds until the native part had answered.
+    /// Returns the seconds until the native part had answered.
     pub fn choosing(&self) -> Option<Spread> {
         Spread::of(self.choices.iter().map(|choice| choice.seconds))
     }
 
-    /// What the native part did, for the table.
+    /// Returns the native part's work for the table.
     pub fn chosen(&self) -> String {
         let (Some(choice), Some(seconds)) = (self.choices.first(), self.choosing()) else {
             return String::new();
@@ -113,29 +114,29 @@ impl Entry {
     }
 }
 
-/// What was found out about a manifest.
+/// The results for a manifest.
 #[derive(Debug)]
 pub struct Finding {
-    /// Its name in the corpus.
+    /// Name of the manifest in the corpus.
     pub case: &'static str,
-    /// How many packages the repository had.
+    /// Number of packages of the repository.
     pub packages: u64,
-    /// What was known before.
+    /// State of the cache before the runs.
     pub known: Known,
-    /// Everybody.
+    /// Runs of all commands.
     pub entries: Vec<Entry>,
     /// Whether all locks were equal.
     pub equal: bool,
 }
 
 impl Finding {
-    /// What somebody took.
+    /// Returns the runs of a command.
     pub fn entry(&self, who: Who) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.who == who)
     }
 }
 
-/// Measures every manifest; without the corpus none.
+/// Measures every manifest; none if there is no corpus.
 pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
     let corpus = cli.shared.join("corpus");
     let history = corpus.join("packages.jsonl.gz");
@@ -143,7 +144,7 @@ pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
         progress("resolve: left out, there is no corpus of metadata");
         return Ok(Vec::new());
     }
-    // For its homes.
+    // The bed provides homes only.
     let bed = Bed::new(cli, &work.join("resolve"), Project::Koel)?;
     let mut findings = Vec::new();
     for case in CASES.into_iter().filter(|case| cli.wants_manifest(case)) {
@@ -174,7 +175,8 @@ pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Writes the repository as it stood. A process of its own does it: memory that this one had counts as its children's.
+/// Writes the repository as it stood, in a process of its own, because memory of this process would
+/// count as that of its children.
 fn publish(cli: &Cli, history: &Path, manifest: &Path, moment: &str, to: &Path) -> Result<u64> {
     let output = Command::new(&cli.registry)
         .arg("history")
@@ -261,17 +263,17 @@ impl Task<'_> {
     }
 }
 
-/// The repository, as long as it is served.
+/// A served repository.
 pub struct Server {
     _process: Registry,
-    /// Its address.
+    /// URL of the repository.
     pub url: String,
-    /// The authority to be trusted, if it speaks https.
+    /// Authority to trust, if the server uses https.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Server {
-    /// Serves files as they are expected then.
+    /// Serves files in the way that belongs to a state of the cache.
     pub fn start(cli: &Cli, bed: &Bed<'_>, files: &Path, known: Known) -> Result<Self> {
         let ready = bed.dir.join("ready.json");
         let mut command = Command::new(&cli.registry);
@@ -294,7 +296,7 @@ impl Server {
         })
     }
 
-    /// A manifest whose packages come from here.
+    /// Returns a manifest whose packages come from this server.
     pub fn used_by(&self, manifest: &Value) -> Value {
         let mut manifest = manifest.clone();
         manifest["repositories"] =

@@ -1,4 +1,4 @@
-//! The scenarios: who runs in which order, and what is removed in between.
+//! Runs the scenarios: the sides in their order, and the removals in between.
 
 use std::time::Duration;
 
@@ -13,67 +13,67 @@ use crate::progress;
 use crate::stats::Spread;
 use crate::tree;
 
-/// What a side did in a scenario.
+/// The runs of a side in a scenario.
 #[derive(Debug)]
 pub struct Entry {
-    /// Who.
+    /// Side of the runs.
     pub side: Side,
     /// Every measured run.
     pub runs: Vec<Run>,
     /// Allegro's own line about the last run.
     pub summary: Option<String>,
-    /// How the last tree relates to Composer's.
+    /// Relation of the last tree to Composer's.
     pub parity: Comparison,
 }
 
 impl Entry {
-    /// Seconds.
+    /// Returns the spread of the runs' seconds.
     pub fn wall(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().map(|run| run.wall))
     }
 
-    /// Seconds of processor time.
+    /// Returns the spread of the runs' processor seconds.
     pub fn processor(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().map(|run| run.user + run.system))
     }
 
-    /// The run with the largest process.
+    /// Returns the run with the largest process.
     pub fn largest(&self) -> Option<&Run> {
         self.runs.iter().max_by_key(|run| run.peak)
     }
 }
 
-/// What was found out in a scenario.
+/// The results of a scenario.
 #[derive(Debug)]
 pub struct Finding {
-    /// What was installed.
+    /// Project that was installed.
     pub project: Project,
-    /// Where its packages come from.
+    /// Origin of its packages.
     pub source: String,
-    /// What was at hand.
+    /// Scenario that was measured.
     pub scenario: Scenario,
-    /// The sides.
+    /// Runs of the sides.
     pub entries: Vec<Entry>,
-    /// Space, if that was the question.
+    /// Disk space, if the scenario measures it.
     pub disk: Option<Disk>,
 }
 
 impl Finding {
-    /// Whether all sides made the same.
+    /// Returns whether all sides have the same result.
     pub fn equal(&self) -> bool {
         self.entries
             .iter()
             .all(|entry| entry.parity.differences.is_empty())
     }
 
-    /// Whether a side wrote autoload entries in another order.
+    /// Returns whether a side wrote autoload entries in another order.
     pub fn reordered(&self) -> bool {
         self.entries
             .iter()
             .any(|entry| !entry.parity.reordered.is_empty())
     }
 
-    /// The entry of a side.
+    /// Returns the runs of a side.
     pub fn entry(&self, side: Side) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.side == side)
     }
@@ -105,7 +105,7 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
         ];
         let seats = all.map(|side| bed.seat(side));
         let registry = bed.serve(0, &seats)?;
-        // Allegro fills its store and Composer's cache in one go.
+        // This run of Allegro fills both its store and Composer's cache.
         progress(&format!("{}: filling the caches", bed.project.name()));
         bed.seat(Side::Helper).run(bed)?;
         findings.extend(with_full_caches(cli, bed)?);
@@ -140,7 +140,8 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// `warm` and `archives` share Composer's runs, as it does the same in both.
+/// Measures `warm` and `archives`, which share Composer's runs, because Composer does the same in
+/// both.
 fn with_full_caches(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     let mut scenarios = Vec::new();
     if cli.wants(Scenario::Warm, bed.project) {
@@ -198,7 +199,7 @@ fn with_full_caches(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
         for side in sides {
             let at = entries.iter().position(|(of, _)| *of == side);
             match at {
-                // Shared by both scenarios.
+                // Both scenarios share Composer's runs.
                 Some(at) if side == Side::Composer => own.push(entries[at].1.copy()),
                 Some(at) => own.push(entries.remove(at).1),
                 None => {}
@@ -209,7 +210,7 @@ fn with_full_caches(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// A job in a project in which everything is installed.
+/// Measures a job in a project in which everything is installed.
 fn again(
     cli: &Cli,
     bed: &Bed<'_>,
@@ -312,7 +313,8 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// One round that does not count, so that every side finds warm page caches, then the measured ones.
+    /// Makes one round that does not count, so that every side finds warm page caches, and then the
+    /// measured ones.
     fn take(&mut self, clear: impl Fn(&Seat) -> Result<()>) -> Result<()> {
         for round in 0..=self.cli.runs() {
             for (seat, runs) in self.seats.iter().zip(&mut self.runs) {
@@ -321,7 +323,7 @@ impl<'a> Turns<'a> {
                     continue;
                 }
                 if round == 0 && seat.side == Side::Copy && self.slow {
-                    // There is nothing to copy yet.
+                    // In this round there is nothing to copy yet.
                     continue;
                 }
                 clear(seat)?;
@@ -342,7 +344,7 @@ impl<'a> Turns<'a> {
         Ok(())
     }
 
-    /// Makes sure that a side did what it is measured for.
+    /// Checks that a side did the work for which it is measured.
     fn expect(&self, side: Side, words: &str) -> Result<()> {
         let Some(seat) = self.seats.iter().find(|seat| seat.side == side) else {
             return Ok(());
@@ -363,7 +365,7 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// What was measured, with the trees compared.
+    /// Returns the measured runs, with the trees compared.
     fn entries(self) -> Result<Vec<Entry>> {
         let reference = self
             .seats

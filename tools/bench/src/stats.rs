@@ -1,20 +1,20 @@
-//! Medians.
+//! Computes medians and exponents.
 
 use serde::Serialize;
 
-/// The middle and the ends of some figures.
+/// The median and the ends of some figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// The middle one, or the mean of the two in the middle.
+    /// Middle figure, or the mean of the two in the middle.
     pub median: f64,
-    /// The smallest.
+    /// Smallest figure.
     pub min: f64,
-    /// The largest.
+    /// Largest figure.
     pub max: f64,
 }
 
 impl Spread {
-    /// `None` if there are no figures.
+    /// Returns the spread of figures, or `None` if there are none.
     pub fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = figures.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -29,7 +29,8 @@ impl Spread {
     }
 }
 
-/// The exponent with which figures grow: the slope of their logarithms over those of the sizes. 1 is linear.
+/// Returns the exponent with which figures grow: the slope of their logarithms over those of the
+/// sizes. 1 is linear.
 pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
     let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
     let count = f64::from(u32::try_from(logs.len()).ok()?);

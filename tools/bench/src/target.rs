@@ -1,27 +1,27 @@
-//! The figures to reach.
+//! Defines the figures to reach.
 
 use crate::cli::{Project, Scenario};
 
 /// A limit for a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// So many times as fast as Composer, or more.
+    /// The speed must be at least this multiple of Composer's.
     AtLeast(f64),
-    /// So many times as much as Composer, or less.
+    /// The quantity must be at most this multiple of Composer's.
     AtMost(f64),
 }
 
-/// Allegro's largest process may be as large as Composer's.
+/// Limit of the largest process's size: Allegro's may be as large as Composer's.
 pub const MEMORY: Target = Target::AtMost(1.0);
 
-/// Resolving may take as long as a dry install of the lock.
+/// Limit of the time of resolving: it may take as long as a dry install of the lock.
 pub const DRY_RUN: Target = Target::AtLeast(1.0);
 
-/// What ten installs may take of what one takes.
+/// Limit of the disk space of ten installs, as a multiple of one.
 pub const DISK: Target = Target::AtMost(1.3);
 
 impl Target {
-    /// How many times as fast a scenario has to be.
+    /// Returns how many times as fast as Composer a scenario has to be.
     pub fn of(scenario: Scenario, project: Project) -> Option<Self> {
         let times = match (scenario, project) {
             (Scenario::Warm, Project::Koel | Project::KoelClassmap)
@@ -49,7 +49,8 @@ impl Target {
         Some(Self::AtLeast(times))
     }
 
-    /// How many times as fast as `composer update` resolving has to be, with metadata in the cache.
+    /// Returns how many times as fast as `composer update` resolving has to be, with metadata in
+    /// the cache.
     pub fn of_resolving(case: &str) -> Self {
         Self::AtLeast(if case.starts_with("suite-") {
             10.0
@@ -58,7 +59,7 @@ impl Target {
         })
     }
 
-    /// Whether a ratio is good enough.
+    /// Returns whether a ratio reaches the target.
     pub fn reached(self, ratio: f64) -> bool {
         match self {
             Self::AtLeast(limit) => ratio >= limit,

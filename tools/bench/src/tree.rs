@@ -1,4 +1,4 @@
-//! What is done to whole trees between runs.
+//! Provides operations on whole trees between runs.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Result, at};
 
-/// Removes what is at a path, if anything is.
+/// Removes the file or directory at a path, if there is one.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path).map_err(at(path)),
@@ -16,7 +16,7 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes everything back, then lets the journal come to rest.
+/// Writes all caches to disk, then waits until the journal is idle.
 pub fn settle(rest: Duration) {
     rustix::fs::sync();
     std::thread::sleep(rest);
@@ -41,7 +41,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bytes in use on the file system of a path.
+/// Returns the bytes in use on the file system of a path.
 pub fn used(path: &Path) -> Result<u64> {
     rustix::fs::sync();
     let stat = rustix::fs::statvfs(path).map_err(|error| at(path)(error.into()))?;

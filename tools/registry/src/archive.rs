@@ -1,5 +1,5 @@
-//! Writers for dist archives. Bytes depend on the entries and their stated times alone: no clock is asked, and neither
-//! compressor picks its path by the CPU it runs on.
+//! Writes dist archives. Bytes depend on the entries and their stated times alone: nothing reads a
+//! clock, and neither compressor picks its path by the CPU.
 
 mod stamp;
 mod tarball;
@@ -16,7 +16,7 @@ pub use stamp::{Stamp, Times, dos_time, dos_words, extra, ut};
 /// The format of a dist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
-    /// A zip as GitHub makes it.
+    /// A zip in GitHub's form.
     Zip,
     /// A plain tar.
     Tar,
@@ -27,10 +27,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 4] = [Self::Zip, Self::Tar, Self::TarGz, Self::TarBz2];
 
-    /// The end of a dist's URL, without a dot.
+    /// Returns the extension of a dist's URL, without a dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Zip => "zip",
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// Composer's word for it in `dist.type`.
+    /// Returns Composer's name of the format, for `dist.type`.
     pub fn dist_type(self) -> &'static str {
         match self {
             Self::Zip => "zip",
@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// The format of a file name and the name without its extension.
+    /// Returns the name without its extension, and the format of the extension.
     pub fn of_file_name(name: &str) -> Option<(&str, Self)> {
         Self::ALL.into_iter().find_map(|format| {
             let stem = name.strip_suffix(format.extension())?.strip_suffix('.')?;
@@ -74,21 +74,21 @@ impl FromStr for Format {
     }
 }
 
-/// What a plain entry's permissions say.
+/// The permissions of a plain entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// A file as git has it: no mode in a zip, 0644 in a tar.
+    /// The permissions of a file in git: no mode in a zip, 0644 in a tar.
     Plain,
-    /// 0755.
+    /// The permissions 0755.
     Executable,
     /// Exactly these bits, without a file type.
     Bits(u32),
 }
 
-/// One thing in an archive.
+/// An entry of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// An empty directory; those on the way to a file need no entry of their own.
+    /// An empty directory. Directories on the way to a file need no entry of their own.
     Dir,
     /// A file.
     File(Vec<u8>, Mode),
@@ -111,8 +111,8 @@ enum Writer {
 }
 
 impl Builder {
-    /// An archive whose entries stand below `top`, or at the root if that is empty, with these times. `comment` becomes
-    /// the archive comment of a zip, where GitHub writes the commit.
+    /// Makes an archive with these times. Its entries are below `top`, or at the root if that is
+    /// empty. `comment` becomes the archive comment of a zip, where GitHub writes the commit.
     pub fn new(format: Format, top: &str, comment: &str, times: Times) -> Self {
         let writer = match format {
             Format::Zip => Writer::Zip(zip::ZipWriter::new(comment)),
@@ -135,8 +135,8 @@ impl Builder {
         builder
     }
 
-    /// Adds an entry, and before it the directories above it that have none yet, unless folders are to have no
-    /// entries. The empty path of a directory is that of the top folder.
+    /// Adds an entry. Before it, adds the directories above it that have none yet, unless folders
+    /// are to have no entries. The empty path of a directory is that of the top folder.
     pub fn add(&mut self, own: &str, content: &Content) {
         let path = format!("{}{own}", self.top);
         let mut from = 0;
@@ -160,7 +160,7 @@ impl Builder {
         }
     }
 
-    /// The archive.
+    /// Returns the bytes of the archive.
     pub fn finish(self) -> Vec<u8> {
         match self.writer {
             Writer::Zip(zip) => zip.finish(),

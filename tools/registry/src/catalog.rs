@@ -1,4 +1,4 @@
-//! The packages that the registry has, and the archives made of them.
+//! Holds the packages of the registry, and the archives made of them.
 
 mod fit;
 mod generate;
@@ -31,56 +31,58 @@ pub use trees::TreeOptions;
 /// A package that can be downloaded.
 #[derive(Debug, Clone)]
 pub struct Package {
-    /// What its archive consists of.
+    /// Specification of the archive's content.
     pub spec: PackageSpec,
-    /// Its entry in a lock, with whatever dist it had there.
+    /// Entry of the package in a lock, with its original dist.
     pub entry: Json,
-    /// The format of the dist that projects are told of.
+    /// Format of the dist in projects.
     pub format: Format,
 }
 
 /// Sizes of a catalog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
-    /// Packages with an archive.
+    /// Number of packages with an archive.
     pub packages: usize,
-    /// Their files.
+    /// Number of their files.
     pub files: usize,
-    /// Directories of an installation: below the packages' roots, and the roots themselves.
+    /// Number of directories of an installation: the packages' roots, and the directories below
+    /// them.
     pub dirs: usize,
-    /// Bytes of the files as unpacked. Only known once the archives are made.
+    /// Unpacked size of the files in bytes. It is known only after the archives are made.
     pub bytes: u64,
-    /// Bytes of the archives.
+    /// Size of the archives in bytes.
     pub archive_bytes: u64,
 }
 
-/// A set of packages with the project that wants them.
+/// A set of packages, with the project that requires them.
 #[derive(Debug, Default)]
 pub struct Catalog {
     project: Project,
     packages: Vec<Package>,
-    /// Positions by name.
+    /// Positions of packages by name.
     index: HashMap<String, Vec<usize>>,
     store: store::Store,
 }
 
 impl Catalog {
-    /// A catalog without packages, whose project requires nothing.
+    /// Makes a catalog without packages, whose project requires nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Everything that the lock of a project names.
+    /// Makes a catalog of everything that the lock of a project names.
     pub fn from_lock(project: &Project, options: &LockOptions) -> Result<Self> {
         lock::catalog(project, options)
     }
 
-    /// A project and its packages made from nothing but a size and a seed.
+    /// Makes a catalog of a project and packages from a size and a seed alone.
     pub fn generated(spec: &GenSpec) -> Self {
         generate::catalog(spec)
     }
 
-    /// Real source trees on disk, one package for every `composer.json` found.
+    /// Makes a catalog of real source trees on disk, with one package for every `composer.json`
+    /// found.
     pub fn from_trees(options: &TreeOptions) -> Result<Self> {
         trees::catalog(options)
     }
@@ -96,19 +98,19 @@ impl Catalog {
         catalog
     }
 
-    /// Keeps archives in this directory between runs; large ones are not held in memory then.
+    /// Keeps archives in this directory between runs. Large ones are then not held in memory.
     #[must_use]
     pub fn with_cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.store = store::Store::in_dir(dir.into());
         self
     }
 
-    /// The project that wants the packages.
+    /// Returns the project that requires the packages.
     pub fn project(&self) -> &Project {
         &self.project
     }
 
-    /// All packages.
+    /// Returns all packages.
     pub fn packages(&self) -> &[Package] {
         &self.packages
     }
@@ -128,9 +130,10 @@ impl Catalog {
         self.packages.push(package);
     }
 
-    /// Adds a package with given files: path, bytes, executable. The entry needs `name` and `version`; its manifest
-    /// is taken from the files or else made from the entry. Returns the lock entry, to be put into a project with
-    /// [`ProjectOptions::extra_packages`].
+    /// Adds a package with given files: path, bytes, executable. The entry needs `name` and
+    /// `version`. Its manifest is among the files, or else made from the entry.
+    ///
+    /// Returns the lock entry, for [`ProjectOptions::extra_packages`].
     pub fn add_files(&mut self, entry: Json, files: Vec<(String, Vec<u8>, bool)>) -> Result<Json> {
         let files = files
             .into_iter()
@@ -148,7 +151,8 @@ impl Catalog {
         self.add_specs(entry, files)
     }
 
-    /// Adds the tree at `dir` as one package; files that `skip` names (paths below `dir`) are left out.
+    /// Adds the tree at `dir` as one package, without the files that `skip` names (paths below
+    /// `dir`).
     pub fn add_tree(&mut self, entry: Json, dir: &Path, skip: &[&str]) -> Result<Json> {
         let files = trees::files(dir, skip)?;
         self.add_specs(entry, files)
@@ -203,13 +207,13 @@ impl Catalog {
         Ok(())
     }
 
-    /// The package with this name and reference.
+    /// Returns the package with this name and reference.
     pub fn find(&self, name: &str, reference: &str) -> Option<&Package> {
         self.versions(name)
             .find(|package| package.spec.reference == reference)
     }
 
-    /// All versions of a package.
+    /// Returns all versions of a package.
     pub fn versions(&self, name: &str) -> impl Iterator<Item = &Package> {
         self.index
             .get(name)
@@ -218,7 +222,7 @@ impl Catalog {
             .map(|at| &self.packages[*at])
     }
 
-    /// Names of all packages, those without an archive too, sorted.
+    /// Returns the names of all packages, including those without an archive, sorted.
     pub fn names(&self) -> Vec<&str> {
         let bare = self.project.entries().filter(|entry| is_metapackage(entry));
         let mut names: Vec<&str> = bare.filter_map(|entry| entry.str_at("name")).collect();
@@ -228,7 +232,7 @@ impl Catalog {
         names
     }
 
-    /// The lock entries of a package in all its versions, with whatever dists they had.
+    /// Returns the lock entries of a package in all its versions, with their original dists.
     pub(crate) fn entries<'a>(
         &'a self,
         name: &'a str,
@@ -252,12 +256,12 @@ impl Catalog {
         self.index.get(name)?.iter().find(same).copied()
     }
 
-    /// The archive of a package, made now if it was not before.
+    /// Returns the archive of a package, and makes it if needed.
     pub fn archive(&self, package: &Package, format: Format) -> Result<Arc<Archive>> {
         self.store.archive(&package.spec, format)
     }
 
-    /// The bytes of an archive that is made already and in memory.
+    /// Returns the bytes of an archive that is already made and in memory.
     pub(crate) fn ready(&self, package: &Package, format: Format) -> Option<bytes::Bytes> {
         let archive = self.store.made(&package.spec, format)?;
         (!archive.is_on_disk()).then(|| archive.bytes().ok())?
@@ -266,7 +270,7 @@ impl Catalog {
     /// Makes all archives, on all cores.
     pub fn warm(&self) -> Result<()> {
         let mut all: Vec<&Package> = self.packages.iter().collect();
-        // Largest first, so that no core is left with a long one at the end.
+        // The largest archives come first, so that no core is left with a long one at the end.
         all.sort_by_key(|package| {
             std::cmp::Reverse(
                 package
@@ -282,7 +286,7 @@ impl Catalog {
             .try_for_each(|package| self.archive(package, package.format).map(drop))
     }
 
-    /// Counts packages, files and bytes; makes the archives for that.
+    /// Counts packages, files and bytes. For that it makes the archives.
     pub fn stats(&self) -> Result<Stats> {
         self.warm()?;
         let mut stats = Stats {
@@ -304,8 +308,8 @@ impl Catalog {
         Ok(stats)
     }
 
-    /// Writes `composer.json`, `composer.lock` and what they refer to for this catalog's project, to be installed
-    /// from a server at `base_url`.
+    /// Writes `composer.json`, `composer.lock` and the files that they refer to for this catalog's
+    /// project, which a server at `base_url` serves.
     pub fn write_project(
         &self,
         dir: &Path,
@@ -315,7 +319,7 @@ impl Catalog {
         crate::project::write(&self.project, self, dir, base_url, options)
     }
 
-    /// The same for another state of the project, as [`Catalog::add_older`] gives it.
+    /// Writes another state of the project, as [`Catalog::add_older`] returns it.
     pub fn write_project_state(
         &self,
         state: &Project,
@@ -326,7 +330,7 @@ impl Catalog {
         crate::project::write(state, self, dir, base_url, options)
     }
 
-    /// Derives an earlier state of the project and adds the packages that only it has.
+    /// Derives an earlier state of the project, and adds the packages that only that state has.
     pub fn add_older(&mut self, options: &OlderOptions) -> Project {
         let (project, packages) = older::derive(self, options);
         for package in packages {

@@ -1,4 +1,4 @@
-//! Arguments, and what each subcommand does with the library.
+//! Defines the arguments, and runs each subcommand with the library.
 
 mod serve;
 
@@ -29,7 +29,8 @@ enum Command {
     Archive(Box<ArchiveCommand>),
     /// Write metadata files of a repository as it stood at a moment, for `serve --files`
     History(HistoryCommand),
-    /// Write metadata files of many made-up versions, and a project that needs all packages, for `serve --files`
+    /// Write metadata files of many made-up versions, and a project that needs all packages, for
+    /// `serve --files`
     Releases(ReleasesCommand),
     /// Count packages, files, directories and bytes, as JSON
     Stats(Box<CatalogArgs>),
@@ -287,14 +288,14 @@ impl CatalogArgs {
     }
 }
 
-/// A project that only waits for the registry's URL.
+/// A project that lacks nothing but the registry's URL.
 pub(crate) struct ProjectWriter {
     options: ProjectOptions,
     older: Option<(PathBuf, Project)>,
 }
 
 impl ProjectArgs {
-    /// Adds to the catalog what the project needs beyond it.
+    /// Adds the further packages of the project to the catalog.
     pub(crate) fn prepare(
         &self,
         catalog: &mut Catalog,
@@ -387,12 +388,12 @@ fn as_error(source: serde_json::Error) -> Error {
     }
 }
 
-/// A line on standard output; nobody reading it is no failure.
+/// Prints a line to standard output. It is no failure if nobody reads it.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// A line on standard error.
+/// Prints a line to standard error.
 pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "allegro-registry: {line}");
 }

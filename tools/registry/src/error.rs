@@ -1,39 +1,39 @@
-//! What can go wrong while a catalog is read, a project is written or a server is started.
+//! Defines the errors of reading a catalog, writing a project, and starting a server.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The result of this crate.
+/// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error, with the path, package or text it is about.
+/// An error, with its path, package or text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system said no.
+    /// The file system reported an error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// A text is not JSON.
     #[error("{what} is not valid JSON: {source}")]
     Json {
-        /// A name for the text.
+        /// Name of the text.
         what: String,
-        /// Where and why.
+        /// Place and reason of the error.
         source: serde_json::Error,
     },
     /// JSON of another form than expected.
     #[error("{what}: {reason}")]
     Format {
-        /// A name for the text.
+        /// Name of the text.
         what: String,
-        /// What is missing or odd.
+        /// Description of the missing or unexpected part.
         reason: String,
     },
-    /// No such package, version or reference in the catalog.
+    /// The catalog has no such package, version or reference.
     #[error("the catalog has no package {0}")]
     UnknownPackage(String),
     /// A fault or auth rule that cannot be read.
@@ -41,21 +41,21 @@ pub enum Error {
     Rule {
         /// The text of the rule.
         rule: String,
-        /// What is wrong with it.
+        /// Description of the mistake.
         reason: String,
     },
     /// The network or TLS set-up failed.
     #[error("{action}: {reason}")]
     Server {
-        /// What was tried.
+        /// Action that failed.
         action: &'static str,
-        /// What came of it.
+        /// Reason of the failure.
         reason: String,
     },
 }
 
 impl Error {
-    /// For `map_err` after a file operation on `path`.
+    /// Returns a function for `map_err` after a file operation on `path`.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { path, source }

@@ -1,10 +1,10 @@
-//! Path patterns: `*` stands for any text, slashes too, and `?` for one character.
+//! Matches path patterns: `*` stands for any text, including slashes, and `?` for one character.
 
-/// Whether `text` is what `pattern` describes.
+/// Returns whether `pattern` matches `text`.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
-    // Where to go on after a mismatch: the last star takes one character more.
+    // After a mismatch the search continues here: the last star takes one character more.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {

@@ -1,8 +1,11 @@
-//! Packages with all that they ever released, and a repository as it stood at a moment.
+//! Reads all releases of packages, and writes a repository as it stood at a moment.
 //!
-//! A history is a gzipped list, one line a package: `{"name", "stable": [...], "dev": [...]}`. Both lists are minified as
-//! Composer's metadata is (`composer/2.0`: an entry holds what differs from the one before, `__unset` removes a key), and
-//! each entry has its `time`. A branch may stand there several times; the newest not after the moment counts.
+//! A history is a gzipped list with one line for each package: `{"name", "stable": [...], "dev":
+//! [...]}`. Both lists are minified as Composer's metadata is (`composer/2.0`): an entry holds the
+//! differences from the one before, and `__unset` removes a key.
+//!
+//! Each entry has its `time`. A branch may be in the list several times; the newest entry not after
+//! the moment counts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -14,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 
-/// How much of a time is compared: `2025-10-20T10:46:15`.
+/// The number of characters of a time that are compared: `2025-10-20T10:46:15`.
 const SECONDS: usize = 19;
 
 /// All packages of a history.
@@ -23,10 +26,10 @@ pub struct History {
     lines: HashMap<String, String>,
 }
 
-/// A package at a moment: its tags and its branches.
+/// The tags and branches of a package at a moment.
 #[derive(Debug, Default)]
 pub struct Released {
-    /// Tagged versions, as Composer's metadata has them.
+    /// Tagged versions in the form of Composer's metadata.
     pub tags: Vec<Value>,
     /// Versions that are branches.
     pub branches: Vec<Value>,
@@ -36,7 +39,7 @@ impl History {
     /// Reads a history.
     ///
     /// # Errors
-    /// If the file can't be read or unpacked.
+    /// Fails if the file can't be read or unpacked.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path))?;
         let mut text = String::new();
@@ -52,10 +55,11 @@ impl History {
         })
     }
 
-    /// Every package that a project with this manifest may come to need, as it stood at a moment.
+    /// Returns every package that a project with this manifest may come to need, as it stood at a
+    /// moment.
     ///
     /// # Errors
-    /// If an entry isn't JSON.
+    /// Fails if an entry isn't JSON.
     pub fn reachable(&self, manifest: &Value, moment: &str) -> Result<BTreeMap<String, Released>> {
         let mut found = BTreeMap::new();
         let mut queue = targets(&manifest["require"]);
@@ -73,10 +77,10 @@ impl History {
         Ok(found)
     }
 
-    /// Writes such a repository as files for any web server, and says how many packages it has.
+    /// Writes such a repository as files for any web server, and returns its number of packages.
     ///
     /// # Errors
-    /// If an entry isn't JSON, or a file can't be written.
+    /// Fails if an entry isn't JSON, or if a file can't be written.
     pub fn write(&self, manifest: &Value, moment: &str, dir: &Path) -> Result<usize> {
         let write = |path: &str, value: &Value| -> Result<()> {
             let path = dir.join(path);
@@ -109,7 +113,8 @@ fn targets(links: &Value) -> Vec<String> {
     links.map(|(name, _)| name.to_lowercase()).collect()
 }
 
-/// What a package had released; what its versions require is added to the queue.
+/// Returns the versions that a package had released. Adds the requirements of these versions to the
+/// queue.
 fn released(line: &str, moment: &str, queue: &mut Vec<String>) -> Result<Released> {
     let entry: Value = serde_json::from_str(line).map_err(|source| Error::Json {
         what: "a line of the history".to_owned(),
@@ -184,7 +189,7 @@ mod tests {
             json!({ "name": "c/c", "stable": [], "dev": [] }),
         ];
         for line in lines {
-            // The name comes first, as in a history that others wrote.
+            // The name comes first, as in real histories.
             let line = line.to_string();
             let name = line
                 .split("\"name\":\"")

@@ -1,4 +1,4 @@
-//! Reads documents, with errors that name them.
+//! Reads JSON documents, and names them in errors.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ pub use allegro_composer::json::Json;
 
 use crate::error::{Error, Result};
 
-/// Parses a text; `what` names it in the error.
+/// Parses a text. `what` names it in the error.
 pub fn parse(text: &str, what: &str) -> Result<Json> {
     Json::parse(text).map_err(|source| Error::Json {
         what: what.to_owned(),

@@ -1,13 +1,15 @@
-//! A Composer registry on the loopback device, for tests, demonstrations and measurements.
+//! Runs a Composer registry on the loopback device, for tests, demonstrations and measurements.
 //!
 //! ```text
 //! composer.lock, shapes ─┐
-//! size and seed ─────────┼─▶ Catalog (PackageSpec ─ render ─▶ archive) ─▶ Server (metadata, dists, faults, log)
-//! source trees ──────────┘      └─ project ─▶ composer.json, composer.lock
+//! size and seed ─────────┼─▶ Catalog (PackageSpec ─ render ─▶ archive) ─▶ Server
+//! source trees ──────────┘      │                              (metadata, dists, faults, log)
+//!                               └─ project ─▶ composer.json, composer.lock
 //! ```
 //!
-//! A [`Catalog`] has packages whose archives are made on demand, the same bytes on every machine and in every run.
-//! It writes a project that installs them from a [`Server`], which can be slow, broken or closed on demand.
+//! A [`Catalog`] has packages whose archives are made on demand, with the same bytes on every
+//! machine and in every run. It writes a project that installs them from a [`Server`]. The server
+//! can be slow, broken or closed on demand.
 
 // Composer and PHP look for `.php` and `composer.json` in lower case.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]

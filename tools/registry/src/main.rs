@@ -1,4 +1,4 @@
-//! `allegro-registry`: the loopback registry as a program.
+//! Runs the loopback registry as the program `allegro-registry`.
 
 mod cli;
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use allegro_composer::content_hash;
 
-/// Where Composer posts what it has installed.
+/// The path to which Composer posts its report of installed packages.
 pub(crate) const NOTIFY: &str = "/downloads/";
 
 /// A manifest and its lock.
@@ -31,14 +31,16 @@ impl Default for Project {
     }
 }
 
-/// How a project is written.
+/// Options of a written project.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectOptions {
-    /// Keep the `source` of packages. Without it a failing dist cannot end in a `git clone` from the internet.
+    /// Whether packages keep their `source`. Without it a failing dist cannot end in a `git clone`
+    /// from the internet.
     pub keep_source: bool,
-    /// Write the SHA-1 of each archive as `shasum`, which GitHub's dists don't have.
+    /// Whether each dist gets the SHA-1 of its archive as `shasum`, which GitHub's dists don't
+    /// have.
     pub shasums: bool,
-    /// Keep the manifest's scripts, which mostly need the real project.
+    /// Whether the manifest keeps its scripts, which mostly need the real project.
     pub keep_scripts: bool,
     /// Certificate authority of an https registry, for `config.cafile`.
     pub ca_file: Option<PathBuf>,
@@ -61,7 +63,8 @@ impl Project {
         })
     }
 
-    /// Reads a lock and the manifest beside it. If there is none, one that requires every locked package is made.
+    /// Reads a lock and the manifest beside it. If there is no manifest, makes one that requires
+    /// every locked package.
     pub fn read_lock(path: &Path) -> Result<Self> {
         let lock = crate::json::read(path)?;
         let beside = path.with_file_name("composer.json");
@@ -73,7 +76,7 @@ impl Project {
         Ok(Self { manifest, lock })
     }
 
-    /// The entries of `packages` and `packages-dev`.
+    /// Returns the entries of `packages` and `packages-dev`.
     pub fn entries(&self) -> impl Iterator<Item = &Json> {
         self.lock
             .items_at("packages")
@@ -100,7 +103,7 @@ fn manifest_for(lock: &Json) -> Json {
     manifest
 }
 
-/// A lock without packages, with the keys that Composer writes.
+/// Returns a lock without packages, with the keys that Composer writes.
 pub(crate) fn empty_lock() -> Json {
     let text = r#"{
         "_readme": [
@@ -181,7 +184,7 @@ fn manifest(state: &Project, base_url: &str, options: &ProjectOptions) -> Json {
     if let Some(file) = &options.ca_file {
         config.set("cafile", Json::str(file.display().to_string()));
     }
-    // `allow-plugins: true` allows the added ones already.
+    // `allow-plugins: true` already allows the added ones.
     if config.get("allow-plugins") != Some(&Json::Bool(true)) {
         for (name, allowed) in &options.extra_allow_plugins {
             config
@@ -195,7 +198,7 @@ fn manifest(state: &Project, base_url: &str, options: &ProjectOptions) -> Json {
     manifest
 }
 
-/// Path repositories stay: their directories are laid out in the project.
+/// Returns the path repositories, which stay because the project contains their directories.
 fn path_repositories(manifest: &Json) -> impl Iterator<Item = &Json> {
     let list = manifest.items_at("repositories").iter();
     let named = manifest
@@ -254,7 +257,8 @@ fn localize(
     Ok(())
 }
 
-/// Installations are reported to the registry instead of Packagist, whose statistics are not for test runs.
+/// Redirects reports of installations from Packagist to the registry, because Packagist's
+/// statistics must not count test runs.
 pub(crate) fn localize_notification(entry: &mut Json, base_url: &str) {
     if entry.get("notification-url").is_some() {
         entry.set("notification-url", Json::Str(format!("{base_url}{NOTIFY}")));
@@ -275,7 +279,7 @@ fn package_of<'a>(entry: &Json, catalog: &'a Catalog) -> Option<&'a Package> {
     }
 }
 
-/// Where a package's archive is found.
+/// Returns the URL of a package's archive.
 pub fn dist_url(base_url: &str, package: &Package) -> String {
     let spec = &package.spec;
     format!(

@@ -1,8 +1,9 @@
-//! A made-up repository of any size, to see how choosing versions grows with it.
+//! Makes up a repository of any size, to measure how choosing versions grows with it.
 //!
-//! Packages require others that come later in the list, base libraries more often than others, in ranges that fit the
-//! moment of a release. Most are best in their newest version; of some, everything newer than a certain version wants
-//! a PHP that isn't there or what others don't have, so that a solver has to go back. A solution always exists.
+//! Packages require others that come later in the list, base libraries more often than others, in
+//! ranges that fit the moment of a release. Most packages are best in their newest version. Of
+//! some, all versions above a certain one need a missing PHP version, or versions that others don't
+//! have. So a solver has to backtrack. A solution always exists.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +13,10 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// Major versions of a package.
+/// The number of major versions of a package.
 const MAJORS: usize = 5;
 
-/// Versions of a minor version, which require the same.
+/// The number of versions of a minor version, which have the same requirements.
 const PATCHES: usize = 4;
 
 const VENDORS: [&str; 6] = ["acme", "borealis", "cobalt", "dune", "ember", "fjord"];
@@ -23,14 +24,14 @@ const WORDS: [&str; 7] = [
     "bundle", "client", "cache", "http", "log", "mapper", "queue",
 ];
 
-/// How large a repository is.
+/// The size of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Releases {
-    /// Packages; all of them are needed.
+    /// Number of packages, all of which are needed.
     pub packages: usize,
-    /// Versions of each.
+    /// Number of versions of each package.
     pub versions: usize,
-    /// Another seed makes another repository.
+    /// Seed of the repository.
     pub seed: u64,
 }
 
@@ -42,20 +43,21 @@ struct Version {
     patch: usize,
 }
 
-/// A package, but for its versions.
+/// A package without its versions.
 struct Package {
     name: String,
-    /// What it requires, by place in the list.
+    /// Required packages, by place in the list.
     requires: Vec<usize>,
-    /// The version that is in the solution.
+    /// Place of the version that is part of the solution.
     good: usize,
 }
 
 impl Releases {
-    /// Writes the repository as files for any web server, and the `composer.json` of a project that needs all of it.
+    /// Writes the repository as files for any web server, and the `composer.json` of a project that
+    /// needs all of it.
     ///
     /// # Errors
-    /// If a file can't be written.
+    /// Fails if a file can't be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let write = |path: &str, value: &Value| -> Result<()> {
             let path = dir.join(path);
@@ -76,7 +78,7 @@ impl Releases {
         write("composer.json", &self.manifest(&packages))
     }
 
-    /// How many packages the project itself requires.
+    /// Returns the number of packages that the project itself requires.
     fn roots(&self) -> usize {
         (self.packages / 50).max(4).min(self.packages)
     }
@@ -110,7 +112,7 @@ impl Releases {
                 let mut requires = Vec::new();
                 for _ in 0..random.below(6) {
                     if later > 0 {
-                        // Libraries at the end of the list are what others stand on.
+                        // Libraries at the end of the list are required by many others.
                         let back = random.below(later).min(random.below(later));
                         requires.push(self.packages - 1 - back);
                     }
@@ -123,7 +125,7 @@ impl Releases {
             })
             .collect();
         for place in self.roots()..self.packages {
-            // Somebody needs it in each version.
+            // One package requires this one in each of its versions.
             let parent = self.random("parent", place).below(place);
             list[parent].requires.push(place);
         }
@@ -134,7 +136,7 @@ impl Releases {
         list
     }
 
-    /// Which versions of another package a release of this moment takes.
+    /// Returns the constraint on another package in a release of this moment.
     fn range(&self, random: &mut Rng, moment: usize, must_fit: Option<usize>) -> String {
         let then = self.version(moment);
         let before = then.major.saturating_sub(1).max(1);
@@ -172,7 +174,7 @@ impl Releases {
         }
     }
 
-    /// The versions of a package, newest first.
+    /// Returns the versions of a package, the newest first.
     fn entries(&self, packages: &[Package], place: usize) -> Vec<Map<String, Value>> {
         let package = &packages[place];
         let name = &package.name;
@@ -220,7 +222,8 @@ impl Releases {
         entries
     }
 
-    /// What the versions of a minor version require, replace, provide and conflict with.
+    /// Returns the links of the versions of a minor version: `require`, `replace`, `provide` and
+    /// `conflict`.
     fn links(&self, packages: &[Package], place: usize, moment: usize, is_good: bool) -> Value {
         let package = &packages[place];
         let mut random = self.random(&package.name, self.versions + moment);
@@ -232,14 +235,14 @@ impl Releases {
         }
         let mut links = json!({});
         match place % 50 {
-            // An old name, and somebody who still uses it.
+            // One package replaces an old name, and another one still requires that name.
             10 => {
                 links["replace"] = json!({ format!("acme/old-{}", place / 50): "self.version" });
             }
             9 if place + 1 < self.packages => {
                 require[format!("acme/old-{}", place / 50)] = json!("*");
             }
-            // Two that offer a thing, and somebody who needs it.
+            // Two packages provide a name, and another one requires it.
             20 | 30 => {
                 links["provide"] =
                     json!({ format!("acme/thing-{}-implementation", place / 50): "1.0.0" });
@@ -258,7 +261,7 @@ impl Releases {
         links
     }
 
-    /// What makes a version impossible, or possible only where others are old.
+    /// Makes a version impossible, or possible only beside old versions of others.
     fn spoil(&self, entry: &mut Value, packages: &[Package], place: usize) {
         let package = &packages[place];
         match package.requires.first() {
@@ -294,7 +297,7 @@ impl Releases {
     }
 }
 
-/// Each entry holds what differs from the one before; `__unset` takes a key away.
+/// Minifies entries: each holds the differences from the one before, and `__unset` removes a key.
 fn minified(entries: Vec<Map<String, Value>>) -> Vec<Map<String, Value>> {
     let mut before = Map::new();
     let mut list = Vec::with_capacity(entries.len());

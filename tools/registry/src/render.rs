@@ -10,14 +10,14 @@ use crate::spec::{FileSpec, PackageSpec, Role};
 
 pub use php::PluginKind;
 
-/// Extensions whose files don't compress.
+/// Extensions of files that don't compress.
 const BINARY: &[&str] = &[
     "png", "jpg", "jpeg", "gif", "ico", "webp", "woff", "woff2", "ttf", "otf", "eot", "so", "dll",
     "exe", "dylib", "z", "gz", "bz2", "xz", "zip", "phar", "pdf", "mp3", "mp4", "wasm", "mo", "db",
     "sqlite", "bin", "dat",
 ];
 
-/// The archive of a package.
+/// Returns the archive of a package.
 pub fn archive(spec: &PackageSpec, format: Format) -> Result<Vec<u8>> {
     let comment = if spec.reference.len() == 40 {
         &spec.reference
@@ -31,7 +31,7 @@ pub fn archive(spec: &PackageSpec, format: Format) -> Result<Vec<u8>> {
     Ok(builder.finish())
 }
 
-/// One file of a package.
+/// Returns the content of one file of a package.
 pub fn content(spec: &PackageSpec, file: &FileSpec) -> Result<Content> {
     let bytes = match &file.role {
         Role::Symlink(target) => return Ok(Content::Symlink(target.clone())),
@@ -61,7 +61,8 @@ pub fn content(spec: &PackageSpec, file: &FileSpec) -> Result<Content> {
     Ok(Content::File(bytes, file.mode))
 }
 
-/// The function that the `autoload.files` entry `path` of `package` defines; it returns `package version`.
+/// Returns the name of the function that the `autoload.files` entry `path` of `package` defines.
+/// The function returns `package version`.
 pub fn function_name(package: &str, path: &str) -> String {
     let word: String = format!("{package} {}", path.trim_end_matches(".php"))
         .chars()
@@ -98,7 +99,7 @@ fn php_file(
     php::render(&wanted, &mut rng(spec, file)).into_bytes()
 }
 
-/// A program that prints its package and version.
+/// Returns a program that prints its package and version.
 fn program(spec: &PackageSpec, file: &FileSpec, rng: &mut Rng) -> Vec<u8> {
     let line = format!("{} {}", spec.name, spec.version);
     let extension = extension(&file.path);
@@ -122,7 +123,8 @@ fn extension(path: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-/// Bytes of about the kind that the extension promises, exactly `size` of them where that kind allows it.
+/// Returns bytes of about the kind that the extension suggests. There are exactly `size` of them if
+/// that kind allows it.
 fn text(path: &str, size: usize, rng: &mut Rng) -> Vec<u8> {
     let extension = extension(path).to_ascii_lowercase();
     let mut out = Vec::with_capacity(size + 64);
@@ -157,7 +159,7 @@ fn text(path: &str, size: usize, rng: &mut Rng) -> Vec<u8> {
     out
 }
 
-/// Bytes without a pattern.
+/// Adds bytes without a pattern.
 fn binary(out: &mut Vec<u8>, size: usize, rng: &mut Rng) {
     let end = out.len() + size;
     while out.len() < end {
@@ -166,7 +168,7 @@ fn binary(out: &mut Vec<u8>, size: usize, rng: &mut Rng) {
     out.truncate(end);
 }
 
-/// The permissions for an octal mode of a recorded file list.
+/// Returns the permissions for an octal mode of a recorded file list.
 pub(crate) fn mode(octal: &str) -> Mode {
     let bits = u32::from_str_radix(octal, 8).unwrap_or(0o100_644);
     match bits {

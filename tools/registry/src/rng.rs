@@ -1,7 +1,7 @@
-//! Deterministic numbers. Everything here is integer arithmetic: floating point functions such as `ln` may differ in
-//! the last bit between machines, and archives must not.
+//! Generates deterministic numbers. Everything here is integer arithmetic. Floating point functions
+//! such as `ln` may differ in the last bit between machines, and archives must not.
 
-/// A seed from several texts; their boundaries count.
+/// Returns a seed from several texts, whose boundaries count.
 pub fn seed(parts: &[&str]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {
@@ -18,7 +18,7 @@ fn mix(mut value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// SplitMix64.
+/// The generator SplitMix64.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 
@@ -33,42 +33,44 @@ impl Rng {
         Self(seed(parts))
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
-    /// A number below `limit`, which must not be 0.
+    /// Returns a number below `limit`, which must not be 0.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = limit.max(1) as u64;
-        // Only the upper half is scaled: the product stays below 2^64 for every limit used here.
+        // Only the upper half is scaled, so the product stays below 2^64 for every limit used here.
         let scaled = ((self.next_u64() >> 32) * limit) >> 32;
         usize::try_from(scaled).unwrap_or(0)
     }
 
-    /// A number in `low..=high`.
+    /// Returns a number in `low..=high`.
     pub fn range(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
-    /// True in `percent` of 100 cases.
+    /// Returns true in `percent` of 100 cases.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of the items, the first ones more often: words in text are not equally frequent either.
+    /// Returns one of the items, the first ones more often, because words in text are not equally
+    /// frequent either.
     pub fn skewed<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let at = self.below(items.len()).min(self.below(items.len()));
         &items[at]
     }
 
-    /// One of the items.
+    /// Returns one of the items.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    /// A number distributed as the table of equally spaced quantiles says, linear in between.
+    /// Returns a number with the distribution of a table of equally spaced quantiles, linear in
+    /// between.
     pub fn quantile(&mut self, table: &[usize]) -> usize {
         let steps = table.len() - 1;
         let position = self.below(steps << 16);
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_sequence_never_changes() {
-        // Archives of all machines and runs hang on these numbers.
+        // Archives of all machines and runs depend on these numbers.
         let mut rng = Rng::new(1);
         assert_eq!(rng.next_u64(), 10_451_216_379_200_822_465);
         assert_ne!(seed(&["ab", "c"]), seed(&["a", "bc"]));

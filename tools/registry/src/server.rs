@@ -1,4 +1,5 @@
-//! The server: metadata and dists over HTTP/1.1 and HTTP/2, with or without TLS, and with faults on demand.
+//! Serves metadata and dists over HTTP/1.1 and HTTP/2, with or without TLS, and with faults on
+//! demand.
 
 mod auth;
 mod body;
@@ -33,35 +34,36 @@ use connection::Counters;
 use fault::Rules;
 use log::Log;
 
-/// How a server is started.
+/// Options of a server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Address of the first origin; port 0 takes a free one.
+    /// Address of the first origin. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Serve https with a certificate of its own authority.
+    /// Whether the server uses https, with a certificate of its own authority.
     pub tls: bool,
-    /// With `tls`: only clients with a certificate of the authority are served; see
+    /// With `tls`: whether only clients with a certificate of the authority are served; see
     /// [`Server::client_certificate`].
     pub client_certificates: bool,
-    /// Where the authority's certificate is written; a temporary file by default.
+    /// File for the authority's certificate; a temporary one by default.
     pub ca_file: Option<PathBuf>,
-    /// Wait this long before every reply.
+    /// Delay before every reply.
     pub latency: Duration,
-    /// Bytes a second on each connection.
+    /// Bytes per second on each connection.
     pub connection_bandwidth: Option<u64>,
-    /// Bytes a second of all connections together.
+    /// Bytes per second of all connections together.
     pub total_bandwidth: Option<u64>,
-    /// What goes wrong.
+    /// Faults that the server makes.
     pub faults: Vec<Rule>,
-    /// Who may read what.
+    /// Rules about the credentials that paths need.
     pub auth: Vec<AuthRule>,
-    /// Name the packages' `source` in the metadata, so `composer update` puts it into locks.
+    /// Whether the metadata has the packages' `source`, so that `composer update` writes it into
+    /// locks.
     pub keep_source: bool,
-    /// A directory whose files are served before anything else is looked at.
+    /// Directory whose files are served before anything else.
     pub files: Option<PathBuf>,
-    /// Write the log to this file as well, one JSON object a line.
+    /// File for the log, one JSON object a line.
     pub log_file: Option<PathBuf>,
-    /// Threads that serve.
+    /// Number of threads that serve.
     pub threads: usize,
 }
 
@@ -85,7 +87,7 @@ impl Default for ServerOptions {
     }
 }
 
-/// What every connection of a server shares.
+/// The state that all connections of a server share.
 struct State {
     catalog: Arc<Catalog>,
     base_url: String,
@@ -101,7 +103,7 @@ struct State {
     counters: Counters,
 }
 
-/// A running server; dropping it stops it.
+/// A running server, which stops when dropped.
 pub struct Server {
     state: Arc<State>,
     addresses: [SocketAddr; 2],
@@ -118,7 +120,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Serves a catalog until stopped or dropped.
+    /// Serves a catalog until it is stopped or dropped.
     pub fn start(catalog: Arc<Catalog>, options: ServerOptions) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
@@ -133,7 +135,8 @@ impl Server {
                 .map_err(failed("cannot listen"))
         };
         let (address, listener) = bind(options.listen)?;
-        // The second origin differs in port and host name, which is what clients go by when they drop credentials.
+        // The second origin differs in port and host name, because clients compare these when they
+        // drop credentials.
         let (other, other_listener) = bind(SocketAddr::new(options.listen.ip(), 0))?;
         let mut temporary = None;
         let mut ca_file = None;
@@ -191,22 +194,22 @@ impl Server {
         })
     }
 
-    /// Scheme, address and port, without a slash at the end.
+    /// Returns scheme, address and port, without a slash at the end.
     pub fn base_url(&self) -> &str {
         &self.state.base_url
     }
 
-    /// The same content under another host name and port.
+    /// Returns the URL of the same content under another host name and port.
     pub fn other_url(&self) -> &str {
         &self.state.other_url
     }
 
-    /// The certificate authority to trust, if the server speaks TLS.
+    /// Returns the file of the certificate authority to trust, if the server uses TLS.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
     }
 
-    /// A new client certificate and its key, both PEM, if the server speaks TLS.
+    /// Returns a new client certificate and its key, both PEM, if the server uses TLS.
     pub fn client_certificate(&self) -> Result<Option<(String, String)>> {
         self.authority
             .as_ref()
@@ -214,17 +217,17 @@ impl Server {
             .transpose()
     }
 
-    /// Where the server listens: first and second origin.
+    /// Returns the addresses of the first and second origin.
     pub fn addresses(&self) -> [SocketAddr; 2] {
         self.addresses
     }
 
-    /// The catalog it serves.
+    /// Returns the catalog that the server serves.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.state.catalog
     }
 
-    /// All requests so far, in the order of their arrival.
+    /// Returns all requests so far, in the order of their arrival.
     pub fn log(&self) -> Vec<LogEntry> {
         self.state.log.entries()
     }
@@ -234,32 +237,32 @@ impl Server {
         self.state.log.clear();
     }
 
-    /// Connections accepted so far.
+    /// Returns the number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.state.counters.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections open now.
+    /// Returns the number of open connections.
     pub fn open_connections(&self) -> usize {
         self.state.counters.open.load(Ordering::Relaxed)
     }
 
-    /// Returns how many requests are being answered now; one that hangs is among them.
+    /// Returns the number of requests that are being answered now, including hanging ones.
     pub fn in_flight(&self) -> usize {
         self.state.counters.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The most requests that were being answered at once.
+    /// Returns the highest number of requests that were being answered at the same time.
     pub fn max_in_flight(&self) -> usize {
         self.state.counters.max_in_flight.load(Ordering::Relaxed)
     }
 
-    /// Replaces the fault rules; their counts start anew.
+    /// Replaces the fault rules. Their counts start anew.
     pub fn set_faults(&self, rules: Vec<Rule>) {
         *self.state.rules.write() = Rules::new(rules);
     }
 
-    /// Replaces the rules of who may read what.
+    /// Replaces the rules about credentials.
     pub fn set_auth(&self, rules: Vec<AuthRule>) {
         *self.state.auth.write() = rules;
     }
@@ -267,7 +270,7 @@ impl Server {
     /// Stops serving and closes all connections.
     pub fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Requests that hang on purpose would keep an orderly shutdown waiting.
+            // Requests that hang on purpose would delay an orderly shutdown.
             runtime.shutdown_background();
         }
         self.state.log.flush();

@@ -1,4 +1,4 @@
-//! File lists of real dists: what paths, sizes, modes and classes an archive of that package has.
+//! Reads file lists of real dists: the paths, sizes, modes and classes in the archive of a package.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -12,11 +12,11 @@ use crate::json::Json;
 /// The file list of one dist.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    /// Whether everything stands below one folder.
+    /// Whether all files are below one folder.
     pub top_folder: bool,
-    /// The `autoload` of its own manifest, to tell versions apart.
+    /// The `autoload` of the dist's own manifest, to tell versions apart.
     pub autoload: Option<Json>,
-    /// Its files.
+    /// Files of the dist.
     pub files: Vec<ShapeFile>,
 }
 
@@ -27,9 +27,9 @@ pub struct ShapeFile {
     pub path: String,
     /// Size in bytes.
     pub size: usize,
-    /// `100644`, `100755`, or whatever a packer wrote.
+    /// Mode of the file: `100644`, `100755`, or whatever a packer wrote.
     pub octal_mode: String,
-    /// Classes, interfaces and traits that it declares.
+    /// Classes, interfaces and traits that the file declares.
     pub classes: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct ShapeFile {
 pub struct Shapes(HashMap<String, Vec<Shape>>);
 
 impl Shapes {
-    /// No shapes: every package gets an invented one.
+    /// Returns no shapes, so that every package gets an invented one.
     pub fn none() -> Self {
         Self::default()
     }
@@ -60,9 +60,11 @@ impl Shapes {
         Ok(Self(shapes))
     }
 
-    /// The shape for a package: the first whose autoload rules equal the wanted ones, else the first that maps the
-    /// same namespaces to the same directories. A shape of a version that keeps its classes elsewhere is no use: the
-    /// autoloader would not find them.
+    /// Returns the shape for a package: the first one with the wanted autoload rules, else the
+    /// first one that maps the same namespaces to the same directories.
+    ///
+    /// A shape of a version with its classes elsewhere is no use, because the autoloader would not
+    /// find them.
     pub fn of(&self, name: &str, autoload: Option<&Json>) -> Option<&Shape> {
         let candidates = self.0.get(name)?;
         let rule = |autoload: Option<&Json>, key: &str| {
@@ -79,12 +81,12 @@ impl Shapes {
             .or_else(|| candidates.iter().find(same_places))
     }
 
-    /// Number of packages with a shape.
+    /// Returns the number of packages with a shape.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

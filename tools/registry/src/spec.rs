@@ -1,4 +1,4 @@
-//! What a package consists of, before any byte of it is made.
+//! Specifies the content of a package before any byte of it is made.
 
 use crate::archive::{Mode, Times};
 use crate::render::PluginKind;
@@ -8,16 +8,16 @@ use crate::render::PluginKind;
 pub struct FileSpec {
     /// Path below the package's root.
     pub path: String,
-    /// Wanted size. Files that must hold something may come out larger.
+    /// Wanted size. Files with required content may come out larger.
     pub size: usize,
-    /// Its permissions.
+    /// Permissions of the file.
     pub mode: Mode,
-    /// What it is for.
+    /// Purpose of the file.
     pub role: Role,
 }
 
 impl FileSpec {
-    /// A plain file.
+    /// Makes a plain file.
     pub fn new(path: impl Into<String>, size: usize, role: Role) -> Self {
         Self {
             path: path.into(),
@@ -28,24 +28,24 @@ impl FileSpec {
     }
 }
 
-/// What a file is for, and so what stands in it.
+/// The purpose of a file, which decides its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
     /// PHP that declares these classes, or returns data if there are none.
     Php(Vec<String>),
-    /// PHP named in `autoload.files`: defines one guarded function besides these classes.
+    /// PHP named in `autoload.files`, which defines one guarded function besides these classes.
     Functions(Vec<String>),
     /// A program named in `bin`.
     Bin,
     /// The package's own `composer.json`.
     Manifest,
-    /// The same bytes in every package that has a file of this name and size: licences and the like.
+    /// The same bytes in every package that has a file of this name and size, such as licences.
     Shared,
-    /// Any other file; the extension decides whether it is text or not.
+    /// Any other file. The extension decides whether it is text.
     Other,
     /// Given bytes.
     Bytes(Vec<u8>),
-    /// What stands in this file on disk; the stamp (modification time) tells an edited file apart.
+    /// The content of this file on disk. The stamp (modification time) tells an edited file apart.
     Disk(std::path::PathBuf, u64),
     /// A symbolic link.
     Symlink(String),
@@ -56,26 +56,27 @@ pub enum Role {
 /// A package whose archive can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageSpec {
-    /// `vendor/name`
+    /// Name of the package, `vendor/name`.
     pub name: String,
     /// Version as the lock writes it.
     pub version: String,
     /// Dist reference, or a stand-in for packages that have none.
     pub reference: String,
-    /// Whether everything stands below one folder in the archive.
+    /// Whether everything is below one folder in the archive.
     pub top_folder: bool,
-    /// The text of its `composer.json`.
+    /// Text of the package's `composer.json`.
     pub manifest: String,
     /// Classes that Composer loads as plugins.
     pub plugins: Vec<(String, PluginKind)>,
-    /// Its files, by path.
+    /// Files of the package, by path.
     pub files: Vec<FileSpec>,
-    /// Times of its archive's entries. `None` stands for those that follow from name, version and reference.
+    /// Times of the archive's entries. `None` stands for those that depend on name, version and
+    /// reference.
     pub times: Option<Times>,
 }
 
 impl PackageSpec {
-    /// The folder that GitHub would put everything in, empty if there is none.
+    /// Returns the folder into which GitHub would put everything; empty if there is none.
     pub fn top(&self) -> String {
         if !self.top_folder {
             return String::new();
@@ -94,33 +95,34 @@ impl PackageSpec {
         name
     }
 
-    /// The times of its archive's entries.
+    /// Returns the times of the archive's entries.
     pub fn times(&self) -> Times {
         self.times
             .clone()
             .unwrap_or_else(|| Times::of_release(&self.name, &self.version, &self.reference))
     }
 
-    /// The file at `path`.
+    /// Returns the file at `path`.
     pub fn file(&self, path: &str) -> Option<&FileSpec> {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Number of directories below the root that the files need.
+    /// Returns the number of directories below the root that the files need.
     pub fn directories(&self) -> usize {
         directories(&self.files)
     }
 
-    /// Everything that decides the bytes of the archive, as one text.
+    /// Returns everything that decides the bytes of the archive, as one text.
     pub(crate) fn fingerprint(&self) -> String {
         format!("{GENERATION} {self:?}")
     }
 }
 
-/// To be raised when the same specification gives other bytes than before, so old cached archives are left alone.
+/// The number of the specification's meaning. It must rise when the same specification gives other
+/// bytes than before, so that old cached archives are not used.
 const GENERATION: u32 = 2;
 
-/// Number of directories that these files need.
+/// Returns the number of directories that these files need.
 pub(crate) fn directories(files: &[FileSpec]) -> usize {
     let mut dirs = std::collections::HashSet::new();
     for file in files {

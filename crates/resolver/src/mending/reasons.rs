@@ -11,7 +11,7 @@ pub(super) enum Reason {
     Unknown(String),
 }
 
-/// Returns the reason why a package may stay affected, as far as the lock and composer.json tell it.
+/// Returns the reason why a package may stay affected, as far as the lock and composer.json tell.
 pub(super) fn reason(search: &mut Search<'_>, affected: &AffectedPackage) -> Reason {
     let name = affected.name.as_str();
     let locked = search.locked.get(name);

@@ -1,4 +1,5 @@
-//! The curves of growth as a picture (SVG), both axes logarithmic: what is linear rises as the dotted line does.
+//! Draws the curves of growth as a picture (SVG). Both axes are logarithmic, so a linear curve
+//! rises as the dotted line does.
 
 use std::fmt::Write as _;
 
@@ -8,14 +9,14 @@ use super::{Figure, Series, Size};
 const WIDTH: f64 = 1080.0;
 const HEIGHT: f64 = 860.0;
 
-/// A panel's drawing area.
+/// The size of a panel's drawing area.
 const AREA: (f64, f64) = (420.0, 290.0);
 
 const RESOLVE: &str = "composer resolve";
 
 const LINEAR: &str = "stroke=\"#9ca3af\" stroke-dasharray=\"2 4\"";
 
-/// One curve: what it shows, its name, its colour, its dashes.
+/// A curve: its figure, its name, its colour, and its dashes.
 type Curve = (Figure, &'static str, &'static str, &'static str);
 
 const SECONDS: [Curve; 3] = [
@@ -34,7 +35,7 @@ const MEMORY: [Curve; 2] = [
     (Figure::ResolveMemory, RESOLVE, "#1d4ed8", ""),
 ];
 
-/// The picture.
+/// Returns the picture.
 pub fn svg(sizes: &[Size], subtitle: &str) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#1f2937\">\n\
@@ -70,7 +71,7 @@ pub fn svg(sizes: &[Size], subtitle: &str) -> String {
     svg
 }
 
-/// A logarithmic scale from the data's side to the picture's.
+/// A logarithmic scale from values to places in the picture.
 #[derive(Clone, Copy)]
 struct Scale {
     low: f64,
@@ -85,7 +86,7 @@ impl Scale {
         self.from + part * (self.to - self.from)
     }
 
-    /// Round numbers, three to a decade, each with its neighbours if there would be few.
+    /// Returns round numbers, three to a decade, each with its neighbours if there would be few.
     fn marks(&self) -> Vec<f64> {
         let mut marks = Vec::new();
         let mut decade = 10_f64.powf(self.low.log10().floor());
@@ -102,7 +103,7 @@ impl Scale {
     }
 }
 
-/// A panel's place and scales.
+/// Place and scales of a panel.
 struct Panel {
     left: f64,
     top: f64,
@@ -113,7 +114,7 @@ struct Panel {
 }
 
 impl Panel {
-    /// A place for these points; `None` where there is nothing to show.
+    /// Makes a panel for these points; `None` if there is nothing to show.
     fn new((left, top): (f64, f64), points: &[(f64, f64)]) -> Option<Self> {
         let (right, bottom) = (left + AREA.0, top + AREA.1);
         let scale = |of: fn(&(f64, f64)) -> f64, from, to| Scale {
@@ -178,7 +179,7 @@ impl Panel {
         text(svg, middle, "middle", "fill=\"#6b7280\"", title);
     }
 
-    /// What is linear, through the largest size, down to where it leaves the picture.
+    /// Draws the line of linear growth through the largest size, down to the edge of the picture.
     fn linear(&self, svg: &mut String, (size, figure): (f64, f64)) {
         let start = self.x.low.max(size * self.y.low / figure);
         let ends = [(start, figure * start / size), (size, figure)];

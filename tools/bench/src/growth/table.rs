@@ -1,4 +1,4 @@
-//! The figures of growth as a table and as JSON.
+//! Writes the figures of growth as a table and as JSON.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Figure, PATIENCE, RUNS, Series, Size};
 
-/// Both series.
+/// Both series, in the order of the table.
 pub const SERIES: [Series; 2] = [Series::Packages, Series::Versions];
 
-/// Figures whose growth is told, by what they are called.
+/// Figures whose growth is reported, with their names.
 const GROWING: [(Figure, &str); 5] = [
     (Figure::Resolve, "resolve"),
     (Figure::Choosing, "choosing"),
@@ -18,7 +18,7 @@ const GROWING: [(Figure, &str); 5] = [
     (Figure::UpdateMemory, "memory of update"),
 ];
 
-/// A table for people, with what can be read from it below.
+/// Returns a table for people, with the conclusions below it.
 pub fn markdown(sizes: &[Size]) -> String {
     let mut text = String::from(
         "| packages | versions of each | in question | that matter | rules | resolve | of it choosing | peak | Composer update | peak | locks |\n\
@@ -87,7 +87,7 @@ fn conditions(sizes: &[Size]) -> Vec<String> {
     lines
 }
 
-/// Every figure.
+/// Returns every figure as JSON.
 pub fn value(sizes: &[Size]) -> Value {
     let list = sizes.iter().map(|size| {
         json!({

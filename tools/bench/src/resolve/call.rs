@@ -1,4 +1,4 @@
-//! One call of Composer that writes a lock, or would.
+//! Makes one call of Composer that writes a lock, or would write one.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::command::{self, Side};
 use crate::error::{Result, at};
 use crate::measure::{self, Run};
 
-/// Requirements on the platform that don't count: the machine is not the one that the manifests are for.
+/// Requirements on the platform that are ignored, because the machine is not that of the manifests.
 const IGNORED: [&str; 4] = [
     "ext-*",
     "lib-*",
@@ -20,36 +20,36 @@ const IGNORED: [&str; 4] = [
     "composer-runtime-api",
 ];
 
-/// A call in the making.
+/// A call in preparation.
 pub struct Call<'a> {
-    /// For its homes.
+    /// Bed that provides homes.
     pub bed: &'a Bed<'a>,
-    /// Who works.
+    /// Command of the call.
     pub who: Who,
-    /// What is resolved, for messages.
+    /// Name of the resolved project, for messages.
     pub what: &'a str,
     /// The project's directory.
     pub project: PathBuf,
-    /// Composer's cache.
+    /// Directory of Composer's cache.
     pub cache: PathBuf,
 }
 
-/// What the native part says of its work.
+/// The native part's report of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Choice {
-    /// Versions that came into question.
+    /// Number of versions that came into question.
     pub versions: u64,
-    /// Those of them that could make a difference.
+    /// Number of those that could make a difference.
     pub considered: u64,
-    /// Rules of the solver.
+    /// Number of rules of the solver.
     pub rules: u64,
-    /// Seconds from Composer's question to the answer, to the hundredth: metadata and everything that Composer is asked
-    /// for meanwhile included.
+    /// Seconds from Composer's question to the answer, to the hundredth. They include metadata, and
+    /// everything for which Composer is asked meanwhile.
     pub seconds: f64,
 }
 
 impl Call<'_> {
-    /// Runs it once; Allegro tells what it did, and it is an error if it did nothing.
+    /// Makes the call once. Allegro reports its work, and the absence of that report is an error.
     pub fn run(&self) -> Result<(Run, Option<Choice>)> {
         let (side, job): (Side, &[&str]) = match self.who {
             Who::Update => (Side::Composer, &["update", "--no-install", "--no-audit"]),
@@ -97,7 +97,7 @@ impl Call<'_> {
 }
 
 impl Choice {
-    /// From what is said with `-v --profile`.
+    /// Reads the report from the output with `-v --profile`.
     fn read(said: &str) -> Option<Self> {
         let line = |text: &str| said.lines().find(|line| line.contains(text));
         let answer = line(" of them considered, ")?;
@@ -115,7 +115,7 @@ impl Choice {
     }
 }
 
-/// `[11.8MiB/0.33s] …`: seconds since Composer's start.
+/// Returns the seconds since Composer's start from a line like `[11.8MiB/0.33s] …`.
 fn moment(line: &str) -> Option<f64> {
     let (_, rest) = line.strip_prefix('[')?.split_once('/')?;
     rest.split_once("s]")?.0.parse().ok()

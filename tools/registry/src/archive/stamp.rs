@@ -1,19 +1,21 @@
-//! The times that archives state for their entries, and the forms in which hosts state them.
+//! Represents the times that archives state for their entries, in the forms in which hosts state
+//! them.
 
 use crate::rng::Rng;
 
-/// 2012-01-01 and 2025-12-31 00:00:00 UTC: every release is from between.
+/// 2012-01-01 and 2025-12-31 00:00:00 UTC, between which all releases lie.
 const FIRST: u64 = 1_325_376_000;
 const LAST: u64 = 1_767_139_200;
-/// The clock of the host whose `git archive` writes DOS times is two hours ahead of UTC.
+/// The number of seconds that the clock of a host is ahead of UTC. Its `git archive` writes DOS
+/// times.
 const HOST_OFFSET: u32 = 7_200;
 
-/// The time of one entry as the bytes of an archive state it. A tar has the seconds alone.
+/// The time of one entry in the form of an archive's bytes. A tar has the seconds alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// Seconds since 1970 in UTC, for a tar.
     pub seconds: u32,
-    /// Time and date as in a zip's header: the date in the upper 16 bits.
+    /// Time and date of a zip's header, with the date in the upper 16 bits.
     pub dos: u32,
     /// Extra fields of the entry's local header.
     pub local: Vec<u8>,
@@ -22,8 +24,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// A time as `git archive` writes it: UT in both headers, and the DOS time of a host whose clock is two hours
-    /// ahead of UTC.
+    /// Makes a time as `git archive` writes it: UT in both headers, and the DOS time of a host
+    /// whose clock is two hours ahead of UTC.
     pub fn git(seconds: u32) -> Self {
         let extra = ut(1, &[seconds]);
         Self {
@@ -34,12 +36,12 @@ impl Stamp {
         }
     }
 
-    /// A DOS time alone. The clock that wrote it showed what a clock in UTC shows at `seconds`.
+    /// Makes a DOS time alone. A clock in UTC shows it at `seconds`.
     pub fn dos(seconds: u32) -> Self {
         Self::words(dos_time(seconds))
     }
 
-    /// A DOS time alone, given as it stands in the header.
+    /// Makes a DOS time alone, from the number in the header.
     pub fn words(dos: u32) -> Self {
         Self {
             seconds: 0,
@@ -60,27 +62,27 @@ impl Stamp {
 /// The times of an archive's entries, and whether folders have entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Times {
-    /// The time of each entry that has none of its own.
+    /// Time of the entries that have none of their own.
     pub stamp: Stamp,
-    /// Whether each folder gets an entry before its first content. If not, only directories that are listed
-    /// themselves have one, where they are listed.
+    /// Whether each folder gets an entry before its first content. If not, only directories in the
+    /// list have one, at their place in the list.
     pub folders: bool,
-    /// Times of single entries, by the path below the package's root; the root's own path is empty.
+    /// Times of single entries, by the path below the package's root. The root's own path is empty.
     pub entries: Vec<(String, Stamp)>,
 }
 
 impl Times {
-    /// One time for all entries, as `git archive` gives them the commit's.
+    /// Makes one time for all entries, as `git archive` gives them the commit's.
     pub fn git(seconds: u32) -> Self {
         Self::all(Stamp::git(seconds))
     }
 
-    /// One DOS time for all entries.
+    /// Makes one DOS time for all entries.
     pub fn dos(seconds: u32) -> Self {
         Self::all(Stamp::dos(seconds))
     }
 
-    /// This time for all entries.
+    /// Makes this time for all entries.
     pub fn all(stamp: Stamp) -> Self {
         Self {
             stamp,
@@ -103,8 +105,8 @@ impl Times {
         self
     }
 
-    /// The time of a release, and the form in which the host of a package writes it. About one package in six has DOS
-    /// times only, and about one in six has no entries for folders.
+    /// Makes the time of a release, in the form in which the host of a package writes it. About one
+    /// package in six has DOS times only, and about one in six has no entries for folders.
     pub fn of_release(name: &str, version: &str, reference: &str) -> Self {
         let seconds = release(&[name, version, reference]);
         match Rng::from_parts(&["form", name]).below(6) {
@@ -114,7 +116,7 @@ impl Times {
         }
     }
 
-    /// The time of the entry at a path below the package's root.
+    /// Returns the time of the entry at a path below the package's root.
     pub(super) fn at(&self, path: &str) -> &Stamp {
         self.entries
             .iter()
@@ -123,7 +125,8 @@ impl Times {
     }
 }
 
-/// A moment between 2012 and 2025 that depends on these texts: whole even seconds, which DOS times can state too.
+/// Returns a moment between 2012 and 2025 that depends on these texts. It has whole even seconds,
+/// which DOS times can state too.
 fn release(parts: &[&str]) -> u32 {
     let mut rng = Rng::from_parts(&["release"]);
     for part in parts {
@@ -133,7 +136,7 @@ fn release(parts: &[&str]) -> u32 {
     u32::try_from(seconds & !1).unwrap_or(u32::MAX)
 }
 
-/// A UT field with these flags and times.
+/// Returns a UT field with these flags and times.
 pub fn ut(flags: u8, times: &[u32]) -> Vec<u8> {
     let mut body = vec![flags];
     for time in times {
@@ -142,7 +145,7 @@ pub fn ut(flags: u8, times: &[u32]) -> Vec<u8> {
     extra(*b"UT", &body)
 }
 
-/// An extra field with this id.
+/// Returns an extra field with this id.
 pub fn extra(id: [u8; 2], body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap_or_else(|_| panic!("an extra field of 64 KiB"));
     let mut field = id.to_vec();
@@ -151,7 +154,7 @@ pub fn extra(id: [u8; 2], body: &[u8]) -> Vec<u8> {
     field
 }
 
-/// The DOS time of a clock that shows UTC.
+/// Returns the DOS time of a clock that shows UTC.
 pub fn dos_time(seconds: u32) -> u32 {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
@@ -163,15 +166,16 @@ pub fn dos_time(seconds: u32) -> u32 {
     )
 }
 
-/// Date and time packed as DOS does; none of the numbers has to make sense. A year that DOS can't state stands for the
-/// one whose lower seven bits are the same.
+/// Packs date and time as DOS does. The numbers needn't make sense. A year that DOS can't state
+/// stands for the one with the same lower seven bits.
 pub fn dos_words(year: u32, month: u32, day: u32, [hour, minute, second]: [u32; 3]) -> u32 {
     let date = (year.wrapping_sub(1980) & 0x7f) << 9 | (month & 0xf) << 5 | (day & 0x1f);
     let time = (hour & 0x1f) << 11 | (minute & 0x3f) << 5 | ((second / 2) & 0x1f);
     date << 16 | time
 }
 
-/// Year, month and day of a day since 1970, by the algorithm of Howard Hinnant's `civil_from_days`.
+/// Returns year, month and day of a day since 1970, by the algorithm of Howard Hinnant's
+/// `civil_from_days`.
 fn civil(days: u32) -> (u32, u32, u32) {
     let day = days + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);

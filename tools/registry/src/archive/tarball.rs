@@ -1,4 +1,4 @@
-//! Tar with GNU long names, plain or compressed.
+//! Writes tar archives with GNU long names, plain or compressed.
 
 use std::io::Write as _;
 
@@ -66,7 +66,8 @@ fn header(kind: EntryType, mode: u32, size: u64, stamp: &Stamp) -> Header {
     header
 }
 
-/// Writing to memory fails only for a path that no tar can hold, such as one with `..`: a mistake of the caller.
+/// Unwraps a result of writing to memory. It fails only for a path that no tar can hold, such as
+/// one with `..`, which is a mistake of the caller.
 fn in_memory<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| panic!("cannot write a tar in memory: {error}"))
 }

@@ -1,12 +1,13 @@
-//! Zip as `git archive` writes it, which is what GitHub serves: FAT entries without a mode for plain files and
-//! directories, Unix entries for executables and symlinks, the commit as archive comment. Times are the caller's.
+//! Writes zips as `git archive` does, which GitHub serves. Plain files and directories have FAT
+//! entries without a mode; executables and symlinks have Unix entries. The commit is the archive
+//! comment. The caller gives the times.
 
 use libdeflater::{CompressionLvl, Compressor, Crc};
 
 use super::{Mode, Stamp};
 
 const UTF8: u16 = 0x0800;
-/// Made on Unix, by version 2.3 of the format.
+/// The entry was made on Unix, by version 2.3 of the format.
 const UNIX: u16 = 0x0317;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -143,7 +144,7 @@ impl ZipWriter {
         put16(&mut self.central, header.made_by);
         self.central.extend_from_slice(&common);
         put16(&mut self.central, length16(header.stamp.central.len()));
-        // No comment, disk 0, internal attributes 0.
+        // These bytes mean: no comment, disk 0, internal attributes 0.
         self.central.extend_from_slice(&[0; 6]);
         put32(&mut self.central, header.attributes);
         put32(&mut self.central, offset);
@@ -169,7 +170,7 @@ fn length32(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| too_large())
 }
 
-/// Zip64 is not written: no PHP package has 65,536 entries or 4 GiB.
+/// Panics, because the writer has no Zip64: no PHP package has 65,536 entries or 4 GiB.
 fn too_large<T>() -> T {
     panic!("a package of 4 GiB or 65,536 entries is beyond this registry")
 }

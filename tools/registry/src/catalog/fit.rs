@@ -1,4 +1,5 @@
-//! Makes a file list hold what the package's lock entry promises: autoload targets, programs, plugin classes.
+//! Makes a file list contain everything that the package's lock entry promises: autoload targets,
+//! programs, and plugin classes.
 
 use crate::archive::Mode;
 use crate::json::Json;
@@ -7,7 +8,7 @@ use crate::rng::Rng;
 use crate::shape::Shape;
 use crate::spec::{FileSpec, Role};
 
-/// File names whose content real packages share.
+/// Names of files with the same content in many real packages.
 const SHARED: [&str; 6] = [
     "license",
     "licence",
@@ -17,13 +18,15 @@ const SHARED: [&str; 6] = [
     "funding.yml",
 ];
 
-/// The files of a recorded dist, at most about `limit` of them, each with its role.
+/// Returns the files of a recorded dist, each with its role. With a `limit`, at most about as many
+/// are kept.
 pub(super) fn from_shape(shape: &Shape, limit: Option<usize>) -> Vec<FileSpec> {
     let count = shape.files.len();
     let keep = limit.unwrap_or(count).min(count).max(1);
     let mut files: Vec<FileSpec> = Vec::with_capacity(keep);
     for (index, file) in shape.files.iter().enumerate() {
-        // Evenly spread over the list; things that must exist are put back by `promises`.
+        // The kept files are spread evenly over the list. `promises` restores files that must
+        // exist.
         if (index * keep) / count == ((index + 1) * keep) / count && !file.path.eq("composer.json")
         {
             continue;
@@ -38,7 +41,7 @@ pub(super) fn from_shape(shape: &Shape, limit: Option<usize>) -> Vec<FileSpec> {
     files
 }
 
-/// The role of a file, as far as its path tells.
+/// Returns the role of a file, as far as its path tells.
 pub(super) fn role(path: &str, classes: &[String]) -> Role {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let stem = name.split('.').next().unwrap_or(&name);
@@ -53,7 +56,7 @@ pub(super) fn role(path: &str, classes: &[String]) -> Role {
     }
 }
 
-/// The plugin classes that a lock entry names.
+/// Returns the plugin classes that a lock entry names.
 pub(super) fn plugins(entry: &Json) -> Vec<(String, PluginKind)> {
     let kind = match entry.str_at("type") {
         Some("composer-plugin") => PluginKind::Plugin,
@@ -73,7 +76,7 @@ pub(super) fn plugins(entry: &Json) -> Vec<(String, PluginKind)> {
         .unwrap_or_default()
 }
 
-/// Adds or changes files until everything that the lock entry promises is there, and puts them in order.
+/// Adds or changes files until everything that the lock entry promises exists, and sorts them.
 pub(super) fn promises(files: &mut Vec<FileSpec>, entry: &Json) {
     let mut rng = Rng::from_parts(&["promises", entry.str_at("name").unwrap_or_default()]);
     let mut set = Files {
@@ -167,7 +170,8 @@ impl Files<'_> {
         {
             return;
         }
-        // With the directory's name: several directories may share one prefix.
+        // The class has the directory's name in its own, because several directories may share one
+        // prefix.
         let class = format!(
             "{}{}Entry",
             studly(entry.str_at("name").unwrap_or_default()),
@@ -232,7 +236,7 @@ impl Files<'_> {
     }
 }
 
-/// Where the package's autoload rules look for a class.
+/// Returns the path at which the package's autoload rules look for a class.
 fn plugin_path(class: &str, entry: &Json) -> String {
     let autoload = entry.get("autoload");
     let rules = |key: &str| autoload.map_or(&[][..], |autoload| autoload.entries_at(key));
@@ -273,7 +277,8 @@ fn plugin_path(class: &str, entry: &Json) -> String {
     }
 }
 
-/// Path and full name of a class below an autoload rule. `name` may have namespace parts of its own.
+/// Returns path and full name of a class below an autoload rule. `name` may have namespace parts of
+/// its own.
 pub(super) fn autoloaded(dir: &str, prefix: &str, psr4: bool, name: &str) -> (String, String) {
     if psr4 {
         let path = join(dir, &format!("{}.php", name.replace('\\', "/")));
@@ -300,7 +305,7 @@ fn autoloaded_psr0(dir: &str, class: &str) -> String {
     join(dir, &format!("{path}.php"))
 }
 
-/// `vendor/some-name` → `VendorSomeName`.
+/// Converts `vendor/some-name` to `VendorSomeName`.
 pub(super) fn studly(text: &str) -> String {
     let mut out = String::new();
     for part in text
@@ -327,7 +332,7 @@ pub(super) fn join(dir: &str, path: &str) -> String {
     }
 }
 
-/// The path as archives have it; nothing if it leaves the package.
+/// Returns the path in an archive's form, or `None` if it leads out of the package.
 fn inside(path: &str) -> Option<String> {
     let path = join("", path.trim_start_matches("./").trim_matches('/'));
     let path = if path == "." { String::new() } else { path };

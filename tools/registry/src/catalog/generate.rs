@@ -1,4 +1,4 @@
-//! Projects made from nothing but a size and a seed.
+//! Generates projects from a size and a seed alone.
 
 mod names;
 
@@ -12,39 +12,42 @@ use crate::spec::{FileSpec, Role};
 /// The size of a generated project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenSpec {
-    /// Another seed gives other names, versions and files.
+    /// Seed of names, versions and files.
     pub seed: u64,
     /// Number of packages.
     pub packages: usize,
-    /// How many of them are in `packages-dev`.
+    /// Number of these packages that are in `packages-dev`.
     pub dev_packages: usize,
-    /// Files of all packages together.
+    /// Number of files of all packages together.
     pub files: usize,
-    /// Directories of all packages together, counting their roots.
+    /// Number of directories of all packages together, including their roots.
     pub dirs: usize,
-    /// Unpacked bytes of all packages together.
+    /// Unpacked size of all packages together, in bytes.
     pub bytes: u64,
-    /// How many packages are huge: they hold a third of the files, and what the others leave of the bytes.
+    /// Number of huge packages. They have a third of the files, and the bytes that the others
+    /// leave.
     pub huge: usize,
-    /// Percentage of packages that are small modules of one vendor below one namespace, as Spryker has them.
+    /// Percentage of packages that are small modules of one vendor below one namespace, as Spryker
+    /// has them.
     pub modules: usize,
 }
 
-/// The projects that measurements speak of.
+/// The projects that measurements use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// 12 packages, for tests.
+    /// A project of 12 packages, for tests.
     Small,
-    /// koel: 201 packages, 7.9k files.
+    /// A project of koel's size: 201 packages, 7.9k files.
     Koel,
-    /// A Symfony application: 144 packages, 18k files, 281 MB, a handful of packages huge.
+    /// A project of a Symfony application's size: 144 packages, 18k files, 281 MB, a handful of
+    /// packages huge.
     SymfonyApp,
-    /// Spryker suite: 1,567 packages, 62k files.
+    /// A project of the Spryker suite's size: 1,567 packages, 62k files.
     Suite,
 }
 
 impl Profile {
-    /// The size of the profile.
+    /// Returns the size of the profile.
     pub fn spec(self) -> GenSpec {
         let (packages, dev_packages, files, dirs, bytes, huge, modules) = match self {
             Self::Small => (12, 3, 180, 50, 900_000, 0, 0),
@@ -66,7 +69,8 @@ impl Profile {
 }
 
 impl GenSpec {
-    /// A project of `packages` packages with about 36 files in 7 directories each, as Spryker's modules have.
+    /// Returns the size of a project of `packages` packages with about 36 files in 7 directories
+    /// each, as Spryker's modules have.
     pub fn custom(packages: usize) -> Self {
         Self {
             seed: 1,
@@ -91,7 +95,8 @@ pub(super) fn catalog(spec: &GenSpec) -> Catalog {
     let mut rng = Rng::from_parts(&["project", &spec.seed.to_string()]);
     let entries = entries(spec, &mut rng);
     let mut files = layouts(spec, spec.dirs, &entries, rng.clone());
-    // Roots and module folders come on top of what was handed out; a second look takes that into account.
+    // Roots and module folders come in addition to the planned directories. A second attempt takes
+    // that into account.
     let have = directories(&files);
     if have > spec.dirs {
         files = layouts(spec, (spec.dirs * spec.dirs).div_ceil(have), &entries, rng);
@@ -115,7 +120,7 @@ pub(super) fn catalog(spec: &GenSpec) -> Catalog {
     )
 }
 
-/// The files of every package, for about `dirs` directories.
+/// Returns the files of every package, for about `dirs` directories.
 fn layouts(spec: &GenSpec, dirs: usize, entries: &[Json], mut rng: Rng) -> Vec<Vec<FileSpec>> {
     let wanted = sizes(spec, dirs, entries, &mut rng);
     let mut files: Vec<Vec<FileSpec>> = Vec::with_capacity(entries.len());
@@ -129,13 +134,14 @@ fn layouts(spec: &GenSpec, dirs: usize, entries: &[Json], mut rng: Rng) -> Vec<V
     files
 }
 
-/// Directories of an installation, counting the packages' roots.
+/// Counts the directories of an installation, including the packages' roots.
 fn directories(files: &[Vec<FileSpec>]) -> usize {
     let of_package = |files: &Vec<FileSpec>| crate::spec::directories(files) + 1;
     files.iter().map(of_package).sum()
 }
 
-/// Lock entries; a package requires only packages before it, and only the last ones are for development.
+/// Returns the lock entries. A package requires only packages before it, and only the last ones are
+/// for development.
 fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
     let mut names = names::Names::new(rng.next_u64());
     let mut entries: Vec<Json> = Vec::with_capacity(spec.packages);
@@ -151,7 +157,7 @@ fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
         let mut require = vec![("php".to_owned(), Json::str(">=8.1"))];
         let reach = index.min(spec.packages - spec.dev_packages);
         for _ in 0..rng.below(5).min(reach) {
-            // Mostly near neighbours, so the graph is deep as well as broad.
+            // Most requirements are near neighbours, so the graph is deep as well as broad.
             let at = if rng.percent(60) {
                 index.min(reach) - 1 - rng.below(reach.min(12))
             } else {
@@ -273,14 +279,14 @@ fn entry(
     entry
 }
 
-/// File and directory counts that add up to the wanted ones.
+/// Returns file and directory counts that add up to the wanted totals.
 fn sizes(spec: &GenSpec, dirs: usize, entries: &[Json], rng: &mut Rng) -> Vec<Wanted> {
     let mut wanted: Vec<Wanted> = entries.iter().map(layout::wanted).collect();
     let huge = spec.huge.min(entries.len());
     let share = spec.files / 3;
     let mut left = share;
     for (index, one) in wanted.iter_mut().take(huge).enumerate() {
-        // Half of what is left for each, the last one takes the rest.
+        // Each huge package gets half of the remaining files, and the last one gets the rest.
         one.files = if index + 1 == huge { left } else { left / 2 };
         left -= one.files;
     }
@@ -293,7 +299,7 @@ fn sizes(spec: &GenSpec, dirs: usize, entries: &[Json], rng: &mut Rng) -> Vec<Wa
     for one in &mut wanted[huge..] {
         one.files = (one.files * target / small.max(1)).max(4);
     }
-    // Rounding takes a little from every package; random ones get it back.
+    // Rounding takes a little from every package. Random packages get it back.
     let mut total: usize = wanted.iter().map(|one| one.files).sum();
     while total < spec.files && huge < wanted.len() {
         let at = huge + rng.below(wanted.len() - huge);
@@ -310,7 +316,7 @@ fn sizes(spec: &GenSpec, dirs: usize, entries: &[Json], rng: &mut Rng) -> Vec<Wa
     wanted
 }
 
-/// Turns one file in ten of a huge package into data, which is what makes such packages huge.
+/// Turns one file in ten of a huge package into data, because data makes such packages huge.
 fn resources(files: &mut [FileSpec], rng: &mut Rng) {
     let mut number = 0;
     for file in files.iter_mut() {
@@ -324,7 +330,7 @@ fn resources(files: &mut [FileSpec], rng: &mut Rng) {
     }
 }
 
-/// Brings the sizes together to the wanted number of bytes: data files grow, or everything shrinks.
+/// Adjusts the sizes to the wanted number of bytes: data files grow, or all files shrink.
 fn fill(files: &mut [Vec<FileSpec>], spec: &GenSpec) {
     let bytes = |files: &[Vec<FileSpec>]| {
         files
@@ -342,7 +348,8 @@ fn fill(files: &mut [Vec<FileSpec>], spec: &GenSpec) {
         .filter(|file| file.role == Role::Other && file.path.contains('/'))
         .count();
     if have < wanted && data > 0 {
-        // A few of them take most, as the one phar or the one data set in a real package does.
+        // A few of them take most bytes, as the one phar or the one data set in a real package
+        // does.
         let mut left = usize::try_from(wanted - have).unwrap_or(0);
         for (number, file) in files[..spec.huge]
             .iter_mut()
@@ -374,7 +381,8 @@ fn fill(files: &mut [Vec<FileSpec>], spec: &GenSpec) {
 }
 
 fn project(spec: &GenSpec, packages: &[(bool, Package)]) -> Project {
-    // What only development packages require would itself be for development, so the root requires it too.
+    // A package that only development packages require would itself be for development, so the root
+    // requires it too.
     let required: std::collections::HashSet<&str> = packages
         .iter()
         .filter(|(dev, _)| !dev)
@@ -397,7 +405,7 @@ fn project(spec: &GenSpec, packages: &[(bool, Package)]) -> Project {
         let of_kind = || order.iter().filter(|(is_dev, _)| *is_dev == dev);
         let key = if dev { "require-dev" } else { "require" };
         for (_, package) in of_kind() {
-            // Development packages are required by nobody but the root.
+            // Only the root requires development packages.
             if dev || !required.contains(package.spec.name.as_str()) {
                 let major = package
                     .spec

@@ -1,15 +1,16 @@
-//! Invents the file list of a package that no shape is recorded for.
+//! Invents the file list of a package without a recorded shape.
 
 use super::fit::{autoloaded, join, studly};
 use crate::json::Json;
 use crate::rng::Rng;
 use crate::spec::{FileSpec, Role};
 
-/// Files a package, at ten equal steps; what koel's packages without a recorded shape need to reach the measured total.
+/// Numbers of files per package, at ten equal steps. With them, koel's packages without a recorded
+/// shape reach the measured total.
 const FILES: &[usize] = &[5, 7, 9, 12, 16, 20, 25, 32, 42, 60, 130];
-/// The same for Spryker's many small modules.
+/// Numbers of files per package for Spryker's many small modules, at ten equal steps.
 const MODULE_FILES: &[usize] = &[14, 20, 25, 29, 33, 36, 39, 43, 48, 56, 82];
-/// Sizes of PHP files in 299 real dists, at twenty equal steps; the last one is cut.
+/// Sizes of PHP files in 299 real dists, at twenty equal steps. The last one is cut.
 pub(super) const SIZES: &[usize] = &[
     60, 180, 267, 400, 544, 690, 836, 1040, 1254, 1500, 1758, 2100, 2477, 3000, 3673, 4600, 5846,
     8000, 12_629, 20_000, 45_000,
@@ -130,16 +131,16 @@ const ROLES: &[&str] = &[
     "Filter",
 ];
 
-/// How large an invented package is to be.
+/// The wanted size of an invented package.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) files: usize,
-    /// Directories below the package's root, as near as its autoload rules allow.
+    /// Number of directories below the package's root, as near as its autoload rules allow.
     pub(super) dirs: usize,
     pub(super) sizes: &'static [usize],
 }
 
-/// What the package of this lock entry looks like, going by its name alone.
+/// Returns the size of the package of this lock entry, derived from its name alone.
 pub(super) fn wanted(entry: &Json) -> Wanted {
     let mut rng = Rng::from_parts(&["wanted", entry.str_at("name").unwrap_or_default()]);
     if is_module(entry) {
@@ -158,8 +159,8 @@ pub(super) fn wanted(entry: &Json) -> Wanted {
     }
 }
 
-/// Whether this is one of a vendor's many small modules below one namespace, like Spryker's
-/// `"Spryker\\": "src/Spryker/"`.
+/// Returns whether the package is one of a vendor's many small modules below one namespace, like
+/// Spryker's `"Spryker\\": "src/Spryker/"`.
 fn is_module(entry: &Json) -> bool {
     let rules = entry
         .get("autoload")
@@ -175,7 +176,7 @@ fn is_module(entry: &Json) -> bool {
     })
 }
 
-/// The files of a package; what its entry promises beyond them is added by `fit::promises`.
+/// Returns the files of a package. `fit::promises` adds the other files that its entry promises.
 pub(super) fn invent(entry: &Json, wanted: Wanted) -> Vec<FileSpec> {
     let name = entry.str_at("name").unwrap_or_default();
     let mut rng = Rng::from_parts(&["layout", name]);
@@ -220,7 +221,7 @@ pub(super) fn invent(entry: &Json, wanted: Wanted) -> Vec<FileSpec> {
     files
 }
 
-/// The files that stand beside the code.
+/// Returns the files beside the code.
 fn about(name: &str, is_module: bool, wanted: Wanted, rng: &mut Rng) -> Vec<FileSpec> {
     let licence = *rng.skewed(&[1065_usize, 1063, 1529, 1070, 11_358]);
     let mut files = vec![
@@ -275,7 +276,7 @@ struct Root {
     psr4: bool,
 }
 
-/// The autoload rules that classes can be put under.
+/// Returns the autoload rules for classes.
 fn roots(entry: &Json) -> Vec<Root> {
     let autoload = entry.get("autoload");
     let mut roots = Vec::new();
@@ -311,16 +312,16 @@ fn roots(entry: &Json) -> Vec<Root> {
 
 struct Leaf {
     root: usize,
-    /// Namespace below the root's.
+    /// Namespace below the root's one.
     inside: String,
 }
 
-/// Places for classes, which together need about `dirs` directories below the roots.
+/// Returns places for classes, which together need about `dirs` directories below the roots.
 fn leaves(name: &str, is_module: bool, roots: &[Root], dirs: usize, rng: &mut Rng) -> Vec<Leaf> {
     let mut leaves: Vec<Leaf> = Vec::new();
     let (mut base, mut spent) = (String::new(), 0);
     if is_module {
-        // All of a vendor's modules share one namespace; the module's name keeps them apart.
+        // All of a vendor's modules share one namespace, so the module's name keeps them apart.
         let module = studly(name.rsplit('/').next().unwrap_or(name));
         base = format!("{}\\{module}", rng.pick(LAYERS));
         spent = 2;
@@ -334,7 +335,8 @@ fn leaves(name: &str, is_module: bool, roots: &[Root], dirs: usize, rng: &mut Rn
     let mut number = 0;
     while spent < dirs || leaves.is_empty() {
         spent += 1;
-        // The first root has most of the code; in real packages the others are helpers and test support.
+        // The first root has most of the code. In real packages the others have helpers and test
+        // support.
         let root = if number % 5 == 4 {
             rng.below(roots.len())
         } else {

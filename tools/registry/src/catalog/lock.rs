@@ -1,4 +1,4 @@
-//! A catalog from a `composer.lock`.
+//! Makes a catalog from a `composer.lock`.
 
 use super::{Catalog, Package, fit, layout};
 use crate::archive::Format;
@@ -9,13 +9,15 @@ use crate::rng::Rng;
 use crate::shape::Shapes;
 use crate::spec::PackageSpec;
 
-/// How a lock becomes a catalog.
+/// Options of a catalog from a lock.
 #[derive(Debug, Clone)]
 pub struct LockOptions {
     /// Recorded file lists.
     pub shapes: Shapes,
-    /// Recorded lists longer than this are thinned out evenly. The default of 400 brings koel (with its aws-sdk of
-    /// 3,534 files) and the Spryker suite to the totals they were measured with; `None` keeps all files.
+    /// The length above which recorded lists are thinned out evenly. `None` keeps all files.
+    ///
+    /// The default of 400 brings koel (with its aws-sdk of 3,534 files) and the Spryker suite to
+    /// the totals with which they were measured.
     pub max_shape_files: Option<usize>,
     /// Dist formats other than zip, by package name.
     pub formats: Vec<(String, Format)>,
@@ -31,7 +33,7 @@ impl Default for LockOptions {
     }
 }
 
-/// The keys of a lock entry that a package's own manifest has too.
+/// The keys that a lock entry and a package's own manifest have in common.
 const MANIFEST_KEYS: [&str; 16] = [
     "name",
     "description",
@@ -71,8 +73,11 @@ pub(super) fn catalog(project: &Project, options: &LockOptions) -> Result<Catalo
     Ok(catalog)
 }
 
-/// The package of a lock entry. Metapackages and path packages have no archive. A package that has a source only is
-/// given a dist with the source's reference: it could not be left out without changing who requires what.
+/// Returns the package of a lock entry, or `None` for metapackages and path packages, which have no
+/// archive.
+///
+/// A package with a source only gets a dist with the source's reference. Leaving it out would
+/// change which packages require each other.
 fn package(entry: &mut Json, options: &LockOptions) -> Result<Option<Package>> {
     let name = entry
         .str_at("name")
@@ -103,7 +108,7 @@ fn package(entry: &mut Json, options: &LockOptions) -> Result<Option<Package>> {
     Ok(Some(package))
 }
 
-/// A package of these files, with what its entry promises added.
+/// Makes a package of these files, and adds the files that its entry promises.
 pub(super) fn assemble(
     entry: Json,
     reference: &str,
@@ -126,7 +131,7 @@ pub(super) fn assemble(
     }
 }
 
-/// The files of a package whose dist is a path in the project.
+/// Returns the package of an entry whose dist is a path in the project.
 pub(crate) fn path_package(entry: &Json) -> Package {
     assemble(
         entry.clone(),
@@ -135,7 +140,7 @@ pub(crate) fn path_package(entry: &Json) -> Package {
     )
 }
 
-/// A reference for a package whose dist has none.
+/// Returns a reference for a package whose dist has none.
 pub(super) fn stand_in(name: &str, version: &str) -> String {
     let mut rng = Rng::from_parts(&["reference", name, version]);
     format!(
@@ -146,7 +151,7 @@ pub(super) fn stand_in(name: &str, version: &str) -> String {
     )
 }
 
-/// The manifest that stands in a package's archive.
+/// Returns the manifest in a package's archive.
 pub(super) fn manifest_of(entry: &Json) -> String {
     let keys = MANIFEST_KEYS
         .iter()
@@ -154,7 +159,7 @@ pub(super) fn manifest_of(entry: &Json) -> String {
     Json::Object(keys.collect()).to_file_text()
 }
 
-/// The entry with a zip dist of this reference, in the place where Composer writes it.
+/// Returns the entry with a zip dist of this reference, in the place where Composer writes it.
 pub(super) fn with_dist(entry: Json, reference: &str) -> Json {
     let dist = Json::Object(vec![
         ("type".to_owned(), Json::str("zip")),

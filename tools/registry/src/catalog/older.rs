@@ -1,4 +1,4 @@
-//! An earlier state of a project, derived from the present one.
+//! Derives an earlier state of a project from the present one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,17 +7,18 @@ use crate::json::Json;
 use crate::project::Project;
 use crate::rng::Rng;
 
-/// How much an earlier state differs. Percentages of the locked packages.
+/// The differences of an earlier state, as percentages of the locked packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OlderOptions {
-    /// Another seed picks other packages.
+    /// Seed of the choice of packages.
     pub seed: u64,
-    /// Packages with an older version and other content. Where the requirements of others allow no older version,
-    /// only the reference differs, as with a moved tag.
+    /// Percentage of packages with an older version and other content. If the requirements of
+    /// others allow no older version, only the reference differs, as with a moved tag.
     pub changed: usize,
-    /// Packages that are not there yet. Only packages that no other package requires can be absent.
+    /// Percentage of packages that are not there yet. Only packages that no other package requires
+    /// can be absent.
     pub absent: usize,
-    /// Packages that were there and have been removed since.
+    /// Percentage of packages that have been removed since.
     pub extra: usize,
 }
 
@@ -69,7 +70,7 @@ fn required_by_packages(project: &Project) -> HashMap<String, Vec<String>> {
     constraints
 }
 
-/// Takes packages out that only the root requires.
+/// Removes packages that only the root requires.
 fn remove(project: &mut Project, count: usize, rng: &mut Rng) {
     let required = required_by_packages(project);
     let mut candidates: Vec<String> = project
@@ -141,7 +142,7 @@ fn change(
     }
 }
 
-/// The package at an earlier version and commit.
+/// Returns the package at an earlier version and commit.
 fn older(mut package: Package, constraints: &HashMap<String, Vec<String>>) -> Package {
     let version =
         earlier_version(&package, constraints).unwrap_or_else(|| package.spec.version.clone());
@@ -160,7 +161,7 @@ fn older(mut package: Package, constraints: &HashMap<String, Vec<String>>) -> Pa
     }
     package.spec.version = version;
     package.spec.reference = reference;
-    // It had a file that is gone now, and lacks one that has come since.
+    // The earlier version lacks one file of the present one, and has another one.
     if package.spec.files.len() > 4
         && let Some(at) = package
             .spec
@@ -192,7 +193,7 @@ fn earlier_version(
         (patch > 0).then(|| format!("{prefix}{major}.{minor}.{}", patch - 1)),
         (minor > 0).then(|| format!("{prefix}{major}.{}.{patch}", minor - 1)),
     ];
-    // What it replaces or provides as `self.version` moves with it.
+    // The versions that it replaces or provides as `self.version` change with it.
     let own = [package.spec.name.as_str()].into_iter();
     let others = ["replace", "provide"]
         .into_iter()

@@ -1,9 +1,10 @@
-//! Enough of Composer's constraints to tell whether a changed version still fits. What is not understood counts as
-//! not fitting, so the caller falls back to a change that needs no fit.
+//! Implements the part of Composer's constraints that tells whether a changed version still fits. A
+//! constraint that it doesn't understand counts as not fitting. The caller then makes a change that
+//! needs no fit.
 
 type Version = [u64; 3];
 
-/// Whether `version` certainly satisfies `constraint`.
+/// Returns whether `version` certainly satisfies `constraint`.
 pub(super) fn satisfies(version: &str, constraint: &str) -> bool {
     let Some(version) = parse(version) else {
         return false;
@@ -14,7 +15,7 @@ pub(super) fn satisfies(version: &str, constraint: &str) -> bool {
         .any(|alternative| all(version, alternative.trim()))
 }
 
-/// The numbers of a plain `1.2.3` or `v1.2.3`.
+/// Returns the numbers of a plain `1.2.3` or `v1.2.3`.
 pub(super) fn parse(version: &str) -> Option<Version> {
     let mut numbers = [0; 3];
     let mut parts = version.trim_start_matches('v').split('.');

@@ -1,4 +1,4 @@
-//! Archives that were made already: in memory, or in a directory between runs.
+//! Stores finished archives in memory, or in a directory between runs.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::render;
 use crate::spec::{PackageSpec, Role};
 use allegro_base::hex::hex;
 
-/// Archives from this size on stay on disk when there is a cache directory.
+/// The size from which archives stay on disk if there is a cache directory.
 const LARGE: usize = 16 << 20;
 
 /// A finished archive.
@@ -22,7 +22,7 @@ const LARGE: usize = 16 << 20;
 pub struct Archive {
     place: Place,
     length: u64,
-    /// Bytes of its files once unpacked.
+    /// Unpacked size of the archive's files in bytes.
     pub unpacked: u64,
     sha1: OnceLock<String>,
 }
@@ -34,17 +34,17 @@ enum Place {
 }
 
 impl Archive {
-    /// Its size.
+    /// Returns the size of the archive.
     pub fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether it has no bytes, which no archive has.
+    /// Returns whether the archive has no bytes, which is never so.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Its bytes; reads a file if it is a large one.
+    /// Returns the bytes of the archive. A large one is read from a file.
     pub fn bytes(&self) -> Result<Bytes> {
         match &self.place {
             Place::Memory(bytes) => Ok(bytes.clone()),
@@ -54,12 +54,12 @@ impl Archive {
         }
     }
 
-    /// Whether [`Archive::bytes`] has to read a file.
+    /// Returns whether [`Archive::bytes`] has to read a file.
     pub fn is_on_disk(&self) -> bool {
         matches!(self.place, Place::Disk(_))
     }
 
-    /// SHA-1 of its bytes, for `dist.shasum`.
+    /// Returns the SHA-1 of the archive, for `dist.shasum`.
     pub fn shasum(&self) -> Result<String> {
         if let Some(known) = self.sha1.get() {
             return Ok(known.clone());
@@ -73,7 +73,7 @@ pub(super) fn sha1_hex(bytes: &[u8]) -> String {
     hex(&Sha1::digest(bytes))
 }
 
-/// An archive and the lock that whoever makes it holds.
+/// An archive, and the lock that its maker holds.
 type Cell = (Arc<OnceLock<Arc<Archive>>>, Arc<Mutex<()>>);
 /// Name, version, reference and format.
 type Key = (String, String, String, Format);
@@ -92,7 +92,7 @@ impl Store {
         }
     }
 
-    /// The archive, if there was a wish for it before.
+    /// Returns the archive if it was made before.
     pub(super) fn made(&self, spec: &PackageSpec, format: Format) -> Option<Arc<Archive>> {
         let key = (
             spec.name.clone(),
@@ -103,7 +103,8 @@ impl Store {
         self.made.lock().get(&key)?.0.get().cloned()
     }
 
-    /// Two callers who want the same archive at once get one: the second waits.
+    /// Returns an archive, and makes it if needed. If two callers want the same archive at once,
+    /// the second one waits for the first one's.
     pub(super) fn archive(&self, spec: &PackageSpec, format: Format) -> Result<Arc<Archive>> {
         let key = (
             spec.name.clone(),
@@ -137,7 +138,8 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let bytes = render::archive(spec, format)?;
                 std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
-                // Beside, then renamed: two runs may fill one directory.
+                // The file is written beside its place and renamed, because two runs may fill one
+                // directory.
                 let beside = tempfile::NamedTempFile::new_in(dir).map_err(Error::io(dir))?;
                 std::fs::write(beside.path(), &bytes).map_err(Error::io(beside.path()))?;
                 beside
@@ -164,7 +166,8 @@ fn in_memory(bytes: Vec<u8>, unpacked: u64) -> Archive {
     }
 }
 
-/// Most roles come out at exactly the wanted size; the others are asked.
+/// Returns the unpacked size of a package. Most roles have exactly the wanted size, and the other
+/// files are rendered.
 fn unpacked(spec: &PackageSpec) -> Result<u64> {
     let mut total = 0;
     for file in &spec.files {

@@ -1,4 +1,4 @@
-//! Packages from source trees on disk.
+//! Makes packages from source trees on disk.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -14,18 +14,20 @@ use crate::json::Json;
 use crate::project::{Project, empty_lock};
 use crate::spec::{FileSpec, PackageSpec, Role};
 
-/// Where packages are looked for.
+/// Places to search for packages.
 #[derive(Debug, Clone, Default)]
 pub struct TreeOptions {
-    /// Trees to search for `composer.json`.
+    /// Trees in which `composer.json` files are searched.
     pub dirs: Vec<PathBuf>,
-    /// Only directories that match one of these, written relative to the tree; all if empty.
+    /// Patterns of directories relative to the tree, of which a package's directory must match one.
+    /// All match if the list is empty.
     pub globs: Vec<String>,
-    /// The version of every package; otherwise from its `version` or `extra.branch-alias`, else 1.0.0.
+    /// Version of every package. `None` takes it from `version` or `extra.branch-alias`, else
+    /// 1.0.0.
     pub version: Option<String>,
 }
 
-/// Directories that hold no package of the tree's own.
+/// Directories that contain no package of the tree's own.
 const NOT_SEARCHED: [&str; 9] = [
     "vendor",
     "node_modules",
@@ -38,7 +40,7 @@ const NOT_SEARCHED: [&str; 9] = [
     "fixtures",
 ];
 
-/// Keys of a manifest that a lock entry takes over, in the lock's order.
+/// Keys that a lock entry takes from a manifest, in the lock's order.
 const LOCK_KEYS: [&str; 16] = [
     "require",
     "conflict",
@@ -69,7 +71,8 @@ pub(super) fn catalog(options: &TreeOptions) -> Result<Catalog> {
             .str_at("name")
             .is_some_and(|name| seen.insert(name.to_lowercase()))
     });
-    // A collection that replaces packages of its own tree, as symfony/contracts does, can't be installed beside them.
+    // A collection that replaces packages of its own tree, as symfony/contracts does, can't be
+    // installed beside them.
     found.retain(|(_, manifest)| {
         let mut replaced = manifest.entries_at("replace").iter();
         !replaced.any(|(name, _)| seen.contains(&name.to_lowercase()))
@@ -159,7 +162,8 @@ fn package(
     })
 }
 
-/// Paths and bytes of the whole tree as one text: a reference must not depend on when or where it was unpacked.
+/// Returns paths and digests of the whole tree as one text. A reference made of it depends neither
+/// on the time nor on the place of the tree.
 fn contents(spec: &PackageSpec) -> Result<String> {
     let mut text = String::new();
     for file in &spec.files {
@@ -191,7 +195,7 @@ fn version(manifest: &Json) -> String {
     }
 }
 
-/// All files below `dir` except those in `skip`.
+/// Returns all files below `dir` except those in `skip`.
 pub(super) fn files(dir: &Path, skip: &[&str]) -> Result<Vec<FileSpec>> {
     let skipped: HashSet<PathBuf> = skip.iter().map(|path| dir.join(path)).collect();
     let mut files = Vec::new();
@@ -234,7 +238,7 @@ fn collect(
                 .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             let stamp = modified.map_or(0, |since| since.as_secs());
             let size = usize::try_from(meta.len()).unwrap_or(usize::MAX);
-            // As git sees it: the executable bit and nothing else.
+            // Git records the executable bit and no other permission.
             let executable = meta.permissions().mode() & 0o100 != 0;
             files.push(FileSpec {
                 mode: if executable {
@@ -249,7 +253,8 @@ fn collect(
     Ok(())
 }
 
-/// Names in a directory, sorted; those that are not UTF-8 cannot be in a package and are left out.
+/// Returns the names in a directory, sorted. Names that are not UTF-8 cannot be in a package and
+/// are left out.
 fn sorted(dir: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(Error::io(dir))? {
@@ -261,8 +266,8 @@ fn sorted(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// A project that requires all of them. Requirements that no package here meets are taken out of the lock entries:
-/// Composer would refuse the lock otherwise.
+/// Returns a project that requires all packages. Requirements that no package meets are removed
+/// from the lock entries, because Composer would refuse the lock otherwise.
 fn project(packages: &mut [Package]) -> Project {
     let mut known: HashSet<String> = HashSet::new();
     for package in &*packages {
@@ -287,7 +292,8 @@ fn project(packages: &mut [Package]) -> Project {
         if let Some(Json::Object(require)) = package.entry.get_mut("require") {
             require.retain(|(name, _)| is_platform(name) || known.contains(&name.to_lowercase()));
         }
-        // A version set by the caller need not be what they ask of each other.
+        // A version that the caller has set need not satisfy the packages' requirements on each
+        // other.
         if let Some(Json::Object(require)) = package.entry.get_mut("require") {
             for (name, constraint) in require.iter_mut().filter(|(name, _)| !is_platform(name)) {
                 if known.contains(&name.to_lowercase()) {
@@ -301,7 +307,7 @@ fn project(packages: &mut [Package]) -> Project {
             .set(&package.spec.name, Json::str(&package.spec.version));
         entries.push(package.entry.clone());
     }
-    // Plugins among them are real ones; a test that does not want them says `--no-plugins`.
+    // Plugins among the packages are real ones. A test without them uses `--no-plugins`.
     manifest
         .child("config")
         .set("allow-plugins", Json::Bool(true));

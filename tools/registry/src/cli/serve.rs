@@ -1,4 +1,4 @@
-//! `allegro-registry serve`
+//! Implements `allegro-registry serve`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,8 @@ fn ready(server: &Server) -> String {
     json.to_line()
 }
 
-/// Whoever waits for the file must not read half of it.
+/// Writes a file beside its place and renames it, because a process that waits for the file must
+/// not read half of it.
 fn write_beside(file: &Path, text: &str) -> Result<()> {
     let beside = file.with_extension(format!("tmp{}", std::process::id()));
     std::fs::write(&beside, format!("{text}\n")).map_err(Error::io(&beside))?;
@@ -156,7 +157,7 @@ fn wait(parent: Option<i32>) -> Result<()> {
     })
 }
 
-/// Ends when the process does; never if there is none to watch.
+/// Ends when the process ends; never if there is no process to watch.
 async fn gone(process: Option<i32>) {
     let Some(process) = process.and_then(rustix::process::Pid::from_raw) else {
         return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! The files that a project's manifest refers to.
+//! Writes the files to which a project's manifest refers.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use super::{Project, write_file};
 use crate::error::Result;
 use crate::json::Json;
 
-/// Creates what the root's autoload rules name, with a small class or function each. What exists stays.
+/// Creates the targets of the root's autoload rules, each with a small class or function. Existing
+/// files stay.
 pub(super) fn root_autoload(dir: &Path, manifest: &Json) -> Result<()> {
     for section in ["autoload", "autoload-dev"] {
         let Some(autoload) = manifest.get(section) else {
@@ -54,7 +55,7 @@ pub(super) fn root_autoload(dir: &Path, manifest: &Json) -> Result<()> {
     Ok(())
 }
 
-/// Lays out the locked packages whose dist is a path.
+/// Writes the locked packages whose dist is a path.
 pub(super) fn path_packages(dir: &Path, state: &Project) -> Result<()> {
     for entry in state.entries() {
         let Some(dist) = entry
@@ -85,7 +86,8 @@ pub(super) fn path_packages(dir: &Path, state: &Project) -> Result<()> {
 }
 
 fn class(dir: &Path, target: &str, prefix: &str, psr4: bool) -> Result<()> {
-    // The project may map a package's directory; that one must not exist before its package is installed.
+    // The project may map a package's directory, which must not exist before the package is
+    // installed.
     if target.starts_with("vendor/") || target.ends_with(".php") {
         return Ok(());
     }

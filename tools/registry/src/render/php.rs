@@ -1,4 +1,5 @@
-//! PHP that declares given classes, is padded to a given size, parses, and compresses about as real code does.
+//! Writes PHP code that declares given classes and has a given size. It parses, and compresses
+//! about as real code does.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,25 +14,25 @@ macro_rules! put {
     }};
 }
 
-/// What one PHP file has to be.
+/// The required content of one PHP file.
 pub(super) struct PhpFile<'a> {
     pub(super) package: &'a str,
     pub(super) version: &'a str,
     pub(super) reference: &'a str,
     pub(super) classes: &'a [String],
-    /// Classes that Composer will load as plugins, with the interface it expects.
+    /// Classes that Composer will load as plugins, with the expected interface.
     pub(super) plugins: &'a [(String, PluginKind)],
-    /// A function to define, for a file that is loaded on every request.
+    /// Function to define, for a file that is loaded on every request.
     pub(super) function: Option<String>,
     pub(super) size: usize,
 }
 
-/// What Composer expects of a plugin's class.
+/// The interface that Composer expects of a plugin's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PluginKind {
     /// `Composer\Plugin\PluginInterface`
     Plugin,
-    /// `Composer\Installer\InstallerInterface`: packages of type `composer-installer`.
+    /// `Composer\Installer\InstallerInterface`, for packages of type `composer-installer`.
     Installer,
 }
 
@@ -83,7 +84,8 @@ pub(super) fn render(file: &PhpFile<'_>, rng: &mut Rng) -> String {
     out
 }
 
-/// Declarable classes by namespace, each name once. PHP compares names without regard to case.
+/// Returns the declarable classes by namespace, each name once. PHP compares names without regard
+/// to case.
 fn by_namespace(classes: &[String]) -> BTreeMap<&str, Vec<&str>> {
     let mut seen = std::collections::HashSet::new();
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -97,7 +99,8 @@ fn by_namespace(classes: &[String]) -> BTreeMap<&str, Vec<&str>> {
     found
 }
 
-/// Whether a class may carry this name. File lists of real packages also name what stands in broken fixtures.
+/// Returns whether a class may have this name. File lists of real packages also name the classes of
+/// broken fixtures.
 fn is_declarable(namespace: &str, name: &str) -> bool {
     let is_name = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -152,7 +155,7 @@ fn without_classes(out: &mut String, file: &PhpFile<'_>, rng: &mut Rng) {
 }
 
 fn guarded_function(out: &mut String, function: &str, file: &PhpFile<'_>) {
-    // In braces: the file may go on with namespaces of its own.
+    // The namespace has braces, because the file may continue with namespaces of its own.
     put!(
         out,
         "\nnamespace {{\n    if (!function_exists('{function}')) {{\n        function {function}(): string\n        {{\n            \
@@ -190,7 +193,8 @@ fn class(
     } else {
         Kind::Class
     };
-    // PHP or an extension may have a global class of this name already: real polyfills ask first, too.
+    // PHP or an extension may already have a global class of this name. Real polyfills check for it
+    // too.
     let word = match kind {
         Kind::Interface => "interface",
         Kind::Trait => "trait",
@@ -252,7 +256,7 @@ fn plugin_class(out: &mut String, name: &str, kind: PluginKind) {
     out.push_str("}\n");
 }
 
-/// Methods, then constants or properties, until little space is left.
+/// Writes methods, then constants or properties, until little space is left.
 fn members(out: &mut String, kind: Kind, end: usize, rng: &mut Rng) {
     let mut number = 0_usize;
     let largest = if kind == Kind::Interface { 420 } else { 900 };
@@ -314,7 +318,7 @@ fn method(out: &mut String, kind: Kind, number: usize, rng: &mut Rng) {
     out.push_str("        return $options;\n    }\n\n");
 }
 
-/// The words for small numbers keep method names apart without looking counted.
+/// Returns a word for a small number. It keeps method names apart without looking counted.
 fn digits(number: usize) -> String {
     ["", "", "For", "By", "With", "From", "As", "On", "At", "In"][number].to_owned()
 }
@@ -365,7 +369,8 @@ pub(super) fn lower_first(word: &str) -> String {
     })
 }
 
-/// Some words of prose: letters and spaces only, so it fits into any comment or string.
+/// Returns some words of prose. They have letters and spaces only, so they fit into any comment or
+/// string.
 pub(super) fn sentence(out: &mut String, words: usize, rng: &mut Rng) {
     for index in 0..rng.range(words.saturating_sub(2).max(1), words + 2) {
         if index > 0 {
@@ -375,7 +380,7 @@ pub(super) fn sentence(out: &mut String, words: usize, rng: &mut Rng) {
     }
 }
 
-/// Comment lines up to exactly `size` bytes; a text that is longer already stays.
+/// Adds comment lines up to exactly `size` bytes. A longer text stays as it is.
 fn pad(out: &mut String, size: usize, rng: &mut Rng) {
     while out.len() < size {
         let left = size - out.len();
@@ -383,7 +388,7 @@ fn pad(out: &mut String, size: usize, rng: &mut Rng) {
             out.extend(std::iter::repeat_n('\n', left));
             return;
         }
-        // A rest of less than 8 would be empty lines; better one longer comment.
+        // A rest of less than 8 bytes would give empty lines, so one comment becomes longer.
         let length = if left < 80 { left } else { 72 };
         let start = out.len();
         out.push_str("// ");

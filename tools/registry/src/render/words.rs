@@ -1,4 +1,4 @@
-//! The vocabulary of generated code, frequent words first.
+//! Lists the vocabulary of generated code, with frequent words first.
 
 pub(super) const VERBS: &[&str] = &[
     "get",
@@ -289,7 +289,7 @@ pub(super) const TYPES: &[&str] = &[
     "string", "array", "int", "bool", "?string", "iterable", "?array", "float", "callable",
 ];
 
-/// Names that PHP keeps for itself and that no class may carry.
+/// Names that PHP reserves and that no class may have.
 pub(super) const RESERVED: &[&str] = &[
     "abstract",
     "and",

@@ -1,4 +1,4 @@
-//! Who may read what, and what kind of credentials a request carried.
+//! Checks whether a request may read a path, and finds out what kind of credentials it carried.
 
 use hyper::HeaderMap;
 
@@ -14,23 +14,23 @@ const CREDENTIAL_HEADERS: [&str; 6] = [
     "cookie",
 ];
 
-/// What a request has to bring.
+/// The credentials that a request has to bring.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// `Authorization: Basic …`
+    /// An `Authorization: Basic …` header.
     Basic {
-        /// The user.
+        /// Name of the user.
         user: String,
-        /// The password.
+        /// Password of the user.
         password: String,
     },
-    /// `Authorization: Bearer …`
+    /// An `Authorization: Bearer …` header.
     Bearer(String),
     /// Any header with this value, such as GitLab's `PRIVATE-TOKEN`.
     Header {
-        /// The header's name.
+        /// Name of the header.
         name: String,
-        /// Its value.
+        /// Value of the header.
         value: String,
     },
 }
@@ -45,26 +45,26 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Credentials with the answer for who lacks them.
+/// Credentials, and the status of the answer for requests without them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth {
-    /// What is asked for.
+    /// Credentials that are required.
     pub credentials: Credentials,
-    /// Status without them: 401, or the 403 and 404 that hosts give to hide what exists.
+    /// Status without them: 401, or the 403 and 404 with which hosts hide what exists.
     pub status: u16,
 }
 
 /// Paths that need credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthRule {
-    /// Which paths, as a pattern: `*` matches any text.
+    /// Pattern of the paths, in which `*` matches any text.
     pub path: String,
-    /// What they need.
+    /// Credentials that these paths need.
     pub auth: Auth,
 }
 
 impl AuthRule {
-    /// These credentials, or 401, for paths that match.
+    /// Requires these credentials for matching paths, with status 401 for other requests.
     pub fn new(path: impl Into<String>, credentials: Credentials) -> Self {
         Self {
             path: path.into(),
@@ -75,7 +75,7 @@ impl AuthRule {
         }
     }
 
-    /// The status and `WWW-Authenticate` challenge for a request that may not pass.
+    /// Returns the status and `WWW-Authenticate` challenge for a request that may not pass.
     pub(super) fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<(u16, &'static str)> {
         if !glob::matches(&self.path, path) {
             return None;
@@ -100,7 +100,7 @@ impl AuthRule {
     }
 }
 
-/// The kind of credentials that a request carries.
+/// Returns the kind of credentials that a request carries.
 pub(super) fn kind(headers: &HeaderMap, rules: &[AuthRule]) -> Option<String> {
     if let Some(value) = headers.get("authorization") {
         let scheme = value
@@ -111,7 +111,7 @@ pub(super) fn kind(headers: &HeaderMap, rules: &[AuthRule]) -> Option<String> {
             .unwrap_or_default();
         return Some(match scheme.to_ascii_lowercase().as_str() {
             known @ ("basic" | "bearer" | "token") => known.to_owned(),
-            // Perhaps no scheme at all but the secret itself.
+            // The header may have no scheme but only the secret itself.
             _ => "authorization".to_owned(),
         });
     }

@@ -1,4 +1,4 @@
-//! The body of a reply: paced, counted, and ended as a fault wants it.
+//! Sends the body of a reply at a limited rate, counts it, and ends it as a fault requires.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 use super::connection::Connection;
 use super::log::Ticket;
 
-/// Shares out a number of bytes a second.
+/// Distributes a number of bytes per second.
 #[derive(Debug)]
 pub(super) struct Limiter {
     rate: u64,
@@ -29,7 +29,7 @@ impl Limiter {
         }
     }
 
-    /// When that many bytes will have gone through, if they are sent next.
+    /// Returns the moment when these bytes will have been sent, if they come next.
     fn reserve(&self, bytes: usize) -> Instant {
         let nanos = u128::from(1_000_000_000_u64) * bytes as u128 / u128::from(self.rate);
         let mut free_at = self.free_at.lock();
@@ -38,7 +38,7 @@ impl Limiter {
         *free_at
     }
 
-    /// A piece that takes about 20 ms.
+    /// Returns the size of a piece that takes about 20 ms.
     fn piece(&self) -> usize {
         usize::try_from(self.rate / 50)
             .unwrap_or(usize::MAX)
@@ -46,10 +46,10 @@ impl Limiter {
     }
 }
 
-/// How a body ends.
+/// The end of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// After its last byte.
+    /// The body ends after its last byte.
     Whole,
     /// The connection closes after this many bytes.
     Closed(usize),
@@ -64,7 +64,7 @@ pub(super) struct ReplyBody {
     end: End,
     limiters: Vec<Arc<Limiter>>,
     wait: Option<Pin<Box<Sleep>>>,
-    /// What may go out once `wait` is over.
+    /// Number of bytes that may be sent when `wait` is over.
     allowed: usize,
     sent: usize,
     flushed: bool,
@@ -93,7 +93,7 @@ impl ReplyBody {
         }
     }
 
-    /// Bytes left before the end or the fault.
+    /// Returns the number of bytes before the end or the fault.
     fn left(&self) -> usize {
         let whole = self.data.len() + self.sent;
         let stop = match self.end {
@@ -126,7 +126,7 @@ impl ReplyBody {
             return Poll::Ready(None);
         }
         if !self.flushed {
-            // What was handed over has to reach the wire before the connection goes.
+            // Bytes that were handed over have to reach the wire before the connection ends.
             if self
                 .wait_until(context, Instant::now() + Duration::from_millis(20))
                 .is_pending()

@@ -1,4 +1,4 @@
-//! Accepts connections and keeps a handle on each, so a fault can cut it.
+//! Accepts connections and keeps a handle on each, so that a fault can cut it.
 
 use std::convert::Infallible;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -19,7 +19,7 @@ use super::State;
 use super::body::Limiter;
 use super::route;
 
-/// Numbers that tests look at.
+/// Numbers that tests read.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) accepted: AtomicUsize,
@@ -28,10 +28,10 @@ pub(super) struct Counters {
     pub(super) max_in_flight: AtomicUsize,
 }
 
-/// One connection, as its requests see it.
+/// A connection, as its requests see it.
 pub(super) struct Connection {
     pub(super) number: usize,
-    /// Whether it came in at the second origin.
+    /// Whether the connection came to the second origin.
     pub(super) other_origin: bool,
     pub(super) limiter: Option<Arc<Limiter>>,
     socket: Mutex<Option<OwnedFd>>,
@@ -39,10 +39,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Ends the connection with a reset instead of a goodbye.
+    /// Ends the connection with a reset instead of an orderly close.
     pub(super) fn reset(&self) {
         if let Some(socket) = self.socket.lock().take() {
-            // Without lingering, closing discards what is unsent and sends RST.
+            // Without lingering, closing discards unsent data and sends RST.
             let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
         }
         self.cut.notify_one();
@@ -57,7 +57,7 @@ pub(super) async fn accept(
 ) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, mostly: some will be closed soon.
+            // The usual reason is a lack of file descriptors, of which some will be closed soon.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -86,14 +86,15 @@ async fn run(
     counters.counters.open.fetch_add(1, Ordering::Relaxed);
     match tls {
         Some(acceptor) => {
-            // A client that does not trust the certificate ends here; that is its business.
+            // A client that does not trust the certificate ends the connection here, which is no
+            // error of the server.
             if let Ok(stream) = acceptor.accept(stream).await {
                 serve(stream, state, Arc::clone(&connection)).await;
             }
         }
         None => serve(stream, state, Arc::clone(&connection)).await,
     }
-    // The duplicate would keep the socket open.
+    // The duplicate descriptor would keep the socket open.
     connection.socket.lock().take();
     counters.counters.open.fetch_sub(1, Ordering::Relaxed);
 }
@@ -108,7 +109,8 @@ async fn serve(
         async move { Ok::<_, Infallible>(route::answer(state, connection, request).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    // One window of a dist is 64 KiB by default; the client's settings decide, this only buffers more per stream.
+    // One window of a dist is 64 KiB by default. The client's settings decide; this only buffers
+    // more per stream.
     builder.http2().max_send_buf_size(1 << 20);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {

@@ -1,4 +1,4 @@
-//! What can go wrong on purpose, for which paths, and how often.
+//! Defines faults on purpose, their paths, and how often they occur.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,42 +7,45 @@ use parking_lot::Mutex;
 
 use crate::glob;
 
-/// Something that goes wrong.
+/// A fault on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Wait before the first byte.
+    /// The server waits before the first byte.
     Latency(Duration),
-    /// Send this body at so many bytes a second.
+    /// The server sends this body at a number of bytes per second.
     Bandwidth(u64),
-    /// Answer with a status and a short text.
+    /// The server answers with a status and a short text.
     Status {
-        /// The status.
+        /// Status of the answer.
         code: u16,
         /// Seconds for a `Retry-After` header.
         retry_after: Option<u32>,
     },
-    /// Announce the whole length, close after this many bytes.
+    /// The server announces the whole length, and closes after this many bytes.
     Truncate(usize),
-    /// Announce and send only this many bytes: nothing tells the client but the content.
+    /// The server announces and sends only this many bytes. Nothing tells the client but the
+    /// content.
     Shorten(usize),
-    /// Reset the connection; before the answer if the number is 0, else after so many bytes of the body.
+    /// The server resets the connection: before the answer if the number is 0, else after so many
+    /// bytes of the body.
     Reset(usize),
-    /// Send nothing any more; no answer at all if the number is 0, else after so many bytes of the body.
+    /// The server stops sending: before the answer if the number is 0, else after so many bytes of
+    /// the body.
     Hang(usize),
-    /// Change bytes in the middle of the body.
+    /// The server changes bytes in the middle of the body.
     Corrupt,
-    /// Status 200 with a web page, as captive portals and login forms answer.
+    /// The server answers with status 200 and a web page, as captive portals and login forms do.
     Html,
-    /// Answer 302.
+    /// The server answers with status 302.
     Redirect {
-        /// To where.
+        /// Target of the redirect.
         to: Redirect,
-        /// Redirects in a row before the content comes.
+        /// Number of redirects in a row before the content comes.
         hops: u32,
     },
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirect {
     /// The same content on the same origin.
@@ -56,18 +59,18 @@ pub enum Redirect {
 /// A fault for some paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Which paths, as a pattern: `*` matches any text.
+    /// Pattern of the paths, in which `*` matches any text.
     pub path: String,
-    /// What happens.
+    /// Fault that occurs.
     pub fault: Fault,
-    /// How many requests of each path pass first.
+    /// Number of requests of each path that pass first.
     pub skip: u32,
-    /// For how many requests of each path it happens then; always if not given.
+    /// Number of requests of each path that the fault then affects; `None` for all.
     pub times: Option<u32>,
 }
 
 impl Rule {
-    /// A fault for every request whose path matches.
+    /// Makes a fault for every request whose path matches.
     pub fn always(path: impl Into<String>, fault: Fault) -> Self {
         Self {
             path: path.into(),
@@ -77,7 +80,7 @@ impl Rule {
         }
     }
 
-    /// A fault for the first requests of every path that matches.
+    /// Makes a fault for the first requests of every path that matches.
     pub fn times(path: impl Into<String>, fault: Fault, times: u32) -> Self {
         Self {
             times: Some(times),
@@ -85,14 +88,14 @@ impl Rule {
         }
     }
 
-    /// The rule, after so many requests of each path have passed.
+    /// Returns the rule with a number of requests of each path that pass first.
     #[must_use]
     pub fn after(self, skip: u32) -> Self {
         Self { skip, ..self }
     }
 }
 
-/// Rules with what they have seen.
+/// Rules, each with the number of requests of every path.
 pub(super) struct Rules(Vec<(Rule, Mutex<HashMap<String, u32>>)>);
 
 impl Rules {
@@ -105,7 +108,7 @@ impl Rules {
         )
     }
 
-    /// The faults for a request, in the order of the rules. Counts the request.
+    /// Returns the faults for a request in the order of the rules, and counts the request.
     pub(super) fn take(&self, path: &str) -> Vec<Fault> {
         let applies = |(rule, seen): &&(Rule, Mutex<HashMap<String, u32>>)| {
             if !glob::matches(&rule.path, path) {

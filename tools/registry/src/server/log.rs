@@ -1,4 +1,5 @@
-//! What was asked and answered. Never a secret: of credentials only their kind is kept.
+//! Records requests and answers. It contains no secret, because only the kind of credentials is
+//! kept.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -12,36 +13,37 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-/// One request and its answer.
+/// A request and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LogEntry {
-    /// `GET` and so on.
+    /// Method of the request, such as `GET`.
     pub method: String,
-    /// Path and query.
+    /// Path and query of the request.
     pub path: String,
     /// Status of the answer, 0 if there was none (yet).
     pub status: u16,
-    /// `HTTP/1.1` or `HTTP/2.0`.
+    /// HTTP version: `HTTP/1.1` or `HTTP/2.0`.
     pub http_version: String,
-    /// `basic`, `bearer`, or the lower-case name of the header that carried something else.
+    /// Kind of credentials: `basic`, `bearer`, or the lower-case name of the header that carried
+    /// something else.
     pub auth: Option<String>,
     /// Whether any header with credentials came.
     pub credentials: bool,
-    /// Whether it came in at the second origin.
+    /// Whether the request came to the second origin.
     pub other_origin: bool,
     /// Number of the connection, from 1.
     pub connection: usize,
     /// The client's `User-Agent`.
     pub user_agent: String,
-    /// Whether it was conditional (`If-Modified-Since` or `If-None-Match`).
+    /// Whether the request was conditional (`If-Modified-Since` or `If-None-Match`).
     pub conditional: bool,
     /// Milliseconds from the server's start to the request.
     pub at_ms: f64,
-    /// Milliseconds from the request to the end of the answer; 0 while it is still going on.
+    /// Milliseconds from the request to the end of the answer; 0 before that end.
     pub took_ms: f64,
-    /// Bytes of the body handed to the connection.
+    /// Number of bytes of the body that were handed to the connection.
     pub bytes: u64,
-    /// What a POST brought: Composer's report of what it installed.
+    /// Body of a POST, which is Composer's report of installed packages.
     pub posted: Option<String>,
 }
 
@@ -89,7 +91,7 @@ impl Log {
         })
     }
 
-    /// Notes a request; the ticket takes what becomes of it.
+    /// Records a request. The returned ticket records its answer.
     pub(super) fn open(
         &self,
         mut entry: LogEntry,
@@ -131,7 +133,8 @@ impl Log {
     }
 }
 
-/// A request that is being answered; dropped when the answer has ended, however it did.
+/// A request that is being answered. The ticket is dropped at the end of the answer, whatever ends
+/// it.
 pub(super) struct Ticket {
     slot: Arc<Slot>,
     file: Option<Arc<Mutex<BufWriter<File>>>>,

@@ -1,4 +1,4 @@
-//! Rules as texts, for the command line.
+//! Parses rules from texts, for the command line.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 impl FromStr for Rule {
     type Err = Error;
 
-    /// `PATTERN FAULT[:ARGUMENT] [OPTION=VALUE]…`, for example `/dist/* status:503 times=2 retry-after=1`.
+    /// Parses `PATTERN FAULT[:ARGUMENT] [OPTION=VALUE]…`, for example `/dist/* status:503 times=2
+    /// retry-after=1`.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |reason: String| Error::Rule {
             rule: text.to_owned(),
@@ -84,9 +85,10 @@ impl FromStr for Rule {
 impl FromStr for AuthRule {
     type Err = Error;
 
-    /// `[PATTERN ]basic:USER:PASSWORD`, `bearer:TOKEN` or `header:NAME:VALUE`, then perhaps ` status=404`.
+    /// Parses `[PATTERN ]basic:USER:PASSWORD`, `bearer:TOKEN` or `header:NAME:VALUE`. The option `
+    /// status=404` may follow.
     fn from_str(text: &str) -> Result<Self> {
-        // The text has a secret in it, so the error does not repeat it.
+        // The text contains a secret, so the error does not repeat it.
         let wrong = |reason: &str| Error::Rule {
             rule: "--auth".to_owned(),
             reason: reason.to_owned(),

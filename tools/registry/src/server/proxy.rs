@@ -1,4 +1,4 @@
-//! A forward proxy: absolute URLs for http, CONNECT for https, with credentials if wanted.
+//! Runs a forward proxy: absolute URLs for http, CONNECT for https, with credentials if required.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,34 +15,36 @@ use super::auth::base64;
 use super::failed;
 use crate::error::Result;
 
-/// Longest head of a request.
+/// The greatest length of a request's head.
 const MAX_HEAD: usize = 64 << 10;
 
-/// How a proxy is started.
+/// Options of a proxy.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyOptions {
-    /// User and password that it wants; 407 without them.
+    /// User and password that the proxy requires. It answers 407 without them.
     pub credentials: Option<(String, String)>,
-    /// Answer everything with this status.
+    /// Status with which the proxy answers everything.
     pub refuse: Option<u16>,
-    /// Where hosts (`name:port`) really are: a name of the internet leads to a loopback server.
+    /// Real addresses of hosts (`name:port`), so that a name of the internet leads to a loopback
+    /// server.
     pub hosts: HashMap<String, SocketAddr>,
 }
 
-/// What a client asked the proxy for.
+/// A client's request to the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyRequest {
-    /// `CONNECT`, `GET` and so on.
+    /// Method of the request, such as `CONNECT` or `GET`.
     pub method: String,
     /// `host:port` of a tunnel, else the whole URL.
     pub target: String,
-    /// The client's `User-Agent`; of a tunnel, if the client says it to the proxy.
+    /// The client's `User-Agent`. For a tunnel it is known only if the client sends it to the
+    /// proxy.
     pub user_agent: String,
     /// Whether credentials for the proxy came, right or wrong.
     pub credentials: bool,
-    /// Whether credentials for the server were to be seen by the proxy.
+    /// Whether the proxy could see credentials for the server.
     pub server_credentials: bool,
-    /// The proxy's own answer if it didn't pass the request on.
+    /// Status of the proxy's own answer if it didn't pass the request on.
     pub refused: Option<u16>,
 }
 
@@ -51,7 +53,7 @@ struct State {
     log: Mutex<Vec<ProxyRequest>>,
 }
 
-/// A running proxy; dropping it stops it.
+/// A running proxy, which stops when dropped.
 pub struct ForwardProxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -89,12 +91,12 @@ impl ForwardProxy {
         })
     }
 
-    /// `127.0.0.1:port`
+    /// Returns the address `127.0.0.1:port`.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn log(&self) -> Vec<ProxyRequest> {
         self.state.log.lock().clone()
     }
@@ -121,7 +123,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-/// One connection is one request: the answer of a server ends with the connection to it.
+/// Serves one connection, which is one request. A server's answer ends with the connection to it.
 async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     let Some((head, rest)) = read_head(&mut client).await? else {
         return Ok(());
@@ -201,7 +203,8 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// The head of a request without its last line, and what has come after it; `None` if the client left.
+/// Returns the head of a request without its last line, and the bytes after it. Returns `None` if
+/// the client has gone.
 async fn read_head(client: &mut TcpStream) -> io::Result<Option<(String, Vec<u8>)>> {
     let mut bytes = Vec::new();
     loop {

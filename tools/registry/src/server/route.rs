@@ -21,18 +21,19 @@ use crate::catalog::Package;
 use crate::json::Json;
 use crate::project::{NOTIFY, dist_url, localize_notification};
 
-/// Redirected paths: `/_redirected/HOPS/real/path`.
+/// The start of redirected paths: `/_redirected/HOPS/real/path`.
 const REDIRECTED: &str = "/_redirected/";
-/// More than Composer reports for ten thousand packages.
+/// The greatest size of a posted body, which is more than Composer reports for ten thousand
+/// packages.
 const MAX_POSTED: usize = 4 << 20;
-/// Metadata of a catalog never changes, so neither does its date.
+/// The date of all metadata, which doesn't change, as the metadata of a catalog doesn't.
 const LAST_MODIFIED: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
 
 const PAGE: &[u8] =
     b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form><input name=\"user\">\
     <input name=\"password\" type=\"password\"></form></body></html>\n";
 
-/// An answer before faults have their way with its body.
+/// An answer before faults change its body.
 struct Reply {
     status: u16,
     headers: Vec<(header::HeaderName, String)>,
@@ -192,7 +193,7 @@ fn log_entry(
     }
 }
 
-/// Faults that answer in place of the content, and those that never answer.
+/// Applies the faults that answer in place of the content, and those that never answer.
 async fn early(
     faults: &[Fault],
     state: &State,
@@ -221,7 +222,7 @@ async fn early(
                 let to = match to {
                     Redirect::Same => format!("{REDIRECTED}{again}{path}"),
                     Redirect::Other => {
-                        // Back and forth, so there is another origin to go to from either.
+                        // Redirects go back and forth, so that either origin has another one.
                         let origin = if connection.other_origin {
                             &state.base_url
                         } else {
@@ -239,7 +240,7 @@ async fn early(
     None
 }
 
-/// Faults that change the content or its end.
+/// Applies the faults that change the content or its end.
 fn late(fault: &Fault, reply: &mut Reply, end: &mut End) {
     match fault {
         Fault::Truncate(at) => *end = End::Closed(*at),
@@ -300,14 +301,14 @@ async fn content(state: &Arc<State>, request: &Request<Incoming>, path: &str) ->
     Reply::text(404, "no such page")
 }
 
-/// A file of the directory that is served as it is.
+/// Returns a file of the directory whose files are served as they are.
 fn file(state: &State, request: &Request<Incoming>, path: &str) -> Option<Reply> {
     let below = path.strip_prefix('/')?;
     let is_plain = below
         .split('/')
         .all(|part| !matches!(part, "" | "." | ".."));
     let file = state.files.as_deref().filter(|_| is_plain)?.join(below);
-    // Servers of files don't read one that the client has.
+    // Web servers don't read a file that the client already has.
     if is_unchanged(request) && file.is_file() {
         return Some(dated(request, Bytes::new()));
     }
@@ -358,7 +359,7 @@ fn package_metadata(state: &State, name: &str, dev: bool) -> Option<Json> {
 fn version_metadata(state: &State, entry: &Json, package: Option<&Package>) -> Json {
     let mut entry = entry.clone();
     localize_notification(&mut entry, &state.base_url);
-    // As in the written lock: a dist that fails must not end in a `git clone`.
+    // As in the written lock, a dist that fails must not end in a `git clone`.
     if !state.keep_source && entry.get("dist").is_some() {
         entry.remove("source");
     }
@@ -370,7 +371,7 @@ fn version_metadata(state: &State, entry: &Json, package: Option<&Package>) -> J
     entry
 }
 
-/// `vendor/name/reference.extension`
+/// Answers a request for `vendor/name/reference.extension`.
 async fn dist(state: &Arc<State>, path: &str) -> Reply {
     let missing = || Reply::text(404, "no such dist");
     let Some((name, file)) = path.rsplit_once('/') else {
@@ -386,7 +387,7 @@ async fn dist(state: &Arc<State>, path: &str) -> Reply {
     let bytes = if let Some(bytes) = state.catalog.ready(package, format) {
         Ok(bytes)
     } else {
-        // Making or reading an archive takes a while; the threads that serve must not wait for it.
+        // Making or reading an archive takes a while, for which the serving threads must not wait.
         let state = Arc::clone(state);
         let made = tokio::task::spawn_blocking(move || {
             let package = state.catalog.find(&name, &reference)?;

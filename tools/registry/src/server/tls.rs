@@ -1,4 +1,4 @@
-//! A certificate authority for one run, and a certificate for the names that the server goes by.
+//! Makes a certificate authority for one run, and a certificate for the names of the server.
 
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ impl Authority {
             .map_err(&failed)
     }
 
-    /// The authority's certificate as PEM.
+    /// Returns the authority's certificate as PEM.
     pub(super) fn certificate(&self) -> String {
         self.0.pem()
     }
 
-    /// A certificate for a client and its key, both PEM.
+    /// Returns a certificate for a client and its key, both PEM.
     pub(super) fn client(&self) -> Result<(String, String)> {
         let failed = failed("cannot make a client certificate");
         let key = KeyPair::generate().map_err(&failed)?;
@@ -51,7 +51,8 @@ impl Authority {
         Ok((certificate.pem(), key.serialize_pem()))
     }
 
-    /// The server's side of TLS; `clients`: only for clients with a certificate of ours.
+    /// Returns the server's side of TLS. With `clients`, only clients with a certificate of the
+    /// authority may connect.
     pub(super) fn acceptor(&self, clients: bool) -> Result<TlsAcceptor> {
         let failed_to_make = failed("cannot make a certificate");
         let key = KeyPair::generate().map_err(&failed_to_make)?;

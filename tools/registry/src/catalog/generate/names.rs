@@ -1,4 +1,4 @@
-//! Package names that look like names on Packagist but belong to nobody.
+//! Makes package names that look like names on Packagist but belong to nobody.
 
 use std::collections::HashSet;
 
@@ -167,7 +167,7 @@ const PARTS: &[&str] = &[
     "-price",
 ];
 
-/// Gives out names, each once.
+/// Gives out names, each of them once.
 pub(super) struct Names {
     rng: Rng,
     used: HashSet<String>,
@@ -181,7 +181,7 @@ impl Names {
         }
     }
 
-    /// A library of any vendor.
+    /// Returns the name of a library of any vendor.
     pub(super) fn library(&mut self) -> String {
         self.unused(|rng| {
             format!(
@@ -193,7 +193,7 @@ impl Names {
         })
     }
 
-    /// One of the many modules of one vendor.
+    /// Returns the name of one of the many modules of one vendor.
     pub(super) fn module(&mut self) -> String {
         self.unused(|rng| {
             let vendor = if rng.percent(75) {
@@ -207,7 +207,7 @@ impl Names {
 
     fn unused(&mut self, make: impl Fn(&mut Rng) -> String) -> String {
         let mut name = make(&mut self.rng);
-        // The lists make some thousand names; projects beyond that get numbered ones.
+        // The lists are enough for some thousand names. Larger projects get numbered ones.
         let mut tries = 0;
         while !self.used.insert(name.clone()) {
             tries += 1;
