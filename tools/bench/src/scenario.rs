@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use allegro_store::Bucket;
+
 use crate::bed::Bed;
 use crate::cli::{Cli, Project, Scenario};
 use crate::command::{INSTALL, Seat, Side};
@@ -230,8 +232,9 @@ fn again(
     }
     turns.take(|seat| {
         if scenario == Scenario::FirstScan {
-            tree::remove(&seat.store.join("autoload-v1"))?;
-            tree::remove(&seat.store.join("classes-v1"))?;
+            for bucket in [Bucket::Autoload, Bucket::Classes] {
+                tree::remove(&seat.store.join(bucket.name()))?;
+            }
         }
         Ok(())
     })?;
