@@ -365,6 +365,11 @@ fn records_of_autoloaders_in_each_others_place() {
                 equal(&what, fill(Side::Allegro, engine));
             }
         }
+        // A walk is recorded only if no directory has changed within the last moment.
+        equal(
+            "at the end",
+            dump(Side::Allegro, engine, &["dump-autoload", "-o"]),
+        );
         sound(&scene, "at the end");
     }
 }

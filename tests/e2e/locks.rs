@@ -107,7 +107,9 @@ fn mautic() {
     with_flags("mautic", &[&[], &["--no-dev", "-o"]]);
 }
 
+/// CI plays the larger suite, and `make soak` both.
 #[test]
+#[ignore = "make soak plays it"]
 fn b2b_demo_shop() {
     with_flags("b2b-demo-shop", &[&[]]);
 }

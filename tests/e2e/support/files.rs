@@ -308,7 +308,8 @@ pub fn sound(scene: &Scene, what: &str) {
     let verified = verify_store(scene);
     assert!(
         verified.status.success(),
-        "{what}: {}",
+        "{what}: {}{}",
+        String::from_utf8_lossy(&verified.stdout),
         String::from_utf8_lossy(&verified.stderr)
     );
 }
