@@ -260,14 +260,14 @@ final class ResolveCommand extends UpdateCommand
      */
     private function engine(InputInterface $input, string $option): Engine
     {
-        $engines = $this->engines();
-        $engine = $engines->find();
-        if ($engine === null) {
+        try {
+            $engine = $this->engines()->demand();
+        } catch (EngineException $e) {
             throw new SettingException(sprintf(
                 '%s needs the native part of Allegro: %s; leave the option out, or do what "composer allegro:doctor" advises',
                 $option,
-                $engines->reason() ?? 'it is out of use after a failure'
-            ));
+                $e->getMessage()
+            ), 0, $e);
         }
         $engine->warmUp();
         if ($input->getOption('install') === true) {

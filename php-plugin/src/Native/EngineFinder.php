@@ -80,6 +80,16 @@ final class EngineFinder
     }
 
     /**
+     * Returns the engine for work that can't be done without one.
+     *
+     * @throws EngineException with the reason if there is no engine
+     */
+    public function demand(): Engine
+    {
+        return $this->find() ?? throw new EngineException($this->reason ?? 'it is out of use after a failure');
+    }
+
+    /**
      * Returns the reason for which there is no engine, or not the better one. It returns null if
      * there is nothing to tell.
      */

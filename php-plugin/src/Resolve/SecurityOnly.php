@@ -131,24 +131,16 @@ final class SecurityOnly
         // The closure gets lists of packages.
         // @mago-expect analysis:template-constraint-violation,possibly-invalid-argument
         $allow = fn (array $packages): array => Policies::allowed($packages, $this->composer, $this->policies);
-        $engine = $this->engines->find();
-        if ($engine === null) {
-            throw self::needsNativePart($this->engines->reason() ?? 'it is out of use after a failure');
-        }
-        $mending = new Mending($engine, $this->composer->getPackage(), $this->locked, $advisories, $this->trial, $allow);
         try {
+            $mending = new Mending($this->engines->demand(), $this->composer->getPackage(), $this->locked, $advisories, $this->trial, $allow);
+
             return $mending->plan(array_keys($this->affected), $repositories, $this->exceptions->constraints(), $hasPolicies);
         } catch (DeclinedException | EngineException $e) {
-            throw self::needsNativePart($e->getMessage(), $e);
+            throw new SettingException(sprintf(
+                '--security-only needs the native part of Allegro: %s; do what "composer allegro:doctor" advises, composer.lock is as it was',
+                $e->getMessage()
+            ), 0, $e);
         }
-    }
-
-    private static function needsNativePart(string $why, ?\Exception $previous = null): SettingException
-    {
-        return new SettingException(sprintf(
-            '--security-only needs the native part of Allegro: %s; do what "composer allegro:doctor" advises, composer.lock is as it was',
-            $why
-        ), 0, $previous);
     }
 
     private function refuseContrary(InputInterface $input): void
