@@ -77,6 +77,20 @@ fn locked(registry: &Registry, manifest: &Value, versions: &[&str]) -> String {
     lock.expect("a lock")
 }
 
+/// Returns a project and its lock with one package, which is affected and has one newer version.
+fn one_affected(registry: &Registry) -> (Value, String) {
+    let none = json!({});
+    package(
+        registry,
+        "a/a",
+        &[("1.1.0", none.clone()), ("1.0.0", none)],
+        &[advisory("A", "<1.1")],
+    );
+    let project = project(registry, json!({ "a/a": "*" }));
+    let lock = locked(registry, &project, &["a/a:1.0.0"]);
+    (project, lock)
+}
+
 /// Returns versions of a lock as text.
 fn versions(lock: &str, names: &[&str]) -> String {
     let versions = names
@@ -341,15 +355,7 @@ fn what_stays_affected() {
 #[test]
 fn ignored_advisories() {
     let Some(registry) = registry() else { return };
-    let none = json!({});
-    package(
-        &registry,
-        "a/a",
-        &[("1.1.0", none.clone()), ("1.0.0", none)],
-        &[advisory("A", "<1.1")],
-    );
-    let plain = project(&registry, json!({ "a/a": "*" }));
-    let lock = locked(&registry, &plain, &["a/a:1.0.0"]);
+    let (plain, lock) = one_affected(&registry);
     let mut configs = vec![
         json!({ "audit": { "ignore": ["A"] } }),
         json!({ "audit": { "ignore": ["CVE-A"] } }),
@@ -483,15 +489,7 @@ fn where_advisories_come_from() {
 #[test]
 fn without_the_native_part() {
     let Some(registry) = registry() else { return };
-    let none = json!({});
-    package(
-        &registry,
-        "a/a",
-        &[("1.1.0", none.clone()), ("1.0.0", none)],
-        &[advisory("A", "<1.1")],
-    );
-    let project = project(&registry, json!({ "a/a": "*" }));
-    let lock = locked(&registry, &project, &["a/a:1.0.0"]);
+    let (project, lock) = one_affected(&registry);
     let package = registry.scene.own_home().join("vendor/allegro/plugin");
     let away = registry.scene.dir().join("native");
     fs::rename(package.join("native"), &away).expect("moved away");
@@ -524,15 +522,7 @@ fn without_the_native_part() {
 #[test]
 fn contrary_options_are_refused() {
     let Some(registry) = registry() else { return };
-    let none = json!({});
-    package(
-        &registry,
-        "a/a",
-        &[("1.1.0", none.clone()), ("1.0.0", none)],
-        &[advisory("A", "<1.1")],
-    );
-    let project = project(&registry, json!({ "a/a": "*" }));
-    let lock = locked(&registry, &project, &["a/a:1.0.0"]);
+    let (project, lock) = one_affected(&registry);
     for (args, words) in [
         (&["--with=a/a:1.1.0"][..], &["--with"][..]),
         (&["-w"], &["--with-dependencies"]),
@@ -560,15 +550,7 @@ fn contrary_options_are_refused() {
 #[test]
 fn versions_of_a_parent() {
     let Some(registry) = registry() else { return };
-    let none = json!({});
-    package(
-        &registry,
-        "a/a",
-        &[("1.1.0", none.clone()), ("1.0.0", none)],
-        &[advisory("A", "<1.1")],
-    );
-    let mut project = project(&registry, json!({ "a/a": "*" }));
-    let lock = locked(&registry, &project, &["a/a:1.0.0"]);
+    let (mut project, lock) = one_affected(&registry);
     let dir = registry.scene.project().with_file_name("app");
     fs::create_dir_all(&dir).expect("a directory");
     for file in ["composer.json", "composer.lock"] {
