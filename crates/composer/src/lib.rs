@@ -4,6 +4,7 @@
 mod content_hash;
 mod dist;
 pub mod json;
+pub mod package;
 
 pub use content_hash::content_hash;
 pub use dist::{Dist, ManifestKey};
