@@ -4,7 +4,9 @@
 mod content_hash;
 mod dist;
 pub mod json;
+pub mod operation_text;
 pub mod package;
+pub mod transaction;
 
 pub use content_hash::content_hash;
 pub use dist::{Dist, ManifestKey};

@@ -1,5 +1,7 @@
 //! A package as Composer's `ArrayLoader` reads it from a lock or from `installed.json`.
 
+use allegro_semver::version::{Stability, stability};
+
 use crate::json::Json;
 
 /// A package with the fields that an installation needs. The remaining fields stay in `entry`.
@@ -80,4 +82,21 @@ pub struct Alias {
     pub version: String,
     /// Version as people write it.
     pub pretty_version: String,
+}
+
+impl Package {
+    /// Returns whether the version is a development version (`BasePackage::isDev`).
+    pub fn is_dev(&self) -> bool {
+        stability(&self.version) == Stability::Dev
+    }
+
+    /// Returns whether the package is a plugin of Composer.
+    pub fn is_plugin(&self) -> bool {
+        matches!(self.kind.as_str(), "composer-plugin" | "composer-installer")
+    }
+
+    /// Returns whether the package has no files (`MetapackageInstaller`).
+    pub fn is_metapackage(&self) -> bool {
+        self.kind == "metapackage"
+    }
 }
