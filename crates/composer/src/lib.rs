@@ -6,7 +6,10 @@ mod dist;
 pub mod json;
 pub mod operation_text;
 pub mod package;
+pub mod shape;
 pub mod transaction;
+mod unfamiliar;
 
 pub use content_hash::content_hash;
 pub use dist::{Dist, ManifestKey};
+pub use unfamiliar::Unfamiliar;
