@@ -19,6 +19,14 @@ pub fn package_dir() -> PathBuf {
         .map_or_else(|| repository_root().join("build/package"), PathBuf::from)
 }
 
+/// Returns the command line that was built. `ALLEGRO_TEST_BINARY` sets another one.
+pub fn command_line() -> PathBuf {
+    std::env::var_os("ALLEGRO_TEST_BINARY").map_or_else(
+        || repository_root().join("target/release/allegro"),
+        PathBuf::from,
+    )
+}
+
 /// Returns the extension that was built for the machine's PHP. `ALLEGRO_TEST_EXTENSION` sets that
 /// of `ALLEGRO_TEST_PHP`.
 pub fn extension() -> Option<PathBuf> {

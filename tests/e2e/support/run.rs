@@ -280,7 +280,7 @@ impl<'a> Call<'a> {
         let is_off = self.envs.iter().any(|(name, value)| {
             name == "ALLEGRO_DISABLE" && value.as_ref().is_some_and(|value| value == "1")
         });
-        self.side == Side::Allegro && !is_off
+        self.side.is_ours() && !is_off
     }
 
     /// Returns the command, for tests that start and signal it themselves. Its process id is
@@ -301,6 +301,10 @@ impl<'a> Call<'a> {
             &format!("umask {:04o}; {} exec \"$@\"", self.umask, self.before),
             "sh",
         ]);
+        if self.is_by_command_line() {
+            command.arg(home::command_line()).args(&self.args);
+            return self.finished(command);
+        }
         command.arg(home::php());
         if self.side == Side::Allegro && self.engine == Engine::Extension {
             let extension = home::extension().expect("the extension is built");
@@ -314,6 +318,25 @@ impl<'a> Call<'a> {
             None => command.arg(home::composer().expect("composer is there")),
         };
         command.args(&self.args);
+        self.finished(command)
+    }
+
+    /// Returns whether the native command line runs in Composer's place: on its own side, and with
+    /// `ALLEGRO_TEST_COMMAND_LINE` also on Allegro's. What needs PHP's options, another Composer or
+    /// the extension stays with the plugin.
+    fn is_by_command_line(&self) -> bool {
+        self.side == Side::Native
+            || self.side == Side::Allegro
+                && std::env::var_os("ALLEGRO_TEST_COMMAND_LINE").is_some()
+                && self.php_options.is_empty()
+                && self.composer.is_none()
+                && self.engine == Engine::Helper
+                && !self.scene.options().required
+    }
+
+    /// Completes a command by directory and environment.
+    fn finished(&self, mut command: Command) -> Command {
+        let scene = self.scene;
         command.current_dir(&self.dir);
         for name in [
             "CI",

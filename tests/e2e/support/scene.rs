@@ -22,6 +22,15 @@ pub enum Side {
     Serial,
     /// Composer with Allegro.
     Allegro,
+    /// The native command line, without any plugin in `COMPOSER_HOME`.
+    Native,
+}
+
+impl Side {
+    /// Returns whether Allegro works on this side.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Allegro | Self::Native)
+    }
 }
 
 /// Options of a scene.
@@ -138,7 +147,7 @@ impl Scene {
 
     /// Returns Composer's cache directory of a side.
     pub fn cache(&self, side: Side) -> PathBuf {
-        self.dir().join(if side == Side::Allegro {
+        self.dir().join(if side.is_ours() {
             "cache-allegro"
         } else {
             "cache-plain"
@@ -152,7 +161,7 @@ impl Scene {
             Side::Allegro if own.exists() => own,
             Side::Allegro if !self.options.required => self.homes.allegro.clone(),
             Side::Serial | Side::Allegro => self.homes.serial.clone(),
-            Side::Plain => self.homes.plain.clone(),
+            Side::Plain | Side::Native => self.homes.plain.clone(),
         }
     }
 
@@ -176,7 +185,11 @@ impl Scene {
     }
 
     pub(super) fn disables(&self, side: Side) -> bool {
-        self.options.required && side != Side::Allegro
+        self.options.required && !side.is_ours()
+    }
+
+    pub(super) fn options(&self) -> &SceneOptions {
+        &self.options
     }
 
     pub(super) fn watch(&self) -> &Watch {
