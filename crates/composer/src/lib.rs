@@ -1,6 +1,8 @@
 //! Represents Composer's data: JSON as PHP reads and writes it, the content-hash of a lock, and the
 //! identity of a dist. The crate neither reads nor writes files.
 
+pub mod access;
+pub mod config;
 mod content_hash;
 mod dist;
 pub mod json;
