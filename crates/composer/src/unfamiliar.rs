@@ -1,0 +1,5 @@
+//! Inputs that the native code leaves to Composer.
+
+/// An input that only Composer itself handles, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfamiliar(pub String);
