@@ -1,3 +1,5 @@
-//! Makes the content of files that Composer generates below `vendor/`: the autoloader's class map.
+//! Makes the content of files that Composer generates below `vendor/`: the autoloader and its class
+//! map.
 
+pub mod autoload;
 pub mod classmap;
