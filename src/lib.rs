@@ -27,4 +27,5 @@ pub mod helper;
 pub mod ops;
 pub mod parting;
 pub mod protocol;
+pub mod scripts;
 pub mod settings;
