@@ -5,6 +5,8 @@ mod content_hash;
 mod dist;
 pub mod json;
 pub mod package;
+mod unfamiliar;
 
 pub use content_hash::content_hash;
 pub use dist::{Dist, ManifestKey};
+pub use unfamiliar::Unfamiliar;

@@ -1,3 +1,5 @@
-//! Makes the content of files that Composer generates below `vendor/`: the autoloader's class map.
+//! Makes the content of files that Composer generates below `vendor/`: the autoloader's class map,
+//! and the programs in the bin directory.
 
+pub mod bins;
 pub mod classmap;
