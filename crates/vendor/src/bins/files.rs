@@ -1,0 +1,231 @@
+//! Carries decisions about programs out.
+
+use std::fs::{self, File, FileTimes, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use allegro_base::error::{Error, at};
+use allegro_base::fs::beside;
+use allegro_composer::Unfamiliar;
+
+use super::{Action, Bins, Place, Program, Target, Text, link_name};
+
+/// Reason why programs could not be made callable.
+#[derive(Debug)]
+pub enum Failure {
+    /// Composer must handle the project.
+    Unfamiliar(Unfamiliar),
+    /// A file operation failed, and Composer's would fail too.
+    Files(Error),
+}
+
+impl From<Unfamiliar> for Failure {
+    fn from(reason: Unfamiliar) -> Self {
+        Self::Unfamiliar(reason)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Files(error)
+    }
+}
+
+/// The number of bytes that are read of a program, where Composer reads no more than its first line
+/// and [`HEAD`](super::HEAD).
+const MOST_READ: u64 = 1 << 16;
+
+impl Bins<'_> {
+    /// Makes the programs of a package callable (`BinaryInstaller::installBinaries`, composer
+    /// 2.10.2). Returns the messages that Composer prints, with its tags.
+    ///
+    /// `reports_conflicts` is true after an installation, and false for the check of all packages
+    /// at the end of a run.
+    pub fn install(
+        &self,
+        package: &str,
+        directory: &str,
+        bins: &[String],
+        reports_conflicts: bool,
+    ) -> Result<Vec<String>, Failure> {
+        let mut messages = Vec::new();
+        for bin in bins {
+            let program = Program {
+                package,
+                bin,
+                directory,
+            };
+            let path = PathBuf::from(format!("{directory}/{bin}"));
+            let head;
+            let target = match fs::metadata(&path) {
+                Err(_) => Target::Missing,
+                Ok(facts) if facts.is_dir() => Target::Directory,
+                Ok(facts) if facts.is_file() => {
+                    head = self.head(&path)?;
+                    Target::File(&head)
+                }
+                Ok(_) => {
+                    return Err(Unfamiliar(format!("the program {bin} is no file")).into());
+                }
+            };
+            let mut bin_dir = String::new();
+            let mut place = Place::Free;
+            if let Target::File(_) = target {
+                bin_dir = self.made_bin_dir()?;
+                place = place_of(&Path::new(&bin_dir).join(link_name(bin)?), &path);
+            }
+            match self.action(program, target, &bin_dir, place, reports_conflicts)? {
+                Action::Skip(message) => messages.extend(message),
+                Action::Write {
+                    replaces_link,
+                    proxy,
+                    batch,
+                    batch_is_taken,
+                } => {
+                    if replaces_link {
+                        let link = Path::new(&bin_dir).join(link_name(bin)?);
+                        fs::remove_file(&link).map_err(at("removing", &link))?;
+                    }
+                    if let Some(proxy) = proxy {
+                        self.write(&proxy)?;
+                    }
+                    if let Some(batch) = batch {
+                        if Path::new(&batch.path).exists() {
+                            messages.extend(batch_is_taken);
+                        } else {
+                            self.write(&batch)?;
+                        }
+                    }
+                    self.make_executable(&path)?;
+                }
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Removes what calls the programs of a package (`BinaryInstaller::removeBinaries`, composer
+    /// 2.10.2). As in Composer, the bin directory is made even if the package has no programs.
+    pub fn remove(&self, bins: &[String]) -> Result<(), Failure> {
+        let bin_dir = PathBuf::from(self.made_bin_dir()?);
+        if bins.is_empty() {
+            return Ok(());
+        }
+        for bin in bins {
+            let name = link_name(bin)?;
+            let link = bin_dir.join(name);
+            if fs::symlink_metadata(&link).is_ok() {
+                fs::remove_file(&link).map_err(at("removing", &link))?;
+            }
+            let batch = bin_dir.join(format!("{name}.bat"));
+            if batch.is_file() {
+                fs::remove_file(&batch).map_err(at("removing", &batch))?;
+            }
+        }
+        // The system refuses to remove a directory that has content.
+        let _ = fs::remove_dir(&bin_dir);
+        Ok(())
+    }
+
+    fn head(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let limit = if self.traits.reads_head {
+            MOST_READ
+        } else {
+            u64::MAX
+        };
+        let mut head = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(limit).read_to_end(&mut head))
+            .map_err(at("reading", path))?;
+        Ok(head)
+    }
+
+    /// Makes the bin directory and returns its path without links
+    /// (`BinaryInstaller::initializeBinDir`, composer 2.10.2).
+    fn made_bin_dir(&self) -> Result<String, Failure> {
+        let bin_dir = Path::new(self.bin_dir);
+        if !bin_dir.is_dir() {
+            if fs::symlink_metadata(bin_dir).is_ok() {
+                let reason = format!("{} is no directory", self.bin_dir);
+                return Err(Unfamiliar(reason).into());
+            }
+            fs::create_dir_all(bin_dir).map_err(at("creating", bin_dir))?;
+        }
+        let real = fs::canonicalize(bin_dir).map_err(at("reading", bin_dir))?;
+        real.into_os_string().into_string().map_err(|path| {
+            Unfamiliar(format!("the path \"{}\" is unusual", path.display())).into()
+        })
+    }
+
+    fn write(&self, text: &Text) -> Result<(), Error> {
+        let path = Path::new(&text.path);
+        // Composer writes through a link. The file behind it may belong to the store.
+        if fs::metadata(path).is_ok() {
+            give_own_inode(path)?;
+        }
+        fs::write(path, &text.text).map_err(at("writing", path))?;
+        let _ = fs::set_permissions(path, self.permissions());
+        Ok(())
+    }
+
+    fn permissions(&self) -> Permissions {
+        Permissions::from_mode(0o777 & !self.umask)
+    }
+
+    fn make_executable(&self, path: &Path) -> Result<(), Error> {
+        let facts = fs::metadata(path).map_err(at("reading", path))?;
+        if facts.mode() & 0o7777 != 0o777 & !self.umask {
+            give_own_inode(path)?;
+            // As in Composer, a file of another user stays as it is.
+            let _ = fs::set_permissions(path, self.permissions());
+        }
+        Ok(())
+    }
+}
+
+/// Returns the state of a place in the bin directory, for the program at `path`.
+fn place_of(link: &Path, path: &Path) -> Place {
+    match fs::symlink_metadata(link) {
+        Err(_) => Place::Free,
+        Ok(facts) if !facts.is_symlink() => Place::Taken,
+        Ok(_) => match (fs::canonicalize(link), fs::canonicalize(path)) {
+            (Err(_), _) => Place::Free,
+            (Ok(one), Ok(other)) if one == other => Place::Link,
+            _ => Place::OtherLink,
+        },
+    }
+}
+
+/// Replaces a file that has several names by a copy, so that a change doesn't reach the other
+/// names. Mode and times stay, and so does the time of the directory.
+fn give_own_inode(path: &Path) -> Result<(), Error> {
+    let path = &fs::canonicalize(path).map_err(at("reading", path))?;
+    let facts = fs::metadata(path).map_err(at("reading", path))?;
+    if facts.nlink() < 2 || !facts.is_file() {
+        return Ok(());
+    }
+    let copy = beside(path);
+    let result = (|| -> io::Result<()> {
+        fs::copy(path, &copy)?;
+        let times = FileTimes::new()
+            .set_accessed(facts.accessed()?)
+            .set_modified(facts.modified()?);
+        File::open(&copy)?.set_times(times)?;
+        fs::set_permissions(&copy, facts.permissions())?;
+        let directory = path.parent().map(File::open).transpose()?;
+        let before = directory.as_ref().map(File::metadata).transpose()?;
+        fs::rename(&copy, path)?;
+        if let (Some(directory), Some(before)) = (directory, before) {
+            let times = FileTimes::new()
+                .set_accessed(before.accessed()?)
+                .set_modified(before.modified()?);
+            // Only the owner of a directory may set its times.
+            let _ = directory.set_times(times);
+        }
+        Ok(())
+    })();
+    result.map_err(|error| {
+        let _ = fs::remove_file(&copy);
+        at("copying", path)(error)
+    })
+}
