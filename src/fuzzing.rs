@@ -89,6 +89,12 @@ mod tests {
         let file = ("/a.php", identity, moment, moment);
         let dialect = Dialect::PHP_8_2;
         let bytes = [
+            postcard::to_stdvec(&(
+                (Some(b"/project".as_slice()), b"/project/vendor".as_slice()),
+                1_700_000_000_u64,
+                (Some([7_u8; 32]), Some(1_u8)),
+                [("a/a", "1.0", [7_u8; 32], Some(9_u64))].as_slice(),
+            )),
             postcard::to_stdvec(&("/vendor", [[7_u8; 32]].as_slice())),
             postcard::to_stdvec(&[(3_u32, b"A\0B".as_slice())].as_slice()),
             postcard::to_stdvec(&(PARSER, dialect, [(file, b"A".as_slice())].as_slice())),

@@ -1,12 +1,14 @@
 //! The `allegro` binary: the plugin's helper process, and commands for the store.
 
+use std::cell::Cell;
 use std::io::{BufReader, BufWriter, Write, stdin, stdout};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use allegro::protocol::settings::Overrides;
 use allegro::settings::{Environment, Settings};
 use allegro_base::error::Result;
-use allegro_store::Store;
+use allegro_store::{PATIENCE, PruneOptions, Store};
 
 #[global_allocator]
 static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
@@ -133,7 +135,21 @@ fn verify() -> Result<(), Failure> {
 }
 
 fn prune(is_dry_run: bool) -> Result<(), Failure> {
-    let pruned = store()?.prune(is_dry_run)?;
+    let options = PruneOptions {
+        dry_run: is_dry_run,
+        ..PruneOptions::default()
+    };
+    let is_told = Cell::new(false);
+    let pruned = store()?.prune(&options, &|waited| {
+        if waited > Duration::from_secs(1) && !is_told.replace(true) {
+            let _ = writeln!(
+                std::io::stderr(),
+                "allegro: the store is in use; waiting up to {} seconds",
+                PATIENCE.as_secs()
+            );
+        }
+        waited < PATIENCE
+    })?;
     json(&pruned)?;
     if pruned.failures.is_empty() {
         Ok(())

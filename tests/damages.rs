@@ -408,7 +408,7 @@ fn damage(world: &World, random: &mut Rng) -> (Vec<String>, Vec<PathBuf>) {
     let mut blobs = bucket("blobs-v2");
     blobs.extend(bucket("contents-v2"));
     let manifests = bucket("manifests-v2");
-    let roots = bucket("roots-v2");
+    let roots = bucket("roots-v3");
     let (mut said, mut named, mut touched) = (Vec::new(), Vec::new(), BTreeSet::new());
     for _ in 0..random.range(1, 8) {
         let of_blobs = random.percent(65);
@@ -448,7 +448,7 @@ fn damage(world: &World, random: &mut Rng) -> (Vec<String>, Vec<PathBuf>) {
             "reflink",
             "tmp",
             "quarantine",
-            "roots-v2",
+            "roots-v3",
             "told-v1",
         ];
         let path = world.store().join(*random.pick(&names));

@@ -35,7 +35,7 @@ use allegro_base::report::{Event, Host, Unheard};
 use allegro_base::threads::with_pool;
 use allegro_composer::{Dist, ManifestKey};
 use allegro_store::link::{Linker, Method, TreeError, TreeOptions, link_tree};
-use allegro_store::{Manifest, PATIENCE, Store, ingest};
+use allegro_store::{Manifest, PATIENCE, ProjectPackage, Store, ingest};
 use damages::Damages;
 use hand_over::{not_through_links, read_only};
 use notices::{CROWDED, decline_all, gather, of_copies};
@@ -392,7 +392,7 @@ impl Preparation<'_> {
         let damage = self.damages.notice(self.store);
         let mut answers = self.answers.into_inner();
         let vendor_dir = self.request.vendor_dir.as_path();
-        let mut roots: BTreeMap<&Path, Vec<ManifestKey>> = BTreeMap::new();
+        let mut roots: BTreeMap<&Path, Vec<ProjectPackage>> = BTreeMap::new();
         for package in &self.request.packages {
             if matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. })) {
                 // A package outside of vendor is a root of its own, because a new project has no
@@ -401,16 +401,19 @@ impl Preparation<'_> {
                     Some(path) if !is_below(path, vendor_dir) => path,
                     _ => vendor_dir,
                 };
-                roots
-                    .entry(root)
-                    .or_default()
-                    .push(Dist::from(&package.dist).key());
+                roots.entry(root).or_default().push(ProjectPackage {
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                    key: Dist::from(&package.dist).key(),
+                    bytes: None,
+                });
             }
         }
-        for (root, keys) in roots {
+        let method = self.method.into_inner();
+        for (root, packages) in roots {
             // Only later pruning and the naming of projects use the root, so a failure doesn't fail
             // the install.
-            let _ = self.store.note_root(root, &keys);
+            let _ = self.store.note_packages(root, &packages, method);
         }
         let mut packages: Vec<PackageAnswer> = self
             .request
@@ -423,7 +426,6 @@ impl Preparation<'_> {
                 }),
             })
             .collect();
-        let method = self.method.into_inner();
         let mut notices: Vec<String> = damage.into_iter().collect();
         notices.extend(gather(&mut packages, self.store, vendor_dir));
         if let Some(refusal) = self.linker.refusal()

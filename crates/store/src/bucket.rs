@@ -25,7 +25,7 @@ pub enum Bucket {
     Contents,
     /// Packages, `ab/<62 hex of the key>` (see `manifest.rs`).
     Manifests,
-    /// The packages of each directory, `<32 hex of the directory's SHA-256>` (see `roots.rs`).
+    /// The registry of projects, `<32 hex of the vendor directory's SHA-256>` (see `projects.rs`).
     Roots,
     /// Input and output of each project's last dump,
     /// `<32 hex of the vendor directory's SHA-256>.{records,walk,dump}`.
@@ -78,7 +78,7 @@ impl Bucket {
             Self::Blobs => "blobs-v2",
             Self::Contents => "contents-v2",
             Self::Manifests => "manifests-v2",
-            Self::Roots => "roots-v2",
+            Self::Roots => "roots-v3",
             Self::Autoload => "autoload-v2",
             Self::Classes => "classes-v2",
             Self::Metadata => "metadata-v2",
@@ -92,6 +92,7 @@ impl Bucket {
             Self::Blobs => &["blobs-v1"],
             Self::Contents => &[],
             Self::Manifests => &["manifests-v1"],
+            // Records of `roots-v2` still count (see `projects/former.rs`).
             Self::Roots => &["roots-v1"],
             Self::Autoload => &["autoload-v1"],
             Self::Classes => &["classes-v1"],
@@ -157,7 +158,7 @@ pub fn forget_unwritten(root: &Path, bucket: Bucket) {
 pub enum Record {
     /// A package.
     Manifest,
-    /// The packages of a directory.
+    /// The packages and the last use of a project.
     Root,
     /// The input and the output of a dump.
     Dump,
@@ -176,7 +177,7 @@ impl Record {
     pub const fn magic(self) -> &'static [u8; 8] {
         match self {
             Self::Manifest => b"ALMANI02",
-            Self::Root => b"ALROOT02",
+            Self::Root => b"ALROOT03",
             Self::Dump => b"ALDUMP02",
             Self::ProjectClasses => b"ALRECS02",
             Self::Walk => b"ALWALK03",

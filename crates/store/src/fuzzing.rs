@@ -3,10 +3,10 @@
 use allegro_base::testing::records::RecordKind;
 
 use crate::manifest::fuzzed;
-use crate::roots;
+use crate::projects;
 
 /// The kinds of records of the store itself.
-pub const RECORDS: [RecordKind; 1] = [roots::FUZZED];
+pub const RECORDS: [RecordKind; 2] = projects::FUZZED;
 
 /// Decodes a manifest of the store and checks its invariants.
 pub fn manifest(data: &[u8]) {

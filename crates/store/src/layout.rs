@@ -271,9 +271,18 @@ impl Store {
     /// Removes leftovers of killed processes from `tmp/`, and blobs that have been in quarantine
     /// for long. The function ignores failures.
     pub fn sweep(&self) {
+        for path in self.leftovers(false) {
+            let _ = remove_all(&path);
+        }
+    }
+
+    /// Returns the paths of what killed processes have left in `tmp/`, and of blobs that have been
+    /// in quarantine for long. With `is_all`, those of all blobs in quarantine.
+    pub(super) fn leftovers(&self, is_all: bool) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
         for entry in entries(&self.root.join("tmp")) {
             if !owner_is_alive(&entry.file_name().to_string_lossy()) {
-                let _ = remove_all(&entry.path());
+                paths.push(entry.path());
             }
         }
         for entry in entries(&self.root.join(QUARANTINE)) {
@@ -283,10 +292,11 @@ impl Store {
                 let rest = i64::try_from(QUARANTINE_REST.as_secs()).unwrap_or(i64::MAX);
                 (inode_clock() / 1_000_000_000).saturating_sub(then) > rest
             });
-            if is_old {
-                let _ = remove_all(&entry.path());
+            if is_all || is_old {
+                paths.push(entry.path());
             }
         }
+        paths
     }
 
     /// Removes buckets of former versions, as far as `budget` allows, once no former version has

@@ -4,6 +4,7 @@
 //! <root>/CACHEDIR.TAG
 //! <root>/layout                    the layout's number, see `layout.rs`
 //! <root>/lock                      shared while a run uses the store, exclusive while pruning
+//! <root>/gate                      exclusive while a pruning waits for the lock, see `lock.rs`
 //! <root>/reflink                   whether files can share blocks here, see `layout.rs`
 //! <root>/<bucket>/               blobs, manifests and other records, see [`Bucket`]
 //! <root>/quarantine/               blobs that were changed in place, kept for a month
@@ -23,11 +24,14 @@ mod layout;
 pub mod link;
 mod lock;
 mod manifest;
+mod projects;
 mod prune;
 mod records;
-mod roots;
 mod shards;
+#[cfg(test)]
+mod testing;
 mod verify;
+mod walk;
 
 pub use blob::{Blob, BlobState, Facts, FileSpec};
 pub use bucket::{Bucket, Keep, Record, directory_name, forget_unwritten};
@@ -37,6 +41,7 @@ pub use ingest::{Ingested, ingest, refused};
 pub use layout::{LAYOUT, Store};
 pub use lock::{PATIENCE, Patience};
 pub use manifest::{Item, ItemKind, Manifest};
-pub use prune::Pruned;
+pub use projects::{Project, ProjectPackage};
+pub use prune::{PruneOptions, Pruned};
 pub(crate) use shards::{open_directory, open_directory_at};
 pub use verify::{Findings, Usage};

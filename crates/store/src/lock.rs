@@ -1,4 +1,8 @@
-//! The lock on the store: shared while a run uses the store, exclusive while it is pruned.
+//! The locks on the store.
+//!
+//! `lock` is shared while a run uses the store, and exclusive while content is removed. `gate` is
+//! exclusive while a process waits for the exclusive lock. Runs that begin in that time wait for a
+//! moment, so that the process gets its turn though runs overlap.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::move_aside;
+use allegro_base::progress;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, fchmod, flock, fstat};
 use rustix::io::Errno;
 
@@ -19,18 +24,145 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// time since the wait began.
 pub type Patience<'a> = &'a dyn Fn(Duration) -> bool;
 
-impl Store {
-    /// Takes the lock for this process alone, without waiting. If that fails, the process keeps the
-    /// shared lock.
-    pub fn lock_exclusively(&self) -> bool {
-        self.lock().is_some_and(|lock| {
-            let alone = flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok();
-            alone || {
-                // A conversion that fails may have given the shared lock up (flock(2)).
-                let _ = flock(lock, FlockOperation::LockShared);
-                false
+/// The time between two tries to take a lock.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The time for which a process may keep the gate closed while runs use the store.
+const GATE: Duration = Duration::from_secs(2);
+
+/// The time for which the gate stays open when the runs have not ended in [`GATE`].
+const OPEN: Duration = Duration::from_millis(500);
+
+/// The time for which a run respects a closed gate. It ends the wait for a process that was
+/// stopped.
+const RESPECT: Duration = Duration::from_secs(3);
+
+/// The time after which a turn lets waiting runs in.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// The time for which waiting runs are let in.
+const BREATH: Duration = Duration::from_millis(30);
+
+/// Exclusive use of the store, which ends when the value is dropped. The store has its shared lock
+/// again then.
+pub(super) struct Turn<'s> {
+    store: &'s Store,
+    lock: &'s File,
+    gate: File,
+    patience: Patience<'s>,
+    began: Instant,
+}
+
+impl<'s> Turn<'s> {
+    /// Waits for exclusive use of the store. No other process uses the store then.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if `patience` ends, or where the store can't be locked.
+    pub(super) fn take(store: &'s Store, patience: Patience<'s>) -> Result<Self> {
+        let unlockable = || {
+            Error::Input(format!(
+                "the store at {} can't be locked by this user, or on this file system",
+                store.root().display()
+            ))
+        };
+        let lock = store.lock().ok_or_else(unlockable)?;
+        let gate = open_lock(store.root(), &store.root().join("gate")).ok_or_else(unlockable)?;
+        let mut turn = Self {
+            store,
+            lock,
+            gate,
+            patience,
+            began: Instant::now(),
+        };
+        turn.wait()?;
+        Ok(turn)
+    }
+
+    /// Lets waiting runs use the store if the turn has lasted for long. Returns whether it did, so
+    /// that the caller looks at the store anew.
+    ///
+    /// # Errors
+    /// Fails as [`Self::take`] does.
+    pub(super) fn breathe(&mut self) -> Result<bool> {
+        if self.began.elapsed() < SLICE {
+            return Ok(false);
+        }
+        let _ = flock(self.lock, FlockOperation::Unlock);
+        let _ = flock(&self.gate, FlockOperation::Unlock);
+        std::thread::sleep(BREATH);
+        self.wait()?;
+        Ok(true)
+    }
+
+    /// Returns how long the turn may still last.
+    pub(super) fn until(&self) -> Instant {
+        self.began + SLICE
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        // Two processes that wait with a shared lock would wait for each other.
+        let _ = flock(self.lock, FlockOperation::Unlock);
+        let began = Instant::now();
+        let try_lock = |file: &File| match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+            Err(error) => Err(Error::Store {
+                action: "locking",
+                path: self.store.root().to_owned(),
+                source: error.into(),
+            }),
+        };
+        loop {
+            if try_lock(&self.gate)? {
+                let until = Instant::now() + GATE;
+                while Instant::now() < until {
+                    if try_lock(self.lock)? {
+                        self.began = Instant::now();
+                        return Ok(());
+                    }
+                    self.pause(began, POLL)?;
+                }
+                // A run takes long. Others must not wait for it.
+                let _ = flock(&self.gate, FlockOperation::Unlock);
+                self.pause(began, OPEN)?;
+            } else {
+                self.pause(began, POLL)?;
             }
-        })
+        }
+    }
+
+    fn pause(&self, began: Instant, pause: Duration) -> Result<()> {
+        let waited = began.elapsed();
+        if !(self.patience)(waited) {
+            return Err(Error::Input(format!(
+                "the store at {} is in use: run the command again when no install is running",
+                self.store.root().display()
+            )));
+        }
+        progress::step();
+        std::thread::sleep(pause);
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = flock(&self.gate, FlockOperation::Unlock);
+        let _ = flock(self.lock, FlockOperation::LockShared);
+    }
+}
+
+/// Waits while another process waits for exclusive use, but not for long.
+fn respect_gate(root: &Path, began: Instant, patience: Patience<'_>) {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let Ok(gate) = rustix::fs::open(root.join("gate"), flags, Mode::empty()) else {
+        return;
+    };
+    while began.elapsed() < RESPECT
+        && flock(&gate, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        && patience(began.elapsed())
+    {
+        std::thread::sleep(POLL);
     }
 }
 
@@ -42,6 +174,7 @@ pub(super) fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> 
         return Ok(None);
     };
     let began = Instant::now();
+    respect_gate(root, began, patience);
     loop {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Err(Errno::INTR) => {}
@@ -53,7 +186,7 @@ pub(super) fn lock(root: &Path, patience: Patience<'_>) -> Result<Option<File>> 
                         source: io::ErrorKind::TimedOut.into(),
                     });
                 }
-                std::thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(POLL);
             }
             // File systems without locks come here too. Renames replace records there, which is
             // enough without pruning.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use allegro_base::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// A link strategy, as the user chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,10 @@ impl fmt::Display for Strategy {
 }
 
 /// The method that put a file in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// Records hold it, so new methods come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// A new inode that shares its blocks with the blob.
     Reflink,
