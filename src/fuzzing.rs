@@ -4,13 +4,14 @@
 use allegro_base::testing::records::{RecordKind, seal};
 use allegro_vendor::classmap;
 
-use crate::{helper, ops};
+use crate::{helper, machine, ops};
 
 fn kinds() -> impl Iterator<Item = RecordKind> {
     allegro_store::fuzzing::RECORDS
         .into_iter()
         .chain(classmap::fuzzing::RECORDS)
         .chain(ops::RECORDS)
+        .chain(machine::RECORDS)
 }
 
 /// Decodes a record of the store. The first byte chooses the kind.

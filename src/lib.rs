@@ -24,6 +24,7 @@ pub mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod helper;
+pub mod machine;
 pub mod ops;
 pub mod parting;
 pub mod protocol;

@@ -117,15 +117,13 @@ if (!function_exists('allegro_probe')) {
         } catch (\UnexpectedValueException $e) {
             $longDates = false;
         }
+        $belowZero = \Composer\Semver\Intervals::get(new \Composer\Semver\Constraint\Constraint('<', '0.0.0.0-dev'));
 
         return array(
             'long_dates' => $longDates,
             'rc_is_a_modifier' => (string) $parser->parseConstraints('<1.0-RC') === '< 1.0.0.0-RC',
             'points_need_branches' => (string) \Composer\Semver\Intervals::compactConstraint($parser->parseConstraints('>=2 !=3 || <=2')) !== '!= 3.0.0.0',
-            'zero_is_least' => array() === current(array_intersect_key(
-                \Composer\Semver\Intervals::get(new \Composer\Semver\Constraint\Constraint('<', '0.0.0.0-dev')),
-                array('numeric' => true)
-            )),
+            'zero_is_least' => $belowZero['numeric'] === array(),
         );
     }
 

@@ -15,3 +15,8 @@ pub const PATIENCE_MS: &str = "ALLEGRO_PATIENCE_MS";
 /// Switch for verification. With `always`, each blob of the store is read and compared with its
 /// name before a file is made from it.
 pub const VERIFY: &str = "ALLEGRO_VERIFY";
+/// PHP's program. The default is the one that Composer's own script starts.
+pub const PHP: &str = "ALLEGRO_PHP";
+/// Composer's file. The default is `composer` in `PATH`, else `composer.phar` in the working
+/// directory.
+pub const COMPOSER_PATH: &str = "ALLEGRO_COMPOSER_PATH";

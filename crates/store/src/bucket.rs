@@ -35,6 +35,9 @@ pub enum Bucket {
     /// The relevant content of each repository's metadata files,
     /// `<32 hex of the cache directory's SHA-256>`.
     Metadata,
+    /// Facts about each PHP and Composer on the machine, `<32 hex of their paths' SHA-256>`, and the
+    /// fixed texts of each Composer, with `.texts` at the end.
+    Machine,
     /// Notices that each vendor directory has got, as empty files
     /// `<32 hex of the vendor directory's SHA-256>-<notice>`.
     Told,
@@ -59,9 +62,12 @@ pub enum Keep {
 /// needs a removed record reads the metadata files once more.
 const UNWRITTEN: Duration = Duration::from_hours(60 * 24);
 
+/// How long unwritten facts about a machine stay. A run that needs removed facts starts PHP once.
+const UNWRITTEN_FACTS: Duration = Duration::from_hours(180 * 24);
+
 impl Bucket {
     /// All buckets.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Blobs,
         Self::Contents,
         Self::Manifests,
@@ -69,6 +75,7 @@ impl Bucket {
         Self::Autoload,
         Self::Classes,
         Self::Metadata,
+        Self::Machine,
         Self::Told,
     ];
 
@@ -82,6 +89,7 @@ impl Bucket {
             Self::Autoload => "autoload-v2",
             Self::Classes => "classes-v2",
             Self::Metadata => "metadata-v2",
+            Self::Machine => "machine-v1",
             Self::Told => "told-v1",
         }
     }
@@ -90,7 +98,7 @@ impl Bucket {
     pub const fn former_names(self) -> &'static [&'static str] {
         match self {
             Self::Blobs => &["blobs-v1"],
-            Self::Contents => &[],
+            Self::Contents | Self::Machine => &[],
             Self::Manifests => &["manifests-v1"],
             // Records of `roots-v2` still count (see `projects/former.rs`).
             Self::Roots => &["roots-v1"],
@@ -109,6 +117,7 @@ impl Bucket {
             Self::Roots => Keep::WhileDirectoryExists,
             Self::Autoload | Self::Classes | Self::Told => Keep::Always,
             Self::Metadata => Keep::WhileWritten(UNWRITTEN),
+            Self::Machine => Keep::WhileWritten(UNWRITTEN_FACTS),
         }
     }
 
@@ -122,7 +131,7 @@ impl Bucket {
     pub(super) const fn has_records(self) -> bool {
         matches!(
             self,
-            Self::Roots | Self::Autoload | Self::Classes | Self::Metadata
+            Self::Roots | Self::Autoload | Self::Classes | Self::Metadata | Self::Machine
         )
     }
 
@@ -170,6 +179,10 @@ pub enum Record {
     PackageClasses,
     /// The index of a repository's metadata files (see `indexed.rs`).
     Metadata,
+    /// Facts about a PHP and a Composer.
+    Probe,
+    /// The fixed texts of a Composer.
+    Texts,
 }
 
 impl Record {
@@ -183,6 +196,8 @@ impl Record {
             Self::Walk => b"ALWALK03",
             Self::PackageClasses => b"ALCLAS02",
             Self::Metadata => b"ALMETA04",
+            Self::Probe => b"ALPROB01",
+            Self::Texts => b"ALTEXT01",
         }
     }
 
@@ -194,6 +209,7 @@ impl Record {
             Self::Dump | Self::ProjectClasses | Self::Walk => Bucket::Autoload,
             Self::PackageClasses => Bucket::Classes,
             Self::Metadata => Bucket::Metadata,
+            Self::Probe | Self::Texts => Bucket::Machine,
         }
     }
 

@@ -148,8 +148,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
 }
 
-static PHP: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?-u)\A(#!.*\r?\n)?([\r\n\t ]*)<\?php"));
+static PHP: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?-u)\A(#!.*\r?\n)?([\r\n\t ]*)<\?php"));
 static CALLER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?-u)\A#!/(?:usr/bin/env )?(?:[^/]+/)*(.+)"));
 
@@ -210,7 +209,7 @@ impl Bins<'_> {
         let path = format!("{}/{bin}", program.directory);
         let link = format!("{bin_dir}/{}", link_name(bin)?);
         // An extension `.bat` belongs to a program of Windows, which needs no proxy.
-        let is_batch = bin.ends_with(".bat");
+        let is_batch = has_suffix(bin, ".bat");
         let proxy = if self.full && is_batch {
             None
         } else {
@@ -219,15 +218,14 @@ impl Bins<'_> {
                 path: link.clone(),
             })
         };
-        let batch = match self.full {
-            true => {
-                let link = if is_batch { link } else { link + ".bat" };
-                Some(Text {
-                    text: self.batch(&path, &link, head)?,
-                    path: link,
-                })
-            }
-            false => None,
+        let batch = if self.full {
+            let link = if is_batch { link } else { link + ".bat" };
+            Some(Text {
+                text: self.batch(&path, &link, head)?,
+                path: link,
+            })
+        } else {
+            None
         };
         let batch_is_taken = (self.full && !is_batch).then(|| {
             format!(
@@ -278,11 +276,8 @@ impl Bins<'_> {
             self.vendor_dir
         };
         let program_code = paths::code(link, program, across_root)?;
-        let autoload_code =
-            paths::code(link, &format!("{vendor_dir}/autoload.php"), across_root)?;
-        let mut text = first_line
-            .unwrap_or(DEFAULT_FIRST_LINE.as_bytes())
-            .to_vec();
+        let autoload_code = paths::code(link, &format!("{vendor_dir}/autoload.php"), across_root)?;
+        let mut text = first_line.unwrap_or(DEFAULT_FIRST_LINE.as_bytes()).to_vec();
         text.push(b'\n');
         text.extend(template.render(&[
             (Mark::ProgramCode, &program_code),
@@ -319,7 +314,9 @@ fn link_name(bin: &str) -> Result<&str, Unfamiliar> {
     let name = paths::base_name(bin);
     let is_plain = bin.is_ascii() && !bin.contains(|letter: char| letter.is_ascii_control());
     if !is_plain || matches!(name, "" | "." | "..") || bin.contains('\\') {
-        return Err(Unfamiliar(format!("the name of the program {bin} is unusual")));
+        return Err(Unfamiliar(format!(
+            "the name of the program {bin} is unusual"
+        )));
     }
     Ok(name)
 }
@@ -327,19 +324,28 @@ fn link_name(bin: &str) -> Result<&str, Unfamiliar> {
 /// Returns the interpreter of a program (`BinaryInstaller::determineBinaryCaller`, composer
 /// 2.10.2).
 fn caller(program: &str, head: &[u8]) -> Result<String, Unfamiliar> {
-    if program.ends_with(".bat") || program.ends_with(".exe") {
+    if has_suffix(program, ".bat") || has_suffix(program, ".exe") {
         return Ok("call".to_owned());
     }
+    if head.is_empty() {
+        // PHP reads no line here, for which versions of Composer have different answers.
+        return Err(Unfamiliar(format!("the program {program} is empty")));
+    }
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
-    let Some(found) = CALLER
-        .captures(&head[..end])
-        .and_then(|found| found.get(1))
-    else {
+    let Some(found) = CALLER.captures(&head[..end]).and_then(|found| found.get(1)) else {
         return Ok("php".to_owned());
     };
     let caller = trimmed(found.as_bytes()).to_vec();
-    String::from_utf8(caller)
-        .map_err(|_| Unfamiliar(format!("the interpreter of the program {program} is unusual")))
+    String::from_utf8(caller).map_err(|_| {
+        Unfamiliar(format!(
+            "the interpreter of the program {program} is unusual"
+        ))
+    })
+}
+
+/// Returns whether a path ends with a suffix in lower case, the only case that Composer knows.
+fn has_suffix(path: &str, suffix: &str) -> bool {
+    path.ends_with(suffix)
 }
 
 /// Returns a text without the blank space that PHP's `trim` removes.

@@ -185,18 +185,12 @@ impl Templates {
             let text = samples.get(&format!("bin/{name}"))?;
             let text = text.strip_prefix(format!("{first_line}\n").as_bytes())?;
             let values = [
-                (
-                    Mark::ProgramCode,
-                    paths::code(&link, &program, false).ok()?,
-                ),
+                (Mark::ProgramCode, paths::code(&link, &program, false).ok()?),
                 (
                     Mark::AutoloadCode,
                     paths::code(&link, "/v/autoload.php", false).ok()?,
                 ),
-                (
-                    Mark::Program,
-                    paths::relative(&link, &program, false).ok()?,
-                ),
+                (Mark::Program, paths::relative(&link, &program, false).ok()?),
             ];
             let values = values.each_ref().map(|(mark, text)| (*mark, text.as_str()));
             let template = Template::learn(text, &values)?;

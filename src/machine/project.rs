@@ -1,0 +1,218 @@
+//! A small project, in which the machine's Composer shows its texts.
+//!
+//! The project needs no network: its packages lie in directories. [`FILES`] and the lock are
+//! constant, so that native code can make the same files and compare them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use allegro_composer::content_hash;
+use allegro_composer::json::Json;
+
+/// Files of the project, with their texts. [`lock`] returns the lock.
+pub const FILES: [(&str, &str); 12] = [
+    ("composer.json", MANIFEST),
+    (
+        "src/Root.php",
+        "<?php\nnamespace Probe\\Root;\nclass Root {}\n",
+    ),
+    ("src/root.php", "<?php\n"),
+    (
+        "tests/RootTest.php",
+        "<?php\nnamespace Probe\\Tests;\nclass RootTest {}\n",
+    ),
+    ("packages/programs/texts/probe-plain", "<?php\n"),
+    (
+        "packages/programs/texts/probe-shebang",
+        "#!/usr/bin/env -S php -n\n<?php\n",
+    ),
+    (
+        "packages/programs/texts/probe-shell",
+        "#!/usr/bin/env probe-caller\n",
+    ),
+    (
+        "packages/phpunit/phpunit",
+        "#!/usr/bin/env -S php -n\n<?php\n",
+    ),
+    (
+        "packages/library/src/Library.php",
+        "<?php\nnamespace Probe\\Library;\nclass Library {}\n",
+    ),
+    (
+        "packages/library/lib/Probe/Old.php",
+        "<?php\nclass Probe_Old {}\n",
+    ),
+    (
+        "packages/library/classes/Mapped.php",
+        "<?php\nclass Probe_Mapped {}\n",
+    ),
+    ("packages/library/library.php", "<?php\n"),
+];
+
+const MANIFEST: &str = r#"{
+    "name": "allegro-probe/root",
+    "description": "A project in which Composer shows its texts",
+    "license": "MIT",
+    "repositories": [{"packagist.org": false}],
+    "require": {
+        "php": ">=5.3.2",
+        "ext-spl": "*",
+        "allegro-probe/programs": "1.0.0",
+        "phpunit/phpunit": "1.0.0"
+    },
+    "require-dev": {
+        "allegro-probe/library": "1.2.x-dev"
+    },
+    "autoload": {
+        "psr-4": {"Probe\\Root\\": "src/"},
+        "files": ["src/root.php"]
+    },
+    "autoload-dev": {
+        "psr-4": {"Probe\\Tests\\": "tests/"}
+    },
+    "config": {
+        "autoloader-suffix": "AllegroProbe",
+        "bin-compat": "full"
+    },
+    "minimum-stability": "dev"
+}
+"#;
+
+/// The lock's text, with a place for the content-hash.
+const LOCK: &str = r#"{
+    "content-hash": "CONTENT-HASH",
+    "packages": [
+        {
+            "name": "allegro-probe/programs",
+            "version": "1.0.0",
+            "dist": {
+                "type": "path",
+                "url": "packages/programs",
+                "reference": "0123456789012345678901234567890123456789"
+            },
+            "require": {
+                "php": ">=5.3.2"
+            },
+            "bin": [
+                "texts/probe-plain",
+                "texts/probe-shebang",
+                "texts/probe-shell"
+            ],
+            "type": "library",
+            "license": [
+                "MIT"
+            ],
+            "transport-options": {
+                "symlink": false,
+                "relative": true
+            }
+        },
+        {
+            "name": "phpunit/phpunit",
+            "version": "1.0.0",
+            "dist": {
+                "type": "path",
+                "url": "packages/phpunit",
+                "reference": "0123456789012345678901234567890123456789"
+            },
+            "bin": [
+                "phpunit"
+            ],
+            "type": "library",
+            "transport-options": {
+                "symlink": false,
+                "relative": true
+            }
+        }
+    ],
+    "packages-dev": [
+        {
+            "name": "allegro-probe/library",
+            "version": "1.2.x-dev",
+            "dist": {
+                "type": "path",
+                "url": "packages/library",
+                "reference": "0123456789012345678901234567890123456789"
+            },
+            "require": {
+                "allegro-probe/programs": "^1.0",
+                "php": "^5.6 || >=7.0"
+            },
+            "provide": {
+                "allegro-probe/interface": "self.version"
+            },
+            "replace": {
+                "allegro-probe/part": "self.version"
+            },
+            "type": "library",
+            "extra": {
+                "branch-alias": {
+                    "dev-main": "1.2.x-dev"
+                }
+            },
+            "autoload": {
+                "psr-4": {
+                    "Probe\\Library\\": "src/"
+                },
+                "psr-0": {
+                    "Probe_": "lib/"
+                },
+                "classmap": [
+                    "classes/"
+                ],
+                "files": [
+                    "library.php"
+                ]
+            },
+            "notification-url": "https://example.org/downloads/",
+            "license": [
+                "MIT"
+            ],
+            "keywords": [
+                "zeta",
+                "alpha"
+            ],
+            "time": "2020-02-02T12:00:00+01:00",
+            "transport-options": {
+                "symlink": false,
+                "relative": true
+            }
+        }
+    ],
+    "aliases": [],
+    "minimum-stability": "dev",
+    "stability-flags": [],
+    "prefer-stable": false,
+    "prefer-lowest": false,
+    "platform": {
+        "php": ">=5.3.2",
+        "ext-spl": "*"
+    },
+    "platform-dev": [],
+    "plugin-api-version": "2.2.0"
+}
+"#;
+
+/// Returns the text of the project's lock.
+pub fn lock() -> String {
+    // The manifest is constant and valid. With another hash Composer would print a warning.
+    let manifest = Json::parse(MANIFEST).unwrap_or(Json::Null);
+    LOCK.replace("CONTENT-HASH", &content_hash(&manifest))
+}
+
+/// Writes the project into a directory.
+pub(super) fn write(directory: &Path) -> io::Result<()> {
+    let lock = lock();
+    for (name, text) in FILES.into_iter().chain([("composer.lock", lock.as_str())]) {
+        let path = directory.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// The directories and the files below the project's vendor directory that Composer itself writes.
+pub(super) const WRITTEN: [&str; 3] = ["autoload.php", "composer", "bin"];

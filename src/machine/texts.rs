@@ -1,0 +1,224 @@
+//! Obtains the texts that a version of Composer writes into every project.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use allegro_base::error::{Error, Result, in_store};
+use allegro_store::{Record, Store};
+use allegro_vendor::bins::Templates;
+
+use super::run::{Directory, succeeds};
+use super::{ComposerBinary, Machine, Php, project};
+
+/// Texts of a Composer, as it has written them into the project of [`project`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixedTexts {
+    /// Version of Composer, or [`BUILT_IN`].
+    pub version: String,
+    /// Files by their paths below the vendor directory, such as `composer/ClassLoader.php` and
+    /// `bin/probe-plain`.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Version of the texts for a machine without Composer.
+pub const BUILT_IN: &str = "built-in 2.10.2";
+
+/// Texts that are in each project, whatever its packages are.
+const NEEDED: [&str; 3] = [
+    "composer/ClassLoader.php",
+    "composer/InstalledVersions.php",
+    "composer/LICENSE",
+];
+
+/// Texts and the state of the machine when they were obtained.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    stamp: [u8; 32],
+    texts: FixedTexts,
+}
+
+impl FixedTexts {
+    /// Returns the texts for a machine without Composer, which are those of Composer 2.10.2.
+    ///
+    /// They comprise the files that don't depend on the project, and programs.
+    pub fn built_in() -> Self {
+        const FILES: [(&str, &[u8]); 11] = [
+            (
+                "composer/ClassLoader.php",
+                include_bytes!("builtin/ClassLoader.php"),
+            ),
+            (
+                "composer/InstalledVersions.php",
+                include_bytes!("builtin/InstalledVersions.php"),
+            ),
+            ("composer/LICENSE", include_bytes!("builtin/LICENSE")),
+            (
+                "bin/probe-plain",
+                include_bytes!("builtin/bin/probe-plain.txt"),
+            ),
+            (
+                "bin/probe-plain.bat",
+                include_bytes!("builtin/bin/probe-plain.bat.txt"),
+            ),
+            (
+                "bin/probe-shebang",
+                include_bytes!("builtin/bin/probe-shebang.txt"),
+            ),
+            (
+                "bin/probe-shebang.bat",
+                include_bytes!("builtin/bin/probe-shebang.bat.txt"),
+            ),
+            (
+                "bin/probe-shell",
+                include_bytes!("builtin/bin/probe-shell.txt"),
+            ),
+            (
+                "bin/probe-shell.bat",
+                include_bytes!("builtin/bin/probe-shell.bat.txt"),
+            ),
+            ("bin/phpunit", include_bytes!("builtin/bin/phpunit.txt")),
+            (
+                "bin/phpunit.bat",
+                include_bytes!("builtin/bin/phpunit.bat.txt"),
+            ),
+        ];
+        Self {
+            version: BUILT_IN.to_owned(),
+            files: FILES
+                .into_iter()
+                .map(|(name, text)| (name.to_owned(), text.to_vec()))
+                .collect(),
+        }
+    }
+
+    /// Returns the version of the Composer that has written the texts.
+    pub fn composer_version(&self) -> &str {
+        self.version
+            .strip_prefix("built-in ")
+            .unwrap_or(&self.version)
+    }
+
+    /// Returns a text by its path below the vendor directory.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// Returns templates of the files in a bin directory, or `None` if this Composer makes them in
+    /// an unknown way.
+    pub fn templates(&self) -> Option<Templates> {
+        Templates::learn(&self.files)
+    }
+}
+
+impl Machine {
+    /// Returns the texts of the machine's Composer, or `None` without a Composer that PHP can run.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if Composer must be run and the store can't be written, and
+    /// [`Error::Input`] if Composer doesn't install the project.
+    pub fn texts(&self, store: &Store) -> Result<Option<FixedTexts>> {
+        let (Some(php), Some(composer)) = (&self.php, &self.composer) else {
+            return Ok(None);
+        };
+        let Some(stamped) = self.stamped(store)? else {
+            return Ok(None);
+        };
+        let Some(facts) = stamped.probe.composer else {
+            return Ok(None);
+        };
+        let place = Record::Texts.place(&format!("{}.texts", self.name(php)));
+        if let Some(stamp) = stamped.stamp
+            && let Some(kept) = store.read_sealed::<Kept>(Record::Texts, &place)
+            && kept.stamp == stamp
+        {
+            return Ok(Some(kept.texts));
+        }
+        let texts = FixedTexts {
+            version: facts.version,
+            files: self.installed(php, composer, store)?,
+        };
+        if let Some(missing) = NEEDED.into_iter().find(|name| texts.get(name).is_none()) {
+            return Err(Error::Input(format!(
+                "{} has not written {missing}",
+                composer.path.display()
+            )));
+        }
+        if let Some(stamp) = stamped.stamp {
+            let kept = Kept { stamp, texts };
+            // The next run asks again if this fails.
+            let _ = store.write_sealed(Record::Texts, &place, &kept);
+            return Ok(Some(kept.texts));
+        }
+        Ok(Some(texts))
+    }
+
+    /// Installs the project with Composer, and returns the files that Composer has written.
+    fn installed(
+        &self,
+        php: &Php,
+        composer: &ComposerBinary,
+        store: &Store,
+    ) -> Result<BTreeMap<String, Vec<u8>>> {
+        let place = store.temporary();
+        let directory = Directory::create(place.clone()).map_err(in_store("creating", &place))?;
+        let at = directory.path().join("project");
+        project::write(&at).map_err(in_store("writing", &at))?;
+        let mut command = self.command(php, &at);
+        command
+            .arg(&composer.path)
+            .args([
+                "install",
+                "--no-interaction",
+                "--no-plugins",
+                "--no-scripts",
+            ])
+            .args(["--no-progress", "--no-ansi", "--quiet"])
+            .env("COMPOSER_ROOT_VERSION", "1.0.0")
+            .env("COMPOSER_HOME", directory.path().join("home"))
+            .env("COMPOSER_CACHE_DIR", directory.path().join("cache"));
+        let failed = |reason: &str| {
+            Error::Input(format!(
+                "{} can't install a project for a test: {reason}",
+                composer.path.display()
+            ))
+        };
+        match succeeds(command) {
+            Ok(true) => {}
+            Ok(false) => return Err(failed("it ended with an error")),
+            Err(error) => return Err(failed(&error.to_string())),
+        }
+        let mut files = BTreeMap::new();
+        for name in project::WRITTEN {
+            collect(&at.join("vendor"), name, &mut files)
+                .map_err(|error| failed(&format!("{name}: {error}")))?;
+        }
+        Ok(files)
+    }
+}
+
+fn collect(vendor: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    let path = vendor.join(name);
+    if !path.is_dir() {
+        files.insert(name.to_owned(), fs::read(path)?);
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let Ok(child) = entry?.file_name().into_string() else {
+            continue;
+        };
+        collect(vendor, &format!("{name}/{child}"), files)?;
+    }
+    Ok(())
+}
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
+    allegro_base::testing::records::RecordKind {
+        magic: *Record::Texts.magic(),
+        again: |bytes| allegro_base::testing::records::again::<Kept>(*Record::Texts.magic(), bytes),
+    };
