@@ -119,7 +119,7 @@ impl Blob {
     }
 
     /// Parses a blob's name with its shard. Returns `None` if the name isn't a blob's.
-    pub(super) fn parse(name: &str, size: u64) -> Option<Self> {
+    pub(crate) fn parse(name: &str, size: u64) -> Option<Self> {
         let (shard, rest) = name.split_once('/')?;
         let mut parts = rest.splitn(3, '-');
         let digest = unhex(&format!("{shard}{}", parts.next()?))?;
@@ -162,11 +162,6 @@ impl Store {
             Shelf::Blobs => &self.blobs,
             Shelf::Contents => &self.contents,
         }
-    }
-
-    /// Returns the shards of the bucket that a blob belongs into.
-    pub(super) fn shards_of(&self, blob: &Blob) -> &Shards {
-        self.shards(blob.shelf)
     }
 
     /// Returns the blob whose inode can be linked as the file.

@@ -13,7 +13,7 @@ use super::{Pruned, Removed, Remover, failure};
 use crate::lock::Turn;
 use crate::shards::Shards;
 use crate::walk::{self, Entry, look};
-use crate::{Blob, Digest, Store};
+use crate::{Digest, Store};
 use allegro_base::error::Result;
 use allegro_base::progress;
 use rustix::fs::Stat;
@@ -91,7 +91,11 @@ impl Store {
             shards.path.join(&shard).join(&*name)
         };
         let (dir, entries) = match walk::opened(shards.dir(), &*shard) {
-            Ok(Some(opened)) => opened,
+            // Neighbours in the inode table follow each other.
+            Ok(Some((dir, mut entries))) => {
+                entries.sort_unstable_by_key(|entry| entry.inode);
+                (dir, entries)
+            }
             Ok(None) => return,
             Err(error) => {
                 let path = shards.path.join(&shard);
@@ -105,7 +109,7 @@ impl Store {
                 remover.remove_hidden(&dir, entry, &path, &mut share.hidden);
                 continue;
             }
-            let Some(digest) = self.digest_at(index, &shard, entry, &dir) else {
+            let Some(digest) = Self::digest_at(index, entry, &dir) else {
                 continue;
             };
             if selection.needed.contains(&digest) {
@@ -122,11 +126,15 @@ impl Store {
     }
 
     /// Returns the digest of an entry that is a blob or a content.
-    fn digest_at(&self, index: usize, shard: &str, entry: &Entry, dir: &OwnedFd) -> Option<Digest> {
-        let blob = Blob::parse(&format!("{shard}/{}", entry.text()?), 0)?;
-        let (shards, _) = self.shard(index);
-        let is_here = std::ptr::eq(self.shards_of(&blob), shards);
-        (is_here && entry.is_file(dir)).then(|| *blob.digest())
+    fn digest_at(index: usize, entry: &Entry, dir: &OwnedFd) -> Option<Digest> {
+        let shard = u8::try_from(index % 256).ok()?;
+        let (digest, rest) = digest_of(shard, entry.name.to_bytes())?;
+        let is_named = if index < 256 {
+            is_mode_and_time(rest)
+        } else {
+            rest.is_empty()
+        };
+        (is_named && entry.is_file(dir)).then_some(digest)
     }
 
     /// Calls a function with the digest and the facts of each blob and content, on all cores, and
@@ -138,13 +146,14 @@ impl Store {
     ) -> Vec<T> {
         let of_shard = |index: usize| -> Vec<T> {
             let (shards, shard) = self.shard(index);
-            let Ok(Some((dir, entries))) = walk::opened(shards.dir(), &*shard) else {
+            let Ok(Some((dir, mut entries))) = walk::opened(shards.dir(), &*shard) else {
                 return Vec::new();
             };
+            entries.sort_unstable_by_key(|entry| entry.inode);
             entries
                 .iter()
                 .filter_map(|entry| {
-                    let digest = self.digest_at(index, &shard, entry, &dir)?;
+                    let digest = Self::digest_at(index, entry, &dir)?;
                     take(&digest, &look(&dir, &entry.name).ok()?)
                 })
                 .collect()
@@ -155,5 +164,78 @@ impl Store {
                 .flat_map_iter(of_shard)
                 .collect()
         })
+    }
+}
+
+/// Splits a name into the digest, whose first byte the shard is, and the rest.
+fn digest_of(shard: u8, name: &[u8]) -> Option<(Digest, &[u8])> {
+    const HEX: usize = 62;
+    let (hex, rest) = name.split_at_checked(HEX)?;
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let mut digest = [0; 32];
+    digest[0] = shard;
+    for (byte, pair) in digest[1..].iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some((Digest(digest), rest))
+}
+
+/// Returns whether the rest of a blob's name is `-<octal mode>-<seconds>` or `-<octal mode>-now`.
+fn is_mode_and_time(rest: &[u8]) -> bool {
+    let is_number = |digits: &[u8], last: u8| {
+        digits.iter().all(|digit| (b'0'..=last).contains(digit))
+            && matches!(digits, [b'0'] | [b'1'..=b'9', ..])
+            && digits.len() < 20
+    };
+    let mut parts = rest.splitn(3, |&byte| byte == b'-');
+    let (Some([]), Some(mode), Some(time)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let seconds = time.strip_prefix(b"-").unwrap_or(time);
+    is_number(mode, b'7') && (time == b"now" || is_number(seconds, b'9'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Blob;
+
+    /// The quick reader knows the names that [`Blob::parse`] knows.
+    #[test]
+    fn names_of_blobs_are_told_from_others() {
+        let hex = "0123456789abcdef".repeat(4);
+        let (shard, rest) = hex.split_at(2);
+        for end in [
+            "",
+            "-644-1700000000",
+            "-755-now",
+            "-0-0",
+            "-644--5",
+            "-644",
+            "-644-",
+            "-0644-5",
+            "-648-5",
+            "-644-05",
+            "-644-5x",
+            "-644-nowx",
+            "x",
+            "-",
+            "--",
+            "-644-5-5",
+        ] {
+            let name = format!("{rest}{end}");
+            let parsed = Blob::parse(&format!("{shard}/{name}"), 0);
+            let quick = digest_of(0x01, name.as_bytes())
+                .filter(|(_, rest)| rest.is_empty() || is_mode_and_time(rest))
+                .map(|(digest, _)| digest);
+            assert_eq!(quick, parsed.map(|blob| *blob.digest()), "{end}");
+        }
+        for odd in ["", "ab", &rest.to_uppercase(), &rest[1..], &format!("é{rest}")] {
+            assert_eq!(digest_of(1, odd.as_bytes()).map(|(_, rest)| rest), None, "{odd}");
+        }
     }
 }
