@@ -64,7 +64,7 @@ impl Store {
             Bucket::Classes => {
                 unused.contains(name) || (is_old(age) && !selection.kept.contains_key(name))
             }
-            Bucket::Metadata => is_old(age),
+            Bucket::Metadata | Bucket::Machine => is_old(age),
             Bucket::Blobs | Bucket::Contents | Bucket::Manifests | Bucket::Roots => false,
         };
         let of_ci = |bucket: Bucket, name: &str, _: u64| match bucket {
