@@ -5,6 +5,7 @@ mod content_hash;
 mod dist;
 pub mod json;
 pub mod package;
+pub mod php;
 
 pub use content_hash::content_hash;
 pub use dist::{Dist, ManifestKey};
