@@ -2,10 +2,19 @@
 //! identity of a dist. The crate neither reads nor writes files.
 
 mod content_hash;
+pub mod dialect;
 mod dist;
+pub mod installed;
+mod installed_php;
 pub mod json;
+pub mod lock;
 pub mod package;
+pub mod paths;
 pub mod php;
+pub mod root;
+mod unfamiliar;
 
 pub use content_hash::content_hash;
+pub use dialect::Dialect;
 pub use dist::{Dist, ManifestKey};
+pub use unfamiliar::Unfamiliar;

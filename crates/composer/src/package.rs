@@ -1,5 +1,15 @@
 //! A package as Composer's `ArrayLoader` reads it from a lock or from `installed.json`.
 
+mod dump;
+pub(crate) mod fields;
+mod load;
+pub(crate) mod names;
+mod time;
+
+pub use load::Loader;
+pub(crate) use load::normalized;
+pub use names::is_platform;
+
 use crate::json::Json;
 
 /// A package with the fields that an installation needs. The remaining fields stay in `entry`.

@@ -1,5 +1,7 @@
 //! Writes values as PHP source text, as PHP's `var_export` does.
 
+pub mod order;
+
 use std::fmt::Write as _;
 
 use crate::json::Json;
