@@ -19,11 +19,13 @@
 //! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`. The
 //! plugin then renames each staged package into place inside Composer's own operation.
 
+pub mod console;
 pub mod dispatch;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod helper;
+pub mod install;
 pub mod machine;
 pub mod ops;
 pub mod parting;

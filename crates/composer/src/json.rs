@@ -4,15 +4,22 @@
 //! manifest (`Locker::getContentHash`).
 
 mod grammar;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use memchr::memchr2;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::Unfamiliar;
+
 pub use grammar::PhpJson;
+pub(crate) use write::{Pretty, is_php_list};
+
+/// The number of keys from which on a hash table finds a repeated key faster than a look at each.
+const MANY_KEYS: usize = 48;
 
 /// A JSON value whose objects remember the order of their keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +44,11 @@ impl Json {
     /// Parses a text.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(&without_negative_zeros(text))
+    }
+
+    /// Parses the text of a file that Composer would read. The name stands in the error.
+    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Unfamiliar> {
+        Self::parse(text).map_err(|error| Unfamiliar(format!("{name} is not plain JSON: {error}")))
     }
 
     /// Returns an empty object.
@@ -153,143 +165,6 @@ impl Json {
             _ => Vec::new(),
         }
     }
-
-    /// Returns the text of a file that Composer writes: indented by four spaces, with a newline at
-    /// the end. Slashes and unicode stay as they are.
-    pub fn to_file_text(&self) -> String {
-        let mut out = String::new();
-        self.write_pretty(&mut out, 0);
-        out.push('\n');
-        out
-    }
-
-    /// Returns the value as one line without spaces. Slashes and unicode stay as they are.
-    pub fn to_line(&self) -> String {
-        let mut out = String::new();
-        self.write_compact(&mut out, Escape::Little, false);
-        out
-    }
-
-    /// Returns `json_encode` of the value after a trip through PHP arrays, with PHP's default
-    /// flags.
-    pub fn to_php_default(&self) -> String {
-        let mut out = String::new();
-        self.write_compact(&mut out, Escape::All, true);
-        out
-    }
-
-    fn write_pretty(&self, out: &mut String, depth: usize) {
-        let indent = |out: &mut String, depth: usize| {
-            out.push('\n');
-            out.extend(std::iter::repeat_n("    ", depth));
-        };
-        match self {
-            Self::Array(items) if !items.is_empty() => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    indent(out, depth + 1);
-                    item.write_pretty(out, depth + 1);
-                }
-                indent(out, depth);
-                out.push(']');
-            }
-            Self::Object(entries) if !entries.is_empty() => {
-                out.push('{');
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    indent(out, depth + 1);
-                    write_string(out, key, Escape::Little);
-                    out.push_str(": ");
-                    value.write_pretty(out, depth + 1);
-                }
-                indent(out, depth);
-                out.push('}');
-            }
-            _ => self.write_compact(out, Escape::Little, false),
-        }
-    }
-
-    fn write_compact(&self, out: &mut String, escape: Escape, as_php_array: bool) {
-        match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Self::Int(value) => {
-                let _ = write!(out, "{value}");
-            }
-            Self::Float(value) => write_float(out, *value),
-            Self::Str(text) => write_string(out, text, escape),
-            Self::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    item.write_compact(out, escape, as_php_array);
-                }
-                out.push(']');
-            }
-            Self::Object(entries) => {
-                let list = as_php_array
-                    && entries
-                        .iter()
-                        .enumerate()
-                        .all(|(index, (key, _))| *key == index.to_string());
-                out.push(if list { '[' } else { '{' });
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    if !list {
-                        write_string(out, key, escape);
-                        out.push(':');
-                    }
-                    value.write_compact(out, escape, as_php_array);
-                }
-                out.push(if list { ']' } else { '}' });
-            }
-        }
-    }
-}
-
-/// The degree to which a string is escaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Escape {
-    /// Escapes only what JSON and JavaScript need.
-    Little,
-    /// Escapes slashes and everything outside ASCII too, which is PHP's default.
-    All,
-}
-
-fn write_string(out: &mut String, text: &str, escape: Escape) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '/' if escape == Escape::All => out.push_str("\\/"),
-            // PHP escapes the two line separators even when told to leave unicode alone.
-            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ if escape == Escape::All && !character.is_ascii() => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
 }
 
 /// Returns the text with `0` for each `-0`. PHP reads the number -0 as the integer 0, and -0.0 as a
@@ -328,24 +203,6 @@ fn without_negative_zeros(text: &str) -> Cow<'_, str> {
     }
     kept.push(&text[from..]);
     Cow::Owned(kept.concat())
-}
-
-/// Writes a number as PHP does with `serialize_precision` -1, by the shortest digits that mean it.
-/// Exponential notation applies from 1.0e+17 on and below 0.0001 (`smart_str_append_double`, PHP
-/// 8.2).
-fn write_float(out: &mut String, value: f64) {
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..17).contains(&exponent) {
-        let _ = write!(out, "{value}");
-        return;
-    }
-    out.push_str(digits);
-    if !digits.contains('.') {
-        out.push_str(".0");
-    }
-    let _ = write!(out, "e{exponent:+}");
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -407,11 +264,22 @@ impl<'de> Deserialize<'de> for Json {
                 let mut places: HashMap<String, usize> = HashMap::new();
                 while let Some((key, value)) = map.next_entry::<String, Json>()? {
                     // PHP keeps the place of the first key and the value of the last.
-                    if let Some(&place) = places.get(&key) {
+                    let place = if entries.len() < MANY_KEYS {
+                        entries.iter().position(|(name, _)| *name == key)
+                    } else {
+                        if places.is_empty() {
+                            let named = entries.iter().enumerate();
+                            places.extend(named.map(|(place, (name, _))| (name.clone(), place)));
+                        }
+                        places.get(&key).copied()
+                    };
+                    if let Some(place) = place {
                         entries[place].1 = value;
                         continue;
                     }
-                    places.insert(key.clone(), entries.len());
+                    if entries.len() >= MANY_KEYS {
+                        places.insert(key.clone(), entries.len());
+                    }
                     entries.push((key, value));
                 }
                 Ok(Json::Object(entries))

@@ -1,6 +1,16 @@
 //! A package as Composer's `ArrayLoader` reads it from a lock or from `installed.json`.
 
+mod dump;
+pub(crate) mod fields;
+mod load;
+pub(crate) mod names;
+mod time;
+
 use allegro_semver::version::{Stability, stability};
+
+pub use load::Loader;
+pub(crate) use load::normalized;
+pub use names::is_platform;
 
 use crate::json::Json;
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use crate::json::Json;
-use crate::package::{Alias, Package};
+use crate::package::{Alias, Package, is_platform};
 
 /// A step of an installation. Numbers are places in the lists that the transaction was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,7 +303,7 @@ fn plugins_first(operations: Vec<Operation>, locked: &[Known<'_>]) -> Vec<Operat
                 .requires
                 .iter()
                 .map(|link| link.target.as_str())
-                .filter(|target| !is_platform_package(target))
+                .filter(|target| !is_platform(target))
                 .peekable();
             if is_plugin && requires.peek().is_none() {
                 self.without_requirements.push(operation);
@@ -347,32 +347,4 @@ fn plugins_first(operations: Vec<Operation>, locked: &[Known<'_>]) -> Vec<Operat
         all.extend(list.into_iter().rev());
     }
     all
-}
-
-/// Returns whether a name denotes something that the machine provides
-/// (`PlatformRepository::isPlatformPackage`).
-pub fn is_platform_package(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name = name.as_str();
-    // Words of letters and digits, with single separators between them.
-    let has_rest = |prefix: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| {
-            rest.split(['_', '.', '-']).all(|word| {
-                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            })
-        })
-    };
-    matches!(
-        name,
-        "php"
-            | "php-64bit"
-            | "php-ipv6"
-            | "php-zts"
-            | "php-debug"
-            | "hhvm"
-            | "composer"
-            | "composer-plugin-api"
-            | "composer-runtime-api"
-    ) || has_rest("ext-")
-        || has_rest("lib-")
 }

@@ -6,3 +6,5 @@ pub mod fuzzing;
 mod intervals;
 mod parser;
 pub mod version;
+
+pub use parser::split_and;

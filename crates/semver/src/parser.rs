@@ -155,7 +155,7 @@ fn wildcard(terms: &mut Terms, parts: &mut Vec<ConstraintId>, numbers: [&str; 4]
 
 /// Splits a conjunction at spaces and commas. Those next to an operator, in ` as ` or in a range
 /// with ` - ` don't separate.
-fn split_and(text: &str) -> Vec<&str> {
+pub fn split_and(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let mut parts = Vec::new();
     let mut start = 0;

@@ -1,0 +1,190 @@
+//! Decides whether an install can be done natively. Everything that this module doesn't know is
+//! [`Unfamiliar`], and Composer does it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use allegro_composer::Unfamiliar;
+use allegro_composer::json::Json;
+use allegro_composer::package::Package;
+use allegro_composer::transaction::Operation;
+
+use super::project::{Project, Target};
+
+/// Checks everything about a project that doesn't depend on what is installed.
+pub fn check_project(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
+    check_directories(project)?;
+    let mut paths = HashSet::new();
+    for package in locked {
+        let name = &package.name;
+        if package.name.matches('/').count() != 1 {
+            return unfamiliar(format!("the name {name} is unusual"));
+        }
+        if package.target_dir.as_deref().is_some_and(|dir| !dir.is_empty()) {
+            return unfamiliar(format!("{name} has a target-dir"));
+        }
+        // Some file systems take names in capitals for the same.
+        if !paths.insert(package.pretty_name.to_lowercase()) {
+            return unfamiliar(format!("two packages share the directory of {name}"));
+        }
+        if package.pretty_version.contains(['<', '\\']) {
+            return unfamiliar(format!("the version of {name} is unusual"));
+        }
+    }
+    Ok(())
+}
+
+fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
+    let (vendor_dir, directory) = (&project.settings.vendor_dir, &project.directory);
+    if directory.starts_with(vendor_dir) {
+        return unfamiliar("the vendor directory contains the project");
+    }
+    match fs::metadata(vendor_dir) {
+        Ok(facts) if !facts.is_dir() => return unfamiliar("the vendor directory is a file"),
+        Ok(_) => {}
+        Err(_) if fs::symlink_metadata(vendor_dir).is_ok() => {
+            return unfamiliar("the vendor directory is a link that leads nowhere");
+        }
+        Err(_) => {}
+    }
+    if fs::symlink_metadata(vendor_dir.join("composer")).is_ok_and(|facts| !facts.is_dir()) {
+        return unfamiliar("vendor/composer is no directory");
+    }
+    Ok(())
+}
+
+/// Checks the plugins of a project: those of the lock, those that are installed, and global ones.
+pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
+    let installed = project.installed.iter().map(|record| &record.package);
+    if let Some(plugin) = locked
+        .iter()
+        .copied()
+        .chain(installed)
+        .find(|package| package.is_plugin())
+    {
+        return unfamiliar(format!("{} is a plugin", plugin.name));
+    }
+    let global = project.settings.home.join("vendor/composer/installed.json");
+    if global_plugins(&global) {
+        return unfamiliar("there are global plugins");
+    }
+    Ok(())
+}
+
+/// Returns whether an `installed.json` of the home directory may name a plugin.
+fn global_plugins(path: &Path) -> bool {
+    match fs::read_to_string(path) {
+        Ok(text) => text.contains("composer-plugin") || text.contains("composer-installer"),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+/// Checks policies, which Composer applies to plain installs since 2.10 (`Installer::doInstall`).
+///
+/// A repository that may advertise lists of malware has to be asked.
+pub fn check_policies(
+    project: &Project,
+    target: &Target,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Unfamiliar> {
+    let is_on = |name: &str| environment(name).is_some_and(|value| value != "" && value != "0");
+    let asks = target.release >= allegro_composer::config::Release::parse("2.10.0")
+        .unwrap_or(target.release)
+        && !project.settings.policy_is_off
+        && !is_on("COMPOSER_NO_BLOCKING");
+    if !asks {
+        return Ok(());
+    }
+    let repositories = match &project.settings.repositories {
+        Json::Object(entries) => entries.iter().map(|(_, value)| value).collect(),
+        Json::Array(items) => items.iter().collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    let advertises = repositories
+        .iter()
+        .any(|repository| repository.str_at("type") == Some("composer"));
+    if advertises {
+        return unfamiliar("Composer asks the repositories for lists of malware");
+    }
+    Ok(())
+}
+
+/// Checks the operations: archives, and what lies at the places of packages.
+pub fn check_operations(
+    project: &Project,
+    locked: &[&Package],
+    operations: &[Operation],
+) -> Result<(), Unfamiliar> {
+    for operation in operations {
+        match *operation {
+            Operation::Install(to) => check_new(project, locked[to])?,
+            Operation::Update { from, to } => {
+                check_old(project, from)?;
+                check_new(project, locked[to])?;
+                let (old, new) = (&project.installed[from].package, locked[to]);
+                if old.pretty_name != new.pretty_name {
+                    return unfamiliar(format!("{} has another directory now", new.name));
+                }
+            }
+            Operation::Uninstall(from) => check_old(project, from)?,
+            Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_new(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
+    let name = &package.name;
+    if package.is_metapackage() {
+        return Ok(());
+    }
+    let Some(dist) = &package.dist else {
+        return unfamiliar(format!("{name} has no archive"));
+    };
+    if !matches!(dist.kind.as_str(), "zip" | "tar") {
+        return unfamiliar(format!("the archive of {name} has the type {}", dist.kind));
+    }
+    let prefers_source = package.source.is_some()
+        && !project
+            .settings
+            .preferred_install
+            .takes_dist(name, package.is_dev());
+    if prefers_source {
+        return unfamiliar(format!("{name} is wanted from its source"));
+    }
+    let path = project.path_of(package);
+    match fs::symlink_metadata(&path) {
+        Ok(facts) if !facts.is_dir() && !facts.is_symlink() => {
+            unfamiliar(format!("a file lies at the place of {name}"))
+        }
+        // A repository of somebody's own may have changes, and a mount can't be renamed.
+        Ok(facts) if facts.is_dir() && path.join(".git").exists() => {
+            unfamiliar(format!("the directory of {name} is a repository"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_old(project: &Project, from: usize) -> Result<(), Unfamiliar> {
+    let record = &project.installed[from];
+    let package = &record.package;
+    let name = &package.name;
+    if package.is_metapackage() {
+        return Ok(());
+    }
+    if record.installation_source.as_deref() != Some("dist") {
+        return unfamiliar(format!("{name} was installed from its source"));
+    }
+    if package.dist.as_ref().is_none_or(|dist| dist.kind == "path") {
+        return unfamiliar(format!("{name} was installed from a path"));
+    }
+    if package.target_dir.is_some() {
+        return unfamiliar(format!("{name} has a target-dir"));
+    }
+    Ok(())
+}
+
+fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
+    Err(Unfamiliar(reason.into()))
+}

@@ -1,0 +1,136 @@
+//! Asks for packages as the plugin does (`Install\PackageRequests` and `Network\Sources`).
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use allegro_base::hex::hex;
+use allegro_composer::Unfamiliar;
+use allegro_composer::access::DistUrl;
+use allegro_composer::operation_text::full_pretty_version;
+use allegro_composer::package::{Package, Place};
+use sha2::{Digest as _, Sha256};
+
+use super::project::Project;
+use super::sharing::Sharing;
+use crate::protocol::dist::Dist;
+use crate::protocol::prepare::{FetchInfo, PackageRequest};
+
+/// Makes requests for packages.
+pub struct Requests<'a> {
+    /// Project that gets the packages.
+    pub project: &'a mut Project,
+    /// Decision on shared files.
+    pub sharing: &'a Sharing,
+    /// Whether Composer would unpack with `ZipArchive`.
+    pub plain_modes: bool,
+    /// Whether nothing may be downloaded.
+    pub is_offline: bool,
+    /// Reasons why packages can't be downloaded natively, should they not be at hand.
+    pub objections: Vec<String>,
+}
+
+impl Requests<'_> {
+    /// Returns the request for a package. Only archives that are not at hand are downloaded.
+    pub fn of(&mut self, id: usize, package: &Package) -> Result<PackageRequest, Unfamiliar> {
+        let urls = self.project.access.dist_urls(package)?;
+        let (Some(url), Some(place)) = (urls.first(), &package.dist) else {
+            return Err(Unfamiliar(format!("{} has no archive", package.name)));
+        };
+        let is_http = ["http://", "https://"]
+            .iter()
+            .any(|scheme| url.base.to_ascii_lowercase().starts_with(scheme));
+        if !is_http {
+            return Err(Unfamiliar(format!("{} is not fetched by HTTP", package.name)));
+        }
+        let archives = self.project.settings.archives.as_ref();
+        let archive = archives.map(|archives| archives.path(url));
+        let has_archive = archive
+            .as_deref()
+            .is_some_and(|path| Path::new(path).is_file());
+        let mut use_store = archive.is_some();
+        let mut key = None;
+        if !is_named(place, &url.processed) {
+            // Only the archive itself can tell which content the store must have.
+            let sum = archive.as_deref().and_then(|path| sha256_of(Path::new(path)).ok());
+            use_store = use_store && sum.is_some();
+            key = Some(format!(" {}", sum.unwrap_or_default()));
+        }
+        let is_writable = archives.is_some_and(|archives| archives.is_writable);
+        let dist = dist_of(package, place, url, key);
+        let fetch = if self.is_offline || has_archive && use_store {
+            None
+        } else {
+            self.fetch(package, url, urls.len())
+                .map_err(|Unfamiliar(reason)| self.objections.push(reason))
+                .ok()
+        };
+        Ok(PackageRequest {
+            id,
+            name: package.name.clone(),
+            version: full_pretty_version(package),
+            dist,
+            path: Some(self.project.path_of(package)),
+            archive: archive.map(Into::into),
+            archive_writable: is_writable,
+            use_store,
+            want_archive: false,
+            fetch,
+            private: !self.sharing.may_share(package),
+            bins: package.bins.clone(),
+            plain_modes: self.plain_modes && place.kind == "zip",
+        })
+    }
+
+    /// Returns how to download a package. A package with mirrors is Composer's to try them all.
+    fn fetch(
+        &mut self,
+        package: &Package,
+        url: &DistUrl,
+        count: usize,
+    ) -> Result<FetchInfo, Unfamiliar> {
+        if count > 1 {
+            return Err(Unfamiliar(format!("{} has mirrors", package.name)));
+        }
+        let options = package.entry.get("transport-options");
+        let request = self.project.access.request(&url.processed, options)?;
+        if request.warning.is_some() {
+            return Err(Unfamiliar(format!(
+                "Composer has a warning about the download of {}",
+                package.name
+            )));
+        }
+        Ok(FetchInfo {
+            url: request.url,
+            headers: request.headers,
+            tls: None,
+        })
+    }
+}
+
+fn dist_of(package: &Package, place: &Place, url: &DistUrl, key: Option<String>) -> Dist {
+    Dist {
+        name: package.name.clone(),
+        kind: place.kind.to_lowercase(),
+        url: url.processed.clone(),
+        reference: place.reference.clone(),
+        shasum: place.shasum.clone().filter(|sum| !sum.is_empty()),
+        custom_cache_key: key,
+    }
+}
+
+/// Returns whether other content would have another checksum or another URL. A checksum fixes the
+/// content, and so does a commit id in the URL.
+fn is_named(place: &Place, url: &str) -> bool {
+    let reference = place.reference.as_deref().unwrap_or_default();
+    let is_commit = matches!(reference.len(), 40 | 64)
+        && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
+    place.shasum.as_deref().is_some_and(|sum| !sum.is_empty())
+        || is_commit && url.to_lowercase().contains(&reference.to_lowercase())
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok(hex(&digest.finalize()))
+}
