@@ -8,6 +8,7 @@
 mod defaults;
 mod get;
 mod home;
+mod load;
 mod merge;
 mod release;
 mod shape;
@@ -17,6 +18,7 @@ mod value;
 use std::collections::HashMap;
 
 pub use home::{Directories, Probes};
+pub use load::{Files, lock_path, manifest_path};
 pub use release::Release;
 pub use typed::{AllowPlugins, BinCompat, DiscardChanges, PlatformCheck, PreferredInstall};
 pub use value::{Array, Key, Value};

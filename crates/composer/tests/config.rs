@@ -3,7 +3,12 @@
 //! The classes of Debian's package take part, and each Composer that `ALLEGRO_TEST_COMPOSERS`
 //! names: files or source trees, separated by colons.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs
+)]
 
 #[path = "config/cases.rs"]
 mod cases;
@@ -14,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 
 use allegro_composer::access::{Access, Agent, CertificateProbe, Found, HttpSetup, Proxies};
-use allegro_composer::config::{Config, Directories, Probes, Release};
+use allegro_composer::config::{Config, Directories, Files, Probes, Release, manifest_path};
 use allegro_composer::json::Json;
 use allegro_composer::package::{Package, Place};
 
@@ -65,6 +70,9 @@ fn ask(autoload: &str, cases: &[Case], directory: &Path) -> Option<(Vec<String>,
     Some((facts.collect(), lines.collect()))
 }
 
+/// The number of cases. Those of 400 were the same with all releases when this was written.
+const CASES: u64 = 100;
+
 /// What was compared, and how often.
 #[derive(Default)]
 struct Tally(HashMap<&'static str, (u32, u32)>);
@@ -95,7 +103,7 @@ fn settings_and_requests_are_those_of_composer() {
         println!("skipped: there is no Composer");
     }
     let root = tempfile::tempdir().unwrap();
-    let cases = cases::all(root.path(), 400);
+    let cases = cases::all(root.path(), CASES);
     for autoload in autoloaders {
         let Some((facts, answers)) = ask(&autoload, &cases, root.path()) else {
             return;
@@ -177,6 +185,35 @@ fn check(release: Release, facts: &[String], case: &Case, theirs: &Json, tally: 
         &text,
     );
 
+    check_values(&config, theirs, tally, &text);
+    if !check_requests(&mut config, case, theirs, tally, &text) {
+        return;
+    }
+    let agent = Agent {
+        composer: &facts[0],
+        system: &facts[1],
+        system_release: &facts[2],
+        php: &facts[3],
+        client: &facts[4],
+        command: Some("install"),
+    };
+    let probe = CertificateProbe {
+        ini_cafile: "",
+        ini_capath: "",
+        look: &|path| match path {
+            path if path.contains("certs/ca-certificates.crt") || path.ends_with("ca.pem") => {
+                Found::File
+            }
+            "/etc/ssl/certs" => Found::Directory,
+            _ => Found::Nothing,
+        },
+    };
+    let setup = HttpSetup::new(&config, &environment, &agent, &probe).ok();
+    let ours = setup.map(|setup| Json::str(setup.user_agent));
+    tally.compare("agents", ours.as_ref(), theirs.get("agent").unwrap(), &text);
+}
+
+fn check_values(config: &Config, theirs: &Json, tally: &mut Tally, text: &str) {
     let keys = Json::strings(config.keys());
     assert_eq!(
         keys.to_line(),
@@ -212,31 +249,6 @@ fn check(release: Release, facts: &[String], case: &Case, theirs: &Json, tally: 
         theirs.get("repository_sources").unwrap().to_line(),
         "{text}"
     );
-    if !check_requests(&mut config, case, theirs, tally, &text) {
-        return;
-    }
-    let agent = Agent {
-        composer: &facts[0],
-        system: &facts[1],
-        system_release: &facts[2],
-        php: &facts[3],
-        client: &facts[4],
-        command: Some("install"),
-    };
-    let probe = CertificateProbe {
-        ini_cafile: "",
-        ini_capath: "",
-        look: &|path| match path {
-            path if path.contains("certs/ca-certificates.crt") || path.ends_with("ca.pem") => {
-                Found::File
-            }
-            "/etc/ssl/certs" => Found::Directory,
-            _ => Found::Nothing,
-        },
-    };
-    let setup = HttpSetup::new(&config, &environment, &agent, &probe).ok();
-    let ours = setup.map(|setup| Json::str(setup.user_agent));
-    tally.compare("agents", ours.as_ref(), theirs.get("agent").unwrap(), &text);
 }
 
 fn check_proxies(
@@ -378,5 +390,106 @@ fn package(dist: &DistCase) -> Package {
         abandoned: None,
         has_funding: false,
         entry: Json::Null,
+    }
+}
+
+#[test]
+fn sources_are_merged_in_the_order_of_composer() {
+    let root = tempfile::tempdir().unwrap();
+    let real = fs::canonicalize(root.path()).unwrap();
+    let (home, project) = (real.join("home"), real.join("project"));
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        Json::parse(text).unwrap()
+    };
+    // Each file sets what those after it set too, and one thing more.
+    let login = |host: &str, user: &str| {
+        format!("\"{host}\":{{\"username\":\"{user}\",\"password\":\"p\"}}")
+    };
+    let logins = |from: usize, user: &str| {
+        let hosts: Vec<String> = (from..7).map(|at| login(&format!("h{at}"), user)).collect();
+        format!("\"http-basic\":{{{}}}", hosts.join(","))
+    };
+    let home_config = write(
+        &home.join("config.json"),
+        &format!(
+            "{{\"config\":{{{},\"bin-dir\":\"b\",\"vendor-dir\":\"v\"}}}}",
+            logins(0, "config")
+        ),
+    );
+    let home_auth = write(
+        &home.join("auth.json"),
+        &format!("{{{}}}", logins(1, "auth")),
+    );
+    let manifest = write(
+        &project.join("composer.json"),
+        &format!(
+            "{{\"version\":\"1\",\"config\":{{{},\"vendor-dir\":\"w\"}}}}",
+            logins(2, "json")
+        ),
+    );
+    let auth = write(
+        &project.join("auth.json"),
+        &format!("{{{}}}", logins(4, "local")),
+    );
+    let variables = [
+        ("HOME", real.to_str().unwrap().to_owned()),
+        ("COMPOSER_HOME", home.to_str().unwrap().to_owned()),
+        ("COMPOSER_AUTH", format!("{{{}}}", logins(5, "variable"))),
+        ("COMPOSER_ALLOW_SUPERUSER", "1".to_owned()),
+    ];
+    let environment = |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    for autoload in autoloaders() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/loaded.php");
+        let output = Command::new("php")
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .envs(variables.iter().cloned())
+            .arg(script)
+            .arg(&autoload)
+            .current_dir(&project)
+            .output();
+        let Ok(output) = output else {
+            println!("skipped: there is no PHP");
+            return;
+        };
+        let text = String::from_utf8(output.stdout).unwrap();
+        let answer = Json::parse(text.lines().last().unwrap_or_default()).unwrap();
+        let [Json::Str(version), Json::Array(values)] = answer.items() else {
+            panic!("{autoload}: {text}");
+        };
+        let release = Release::parse(version).unwrap();
+        let directories = Directories::choose(&Probes {
+            environment: &environment,
+            has_xdg_variable: false,
+            is_dir: &|path| Path::new(path).is_dir(),
+            is_macos: false,
+        });
+        let auth_path = project.join("auth.json");
+        let files = Files {
+            home_config: Some(&home_config),
+            home_auth: Some(&home_auth),
+            manifest: Some(&manifest),
+            manifest_path: &manifest_path(&environment),
+            auth: Some(&auth),
+            auth_path: auth_path.to_str().unwrap(),
+        };
+        let base = project.to_str().unwrap();
+        let config = Config::load(release, &environment, base, &directories.unwrap(), &files);
+        let config = config.unwrap();
+        assert_eq!(config.keys().count(), values.len(), "{version}");
+        for entry in values {
+            let [Json::Str(key), value, source] = entry.items() else {
+                panic!("{entry:?}");
+            };
+            let ours = config.get(key).unwrap().to_json();
+            assert_eq!(ours.to_line(), value.to_line(), "{key} of {version}");
+            let ours = config.source_of(key).unwrap();
+            assert_eq!(Some(&*ours), source.as_str(), "{key} of {version}");
+        }
     }
 }

@@ -9,9 +9,8 @@ impl Config<'_> {
     /// Merges a file with the members `config` and `repositories`, such as a `composer.json`, or
     /// the `config.json` of Composer's home.
     ///
-    /// The name of the source is the path of the file, as [`Self::source_of`] tells it. Sources are
-    /// to be merged in Composer's order: the home's `config.json` and `auth.json`, COMPOSER_AUTH,
-    /// `composer.json`, `auth.json` beside it, and COMPOSER_AUTH once more.
+    /// The name of the source is the path of the file, as [`Self::source_of`] tells it.
+    /// [`Self::load`] merges all sources in Composer's order.
     pub fn merge(&mut self, json: &Json, source: &str) -> Result<(), Unfamiliar> {
         if !matches!(json, Json::Object(_)) {
             return Err(Unfamiliar(format!("{source} is not an object")));

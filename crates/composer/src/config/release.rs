@@ -64,14 +64,24 @@ impl Release {
         self.has(Some(19), 4, 2)
     }
 
+    /// Returns whether COMPOSER_AUTH is merged once more after the project's files.
+    pub(super) fn repeats_variable(self) -> bool {
+        self.since(7, 8)
+    }
+
     /// Returns whether a credential makes its host one of the `github-domains` or `gitlab-domains`.
     pub(crate) fn implies_domains(self) -> bool {
         self.has(None, 5, 0)
     }
 
     /// Returns whether `gitlab-oauth` may hold objects.
-    pub(crate) fn knows_gitlab_objects(self) -> bool {
+    pub(super) fn knows_gitlab_oauth_objects(self) -> bool {
         self.has(None, 4, 0)
+    }
+
+    /// Returns whether `gitlab-token` may hold objects.
+    pub(super) fn knows_gitlab_token_objects(self) -> bool {
+        self.has(Some(14), 3, 6)
     }
 
     /// Returns whether each string is a GitHub token.
@@ -91,6 +101,7 @@ impl Release {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

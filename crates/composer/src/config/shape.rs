@@ -48,11 +48,13 @@ pub(super) fn is_familiar(release: Release, key: &str, value: &Json) -> bool {
         "platform" => is_map(value, |version| is_str(version) || is_bool(version)),
         "github-oauth" | "bearer" => is_map(value, is_str),
         "gitlab-oauth" => is_map(value, |token| {
-            let is_object = || release.knows_gitlab_objects() && has(token, &["token"]);
+            let is_object = || release.knows_gitlab_oauth_objects() && has(token, &["token"]);
             is_str(token) || is_object()
         }),
         "gitlab-token" => is_map(value, |token| {
-            is_str(token) || has(token, &["username", "token"])
+            let is_object =
+                || release.knows_gitlab_token_objects() && has(token, &["username", "token"]);
+            is_str(token) || is_object()
         }),
         "http-basic" => is_map(value, |login| has(login, &["username", "password"])),
         "bitbucket-oauth" => is_map(value, is_consumer),
