@@ -19,7 +19,7 @@ use super::{FixedTexts, Machine, Probe, project};
 use crate::settings::Environment;
 
 /// Returns the Composers to test with.
-fn composers() -> Vec<PathBuf> {
+pub(super) fn composers() -> Vec<PathBuf> {
     let own = Machine::find(&Environment::PROCESS, None);
     if own.php.is_none() {
         println!("skipped: there is no PHP");
@@ -45,13 +45,13 @@ fn composers() -> Vec<PathBuf> {
     composers
 }
 
-fn store() -> (TempDir, Store) {
+pub(super) fn store() -> (TempDir, Store) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let store = Store::open(&dir.path().join("store")).expect("a store");
     (dir, store)
 }
 
-fn probe(machine: &Machine, store: &Store) -> Probe {
+pub(super) fn probe(machine: &Machine, store: &Store) -> Probe {
     machine.probe(store).expect("an answer").expect("a PHP")
 }
 
