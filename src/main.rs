@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["helper"] => helper(),
         ["store", "path"] => settings().and_then(|settings| say(&settings.store.display())),
-        ["store", "status"] => store().and_then(|store| json(&store.usage())),
+        ["store", "status"] => store().and_then(|store| json(&store.status()?)),
         ["store", "prune"] => prune(false),
         ["store", "prune", "--dry-run"] => prune(true),
         ["store", "verify"] => verify(),

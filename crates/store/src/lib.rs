@@ -28,6 +28,7 @@ mod projects;
 mod prune;
 mod records;
 mod shards;
+mod status;
 #[cfg(test)]
 mod testing;
 mod verify;
@@ -44,4 +45,5 @@ pub use manifest::{Item, ItemKind, Manifest};
 pub use projects::{Project, ProjectPackage};
 pub use prune::{PruneOptions, Pruned};
 pub(crate) use shards::{open_directory, open_directory_at};
-pub use verify::{Findings, Usage};
+pub use status::{ProjectUsage, Status, Usage};
+pub use verify::Findings;

@@ -162,8 +162,16 @@ impl Manifest {
     }
 }
 
+/// Returns the manifest of a record, if the record is whole, belongs to `place` and can be carried
+/// out safely.
+pub(super) fn decode(place: &str, bytes: &[u8]) -> Option<Manifest> {
+    Record::Manifest
+        .decode(place, bytes)
+        .filter(Manifest::is_safe)
+}
+
 /// Returns the place of a manifest below the store's root.
-fn place(hex: &str) -> String {
+pub(super) fn place(hex: &str) -> String {
     let (shard, rest) = hex.split_at(2);
     Record::Manifest.place(&format!("{shard}/{rest}"))
 }
@@ -183,11 +191,7 @@ impl Store {
     pub(super) fn read_manifest_at(&self, place: &str) -> Result<Option<Manifest>> {
         let path = self.root().join(place);
         let bytes = read_regular(&path).map_err(in_store("reading", &path))?;
-        Ok(bytes.and_then(|bytes| {
-            Record::Manifest
-                .decode(place, &bytes)
-                .filter(Manifest::is_safe)
-        }))
+        Ok(bytes.and_then(|bytes| decode(place, &bytes)))
     }
 
     /// Writes a manifest. Its blobs must be in the store already.

@@ -1,6 +1,7 @@
-//! Reads the whole store: counts its content, and checks whether it is sound.
+//! Reads the whole store, and checks whether it is sound.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -8,28 +9,12 @@ use std::thread::available_parallelism;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::layout::QUARANTINE;
-use super::{BlobState, Bucket, Store, indexed};
+use super::manifest;
+use super::{BlobState, Bucket, Store, copy_hashed, indexed};
 use allegro_base::error::{Result, in_store};
-use allegro_base::fs::remove_all;
+use allegro_base::fs::{read_regular, remove_all};
 use allegro_base::sealed;
 use allegro_base::threads::with_pool;
-
-/// The content of the store, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Usage {
-    /// Number of packages.
-    pub manifests: u64,
-    /// Number of files: one per content where files can share blocks, else one per content, mode
-    /// and time.
-    pub blobs: u64,
-    /// Size of all blobs in bytes.
-    pub bytes: u64,
-    /// Number of blobs that were changed in place and are kept for inspection.
-    pub quarantined: u64,
-    /// Size of the quarantined blobs in bytes.
-    pub quarantined_bytes: u64,
-}
 
 /// The findings of the full check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -75,149 +60,151 @@ enum Fault {
 }
 
 impl Store {
-    /// Counts the content of the store. Unreadable entries don't count.
-    pub fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
-        let mut failures = Vec::new();
-        for path in self.blob_paths(&mut failures) {
-            if let Ok(metadata) = fs::symlink_metadata(&path) {
-                usage.blobs += 1;
-                usage.bytes += metadata.len();
+    /// Reads every blob and every record, on all cores. The check takes damaged ones out of use, and
+    /// goes on past unreadable ones.
+    ///
+    /// Installs may run at the same time. What they replace between the check and the removal stays.
+    pub fn verify(&self) -> Findings {
+        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        with_pool(threads, |pool| pool.install(|| self.verify_in_pool())).unwrap_or_else(|error| {
+            Findings {
+                failures: vec![error.to_string()],
+                ..Findings::default()
             }
-        }
-        usage.manifests = listed(&self.bucket(Bucket::Manifests), &mut failures).len() as u64;
-        for entry in fs::read_dir(self.root().join(QUARANTINE))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            usage.quarantined += 1;
-            usage.quarantined_bytes += entry.metadata().map_or(0, |facts| facts.len());
-        }
-        usage
+        })
     }
 
-    /// Reads every blob and every manifest. The check takes damaged ones out of use, and goes on
-    /// past unreadable ones.
-    pub fn verify(&self) -> Findings {
+    fn verify_in_pool(&self) -> Findings {
         let mut findings = Findings::default();
+        self.verify_blobs(&mut findings);
+        let manifests = listed(&self.bucket(Bucket::Manifests), &mut findings.failures);
+        findings.manifests = manifests.len() as u64;
+        self.verify_records(Bucket::Manifests, &manifests, &mut findings);
+        for bucket in Bucket::ALL
+            .into_iter()
+            .filter(|bucket| bucket.has_records())
+        {
+            let records = self.records(bucket, &mut findings);
+            findings.records += records.len() as u64;
+            self.verify_records(bucket, &records, &mut findings);
+        }
+        findings
+    }
+
+    fn verify_blobs(&self, findings: &mut Findings) {
         let blobs = self.blob_paths(&mut findings.failures);
         findings.blobs = blobs.len() as u64;
-        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
-        let found = with_pool(threads, |pool| {
-            pool.install(|| {
-                blobs
-                    .par_iter()
-                    .filter_map(|path| self.find(path))
-                    .collect()
-            })
-        });
-        let mut faults: Vec<(&PathBuf, Fault)> =
-            found.unwrap_or_else(|_| blobs.iter().filter_map(|path| self.find(path)).collect());
-        faults.retain(|(_, fault)| match fault {
-            Fault::Unreadable(why) => {
-                findings.failures.push(why.clone());
-                false
-            }
-            _ => true,
-        });
+        let mut faults: Vec<(&PathBuf, Fault)> = blobs
+            .par_iter()
+            .filter_map(|path| self.fault(path).map(|fault| (path, fault)))
+            .collect();
         faults.sort_by_key(|(path, _)| *path);
         for (path, fault) in faults {
-            let mended = match fault {
-                Fault::Unsealed => self.mend(path),
-                _ => self.put_aside(path),
+            let (mended, list) = match fault {
+                Fault::Unreadable(why) => {
+                    findings.failures.push(why);
+                    continue;
+                }
+                Fault::Unsealed => (self.mend(path), &mut findings.unsealed),
+                Fault::Damaged => (self.put_damaged_aside(path), &mut findings.damaged),
+                Fault::Odd => (self.put_aside(path).map(drop), &mut findings.odd),
             };
+            list.push(path.clone());
             if let Err(error) = mended {
                 findings.failures.push(error.to_string());
             }
-            match fault {
-                Fault::Damaged => findings.damaged.push(path.clone()),
-                Fault::Unsealed => findings.unsealed.push(path.clone()),
-                _ => findings.odd.push(path.clone()),
-            }
         }
-        let manifests = listed(&self.bucket(Bucket::Manifests), &mut findings.failures);
-        findings.manifests = manifests.len() as u64;
-        for path in manifests {
-            let place = path
-                .strip_prefix(self.root())
-                .ok()
-                .and_then(Path::to_str)
-                .unwrap_or_default();
-            match self.read_manifest_at(place) {
-                Ok(Some(_)) => continue,
-                Ok(None) => {}
+    }
+
+    /// Checks the records at these paths, and removes those that are torn or misplaced.
+    fn verify_records(&self, bucket: Bucket, paths: &[PathBuf], findings: &mut Findings) {
+        let mut faulty: Vec<(&PathBuf, Result<bool>)> = paths
+            .par_iter()
+            .filter_map(|path| match self.is_whole_record(bucket, path, path) {
+                Ok(true) => None,
+                other => Some((path, other)),
+            })
+            .collect();
+        faulty.sort_by_key(|(path, _)| *path);
+        for (path, fault) in faulty {
+            let removed = match fault {
+                Ok(_) => self.remove_torn(bucket, path),
                 Err(error) => {
                     findings.failures.push(error.to_string());
                     continue;
                 }
-            }
-            if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
+            };
+            if let Err(error) = removed.map_err(in_store("removing", path)) {
                 findings.failures.push(error.to_string());
             }
-            findings.torn.push(path);
+            findings.torn.push(path.clone());
         }
-        self.verify_records(&mut findings);
-        findings
     }
 
-    /// Returns a blob's path with its fault, if there is one.
-    fn find<'b>(&self, path: &'b PathBuf) -> Option<(&'b PathBuf, Fault)> {
-        self.fault(path).map(|fault| (path, fault))
+    /// Returns whether the record at `found` is whole and belongs to the place of `path`. Anything
+    /// else than a file is no record.
+    fn is_whole_record(&self, bucket: Bucket, path: &Path, found: &Path) -> Result<bool> {
+        let bytes = read_regular(found).map_err(in_store("reading", found))?;
+        let place = path.strip_prefix(self.root()).ok().and_then(Path::to_str);
+        let (Some(bytes), Some(place)) = (bytes, place) else {
+            return Ok(false);
+        };
+        Ok(match bucket {
+            Bucket::Manifests => manifest::decode(place, &bytes).is_some(),
+            Bucket::Metadata => indexed::is_whole(place, &bytes),
+            _ => sealed::is_whole(place, &bytes),
+        })
     }
 
-    /// Checks the records that only save time.
-    fn verify_records(&self, findings: &mut Findings) {
-        let with_records = Bucket::ALL
-            .into_iter()
-            .filter(|bucket| bucket.has_records());
-        let mut directories: Vec<(Bucket, String)> = with_records
-            .map(|bucket| (bucket, bucket.name().to_owned()))
-            .collect();
-        while let Some((bucket, directory)) = directories.pop() {
-            let path = self.root().join(&directory);
-            match fs::symlink_metadata(&path) {
+    /// Removes a torn record. If another process has written a sound one meanwhile, that one comes
+    /// back.
+    fn remove_torn(&self, bucket: Bucket, path: &Path) -> io::Result<()> {
+        let aside = self.temporary();
+        match fs::rename(path, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // A directory without write permission can't be moved.
+            Err(_) => return remove_all(path),
+            Ok(()) => {}
+        }
+        if self.is_whole_record(bucket, path, &aside).unwrap_or(false) {
+            // The link fails if a newer record is there by now.
+            let _ = fs::hard_link(&aside, path);
+        }
+        remove_all(&aside)
+    }
+
+    /// Returns the paths of the records of a bucket. Odd entries go to quarantine.
+    fn records(&self, bucket: Bucket, findings: &mut Findings) -> Vec<PathBuf> {
+        let mut records = Vec::new();
+        let mut directories = vec![self.bucket(bucket)];
+        while let Some(directory) = directories.pop() {
+            match fs::symlink_metadata(&directory) {
                 Ok(facts) if facts.is_dir() => {}
                 Ok(_) => {
-                    self.put_odd_aside(path, findings);
+                    self.put_odd_aside(directory, findings);
                     continue;
                 }
                 // The first record of a bucket creates its directory.
                 Err(_) => continue,
             }
-            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
-                self.verify_record(bucket, &directory, &entry, &mut directories, findings);
-            }
-        }
-    }
-
-    fn verify_record(
-        &self,
-        bucket: Bucket,
-        directory: &str,
-        entry: &fs::DirEntry,
-        directories: &mut Vec<(Bucket, String)>,
-        findings: &mut Findings,
-    ) {
-        let (name, path) = (entry.file_name(), entry.path());
-        let kind = entry.file_type().ok();
-        match name.to_str().map(|name| format!("{directory}/{name}")) {
-            // Such a file belongs to an atomic write, or was moved aside.
-            _ if name.as_encoded_bytes().starts_with(b".") => {}
-            Some(place) if kind.is_some_and(|kind| kind.is_dir()) && bucket.has_directories() => {
-                directories.push((bucket, place));
-            }
-            Some(place) if kind.is_some_and(|kind| kind.is_file()) => {
-                findings.records += 1;
-                if !self.is_whole_record(bucket, &place) {
-                    if let Err(error) = remove_all(&path).map_err(in_store("removing", &path)) {
-                        findings.failures.push(error.to_string());
-                    }
-                    findings.torn.push(path);
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let (name, path) = (entry.file_name(), entry.path());
+                let kind = entry.file_type().ok();
+                // Such a file belongs to an atomic write, or was moved aside.
+                if name.as_encoded_bytes().starts_with(b".") {
+                    continue;
+                }
+                let is_name = name.to_str().is_some();
+                if is_name && kind.is_some_and(|kind| kind.is_dir()) && bucket.has_directories() {
+                    directories.push(path);
+                } else if is_name && kind.is_some_and(|kind| kind.is_file()) {
+                    records.push(path);
+                } else {
+                    self.put_odd_aside(path, findings);
                 }
             }
-            _ => self.put_odd_aside(path, findings),
         }
+        records
     }
 
     fn put_odd_aside(&self, path: PathBuf, findings: &mut Findings) {
@@ -227,22 +214,24 @@ impl Store {
         findings.odd.push(path);
     }
 
-    fn is_whole_record(&self, bucket: Bucket, place: &str) -> bool {
-        let is_whole = if bucket == Bucket::Metadata {
-            indexed::is_whole
-        } else {
-            sealed::is_whole
-        };
-        self.read_bytes(place)
-            .is_some_and(|bytes| is_whole(place, &bytes))
-    }
-
     /// Returns the fault of the blob at a path, if there is one.
     fn fault(&self, path: &Path) -> Option<Fault> {
         let Some(blob) = self.blob_at(path) else {
-            return Some(Fault::Odd);
+            // Another process may have removed the blob meanwhile.
+            let is_gone = fs::symlink_metadata(path)
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            return (!is_gone).then_some(Fault::Odd);
         };
-        match self.settled_state(&blob) {
+        let mut state = self.settled_state(&blob);
+        let mut blob = blob;
+        // The size is that of a moment at which another process may have been writing the blob.
+        if let BlobState::Unsealed(_) = state
+            && let Some(settled) = self.blob_at(path)
+        {
+            state = self.state(&settled);
+            blob = settled;
+        }
+        match state {
             // Another process has removed the blob meanwhile.
             BlobState::Missing => None,
             BlobState::Odd => Some(Fault::Odd),
@@ -263,13 +252,31 @@ impl Store {
         self.renew(&blob).map(drop)
     }
 
-    fn put_aside(&self, path: &Path) -> Result<()> {
+    /// Moves a blob with wrong content to quarantine. If another process has replaced it meanwhile,
+    /// the sound one comes back.
+    fn put_damaged_aside(&self, path: &Path) -> Result<()> {
+        let blob = self.blob_at(path);
+        let (Some(aside), Some(blob)) = (self.put_aside(path)?, blob) else {
+            return Ok(());
+        };
+        let is_right = File::open(&aside)
+            .and_then(|mut file| copy_hashed(&mut file, &mut io::sink(), blob.digest()));
+        if is_right.unwrap_or(false) {
+            // The link fails if yet another one is there by now.
+            let _ = fs::hard_link(&aside, path);
+            let _ = fs::remove_file(&aside);
+        }
+        Ok(())
+    }
+
+    /// Moves an entry to quarantine. Returns its new path, or `None` if it is gone already.
+    fn put_aside(&self, path: &Path) -> Result<Option<PathBuf>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match fs::rename(path, self.quarantine(&name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(in_store("moving to quarantine", path)(error))
-            }
-            _ => Ok(()),
+        let aside = self.quarantine(&name);
+        match fs::rename(path, &aside) {
+            Ok(()) => Ok(Some(aside)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(in_store("moving to quarantine", path)(error)),
         }
     }
 
@@ -306,4 +313,65 @@ pub(super) fn listed(bucket: &Path, failures: &mut Vec<String>) -> Vec<PathBuf> 
         }
     }
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::link::Strategy;
+    use crate::testing::Package;
+
+    /// A sound record or blob that an install has put into the place of a bad one stays.
+    #[test]
+    fn what_was_replaced_since_the_check_comes_back() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let a = Package::of("a/a", "1", &[b"one", b"two"]);
+        a.store(&store);
+        let path = store.manifest_path(&a.key);
+        store.remove_torn(Bucket::Manifests, &path).expect("looked");
+        assert!(store.read_manifest(&a.key).expect("read").is_some());
+        fs::write(&path, "torn").expect("written");
+        store.remove_torn(Bucket::Manifests, &path).expect("looked");
+        assert!(!path.exists());
+        for blob in store.blob_paths(&mut Vec::new()) {
+            store.put_damaged_aside(&blob).expect("looked");
+            assert!(blob.exists());
+        }
+        let gone = store.root().join("blobs-v2/ab").join("c".repeat(62));
+        assert!(store.fault(&gone).is_none());
+        assert!(store.remove_torn(Bucket::Manifests, &path).is_ok());
+        assert_eq!(store.usage().quarantined, 0);
+    }
+
+    #[test]
+    fn a_check_beside_installs_finds_nothing() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().join("store");
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (root, ended, dir) = (&root, &ended, dir.path());
+                scope.spawn(move || {
+                    for number in 0..10 {
+                        let store = Store::open(root).expect("a store");
+                        let name = format!("a/{number}");
+                        let package = Package::of(&name, "1", &[name.as_bytes(), b"shared"]);
+                        package.store(&store);
+                        let project = dir.join(format!("project-{thread}-{number}"));
+                        let linked = package.link(&store, &project, Strategy::Auto);
+                        assert_eq!(linked.expect("linked").files, 2);
+                    }
+                    ended.store(true, Ordering::Relaxed);
+                });
+            }
+            let store = Store::open(&root).expect("a store");
+            while !ended.load(Ordering::Relaxed) {
+                let findings = store.verify();
+                assert!(findings.is_sound(), "{findings:?}");
+            }
+        });
+    }
 }

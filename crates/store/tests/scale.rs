@@ -73,7 +73,11 @@ fn a_million_blobs_are_pruned_in_ten_seconds() {
     fill(&root, count);
     // As root, this shows a cold store.
     let _ = fs::write("/proc/sys/vm/drop_caches", "3");
-    for (what, dry_run) in [("dry run, cold", true), ("dry run, warm", true), ("run", false)] {
+    for (what, dry_run) in [
+        ("dry run, cold", true),
+        ("dry run, warm", true),
+        ("run", false),
+    ] {
         if what == "run" {
             let _ = fs::write("/proc/sys/vm/drop_caches", "3");
         }

@@ -234,8 +234,18 @@ mod tests {
                 .map(|(digest, _)| digest);
             assert_eq!(quick, parsed.map(|blob| *blob.digest()), "{end}");
         }
-        for odd in ["", "ab", &rest.to_uppercase(), &rest[1..], &format!("é{rest}")] {
-            assert_eq!(digest_of(1, odd.as_bytes()).map(|(_, rest)| rest), None, "{odd}");
+        for odd in [
+            "",
+            "ab",
+            &rest.to_uppercase(),
+            &rest[1..],
+            &format!("é{rest}"),
+        ] {
+            assert_eq!(
+                digest_of(1, odd.as_bytes()).map(|(_, rest)| rest),
+                None,
+                "{odd}"
+            );
         }
     }
 }
