@@ -3,21 +3,8 @@
 
 use std::io::Write;
 
-/// The number of details that a run tells, as Composer's options `-q` to `-vvv` choose it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Verbosity {
-    /// `--quiet`: warnings of the greatest weight only.
-    Quiet,
-    /// No option.
-    #[default]
-    Normal,
-    /// `-v`
-    Verbose,
-    /// `-vv`
-    VeryVerbose,
-    /// `-vvv`
-    Debug,
-}
+use crate::scripts::ScriptIo;
+pub use crate::scripts::Verbosity;
 
 /// A place for lines in Composer's notation.
 pub struct Console {
@@ -64,8 +51,25 @@ impl Console {
         }
     }
 
-    /// Writes what lines before have left in a buffer.
-    pub fn flush(&mut self) {
+}
+
+impl ScriptIo for Console {
+    fn write_error(&mut self, line: &str) {
+        self.line_at(Verbosity::Quiet, line);
+    }
+
+    fn write_raw(&mut self, bytes: &[u8]) {
+        self.flush();
+        let mut output = std::io::stdout();
+        let _ = output.write_all(bytes).and_then(|()| output.flush());
+    }
+
+    fn write_error_raw(&mut self, bytes: &[u8]) {
+        let _ = self.writer.write_all(bytes);
+        self.flush();
+    }
+
+    fn flush(&mut self) {
         let _ = self.writer.flush();
     }
 }

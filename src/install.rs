@@ -1,14 +1,104 @@
 //! Installs a project from its lock without PHP, as `composer install` does.
 //!
 //! Composer's own code does what this module doesn't know: a project with a plugin, a package from
-//! a repository of its own, and everything else that is [`Unfamiliar`](allegro_composer::Unfamiliar).
-//! That is decided before anything is written.
+//! a repository of its own, and everything else that is [`Unfamiliar`]. That is decided before
+//! anything is written.
+//!
+//! - [`project`]: reads manifest, lock, installed packages and configuration.
+//! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
+//! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`] and
+//!   [`dumping`].
 
 mod checks;
+mod decide;
+mod dumping;
 mod files;
 mod guess;
 mod local_repository;
+mod options;
 mod placing;
 mod project;
 mod requests;
+mod run;
 mod sharing;
+mod summary;
+
+use std::path::PathBuf;
+
+use allegro_base::error::Error;
+use allegro_base::report::Host;
+use allegro_composer::Unfamiliar;
+
+pub use options::Options;
+pub use run::install;
+
+use crate::machine::Machine;
+use crate::protocol::settings::Overrides;
+use crate::scripts::Verbosity;
+use crate::settings::{Environment, Settings};
+
+/// The surroundings of a command.
+pub struct Context<'a> {
+    /// The project's directory without links, which is the working directory.
+    pub directory: PathBuf,
+    /// Value of a variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Environment of the native part.
+    pub environment: &'a Environment,
+    /// Settings of the native part.
+    pub settings: &'a Settings,
+    /// The same settings as overrides of the environment.
+    pub overrides: Overrides,
+    /// PHP and Composer.
+    pub machine: &'a Machine,
+    /// Arguments that Composer would be given for this run, from the command on.
+    pub arguments: Vec<String>,
+    /// Whether questions may be asked.
+    pub is_interactive: bool,
+    /// Whether standard output is a terminal.
+    pub is_terminal: bool,
+    /// Number of details that are told.
+    pub verbosity: Verbosity,
+    /// The umask of the process.
+    pub umask: u32,
+    /// Composer's `TZ`, if it is set.
+    pub timezone: Option<String>,
+}
+
+/// Reason why an install was not done natively. Nothing has been written then.
+#[derive(Debug)]
+pub enum Undecided {
+    /// Composer must do it.
+    Composer(Unfamiliar),
+    /// There is no manifest at this path.
+    NoManifest(PathBuf),
+    /// There is no lock at this path.
+    NoLock(PathBuf),
+    /// The lock doesn't belong to the manifest, and the run demands that it does.
+    Stale,
+    /// These packages are not at hand, and nothing may be downloaded.
+    Offline(Vec<String>),
+    /// The install failed.
+    Failed(Error),
+}
+
+impl From<Error> for Undecided {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unfamiliar> for Undecided {
+    fn from(reason: Unfamiliar) -> Self {
+        Self::Composer(reason)
+    }
+}
+
+/// A host that shows the progress of packages.
+pub trait Progress: Host {
+    /// Begins a batch of packages, given by name and id.
+    fn begin(&mut self, packages: &[(usize, String)]);
+
+    /// Ends the batch.
+    fn end(&mut self);
+}

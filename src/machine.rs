@@ -4,6 +4,7 @@
 //! them, and [`Machine::texts`] the texts that this Composer writes into every project. Both start
 //! PHP once, and keep the answer in the store until one of the files changes that it depends on.
 
+mod classes;
 mod find;
 pub mod platform;
 mod probe;

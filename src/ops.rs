@@ -17,7 +17,7 @@ mod remove;
 mod replace;
 mod resolve;
 
-pub use autoload::{dumped, scan, unchanged};
+pub use autoload::{Scanned, dumped, dumped_with, scan, scan_with, unchanged, unchanged_with};
 pub use diagnose::diagnose;
 pub use explain::explain;
 pub use info::info;

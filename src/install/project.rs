@@ -209,7 +209,7 @@ impl Project {
                 commit: guess.commit,
             })
         });
-        let root = RootPackage::load(&manifest, guessed, root_version.as_deref(), target.dialect)?;
+        let root = RootPackage::load(&manifest, guessed.as_ref(), root_version.as_deref(), target.dialect)?;
         let is_fresh = is_fresh(&lock, &manifest);
         let installed = installed.map_or_else(Vec::new, |installed| installed.packages);
         let mut project = Self {

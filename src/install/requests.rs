@@ -1,7 +1,7 @@
 //! Asks for packages as the plugin does (`Install\PackageRequests` and `Network\Sources`).
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use allegro_base::hex::hex;
@@ -131,6 +131,12 @@ fn is_named(place: &Place, url: &str) -> bool {
 
 fn sha256_of(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut digest)?;
-    Ok(hex(&digest.finalize()))
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&digest.finalize())),
+            length => digest.update(&buffer[..length]),
+        }
+    }
 }

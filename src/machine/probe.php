@@ -8,6 +8,9 @@
 // on many machines.
 
 if (!function_exists('allegro_probe')) {
+    // Composer raises the limit later.
+    define('ALLEGRO_PROBE_MEMORY_LIMIT', (string) ini_get('memory_limit'));
+
     function allegro_probe($directory)
     {
         $answer = array('php' => allegro_probe_php(), 'composer' => null);
@@ -48,6 +51,9 @@ if (!function_exists('allegro_probe')) {
             'has_zip_archive' => class_exists('ZipArchive'),
             'has_proc_open' => function_exists('proc_open'),
             'open_basedir' => (string) ini_get('open_basedir'),
+            'allow_url_fopen' => (string) ini_get('allow_url_fopen'),
+            'memory_limit' => ALLEGRO_PROBE_MEMORY_LIMIT,
+            'has_xdebug' => extension_loaded('xdebug'),
         );
     }
 
@@ -80,6 +86,8 @@ if (!function_exists('allegro_probe')) {
             'semver' => allegro_probe_semver(),
             'scan' => allegro_probe_scan($directory),
             'unpackers' => allegro_probe_unpackers(),
+            // Distributions have this method in older versions too.
+            'checks_versions' => method_exists('Composer\Repository\FilesystemRepository', 'safelyLoadInstalledVersions'),
         );
     }
 

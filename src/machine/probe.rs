@@ -66,6 +66,12 @@ pub struct PhpFacts {
     pub has_proc_open: bool,
     /// The setting `open_basedir`.
     pub open_basedir: String,
+    /// The setting `allow_url_fopen`, as `ini_get` returns it.
+    pub allow_url_fopen: String,
+    /// The setting `memory_limit`, as the configuration has it.
+    pub memory_limit: String,
+    /// Whether Xdebug is loaded.
+    pub has_xdebug: bool,
 }
 
 /// Facts about Composer.
@@ -95,6 +101,9 @@ pub struct ComposerFacts {
     pub scan: Option<ScanFacts>,
     /// Programs with which Composer unpacks a zip: `unzip`, `7z`, `7zz` or `7za`.
     pub unpackers: Vec<String>,
+    /// Whether Composer reads `installed.php` with care. See
+    /// [`Dialect::with_checked_versions`](allegro_composer::Dialect::with_checked_versions).
+    pub checks_versions: bool,
 }
 
 /// A package of the platform.

@@ -30,7 +30,7 @@ use allegro_vendor::classmap::lists::{Lists, Placed};
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
 use allegro_vendor::classmap::trace::{self, WalkState};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
-use allegro_vendor::classmap::{Dialect, Records, ScanRule};
+use allegro_vendor::classmap::{Dialect, Records, Scan, ScanRule};
 
 /// The number of files for PHP to read above which Composer's own generator is the better way.
 const UNSURE: usize = 2_000;
@@ -75,6 +75,52 @@ impl Memory for Known<'_> {
     }
 }
 
+/// The class map, or the reason why there is none.
+pub enum Scanned {
+    /// All files are read.
+    Done {
+        /// The class map.
+        scan: Scan,
+        /// Digest of the scan.
+        digest: [u8; 32],
+        /// Number of files that the rules cover.
+        covered: usize,
+        /// Number of files that were read for this scan.
+        read: usize,
+    },
+    /// PHP must read some files.
+    Unsure(Vec<UnsureFile>),
+    /// Composer's own generator takes over.
+    Declined {
+        /// Reason of the refusal.
+        reason: String,
+    },
+}
+
+impl From<Scanned> for ScanAnswer {
+    fn from(scanned: Scanned) -> Self {
+        match scanned {
+            Scanned::Done {
+                scan,
+                digest,
+                covered,
+                read,
+            } => Self::Scanned {
+                digest: hex(&digest),
+                covered,
+                read,
+                files: scan.files,
+                names: scan.names,
+                at: scan.at,
+                ambiguous: scan.ambiguous,
+                rejected: scan.rejected.into_iter().map(Rejected::from).collect(),
+            },
+            Scanned::Unsure(files) => Self::Unsure { files },
+            Scanned::Declined { reason } => Self::Declined { reason },
+        }
+    }
+}
+
 /// Makes the class map of the request's rules.
 ///
 /// # Errors
@@ -86,6 +132,18 @@ pub fn scan(
     host: &mut dyn Host,
 ) -> Result<ScanAnswer> {
     let settings = Settings::resolve(&Overrides::default(), environment)?;
+    scan_with(request, &settings, host).map(ScanAnswer::from)
+}
+
+/// Makes the class map of the request's rules, for callers within the library.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_with(
+    request: ScanRequest,
+    settings: &Settings,
+    host: &mut dyn Host,
+) -> Result<Scanned> {
     let input = Input {
         cwd: request.cwd,
         dialect: request.dialect.into(),
@@ -117,7 +175,7 @@ pub fn scan(
             })
         })?;
         Ok(
-            answer.unwrap_or_else(|Declined(reason)| ScanAnswer::Declined {
+            answer.unwrap_or_else(|Declined(reason)| Scanned::Declined {
                 reason: reason.to_owned(),
             }),
         )
@@ -147,7 +205,7 @@ fn look(
     places: &Places,
     clock: &Clock,
     cancel: &AtomicBool,
-) -> Result<ScanAnswer, Declined> {
+) -> Result<Scanned, Declined> {
     let survey = survey(&input.rules, &input.cwd, input.dialect, known, cancel)?;
     let read = remember(places, input.dialect, clock, known, &survey);
     let unsure: Vec<UnsureFile> = survey.unsure().map(|found| ask(found, clock)).collect();
@@ -155,21 +213,17 @@ fn look(
         return Err(Declined("too many files that only PHP can read"));
     }
     if !unsure.is_empty() {
-        return Ok(ScanAnswer::Unsure { files: unsure });
+        return Ok(Scanned::Unsure(unsure));
     }
     let scan = survey.decide(&input.rules, input.traits)?;
     let digest = scan.digest();
     keep_trace(places, clock, known, &survey, digest);
     note(places, input, digest);
-    Ok(ScanAnswer::Scanned {
-        digest: hex(&digest),
+    Ok(Scanned::Done {
         covered: survey.files.len(),
         read,
-        files: scan.files,
-        names: scan.names,
-        at: scan.at,
-        ambiguous: scan.ambiguous,
-        rejected: scan.rejected.into_iter().map(Rejected::from).collect(),
+        scan,
+        digest,
     })
 }
 
@@ -326,7 +380,19 @@ pub fn unchanged(
     host: &mut dyn Host,
 ) -> Result<UnchangedAnswer> {
     let settings = Settings::resolve(&Overrides::default(), environment)?;
-    stoppable(host, |cancel| compare(request, &settings, cancel))
+    unchanged_with(request, &settings, host)
+}
+
+/// Does the same as [`unchanged`], for callers within the library.
+///
+/// # Errors
+/// Fails only with [`Error::Interrupted`].
+pub fn unchanged_with(
+    request: &UnchangedRequest,
+    settings: &Settings,
+    host: &mut dyn Host,
+) -> Result<UnchangedAnswer> {
+    stoppable(host, |cancel| compare(request, settings, cancel))
 }
 
 fn compare(
@@ -396,8 +462,20 @@ pub fn dumped(
     host: &mut dyn Host,
 ) -> Result<DumpedAnswer> {
     let settings = Settings::resolve(&Overrides::default(), environment)?;
+    dumped_with(request, &settings, host)
+}
+
+/// Does the same as [`dumped`], for callers within the library.
+///
+/// # Errors
+/// Fails only with [`Error::Interrupted`].
+pub fn dumped_with(
+    request: &DumpedRequest,
+    settings: &Settings,
+    host: &mut dyn Host,
+) -> Result<DumpedAnswer> {
     stoppable(host, |cancel| {
-        note_outputs(request, &settings, cancel).map(|noted| DumpedAnswer { noted })
+        note_outputs(request, settings, cancel).map(|noted| DumpedAnswer { noted })
     })
 }
 

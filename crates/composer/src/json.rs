@@ -47,7 +47,7 @@ impl Json {
     }
 
     /// Parses the text of a file that Composer would read. The name stands in the error.
-    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Unfamiliar> {
+    pub fn read(name: &str, text: &str) -> Result<Self, Unfamiliar> {
         Self::parse(text).map_err(|error| Unfamiliar(format!("{name} is not plain JSON: {error}")))
     }
 

@@ -47,3 +47,18 @@ impl From<scan::Rejected> for Rejected {
         }
     }
 }
+
+impl From<&classmap::ScanRule> for Rule {
+    fn from(rule: &classmap::ScanRule) -> Self {
+        Self {
+            path: rule.path.clone(),
+            kind: match rule.kind {
+                classmap::ScanKind::Classmap => RuleKind::Classmap,
+                classmap::ScanKind::Psr0 => RuleKind::Psr0,
+                classmap::ScanKind::Psr4 => RuleKind::Psr4,
+            },
+            namespace: rule.namespace.clone(),
+            excluded: rule.excluded.clone(),
+        }
+    }
+}

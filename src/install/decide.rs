@@ -1,0 +1,359 @@
+//! Decides whether an install is native, and gathers everything that it needs.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use allegro_base::error::{Error, Result};
+use allegro_composer::Unfamiliar;
+use allegro_composer::config::Release;
+use allegro_composer::dialect::Dialect;
+use allegro_composer::json::Json;
+use allegro_composer::package::{Alias, Package};
+use allegro_composer::transaction::{Known, Operation, operations};
+use allegro_store::Store;
+use allegro_vendor::autoload::traits::Traits as DumpTraits;
+use allegro_vendor::bins::{self, Templates};
+
+use super::checks;
+use super::options::Options;
+use super::project::{Project, Target, Unread};
+use super::{Context, Undecided};
+use crate::machine::platform::{self, Question, RootAlias, Verdict};
+use crate::machine::{FixedTexts, Probe};
+use crate::protocol::scan;
+use crate::scripts::{ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, Version};
+
+/// Everything that is known of the Composer whose result is wanted.
+pub struct Habits {
+    /// Composer and its dialects.
+    pub target: Target,
+    /// Texts that it writes into each project.
+    pub texts: FixedTexts,
+    /// Texts of its proxies in the bin directory.
+    pub templates: Templates,
+    /// Treatment of programs.
+    pub bins: bins::Traits,
+    /// Treatment of the autoloader.
+    pub dump: DumpTraits,
+    /// The reading of PHP files.
+    pub scan: (scan::Dialect, scan::Traits),
+    /// Whether zip archives are unpacked by `ZipArchive`.
+    pub plain_modes: bool,
+    /// Facts about the machine, if there is PHP.
+    pub probe: Option<Probe>,
+}
+
+impl Habits {
+    /// Finds out about the machine's Composer, or takes the built-in one.
+    pub fn of(context: &Context<'_>, store: &Store) -> Result<Self, Undecided> {
+        let probe = context.machine.probe(store)?;
+        let facts = probe.as_ref().and_then(|probe| probe.composer.as_ref());
+        if context.machine.composer.is_some() && context.machine.php.is_some() && facts.is_none() {
+            return Err(unfamiliar("PHP can't load the classes of this Composer"));
+        }
+        let (Some(probe_facts), Some(facts)) = (&probe, facts) else {
+            return Self::built_in(probe);
+        };
+        let version = facts.version.clone();
+        let unknown = || unfamiliar(&format!("Composer {version} is not known"));
+        let release = Release::parse(&version).ok_or_else(unknown)?;
+        let dialect = Dialect::of(&version)
+            .ok_or_else(unknown)?
+            .with_checked_versions(facts.checks_versions);
+        let scan = probe_facts
+            .scan()
+            .ok_or_else(|| unfamiliar("this Composer reads PHP files in a way of its own"))?;
+        let generator = match (scan.1.psr4_prefix, scan.1.psr0_prefix) {
+            (true, _) => "1.0.0",
+            (false, true) => "1.7.2",
+            (false, false) => match facts.scan.map(|scan| scan.filters_late) {
+                Some(true) => "1.4.0",
+                _ if scan.0.backslash_guards => "1.3.4",
+                _ => "1.3.3",
+            },
+        };
+        let dump = DumpTraits::of(&version)
+            .and_then(|traits| traits.with_generator(generator))
+            .ok_or_else(unknown)?;
+        let plain_modes = probe_facts
+            .plain_modes()
+            .ok_or_else(|| unfamiliar("nothing here unpacks a zip"))?;
+        if facts.unpackers.iter().all(|name| name != "unzip") && !plain_modes {
+            return Err(unfamiliar("zip archives are unpacked by 7-Zip"));
+        }
+        let target = Target {
+            release,
+            dialect,
+            semver: facts.semver.into(),
+            php: Some(probe_facts.php.version.clone()),
+            version: version.clone(),
+        };
+        let texts = context
+            .machine
+            .texts(store)?
+            .ok_or_else(|| unfamiliar("this Composer gives no texts"))?;
+        Ok(Self {
+            templates: texts.templates().ok_or_else(unknown)?,
+            bins: bins::Traits::of(&version).ok_or_else(unknown)?,
+            texts,
+            dump,
+            scan,
+            plain_modes,
+            target,
+            probe,
+        })
+    }
+
+    /// Returns the habits of the Composer whose texts are built in.
+    fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
+        let texts = FixedTexts::built_in();
+        let version = texts.composer_version().to_owned();
+        let unknown = || unfamiliar("the built-in texts are not known");
+        let dump = DumpTraits::of(&version).ok_or_else(unknown)?;
+        let scan = (
+            scan::Dialect {
+                php: probe.as_ref().map_or(80_400, |probe| probe.php.version_id),
+                short_open_tag: probe.as_ref().is_some_and(|probe| probe.php.short_open_tag),
+                backslash_guards: dump.backslash_guards,
+            },
+            scan::Traits {
+                psr4_prefix: dump.scan.psr4_prefix,
+                psr0_prefix: dump.scan.psr0_prefix,
+            },
+        );
+        Ok(Self {
+            target: Target {
+                release: Release::parse(&version).ok_or_else(unknown)?,
+                dialect: Dialect::of(&version).ok_or_else(unknown)?,
+                semver: allegro_semver::version::Dialect::default(),
+                php: probe.as_ref().map(|probe| probe.php.version.clone()),
+                version: version.clone(),
+            },
+            templates: texts.templates().ok_or_else(unknown)?,
+            bins: bins::Traits::of(&version).ok_or_else(unknown)?,
+            texts,
+            dump,
+            scan,
+            plain_modes: false,
+            probe,
+        })
+    }
+
+    /// Returns whether the machine's own Composer is the one whose result is wanted.
+    pub fn has_composer(&self) -> bool {
+        self.probe
+            .as_ref()
+            .is_some_and(|probe| probe.composer.is_some())
+    }
+}
+
+fn unfamiliar(reason: &str) -> Undecided {
+    Undecided::Composer(Unfamiliar(reason.to_owned()))
+}
+
+/// The packages of an install, and what happens to them.
+pub struct Steps<'p> {
+    /// Locked packages, in the order of the lock.
+    pub locked: Vec<&'p Package>,
+    /// Aliases that the root package makes.
+    pub root_aliases: HashMap<String, Vec<Alias>>,
+    /// Operations, in Composer's order.
+    pub operations: Vec<Operation>,
+}
+
+impl<'p> Steps<'p> {
+    /// Works out the operations of an install.
+    pub fn of(
+        project: &'p Project,
+        options: &Options,
+        target: &Target,
+    ) -> Result<Self, Unfamiliar> {
+        let locked = project.locked(options.dev_mode());
+        checks::check_project(project, &locked)?;
+        let root_aliases = project.root_aliases(&locked);
+        let known: Vec<Known<'_>> = locked
+            .iter()
+            .map(|package| Known {
+                package,
+                root_aliases: root_aliases
+                    .get(&package.name)
+                    .map_or(&[][..], Vec::as_slice),
+            })
+            .collect();
+        let installed: Vec<&Package> = project
+            .installed
+            .iter()
+            .map(|record| &record.package)
+            .collect();
+        let compares_abandoned = Version::parse(&target.version) >= Some(Version(2, 9, 0));
+        let operations = operations(&installed, &known, compares_abandoned);
+        checks::check_operations(project, &locked, &operations)?;
+        Ok(Self {
+            locked,
+            root_aliases,
+            operations,
+        })
+    }
+
+    /// Returns whether any file of a package changes.
+    pub fn touches_files(&self) -> bool {
+        self.operations
+            .iter()
+            .any(|operation| operation.touches_files())
+    }
+
+    /// Returns the packages that get new files, with the directories of their places.
+    pub fn new_packages(&self) -> impl Iterator<Item = &'p Package> {
+        self.operations.iter().filter_map(|operation| {
+            let (Operation::Install(to) | Operation::Update { to, .. }) = *operation else {
+                return None;
+            };
+            (!self.locked[to].is_metapackage()).then_some(self.locked[to])
+        })
+    }
+}
+
+/// Reads a project, in words of the command line where a file is missing.
+pub fn read_project(context: &Context<'_>, target: &Target) -> Result<Project, Undecided> {
+    match Project::read(&context.directory, context.variable, target) {
+        Ok(project) => Ok(project),
+        Err(Unread::Unfamiliar(reason)) => Err(Undecided::Composer(reason)),
+        Err(Unread::NoManifest(path)) => Err(Undecided::NoManifest(path)),
+        Err(Unread::NoLock(path)) => Err(Undecided::NoLock(path)),
+    }
+}
+
+/// Checks whether the locked packages fit each other and the machine.
+pub fn check_platform(
+    project: &Project,
+    options: &Options,
+    habits: &Habits,
+) -> Result<(), Unfamiliar> {
+    let root = &project.root.package;
+    let aliases: Vec<RootAlias<'_>> = project
+        .lock
+        .aliases
+        .iter()
+        .map(|alias| RootAlias {
+            package: &alias.package,
+            version: &alias.alias_normalized,
+        })
+        .collect();
+    let facts = habits
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.composer.as_ref());
+    let overrides = Json::Object(project.lock.platform_overrides.clone());
+    let unchecked = platform::Ignored::All;
+    let question = Question {
+        dialect: habits.target.semver,
+        root: platform::Root {
+            name: &root.name,
+            version: &root.version,
+            alias: root.alias.as_ref().map(|alias| alias.version.as_str()),
+            requires: &root.requires,
+            dev_requires: &root.dev_requires,
+            conflicts: &root.conflicts,
+            provides: &root.provides,
+            replaces: &root.replaces,
+        },
+        packages: &project.lock.packages,
+        dev_packages: &project.lock.packages_dev,
+        dev: options.dev_mode(),
+        aliases: &aliases,
+        minimum_stability: &project.lock.minimum_stability,
+        stability_flags: &project.lock.stability_flags,
+        platform_requires: &project.lock.platform,
+        dev_platform_requires: &project.lock.platform_dev,
+        platform: facts.map_or(&[], |facts| facts.platform.as_slice()),
+        overrides: &overrides,
+        ignored: if facts.is_some() {
+            &options.ignored_platform
+        } else {
+            &unchecked
+        },
+    };
+    match platform::check(&question) {
+        Verdict::Met => Ok(()),
+        Verdict::NotMet(reason) => Err(Unfamiliar(reason)),
+    }
+}
+
+/// Plans the scripts of an install.
+pub fn plan_scripts(
+    context: &Context<'_>,
+    project: &Project,
+    options: &Options,
+    habits: &Habits,
+) -> Result<(Scripts, Setup), Undecided> {
+    let scripts = if options.no_scripts {
+        Scripts::default()
+    } else {
+        Scripts::of(&project.manifest).map_err(Undecided::Composer)?
+    };
+    let php = habits.probe.as_ref().map(|probe| Php {
+        binary: probe.php.binary.clone().into(),
+        sapi: probe.php.sapi.clone(),
+        version: probe.php.version_id,
+        allow_url_fopen: probe.php.allow_url_fopen.clone(),
+        disable_functions: probe.php.disabled_functions.join(","),
+        memory_limit: probe.php.memory_limit.clone(),
+        has_xdebug: probe.php.has_xdebug,
+    });
+    let composer = context
+        .machine
+        .composer
+        .as_ref()
+        .filter(|_| habits.has_composer())
+        .and_then(|found| {
+            Some(ComposerBinary {
+                path: found.path.clone(),
+                version: Version::parse(&habits.target.version)?,
+            })
+        });
+    let setup = Setup {
+        root: project.directory.clone(),
+        bin_dir: project.settings.bin_dir.clone(),
+        dev_mode: options.dev_mode(),
+        command: "install".to_owned(),
+        arguments: context.arguments.clone(),
+        php,
+        composer,
+        timeout: project.settings.process_timeout,
+        is_interactive: context.is_interactive,
+        is_terminal: context.is_terminal,
+        verbosity: context.verbosity,
+        environment: std::env::vars_os().collect(),
+        plugins_are_off: options.no_plugins,
+    };
+    match scripts.plan(&INSTALL_EVENTS, &setup) {
+        Road::Native(_) => Ok((scripts, setup)),
+        Road::Composer(reason) => Err(Undecided::Composer(reason)),
+        Road::Missing(text) => Err(Undecided::Failed(Error::Input(text))),
+    }
+}
+
+/// Returns the names of the packages that only development needs.
+pub fn dev_names(project: &Project) -> Vec<String> {
+    project
+        .lock
+        .packages_dev
+        .iter()
+        .map(|package| package.name.clone())
+        .collect()
+}
+
+/// Returns names as a set.
+pub fn as_set(names: &[String]) -> HashSet<String> {
+    names.iter().cloned().collect()
+}
+
+/// Returns whether a path is on a file system of its own, so that it can't be renamed.
+pub fn is_mount(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let device = |path: &Path| std::fs::metadata(path).map(|facts| facts.dev()).ok();
+    match (device(path), path.parent().and_then(device)) {
+        (Some(own), Some(parents)) => own != parents,
+        _ => false,
+    }
+}

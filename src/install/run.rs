@@ -1,0 +1,776 @@
+//! Carries an install out, in the order in which Composer does (`Installer::run` and
+//! `Installer::doInstall`, composer 2.10.2).
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use allegro_base::error::{Error, Result, at};
+use allegro_base::fs::{remove_all, unique};
+use allegro_composer::Unfamiliar;
+use allegro_composer::config::BinCompat;
+use allegro_composer::installed::Vendor;
+use allegro_composer::operation_text::{
+    full_pretty_version, install_text, uninstall_text, update_text,
+};
+use allegro_composer::package::Package;
+use allegro_composer::transaction::Operation;
+use allegro_store::Store;
+use allegro_vendor::bins::{self, Bins};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+
+use super::checks;
+use super::decide::{
+    Habits, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
+};
+use super::dumping::{Dumping, Undone, paths_of, real};
+use super::files::write_if_modified;
+use super::local_repository::LocalRepository;
+use super::options::{Options, PSR_VIOLATION};
+use super::placing::Placing;
+use super::project::Project;
+use super::requests::Requests;
+use super::sharing::{Sharing, own_inode};
+use super::summary::Summary;
+use super::{Context, Progress, Undecided};
+use crate::console::Console;
+use crate::ops;
+use crate::protocol::prepare::{
+    PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
+};
+use crate::protocol::scan::PlacedPackage;
+use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
+
+/// A warning of Composer about a lock that doesn't belong to the manifest.
+const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
+
+/// Installs the project of a context, and returns the exit code.
+///
+/// # Errors
+/// The install is not done, and nothing of it has been written.
+pub fn install(
+    context: &Context<'_>,
+    options: &Options,
+    console: &mut Console,
+    progress: &mut dyn Progress,
+) -> Result<i32, Undecided> {
+    let store = Store::open(&context.settings.store)?;
+    let habits = Habits::of(context, &store)?;
+    let mut project = read_project(context, &habits.target)?;
+    if options.frozen && !project.is_fresh {
+        return Err(Undecided::Stale);
+    }
+    let (scripts, setup) = plan_scripts(context, &project, options, &habits)?;
+    let (wanted, sharing) = {
+        let steps = Steps::of(&project, options, &habits.target)?;
+        if !options.no_plugins {
+            checks::check_plugins(&project, &steps.locked)?;
+        }
+        checks::check_policies(&project, &habits.target, context.variable)?;
+        check_platform(&project, options, &habits)?;
+        let sharing = Sharing::of(
+            &project.manifest,
+            &steps.locked,
+            &project.directory,
+            &project.settings.vendor_dir,
+        )?;
+        let wanted: Vec<Package> = steps.new_packages().cloned().collect();
+        (wanted, sharing)
+    };
+    let (requests, objections) = requests(&mut project, &sharing, &habits, options, &wanted)?;
+    let run = Run {
+        context,
+        options,
+        habits: &habits,
+        project: &project,
+        store: &store,
+        scripts: &scripts,
+        setup: &setup,
+        objections,
+        placing: Default::default(),
+    };
+    run.carry_out(requests, console, progress)
+}
+
+/// Makes the requests for all packages that get new files. Their ids are their places in `wanted`.
+fn requests(
+    project: &mut Project,
+    sharing: &Sharing,
+    habits: &Habits,
+    options: &Options,
+    wanted: &[Package],
+) -> Result<(Vec<PackageRequest>, Vec<String>), Unfamiliar> {
+    let is_offline = options.offline || project.settings.is_offline;
+    let mut requests = Requests {
+        project,
+        sharing,
+        plain_modes: habits.plain_modes,
+        is_offline,
+        objections: Vec::new(),
+    };
+    let list = wanted
+        .iter()
+        .enumerate()
+        .map(|(id, package)| requests.of(id, package))
+        .collect::<Result<_, _>>()?;
+    Ok((list, requests.objections))
+}
+
+/// An install that has been decided on.
+struct Run<'a> {
+    context: &'a Context<'a>,
+    options: &'a Options,
+    habits: &'a Habits,
+    project: &'a Project,
+    store: &'a Store,
+    scripts: &'a Scripts,
+    setup: &'a Setup,
+    objections: Vec<String>,
+    placing: std::marker::PhantomData<()>,
+}
+
+impl Run<'_> {
+    fn carry_out(
+        self,
+        requests: Vec<PackageRequest>,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        let steps = Steps::of(self.project, self.options, &self.habits.target)?;
+        let bins = self.bins()?;
+        self.check_records(&steps, &bins)?;
+        let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
+        if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
+            return Ok(stopped(&stop, console));
+        }
+
+        let began = Instant::now();
+        let staging = self.staging();
+        let made_vendor = !self.project.settings.vendor_dir.exists();
+        let answer = self.prepare(&staging, requests, progress);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(undecided) => {
+                self.clear(&staging, made_vendor);
+                return Err(undecided);
+            }
+        };
+        let summary = Summary::of(&answer);
+        let took = began.elapsed();
+        let done = self.execute(&steps, &bins, &staging, &answer, console);
+        let (mut repository, trash) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                self.clear(&staging, made_vendor);
+                return Err(Undecided::Failed(error));
+            }
+        };
+        if let Some(line) = summary.line(took) {
+            console.line(&line);
+        }
+        let code = self.finish(&steps, &bins, &mut repository, &answer, dispatcher, console, progress);
+        if let Some(trash) = trash {
+            let _ = remove_all(&trash);
+        }
+        let _ = remove_all(&staging);
+        code
+    }
+
+    /// Removes the staging directory, and directories that were made for it.
+    fn clear(&self, staging: &Path, made_vendor: bool) {
+        let _ = remove_all(staging);
+        if made_vendor {
+            let _ = fs::remove_dir(self.project.settings.vendor_dir.join("composer"));
+            let _ = fs::remove_dir(&self.project.settings.vendor_dir);
+        }
+    }
+
+    fn staging(&self) -> PathBuf {
+        let name = format!(".allegro-{}", unique());
+        self.project.settings.vendor_dir.join("composer").join(name)
+    }
+
+    fn bins(&self) -> Result<BinPlaces<'_>, Unfamiliar> {
+        let text = |path: &Path| {
+            path.to_str()
+                .map(str::to_owned)
+                .ok_or_else(|| Unfamiliar("a path is not UTF-8".to_owned()))
+        };
+        let settings = &self.project.settings;
+        let is_wsl = self
+            .habits
+            .probe
+            .as_ref()
+            .and_then(|probe| probe.composer.as_ref())
+            .is_some_and(|facts| facts.is_wsl);
+        Ok(BinPlaces {
+            habits: self.habits,
+            bin_dir: text(&settings.bin_dir)?,
+            vendor_dir: text(&settings.vendor_dir)?,
+            full: settings.bin_compat == BinCompat::Full
+                || settings.bin_compat == BinCompat::Auto && is_wsl,
+            umask: self.context.umask,
+        })
+    }
+
+    /// Makes everything once whose form may turn out to be unfamiliar, before anything is written.
+    fn check_records(&self, steps: &Steps<'_>, bins: &BinPlaces<'_>) -> Result<(), Undecided> {
+        let repository = self.repository_after(steps);
+        self.record_texts(&repository)?;
+        for package in steps.new_packages() {
+            let path = self.project.path_of(package);
+            let names = package.bins.iter().map(String::as_str);
+            bins.with_vendor()
+                .check(&path.to_string_lossy(), names)?;
+        }
+        if !self.options.no_autoloader {
+            let names = as_set(&dev_names(self.project));
+            self.dumping(Vec::new())
+                .plan(self.project, &repository.canonical_packages(), &names)?;
+        }
+        Ok(())
+    }
+
+    fn repository_after<'s>(&'s self, steps: &'s Steps<'s>) -> LocalRepository<'s> {
+        let installed = &self.project.installed;
+        let mut repository = LocalRepository::new(installed);
+        for &operation in &steps.operations {
+            repository.apply(operation, installed, &steps.locked, &steps.root_aliases);
+        }
+        repository
+    }
+
+    fn prepare(
+        &self,
+        staging: &Path,
+        packages: Vec<PackageRequest>,
+        progress: &mut dyn Progress,
+    ) -> Result<PrepareAnswer, Undecided> {
+        let names: Vec<(usize, String)> = packages
+            .iter()
+            .map(|package| (package.id, package.name.clone()))
+            .collect();
+        if packages.is_empty() {
+            return Ok(PrepareAnswer {
+                packages: Vec::new(),
+                method: None,
+                notices: Vec::new(),
+                made: (0, 0),
+            });
+        }
+        let request = PrepareRequest {
+            vendor_dir: self.project.settings.vendor_dir.clone(),
+            staging: staging.to_owned(),
+            umask: self.context.umask,
+            timezone: self.context.timezone.clone(),
+            is_quiet: false,
+            settings: self.context.overrides.clone(),
+            http: self.project.settings.http.clone(),
+            packages,
+        };
+        progress.begin(&names);
+        let answer = ops::prepare(&request, self.context.environment, progress);
+        progress.end();
+        let answer = answer?;
+        let mut missing = Vec::new();
+        for package in &answer.packages {
+            match &package.outcome {
+                PackageOutcome::Ready { .. } => {}
+                PackageOutcome::Missing => missing.push(names[package.id].1.clone()),
+                PackageOutcome::Declined { reason, .. } => {
+                    let name = &names[package.id].1;
+                    return Err(Unfamiliar(format!("{name}: {reason}")).into());
+                }
+                // Composer finds its own words for it, or another way.
+                PackageOutcome::Failed { message, .. } => {
+                    return Err(Unfamiliar(message.clone()).into());
+                }
+            }
+        }
+        if !missing.is_empty() {
+            if self.options.offline {
+                return Err(Undecided::Offline(missing));
+            }
+            let reason = self.objections.first().cloned();
+            let reason = reason.unwrap_or_else(|| format!("{} is not at hand", missing[0]));
+            return Err(Unfamiliar(reason).into());
+        }
+        Ok(answer)
+    }
+
+    /// Carries the operations out. Returns the repository afterwards, and the directory with what
+    /// was replaced.
+    fn execute<'s>(
+        &'s self,
+        steps: &'s Steps<'s>,
+        bins: &BinPlaces<'_>,
+        staging: &Path,
+        answer: &PrepareAnswer,
+        console: &mut Console,
+    ) -> Result<(LocalRepository<'s>, Option<PathBuf>)> {
+        let project = self.project;
+        let settings = &project.settings;
+        let mode = if self.options.dev_mode() {
+            " (including require-dev)"
+        } else {
+            ""
+        };
+        console.line(&format!(
+            "<info>Installing dependencies from lock file{mode}</info>"
+        ));
+        console.line(
+            "<info>Verifying lock file contents can be installed on current platform.</info>",
+        );
+        if !project.is_fresh {
+            console.line_at(Verbosity::Quiet, STALE);
+        }
+        self.tell_operations(steps, console);
+        let stages: HashMap<&str, &Path> = stages(answer, steps);
+        for package in &answer.packages {
+            if let PackageOutcome::Ready {
+                from: Provenance::Download,
+                ..
+            } = &package.outcome
+            {
+                let package = steps.new_packages().nth(package.id);
+                if let Some(package) = package {
+                    console.line(&format!(
+                        "  - Downloading <info>{}</info> (<comment>{}</comment>)",
+                        package.name,
+                        full_pretty_version(package)
+                    ));
+                }
+            }
+        }
+        for notice in &answer.notices {
+            console.line(&format!("<warning>Allegro: {notice}</warning>"));
+        }
+        let mut repository = LocalRepository::new(&project.installed);
+        let mut placing = Placing::new(&settings.vendor_dir, staging);
+        // Old versions go before any new package comes.
+        for &operation in &steps.operations {
+            if let Operation::Update { from, .. } = operation {
+                let old = &project.installed[from].package;
+                if !old.is_metapackage() {
+                    bins.remove(&old.bins)?;
+                    placing.clear(&project.path_of(old))?;
+                }
+            }
+        }
+        for &operation in &steps.operations {
+            match operation {
+                Operation::Install(to) => {
+                    let package = steps.locked[to];
+                    console.line(&format!(
+                        "  - {}{}",
+                        install_text(package),
+                        appendix(package)
+                    ));
+                    self.place(package, &stages, &mut placing, bins, console)?;
+                }
+                Operation::Update { from, to } => {
+                    let (old, new) = (&project.installed[from].package, steps.locked[to]);
+                    if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
+                        console.line(&format!(
+                            "  - {}{}",
+                            update_text(old, new),
+                            appendix(new)
+                        ));
+                    } else {
+                        console.line(&format!("  - {}", uninstall_text(old)));
+                        console.line(&format!("  - {}{}", install_text(new), appendix(new)));
+                    }
+                    self.place(new, &stages, &mut placing, bins, console)?;
+                }
+                Operation::Uninstall(from) => {
+                    let package = &project.installed[from].package;
+                    console.line(&format!("  - {}", uninstall_text(package)));
+                    if !package.is_metapackage() {
+                        placing.uninstall(&project.path_of(package))?;
+                        bins.remove(&package.bins)?;
+                    }
+                }
+                Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
+            }
+            repository.apply(
+                operation,
+                &project.installed,
+                &steps.locked,
+                &steps.root_aliases,
+            );
+        }
+        self.write_records(&repository)?;
+        if !steps.operations.is_empty() && settings.vendor_dir.is_dir() {
+            touch(&settings.vendor_dir);
+        }
+        Ok((repository, placing.trash().map(Path::to_owned)))
+    }
+
+    fn tell_operations(&self, steps: &Steps<'_>, console: &mut Console) {
+        let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
+        let named =
+            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
+        for operation in &steps.operations {
+            match *operation {
+                Operation::Install(to) => installs.push(named(steps.locked[to])),
+                Operation::Update { to, .. } => updates.push(named(steps.locked[to])),
+                Operation::Uninstall(from) => removals.push(
+                    self.project.installed[from].package.pretty_name.clone(),
+                ),
+                Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
+            }
+        }
+        if installs.is_empty() && updates.is_empty() && removals.is_empty() {
+            console.line("Nothing to install, update or remove");
+            return;
+        }
+        let plural = |list: &[String]| if list.len() == 1 { "" } else { "s" };
+        console.line(&format!(
+            "<info>Package operations: {} install{}, {} update{}, {} removal{}</info>",
+            installs.len(),
+            plural(&installs),
+            updates.len(),
+            plural(&updates),
+            removals.len(),
+            plural(&removals),
+        ));
+        for (title, list) in [
+            ("Installs", &installs),
+            ("Updates", &updates),
+            ("Removals", &removals),
+        ] {
+            if !list.is_empty() {
+                console.line_at(
+                    Verbosity::Verbose,
+                    &format!("{title}: {}", list.join(", ")),
+                );
+            }
+        }
+    }
+
+    fn place(
+        &self,
+        package: &Package,
+        stages: &HashMap<&str, &Path>,
+        placing: &mut Placing,
+        bins: &BinPlaces<'_>,
+        console: &mut Console,
+    ) -> Result<()> {
+        if package.is_metapackage() {
+            return Ok(());
+        }
+        let path = self.project.path_of(package);
+        let Some(stage) = stages.get(package.name.as_str()) else {
+            return Err(Error::Internal(format!("{} was not staged", package.name)));
+        };
+        placing.install(stage, &path)?;
+        for bin in &package.bins {
+            if let Ok(file) = fs::canonicalize(path.join(bin))
+                && file.starts_with(real(&self.project.settings.vendor_dir))
+            {
+                own_inode(&file)?;
+            }
+        }
+        bins.install(package, &path, true, console)?;
+        placing.remove_if_empty(&path);
+        Ok(())
+    }
+
+    /// Returns the texts of `installed.json` and `installed.php`.
+    fn record_texts(&self, repository: &LocalRepository<'_>) -> Result<(String, String), Unfamiliar> {
+        let vendor_real = real(&self.project.settings.vendor_dir);
+        let vendor_real = vendor_real.to_string_lossy().into_owned();
+        let packages: Vec<&Package> = repository.packages().collect();
+        let paths = paths_of(&vendor_real, &packages);
+        let members = repository.members(&paths);
+        let directory = format!("{vendor_real}/composer");
+        let names = dev_names(self.project);
+        let vendor = Vendor {
+            directory: &directory,
+            members: &members,
+            dev_names: &names,
+            is_dev: self.options.dev_mode(),
+            dialect: self.habits.target.dialect,
+        };
+        let root = self.project.directory.to_string_lossy();
+        Ok((
+            vendor.installed_json(self.project.installed_text.as_deref())?,
+            vendor.installed_php(&self.project.root, &root)?,
+        ))
+    }
+
+    fn write_records(&self, repository: &LocalRepository<'_>) -> Result<()> {
+        let target = self.project.settings.vendor_dir.join("composer");
+        fs::create_dir_all(&target).map_err(at("creating", &target))?;
+        let (json, php) = self
+            .record_texts(repository)
+            .map_err(|Unfamiliar(reason)| Error::Internal(reason))?;
+        write_if_modified(&target.join("installed.json"), json.as_bytes())?;
+        write_if_modified(&target.join("installed.php"), php.as_bytes())?;
+        if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
+            write_if_modified(&target.join("InstalledVersions.php"), text)?;
+        }
+        Ok(())
+    }
+
+    fn dumping(&self, placed: Vec<PlacedPackage>) -> Dumping<'_> {
+        Dumping {
+            options: self.options,
+            settings: self.context.settings,
+            machine: self.context.machine,
+            texts: &self.habits.texts,
+            traits: &self.habits.dump,
+            dialect: self.habits.scan,
+            timezone: self.context.timezone.clone(),
+            placed,
+            scratch: self.store.temporary(),
+        }
+    }
+
+    /// Does everything that follows the operations.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the run")]
+    fn finish(
+        &self,
+        steps: &Steps<'_>,
+        bins: &BinPlaces<'_>,
+        repository: &mut LocalRepository<'_>,
+        answer: &PrepareAnswer,
+        mut dispatcher: Dispatcher<'_>,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        self.tell_abandoned(console);
+        if !self.options.no_autoloader {
+            let settings = &self.project.settings;
+            let optimizes = self.options.optimize || settings.optimize;
+            let scans =
+                optimizes || self.options.authoritative || settings.authoritative;
+            console.line(if optimizes {
+                "<info>Generating optimized autoload files</info>"
+            } else {
+                "<info>Generating autoload files</info>"
+            });
+            let event = |name| Event {
+                name,
+                optimize: Some(scans),
+            };
+            if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
+                return Ok(stopped(&stop, console));
+            }
+            let placed = self.placed(steps, answer);
+            let names = as_set(&dev_names(self.project));
+            let dumped = self.dumping(placed).dump(
+                self.project,
+                &repository.canonical_packages(),
+                &names,
+                None,
+                progress,
+            );
+            let dumped = match dumped {
+                Ok(dumped) => dumped,
+                Err(Undone::Failed(error)) => return Err(Undecided::Failed(error)),
+                Err(Undone::Unfamiliar(reason)) => return Err(reason.into()),
+            };
+            for message in &dumped.messages {
+                console.line(message);
+            }
+            console.line_at(
+                Verbosity::Verbose,
+                &format!(
+                    "Allegro: class map of {} files, {} of them read",
+                    dumped.files.0, dumped.files.1
+                ),
+            );
+            if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
+                return Ok(stopped(&stop, console));
+            }
+            if self.options.strict_psr && dumped.violations > 0 {
+                return Ok(PSR_VIOLATION);
+            }
+        }
+        for package in repository.packages() {
+            if !package.bins.is_empty() {
+                bins.install(package, &self.project.path_of(package), false, console)?;
+            }
+        }
+        self.tell_funding(repository, console);
+        if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
+            return Ok(stopped(&stop, console));
+        }
+        match dispatcher.finish(console) {
+            Ok(()) => Ok(0),
+            Err(stop) => Ok(stopped(&stop, console)),
+        }
+    }
+
+    fn placed(&self, steps: &Steps<'_>, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
+        let requests: Vec<&Package> = steps.new_packages().collect();
+        answer
+            .packages
+            .iter()
+            .filter_map(|package| {
+                let found = requests.get(package.id)?;
+                Some(PlacedPackage {
+                    path: self.project.path_of(found).to_string_lossy().into_owned(),
+                    dist: package.dist.clone(),
+                    made: answer.made,
+                    plain_modes: self.habits.plain_modes,
+                })
+            })
+            .collect()
+    }
+
+    fn tell_abandoned(&self, console: &mut Console) {
+        for package in self
+            .project
+            .lock
+            .packages
+            .iter()
+            .chain(&self.project.lock.packages_dev)
+        {
+            if let Some(replacement) = &package.abandoned {
+                let advice = replacement.as_ref().map_or_else(
+                    || "No replacement was suggested".to_owned(),
+                    |name| format!("Use {name} instead"),
+                );
+                console.line(&format!(
+                    "<warning>Package {} is abandoned, you should avoid using it. {advice}.</warning>",
+                    package.pretty_name
+                ));
+            }
+        }
+    }
+
+    fn tell_funding(&self, repository: &LocalRepository<'_>, console: &mut Console) {
+        let shows = (self.context.variable)("COMPOSER_FUND")
+            .and_then(|text| text.trim().parse::<f64>().ok())
+            .is_none_or(|number| number.trunc() != 0.0);
+        let count = repository
+            .packages()
+            .filter(|package| package.has_funding)
+            .count();
+        if !shows || count == 0 {
+            return;
+        }
+        let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
+        console.line(&format!(
+            "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
+        ));
+        console.line("<info>Use the `composer fund` command to find out more!</info>");
+    }
+}
+
+/// Tells why scripts ended a run, and returns the exit code.
+fn stopped(stop: &Stop, console: &mut Console) -> i32 {
+    let text = stop.to_string();
+    if !text.is_empty() {
+        console.line_at(Verbosity::Quiet, &format!("<error>{text}</error>"));
+    }
+    stop.code()
+}
+
+fn appendix(package: &Package) -> &'static str {
+    if package.is_metapackage() {
+        ""
+    } else {
+        ": Extracting archive"
+    }
+}
+
+/// Returns the staged directory of each package by name.
+fn stages<'s>(answer: &'s PrepareAnswer, steps: &Steps<'s>) -> HashMap<&'s str, &'s Path> {
+    let wanted: Vec<&Package> = steps.new_packages().collect();
+    answer
+        .packages
+        .iter()
+        .filter_map(|package| match &package.outcome {
+            PackageOutcome::Ready { stage, .. } => {
+                Some((wanted[package.id].name.as_str(), stage.as_path()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Gives a directory the present time. A failure is silent, as in Composer.
+fn touch(path: &Path) {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    let _ = utimensat(CWD, path, &times, AtFlags::empty());
+}
+
+/// The places of programs.
+struct BinPlaces<'a> {
+    habits: &'a Habits,
+    bin_dir: String,
+    vendor_dir: String,
+    full: bool,
+    umask: u32,
+}
+
+impl BinPlaces<'_> {
+    /// Returns the bin directory with the vendor directory as the configuration has it, for checks
+    /// before the directory exists.
+    fn with_vendor(&self) -> Bins<'_> {
+        self.with(&self.vendor_dir)
+    }
+
+    fn with<'b>(&'b self, vendor_real: &'b str) -> Bins<'b> {
+        Bins {
+            traits: self.habits.bins,
+            templates: &self.habits.templates,
+            bin_dir: &self.bin_dir,
+            vendor_dir: &self.vendor_dir,
+            vendor_real,
+            full: self.full,
+            umask: self.umask,
+        }
+    }
+
+    fn install(
+        &self,
+        package: &Package,
+        path: &Path,
+        reports_conflicts: bool,
+        console: &mut Console,
+    ) -> Result<()> {
+        if package.bins.is_empty() {
+            return Ok(());
+        }
+        let vendor_real = real(Path::new(&self.vendor_dir));
+        let messages = self
+            .with(&vendor_real.to_string_lossy())
+            .install(
+                &package.name,
+                &path.to_string_lossy(),
+                &package.bins,
+                reports_conflicts,
+            )
+            .map_err(of_bins)?;
+        for message in messages {
+            console.line(&message);
+        }
+        Ok(())
+    }
+
+    fn remove(&self, names: &[String]) -> Result<()> {
+        let vendor_real = real(Path::new(&self.vendor_dir));
+        self.with(&vendor_real.to_string_lossy())
+            .remove(names)
+            .map_err(of_bins)
+    }
+}
+
+fn of_bins(failure: bins::Failure) -> Error {
+    match failure {
+        bins::Failure::Files(error) => error,
+        bins::Failure::Unfamiliar(Unfamiliar(reason)) => Error::Input(reason),
+    }
+}
