@@ -1,7 +1,7 @@
 //! How Composer requests an archive: URLs, place in its cache, headers, proxies and certificates.
 //!
 //! A request that is not certain, or of which Composer would say something, is
-//! [`Unfamiliar`](crate::Unfamiliar).
+//! [`Unfamiliar`].
 
 mod certificates;
 mod credentials;

@@ -20,8 +20,8 @@ impl Release {
         }
     }
 
-    /// Returns the release that `Composer::getVersion` names. A version that is no release of 2.2 or
-    /// later gives `None`.
+    /// Returns the release that `Composer::getVersion` names. A version that is no release of 2.2
+    /// or later gives `None`.
     pub fn parse(version: &str) -> Option<Self> {
         let mut numbers = version.split('.').map(str::parse::<u16>);
         let mut next = || numbers.next()?.ok();
@@ -30,8 +30,8 @@ impl Release {
         (is_plain && release.major == 2 && release.minor >= 2).then_some(release)
     }
 
-    /// Returns whether the release has a change that came with `2.minor.patch`. Releases of 2.2 have
-    /// it since `2.2.lts`, if they ever got it.
+    /// Returns whether the release has a change that came with `2.minor.patch`. Releases of 2.2
+    /// have it since `2.2.lts`, if they ever got it.
     fn has(self, lts: Option<u16>, minor: u16, patch: u16) -> bool {
         if self.minor == 2 {
             return lts.is_some_and(|lts| self.patch >= lts);

@@ -63,6 +63,8 @@ fn a_system_with_xdg_prefers_a_directory_that_exists() {
     let existing = ["/etc/xdg", "/u/.composer"];
     let old = ["/u/.composer", "/u/.cache/composer", "/u/.composer"];
     assert_eq!(choose(&[home], &existing, false).unwrap(), old);
+    let existing = ["/etc/xdg", "/u/.composer", "/u/.config/composer"];
+    assert_eq!(choose(&[home], &existing, false).unwrap(), xdg);
     let existing = ["/etc/xdg", "/u/.composer", "/u/.composer/cache"];
     let old = ["/u/.composer", "/u/.composer/cache", "/u/.composer"];
     assert_eq!(choose(&[home], &existing, false).unwrap(), old);
@@ -91,6 +93,8 @@ fn a_reference_in_a_circle_ends() {
     );
     let circle = config("{\"vendor-dir\":\"{$bin-dir}\",\"bin-dir\":\"{$vendor-dir}\"}");
     assert!(circle.bin_dir().is_err());
+    let chain = config("{\"data-dir\":\"{$home}/d\",\"cache-dir\":\"{$data-dir}/c\"}");
+    assert_eq!(chain.cache_files_dir().unwrap(), "/h/d/c/files");
 }
 
 #[test]

@@ -54,8 +54,8 @@ pub enum PreferredInstall {
     Dist,
     /// All packages come from sources.
     Source,
-    /// Patterns of package names with `dist`, `source` or another word. Where none fits, packages in
-    /// development come from sources.
+    /// Patterns of package names with `dist`, `source` or another word. Where none fits, packages
+    /// in development come from sources.
     Patterns(Vec<(String, String)>),
 }
 
@@ -151,8 +151,8 @@ impl Config<'_> {
         }
     }
 
-    /// Returns the suffix of the autoloader's classes, if one is set (`autoloader-suffix`). Releases
-    /// that keep an empty suffix give one.
+    /// Returns the suffix of the autoloader's classes, if one is set (`autoloader-suffix`).
+    /// Releases that keep an empty suffix give one.
     pub fn autoloader_suffix(&self) -> Typed<Option<String>> {
         self.optional_text("autoloader-suffix")
     }
