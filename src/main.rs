@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["helper"] => helper(),
+        ["install", rest @ ..] => return trial(rest),
         ["store", "path"] => settings().and_then(|settings| say(&settings.store.display())),
         ["store", "status"] => store().and_then(|store| json(&store.status()?)),
         ["store", "prune"] => prune(false),
@@ -77,6 +78,59 @@ fn main() -> ExitCode {
             }
             let _ = writeln!(std::io::stderr(), "{text}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn trial(rest: &[&str]) -> ExitCode {
+    use allegro::console::{Console, Verbosity};
+    use allegro::install::{Context, Options, Progress, install};
+    use allegro::machine::Machine;
+    struct Quiet;
+    impl allegro_base::report::Host for Quiet {
+        fn events(&mut self, _: Vec<allegro_base::report::Event>) {}
+        fn interrupted(&mut self) -> bool {
+            false
+        }
+    }
+    impl Progress for Quiet {
+        fn begin(&mut self, _: &[(usize, String)]) {}
+        fn end(&mut self) {}
+    }
+    let has = |name: &str| rest.contains(&name);
+    let settings = settings().unwrap_or_else(|_| std::process::exit(9));
+    let machine = Machine::find(&Environment::PROCESS, None);
+    let variable = |name: &str| std::env::var(name).ok();
+    let umask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(umask);
+    let context = Context {
+        directory: std::env::current_dir().unwrap_or_default(),
+        variable: &variable,
+        environment: &Environment::PROCESS,
+        settings: &settings,
+        overrides: Overrides::default(),
+        machine: &machine,
+        arguments: vec!["install".to_owned()],
+        is_interactive: false,
+        is_terminal: false,
+        verbosity: Verbosity::Normal,
+        umask: umask.as_raw_mode(),
+        timezone: std::env::var("TZ").ok(),
+    };
+    let options = Options {
+        no_dev: has("--no-dev"),
+        optimize: has("-o"),
+        authoritative: has("-a"),
+        no_scripts: has("--no-scripts"),
+        no_autoloader: has("--no-autoloader"),
+        ..Options::default()
+    };
+    let mut console = Console::new(Verbosity::Normal, false, std::io::stderr());
+    match install(&context, &options, &mut console, &mut Quiet) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "undecided: {reason:?}");
+            ExitCode::from(99)
         }
     }
 }

@@ -395,7 +395,7 @@ fn http(
         system: system.sysname().to_str().unwrap_or("Linux"),
         system_release: system.release().to_str().unwrap_or_default(),
         php: target.php.as_deref().unwrap_or("8.4.0"),
-        client: "allegro",
+        client: "streams",
         command: Some("install"),
     };
     let probe = CertificateProbe {

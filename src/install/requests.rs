@@ -28,6 +28,8 @@ pub struct Requests<'a> {
     pub is_offline: bool,
     /// Reasons why packages can't be downloaded natively, should they not be at hand.
     pub objections: Vec<String>,
+    /// Warnings that Composer gives when it downloads a package, by the package's id.
+    pub warnings: Vec<(usize, String)>,
 }
 
 impl Requests<'_> {
@@ -61,7 +63,7 @@ impl Requests<'_> {
         let fetch = if self.is_offline || has_archive && use_store {
             None
         } else {
-            self.fetch(package, url, urls.len())
+            self.fetch(id, package, url, urls.len())
                 .map_err(|Unfamiliar(reason)| self.objections.push(reason))
                 .ok()
         };
@@ -85,6 +87,7 @@ impl Requests<'_> {
     /// Returns how to download a package. A package with mirrors is Composer's to try them all.
     fn fetch(
         &mut self,
+        id: usize,
         package: &Package,
         url: &DistUrl,
         count: usize,
@@ -94,12 +97,8 @@ impl Requests<'_> {
         }
         let options = package.entry.get("transport-options");
         let request = self.project.access.request(&url.processed, options)?;
-        if request.warning.is_some() {
-            return Err(Unfamiliar(format!(
-                "Composer has a warning about the download of {}",
-                package.name
-            )));
-        }
+        self.warnings
+            .extend(request.warning.map(|warning| (id, warning)));
         Ok(FetchInfo {
             url: request.url,
             headers: request.headers,

@@ -36,6 +36,7 @@ use super::summary::Summary;
 use super::{Context, Progress, Undecided};
 use crate::console::Console;
 use crate::ops;
+use crate::protocol::dist::Dist;
 use crate::protocol::prepare::{
     PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
 };
@@ -78,7 +79,7 @@ pub fn install(
         let wanted: Vec<Package> = steps.new_packages().cloned().collect();
         (wanted, sharing)
     };
-    let (requests, objections) = requests(&mut project, &sharing, &habits, options, &wanted)?;
+    let asked = requests(&mut project, &sharing, &habits, options, &wanted)?;
     let run = Run {
         context,
         options,
@@ -87,10 +88,9 @@ pub fn install(
         store: &store,
         scripts: &scripts,
         setup: &setup,
-        objections,
-        placing: Default::default(),
+        dists: asked.list.iter().map(|request| request.dist.clone()).collect(),
     };
-    run.carry_out(requests, console, progress)
+    run.carry_out(asked, console, progress)
 }
 
 /// Makes the requests for all packages that get new files. Their ids are their places in `wanted`.
@@ -100,7 +100,7 @@ fn requests(
     habits: &Habits,
     options: &Options,
     wanted: &[Package],
-) -> Result<(Vec<PackageRequest>, Vec<String>), Unfamiliar> {
+) -> Result<Asked, Unfamiliar> {
     let is_offline = options.offline || project.settings.is_offline;
     let mut requests = Requests {
         project,
@@ -108,13 +108,27 @@ fn requests(
         plain_modes: habits.plain_modes,
         is_offline,
         objections: Vec::new(),
+        warnings: Vec::new(),
     };
     let list = wanted
         .iter()
         .enumerate()
         .map(|(id, package)| requests.of(id, package))
         .collect::<Result<_, _>>()?;
-    Ok((list, requests.objections))
+    Ok(Asked {
+        list,
+        objections: requests.objections,
+        warnings: requests.warnings,
+    })
+}
+
+/// The requests for packages.
+struct Asked {
+    list: Vec<PackageRequest>,
+    /// Reasons why packages can't be downloaded natively.
+    objections: Vec<String>,
+    /// Warnings about downloads, by the package's id.
+    warnings: Vec<(usize, String)>,
 }
 
 /// An install that has been decided on.
@@ -126,14 +140,14 @@ struct Run<'a> {
     store: &'a Store,
     scripts: &'a Scripts,
     setup: &'a Setup,
-    objections: Vec<String>,
-    placing: std::marker::PhantomData<()>,
+    /// Archives of the packages that get new files.
+    dists: Vec<Dist>,
 }
 
 impl Run<'_> {
     fn carry_out(
         self,
-        requests: Vec<PackageRequest>,
+        asked: Asked,
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
@@ -148,7 +162,7 @@ impl Run<'_> {
         let began = Instant::now();
         let staging = self.staging();
         let made_vendor = !self.project.settings.vendor_dir.exists();
-        let answer = self.prepare(&staging, requests, progress);
+        let answer = self.prepare(&staging, asked.list, &asked.objections, progress);
         let answer = match answer {
             Ok(answer) => answer,
             Err(undecided) => {
@@ -158,7 +172,7 @@ impl Run<'_> {
         };
         let summary = Summary::of(&answer);
         let took = began.elapsed();
-        let done = self.execute(&steps, &bins, &staging, &answer, console);
+        let done = self.execute(&steps, &bins, &staging, &answer, &asked.warnings, console);
         let (mut repository, trash) = match done {
             Ok(done) => done,
             Err(error) => {
@@ -245,6 +259,7 @@ impl Run<'_> {
         &self,
         staging: &Path,
         packages: Vec<PackageRequest>,
+        objections: &[String],
         progress: &mut dyn Progress,
     ) -> Result<PrepareAnswer, Undecided> {
         let names: Vec<(usize, String)> = packages
@@ -292,7 +307,7 @@ impl Run<'_> {
             if self.options.offline {
                 return Err(Undecided::Offline(missing));
             }
-            let reason = self.objections.first().cloned();
+            let reason = objections.first().cloned();
             let reason = reason.unwrap_or_else(|| format!("{} is not at hand", missing[0]));
             return Err(Unfamiliar(reason).into());
         }
@@ -307,6 +322,7 @@ impl Run<'_> {
         bins: &BinPlaces<'_>,
         staging: &Path,
         answer: &PrepareAnswer,
+        warnings: &[(usize, String)],
         console: &mut Console,
     ) -> Result<(LocalRepository<'s>, Option<PathBuf>)> {
         let project = self.project;
@@ -333,13 +349,17 @@ impl Run<'_> {
                 ..
             } = &package.outcome
             {
-                let package = steps.new_packages().nth(package.id);
+                let package_id = package.id;
+                let package = steps.new_packages().nth(package_id);
                 if let Some(package) = package {
                     console.line(&format!(
                         "  - Downloading <info>{}</info> (<comment>{}</comment>)",
                         package.name,
                         full_pretty_version(package)
                     ));
+                }
+                for (_, warning) in warnings.iter().filter(|(id, _)| *id == package_id) {
+                    console.line(warning);
                 }
             }
         }
@@ -546,7 +566,7 @@ impl Run<'_> {
             let optimizes = self.options.optimize || settings.optimize;
             let scans =
                 optimizes || self.options.authoritative || settings.authoritative;
-            console.line(if optimizes {
+            console.line(if scans {
                 "<info>Generating optimized autoload files</info>"
             } else {
                 "<info>Generating autoload files</info>"
@@ -613,7 +633,7 @@ impl Run<'_> {
                 let found = requests.get(package.id)?;
                 Some(PlacedPackage {
                     path: self.project.path_of(found).to_string_lossy().into_owned(),
-                    dist: package.dist.clone(),
+                    dist: self.dists[package.id].clone(),
                     made: answer.made,
                     plain_modes: self.habits.plain_modes,
                 })

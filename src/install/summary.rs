@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use allegro_store::link::Method;
-
 use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
+use crate::protocol::store::Method;
 
 /// The numbers of an install.
 #[derive(Debug, Default)]
@@ -61,7 +60,14 @@ impl Summary {
         }
         parts.push(format!("{:.2} s", took.as_secs_f64()));
         if let Some(method) = self.method {
-            parts.push(method.to_string());
+            parts.push(
+                match method {
+                    Method::Reflink => "reflink",
+                    Method::Hardlink => "hardlink",
+                    Method::Copy => "copy",
+                }
+                .to_owned(),
+            );
         }
         Some(format!("<info>Allegro:</info> {}", parts.join(", ")))
     }

@@ -38,6 +38,7 @@ mod listeners;
 mod locks;
 mod mixes;
 mod name_resolution;
+mod native;
 mod neighbours;
 mod network;
 mod observers;
