@@ -16,9 +16,17 @@
 //! PHP consists of [`protocol`] (messages) and [`dispatch`] (from a request to its answer).
 //! [`helper`] and [`parting`] are the transport of the helper process.
 //!
+//! With the feature `cli` it has the command line as well: `cli` from arguments to exit codes, and
+//! `delegate` for the work that the Composer of the machine does.
+//!
 //! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`. The
 //! plugin then renames each staged package into place inside Composer's own operation.
 
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod delegate;
 pub mod console;
 pub mod dispatch;
 #[cfg(any(test, feature = "testing"))]

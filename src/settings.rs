@@ -131,7 +131,7 @@ impl Settings {
 ///
 /// `~/` is the home directory. A variable at the beginning, `$NAME` or `%NAME%`, is its value, or
 /// nothing if it isn't set.
-fn expanded(path: PathBuf, environment: &Environment) -> PathBuf {
+pub(crate) fn expanded(path: PathBuf, environment: &Environment) -> PathBuf {
     let home = || (environment.home_dir)().map(PathBuf::into_os_string);
     expand(&path, environment.variable, home).unwrap_or(path)
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 /// The source of variables and directories. The library itself asks nothing else for them.
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 pub struct Environment {
     /// Function that returns the value of a variable.
     pub variable: fn(&OsStr) -> Option<OsString>,
+    /// Function that tells whether the name of any variable begins with a text.
+    pub has_prefix: fn(&str) -> bool,
     /// Function that returns the working directory.
     pub current_dir: fn() -> io::Result<PathBuf>,
     /// Function that returns the home directory as Composer has it: `HOME`, or the entry of the
@@ -24,6 +27,9 @@ impl Environment {
     )]
     pub const PROCESS: Self = Self {
         variable: |name| std::env::var_os(name),
+        has_prefix: |prefix| {
+            std::env::vars_os().any(|(name, _)| name.as_bytes().starts_with(prefix.as_bytes()))
+        },
         current_dir: std::env::current_dir,
         home_dir: std::env::home_dir,
     };

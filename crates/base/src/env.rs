@@ -15,8 +15,24 @@ pub const PATIENCE_MS: &str = "ALLEGRO_PATIENCE_MS";
 /// Switch for verification. With `always`, each blob of the store is read and compared with its
 /// name before a file is made from it.
 pub const VERIFY: &str = "ALLEGRO_VERIFY";
-/// PHP's program. The default is the one that Composer's own script starts.
-pub const PHP: &str = "ALLEGRO_PHP";
-/// Composer's file. The default is `composer` in `PATH`, else `composer.phar` in the working
-/// directory.
+/// Switch of the command line: no progress display.
+pub const NO_PROGRESS: &str = "ALLEGRO_NO_PROGRESS";
+/// Switch of the command line: no colours.
+pub const NO_COLOR: &str = "ALLEGRO_NO_COLOR";
+/// Switch of the command line: no packages of require-dev.
+pub const NO_DEV: &str = "ALLEGRO_NO_DEV";
+/// Switch of the command line: no scripts of composer.json.
+pub const NO_SCRIPTS: &str = "ALLEGRO_NO_SCRIPTS";
+/// Switch of the command line: errors and results only.
+pub const QUIET: &str = "ALLEGRO_QUIET";
+/// Switch of the command line: more messages.
+pub const VERBOSE: &str = "ALLEGRO_VERBOSE";
+/// Switch of the command line: do the work also where nothing seems to have changed.
+pub const FORCE: &str = "ALLEGRO_FORCE";
+/// Path or name of the Composer that the command line calls.
 pub const COMPOSER_PATH: &str = "ALLEGRO_COMPOSER_PATH";
+/// Path or name of the PHP with which the command line starts Composer.
+pub const PHP: &str = "ALLEGRO_PHP";
+/// Directory of the plugin's package that the command line puts in place. The default is the copy
+/// in the binary.
+pub const PLUGIN_DIR: &str = "ALLEGRO_PLUGIN_DIR";

@@ -1,0 +1,9 @@
+//! `allegro outdated`: lists packages that have newer versions.
+
+use super::Invocation;
+use crate::cli::failure::Outcome;
+
+/// Runs the command.
+pub fn run(invocation: &Invocation) -> Outcome {
+    invocation.delegate()
+}

@@ -1,0 +1,9 @@
+//! `allegro remove`: takes requirements out.
+
+use super::Invocation;
+use crate::cli::failure::Outcome;
+
+/// Runs the command.
+pub fn run(invocation: &Invocation) -> Outcome {
+    invocation.delegate()
+}

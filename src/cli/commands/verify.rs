@@ -1,0 +1,13 @@
+//! `allegro verify`: compares each file of vendor with the store.
+
+use clap::ArgMatches;
+
+use super::not_available;
+use crate::cli::Context;
+use crate::cli::failure::Outcome;
+
+/// Runs the command.
+pub fn run(_matches: &ArgMatches, _context: &Context) -> Outcome {
+    // `crate::verify::run` has to be called here once the check of vendor against the store exists.
+    Err(not_available("verify"))
+}
