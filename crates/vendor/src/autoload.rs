@@ -28,7 +28,7 @@ use allegro_composer::package::{Link, Package};
 
 use crate::classmap::{Scan, ScanKind, ScanRule};
 use exclude::Exclusions;
-use paths::{Bases, Reals, normalize};
+use paths::{Bases, Reals};
 use rules::{Autoloads, Item};
 pub use traits::Traits;
 
