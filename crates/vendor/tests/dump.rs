@@ -22,6 +22,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
@@ -69,6 +70,9 @@ fn ask(autoloader: &Path, lines: &str) -> Vec<Json> {
 
 /// All Composers that are there.
 fn composers() -> Vec<Composer> {
+    if Command::new("php").arg("--version").output().is_err() {
+        return Vec::new();
+    }
     let mut autoloaders = vec![PathBuf::from("/usr/share/php/Composer/autoload.php")];
     let named = env::var("ALLEGRO_TEST_COMPOSERS").unwrap_or_default();
     autoloaders.extend(
@@ -182,7 +186,7 @@ fn compare(composer: &Composer, cases: &[Case]) -> Tally {
 fn made_up_projects_are_dumped_as_composer_does() {
     let composers = composers();
     if composers.is_empty() {
-        eprintln!("skipped: no Composer's classes are there");
+        eprintln!("skipped: PHP or the classes of Composer aren't there");
         return;
     }
     let count = env::var("ALLEGRO_TEST_DUMPS").map_or(60, |count| count.parse().unwrap());
@@ -282,4 +286,43 @@ fn real_projects_are_dumped_as_composer_does() {
             );
         }
     }
+}
+
+/// Prints the time that a dump takes without the scan.
+#[test]
+#[ignore = "measures"]
+fn speed() {
+    let directory = env::var("ALLEGRO_TEST_LOCKS").unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let scratch = scratch.path().canonicalize().unwrap();
+    let case = locked(Path::new(&directory), &scratch, true, true);
+    let traits = Traits::of("2.10.2").unwrap();
+    let vendor = case.vendor.to_str().unwrap();
+    let classes = 50_000;
+    let name = |number| format!("Some\\Package{}\\Class{number}", number % 1_500);
+    let scan = Scan {
+        files: (0..classes)
+            .map(|number| format!("{vendor}/some/package/src/Class{number}.php").into())
+            .collect(),
+        names: (0..classes).map(name).collect(),
+        at: (0..classes).collect(),
+        ..Scan::default()
+    };
+    case.with_input(|input| {
+        for _ in 0..8 {
+            let start = Instant::now();
+            let plan = plan(input, &traits).unwrap();
+            let planned = start.elapsed();
+            plan.render(&Scan::default()).unwrap();
+            let plain = start.elapsed();
+            plan.render(&scan).unwrap();
+            let (rules, all) = (plan.rules().len(), start.elapsed());
+            eprintln!(
+                "{} packages, {rules} rules: planned {planned:?}, plain {:?}, {classes} classes {:?}",
+                case.packages.len(),
+                plain - planned,
+                all - plain
+            );
+        }
+    });
 }

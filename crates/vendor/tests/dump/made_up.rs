@@ -41,7 +41,7 @@ const NAMESPACES: [&str; 10] = [
 
 const PREFIXES: [&str; 8] = ["", "Old_", "Old_Sub_", "Acme", "App\\", "Zed", "it's", "a"];
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 17] = [
     "src",
     "src/",
     "lib",
@@ -50,6 +50,7 @@ const PATHS: [&str; 16] = [
     "./src",
     "tests/",
     "src/../lib",
+    "Some/Dir/lib",
     "a//b",
     "0",
     "src/it's",
@@ -123,7 +124,10 @@ fn list(random: &mut Rng, of: &[&str], most: usize) -> Json {
 fn map(random: &mut Rng, keys: &[&str], most: usize) -> Json {
     let mut all = Json::object();
     for _ in 0..some(random, most) {
-        let value = paths(random, &PATHS);
+        let value = match random.u8(..30) {
+            0 => Json::str("src\\Sub"),
+            _ => paths(random, &PATHS),
+        };
         all.set(pick(random, keys), value);
     }
     all
@@ -253,9 +257,12 @@ pub fn project(random: &mut Rng, scratch: &Path) -> Case {
                 3 => Some(format!("{}/mod.phar/{name}", vendor.display())),
                 _ => Some(format!("{}/{name}", vendor.display())),
             };
-            let path = path.map(|path| match random.u8(..120) {
+            let path = path.map(|path| match random.u8(..20) {
                 0 => {
                     entry.set("target-dir", Json::str("Some/Dir"));
+                    if random.u8(..10) > 0 {
+                        entry.child("autoload").remove("psr-4");
+                    }
                     format!("{path}/Some/Dir")
                 }
                 _ => path,

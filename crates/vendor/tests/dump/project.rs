@@ -140,7 +140,7 @@ impl Case {
                 for kind in ["psr-4", "psr-0"] {
                     for path in values(rules.get(kind).unwrap_or(&Json::Null)) {
                         // A rule of another kind may have made a file there.
-                        let _ = fs::create_dir_all(directory.join(path));
+                        let _ = fs::create_dir_all(directory.join(path.replace('\\', "/")));
                     }
                 }
             }
