@@ -238,7 +238,7 @@ fn scan_rules(
     namespaces.sort_by(|left, right| right.0.cmp(left.0));
     for (namespace, kind, paths) in namespaces {
         for path in paths {
-            paths::demand_plain(path)?;
+            paths::demand_normalizable(path)?;
             let path = bases.absolute(path);
             if !Path::new(&path).is_dir() {
                 continue;

@@ -18,8 +18,19 @@ pub fn demand_plain(path: &str) -> Result<(), Unfamiliar> {
     Ok(())
 }
 
+/// Returns an error unless [`normalize`] makes a plain path of a path. It turns backslashes into
+/// slashes.
+pub fn demand_normalizable(path: &str) -> Result<(), Unfamiliar> {
+    if path.starts_with(r"\\") {
+        return Err(Unfamiliar(format!("the path {path:?} is special")));
+    }
+    demand_plain(&path.replace('\\', "_"))
+}
+
 /// Normalizes a plain path (`Filesystem::normalizePath`, composer 2.10.2).
 pub fn normalize(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let path = path.as_str();
     let (absolute, rest) = match path.strip_prefix('/') {
         Some(rest) => ("/", rest),
         None => ("", path),
@@ -41,6 +52,7 @@ pub fn normalize(path: &str) -> String {
 /// Returns whether [`normalize`] leaves an absolute path as it is.
 fn is_normal(path: &str) -> bool {
     path.len() > 1
+        && !path.contains('\\')
         && path[1..]
             .split('/')
             .all(|part| !matches!(part, "" | "." | ".."))
@@ -179,7 +191,7 @@ impl Bases {
         normalize(&format!("{}{rest}", "../".repeat(depth)))
     }
 
-    /// Returns the absolute form of a plain path, normalized.
+    /// Returns the absolute form of a path, normalized.
     pub fn absolute(&self, path: &str) -> String {
         if !path.starts_with('/') {
             normalize(&format!("{}/{path}", self.base))
@@ -193,9 +205,9 @@ impl Bases {
     /// Returns the code of a path (`AutoloadGenerator::getPathCode`, composer 2.10.2).
     ///
     /// # Errors
-    /// Fails for paths that aren't plain.
+    /// Fails for paths that aren't [normalizable](demand_normalizable).
     pub fn code(&self, path: &str) -> Result<PathCode, Unfamiliar> {
-        demand_plain(path)?;
+        demand_normalizable(path)?;
         let path = self.absolute(path);
         let (variable, rest) = if is_within(&path, &self.vendor) {
             let rest = path[self.vendor.len()..].to_owned();
@@ -217,7 +229,8 @@ impl Bases {
 
     fn is_phar(&self, path: &str) -> bool {
         if self.strict_phar {
-            path.ends_with(".phar") || path.contains(".phar/")
+            path.split('/')
+                .any(|part| part.strip_suffix(".phar").is_some())
         } else {
             path.contains(".phar")
         }

@@ -8,6 +8,8 @@ use allegro_composer::json::Json;
 use allegro_composer::package::{Link, Package};
 use indexmap::IndexMap;
 use md5::{Digest as _, Md5};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::exclude;
 use super::order::{required, sorted};
@@ -32,8 +34,8 @@ pub struct Item<'a> {
     pub provides: &'a [Link],
     /// Links under `replace`.
     pub replaces: &'a [Link],
-    /// Whether the package is in a subdirectory of its own choice.
-    pub has_target_dir: bool,
+    /// The subdirectory of its directory that the package is in.
+    pub target_dir: Option<&'a str>,
     /// The directory that rules start from. It is empty for the root, and `None` for a package
     /// without rules.
     pub path: Option<&'a str>,
@@ -75,7 +77,7 @@ pub fn items<'a>(input: &Input<'a>, traits: &Traits) -> Result<Vec<Item<'a>>, Un
         dev_requires: &[],
         provides: root.provides,
         replaces: root.replaces,
-        has_target_dir: false,
+        target_dir: None,
         path: Some(""),
     });
     for AutoloadPackage {
@@ -102,7 +104,7 @@ pub fn items<'a>(input: &Input<'a>, traits: &Traits) -> Result<Vec<Item<'a>>, Un
             dev_requires: &package.dev_requires,
             provides: &package.provides,
             replaces: &package.replaces,
-            has_target_dir: target_dir.is_some(),
+            target_dir,
             path,
         });
     }
@@ -266,13 +268,9 @@ fn each_path(
         return Ok(());
     };
     let mut of_value = |value: &Json| {
-        for path in paths_of(item, kind, value)? {
-            if item.has_target_dir {
-                return Err(odd(item, kind));
-            }
-            act(path)?;
-        }
-        Ok(())
+        paths_of(item, kind, value)?
+            .into_iter()
+            .try_for_each(|path| act(&in_target_dir(item, path)?))
     };
     match rules {
         Json::Array(values) => values.iter().try_for_each(of_value),
@@ -280,6 +278,20 @@ fn each_path(
             .entries()
             .iter()
             .try_for_each(|(_, value)| of_value(value)),
+    }
+}
+
+/// Returns a path relative to the directory that the package's `target-dir` is below. Composer
+/// looks whether the path has the `target-dir` in it already.
+fn in_target_dir<'p>(item: &Item<'_>, path: &'p str) -> Result<Cow<'p, str>, Unfamiliar> {
+    let Some(target_dir) = item.target_dir else {
+        return Ok(Cow::Borrowed(path));
+    };
+    let there = format!("{}/{path}", item.path.unwrap_or_default());
+    match access(there.as_str(), Access::READ_OK) {
+        Ok(()) => Ok(Cow::Borrowed(path)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(Cow::Owned(format!("{target_dir}/{path}"))),
+        Err(_) => Err(Unfamiliar(format!("{there:?} can't be read"))),
     }
 }
 

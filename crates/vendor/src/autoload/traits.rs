@@ -135,7 +135,7 @@ impl Traits {
     /// [`with_generator`](Self::with_generator).
     pub fn of(version: &str) -> Option<Self> {
         let version = numbers(version)?;
-        if version < (2, 2, 0) || version >= (2, 12, 0) {
+        if !((2, 2, 0)..(2, 12, 0)).contains(&version) {
             return None;
         }
         let since = |major, minor, patch| version >= (major, minor, patch);
@@ -206,8 +206,8 @@ impl Traits {
     /// versions that no Composer comes with. Composer before 2.4 has no such library.
     pub fn with_generator(self, version: &str) -> Option<Self> {
         let version = numbers(version)?;
-        let is_known = version < (1, 2, 0) || version >= (1, 3, 3);
-        let is_plausible = version >= (1, 0, 0) && version < (1, 8, 0);
+        let is_known = !((1, 2, 0)..(1, 3, 3)).contains(&version);
+        let is_plausible = ((1, 0, 0)..(1, 8, 0)).contains(&version);
         // Composer 2.7.7 calls what the library has since 1.3.
         let fits = !self.spares_vendor || version >= (1, 3, 3);
         (is_known && is_plausible && fits && self.ambiguity != Ambiguity::BuiltIn)
@@ -228,7 +228,7 @@ impl Traits {
             },
             scan: ScanTraits {
                 psr4_prefix: version < (1, 2, 0),
-                psr0_prefix: version < (1, 2, 0) || version >= (1, 7, 2),
+                psr0_prefix: !((1, 2, 0)..(1, 7, 2)).contains(&version),
             },
             backslash_guards: version >= (1, 3, 4),
             ..self

@@ -1,8 +1,9 @@
 //! Matches Composer's exclusion expressions (`exclude-from-classmap`) without PCRE.
 //!
 //! `AutoloadGenerator::parseAutoloadsType` makes them of quoted text, with `.+?` for `**`, `[^/]+?`
-//! for `*`, and `($|/)` at the end. `buildExclusionRegex` joins them to `{(…|…)}`. The parser
-//! understands nothing else.
+//! for `*`, and `($|/)` at the end. `buildExclusionRegex` joins them to `{(…|…)}`. The path of the
+//! vendor directory, which `dump` adds, isn't quoted, so dots and hyphens may stand alone. The
+//! parser understands nothing else.
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -32,7 +33,10 @@ impl Exclusion {
                     .filter(char::is_ascii_punctuation)?;
                 pattern.push_str(&regex::escape(quoted.encode_utf8(&mut [0; 4])));
                 2
-            } else if first.is_ascii_punctuation() && !"/_\"',;@`~&%".contains(first) {
+            } else if first == '.' {
+                pattern.push('.');
+                1
+            } else if first.is_ascii_punctuation() && !"/_-\"',;@`~&%".contains(first) {
                 return None;
             } else {
                 pattern.push_str(&regex::escape(first.encode_utf8(&mut [0; 4])));
@@ -82,10 +86,22 @@ mod tests {
     }
 
     #[test]
+    fn the_vendor_directory_is_not_quoted() {
+        let exclusion = Exclusion::parse("{(/my-app/v.d/)}").expect("an exclusion");
+        for (path, expected) in [
+            ("/my-app/v.d/A.php", true),
+            ("/my-app/v-d/A.php", true),
+            ("/my-app/vd/A.php", false),
+        ] {
+            assert_eq!(exclusion.matches(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_not() {
         for expression in [
             "(/a)",
-            "{(/a.)}",
+            "{(/a.*)}",
             "{(/a+)}",
             "{([a-z])}",
             "{(\\d)}",

@@ -147,17 +147,27 @@ impl Statics<'_> {
     }
 }
 
-/// Returns the rules with a namespace by its first letter. A letter stands where it was first met.
-fn by_letter<'n, 'p>(rules: &'n Namespaces<'p>) -> Vec<(&'p str, Vec<(&'p str, &'n [PathCode])>)> {
-    let mut groups: Vec<(&str, Vec<(&str, &[PathCode])>)> = Vec::new();
+/// The rules whose namespaces begin with the same letter.
+struct Group<'n, 'p> {
+    letter: &'p str,
+    rules: Vec<(&'p str, &'n [PathCode])>,
+}
+
+/// Returns the rules with a namespace by its first letter. The namespaces are in order, so those
+/// with the same letter are neighbours.
+fn by_letter<'n, 'p>(rules: &'n Namespaces<'p>) -> Vec<Group<'n, 'p>> {
+    let mut groups: Vec<Group> = Vec::new();
     for (namespace, paths) in rules {
         let Some(letter) = namespace.get(..1) else {
             continue;
         };
         let rule = (*namespace, paths.as_slice());
         match groups.last_mut() {
-            Some((last, rules)) if *last == letter => rules.push(rule),
-            _ => groups.push((letter, vec![rule])),
+            Some(group) if group.letter == letter => group.rules.push(rule),
+            _ => groups.push(Group {
+                letter,
+                rules: vec![rule],
+            }),
         }
     }
     groups
@@ -188,9 +198,9 @@ pub fn statics(plan: &DumpPlan, codes: &Codes<'_>, classes: &ClassMap<'_>) -> St
     let psr4 = by_letter(&codes.psr4);
     if !psr4.is_empty() {
         statics.open("prefixLengthsPsr4");
-        for (letter, rules) in &psr4 {
-            statics.open_inner(letter);
-            for (namespace, _) in rules {
+        for group in &psr4 {
+            statics.open_inner(group.letter);
+            for (namespace, _) in &group.rules {
                 statics.out.push_str(inner);
                 php::write_string(&mut statics.out, namespace);
                 let _ = writeln!(statics.out, " => {},", namespace.len());
@@ -199,7 +209,7 @@ pub fn statics(plan: &DumpPlan, codes: &Codes<'_>, classes: &ClassMap<'_>) -> St
         }
         statics.close();
         statics.open("prefixDirsPsr4");
-        for (namespace, paths) in psr4.iter().flat_map(|(_, rules)| rules) {
+        for (namespace, paths) in psr4.iter().flat_map(|group| &group.rules) {
             statics.open_inner(namespace);
             statics.list(inner, paths);
             statics.close_inner();
@@ -210,9 +220,9 @@ pub fn statics(plan: &DumpPlan, codes: &Codes<'_>, classes: &ClassMap<'_>) -> St
     let psr0 = by_letter(&codes.psr0);
     if !psr0.is_empty() {
         statics.open("prefixesPsr0");
-        for (letter, rules) in &psr0 {
-            statics.open_inner(letter);
-            for (namespace, paths) in rules {
+        for group in &psr0 {
+            statics.open_inner(group.letter);
+            for (namespace, paths) in &group.rules {
                 statics.out.push_str(inner);
                 php::write_string(&mut statics.out, namespace);
                 statics.out.push_str(" =>");

@@ -1,5 +1,7 @@
 //! Writes the files that run the autoloader.
 
+use std::fmt::Write as _;
+
 use super::Codes;
 use crate::autoload::DumpPlan;
 use crate::autoload::php;
@@ -86,13 +88,14 @@ class ComposerAutoloaderInit{suffix}
     if plan.platform_check.is_some() {
         out.push_str("        require __DIR__ . '/platform_check.php';\n\n");
     }
-    out.push_str(&format!(
+    let _ = write!(
+        out,
         r"        spl_autoload_register(array('ComposerAutoloaderInit{suffix}', 'loadClassLoader'), true, {prepend});
         self::$loader = $loader = new \Composer\Autoload\ClassLoader({vendor});
         spl_autoload_unregister(array('ComposerAutoloaderInit{suffix}', 'loadClassLoader'));
 
 "
-    ));
+    );
     if !codes.include_paths.is_empty() {
         out.push_str(
             r"        $includePaths = require __DIR__ . '/include_paths.php';
@@ -108,18 +111,19 @@ class ComposerAutoloaderInit{suffix}
     }
     if let Some(prefix) = &plan.apcu_prefix {
         let prefix = php::string(prefix);
-        out.push_str(&format!("        $loader->setApcuPrefix({prefix});\n"));
+        let _ = writeln!(out, "        $loader->setApcuPrefix({prefix});");
     }
     if plan.use_include_path {
         out.push_str("        $loader->setUseIncludePath(true);\n");
     }
-    out.push_str(&format!("        $loader->register({prepend});\n\n"));
+    let _ = writeln!(out, "        $loader->register({prepend});\n");
     if has_files {
         out.push_str(&require(plan));
     }
     out.push_str("        return $loader;\n    }\n}\n");
     if has_files && plan.traits.require == Require::Function {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             r"
 /**
  * @param string $fileIdentifier
@@ -135,7 +139,7 @@ function composerRequire{suffix}($fileIdentifier, $file)
     }}
 }}
 "
-        ));
+        );
     }
     out
 }
