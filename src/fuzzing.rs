@@ -113,7 +113,8 @@ mod tests {
             )),
             postcard::to_stdvec(&((FORMAT, "0.1.0"), 0_u8, ["b/b"].as_slice())),
         ];
-        let bytes = bytes.into_iter().zip(0_u8..);
+        let of_machine = crate::machine::seeds().map(Ok);
+        let bytes = bytes.into_iter().chain(of_machine).zip(0_u8..);
         bytes
             .map(|(bytes, kind)| [&[kind][..], &bytes.expect("encoded")].concat())
             .collect()

@@ -66,5 +66,11 @@ pub struct ComposerBinary {
 pub(crate) const RECORDS: [allegro_base::testing::records::RecordKind; 2] =
     [probe::FUZZED, texts::FUZZED];
 
+/// Returns a record of each kind in [`RECORDS`], encoded.
+#[cfg(test)]
+pub(crate) fn seeds() -> [Vec<u8>; 2] {
+    [probe::seed(), texts::seed()]
+}
+
 #[cfg(test)]
 mod tests;

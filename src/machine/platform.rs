@@ -6,90 +6,19 @@
 
 use std::collections::HashMap;
 
-use allegro_composer::json::Json;
 use allegro_composer::package::{Link, Package};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Op, Terms, VersionId};
-use allegro_semver::version::{self, Dialect, Stability};
-
-use super::PlatformPackage;
+use allegro_semver::version::{self, Stability};
 
 mod ignored;
 mod known;
+mod question;
 
 pub use ignored::Ignored;
 pub use known::is_platform;
+pub use question::{Question, Root, RootAlias, Verdict};
 
 use known::Known;
-
-/// The packages of a lock and everything that decides whether they can be installed.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// Behaviour of composer/semver.
-    pub dialect: Dialect,
-    /// The root package.
-    pub root: Root<'a>,
-    /// The lock's `packages`.
-    pub packages: &'a [Package],
-    /// The lock's `packages-dev`.
-    pub dev_packages: &'a [Package],
-    /// Whether packages for development are installed.
-    pub dev: bool,
-    /// The lock's `aliases`.
-    pub aliases: &'a [RootAlias<'a>],
-    /// The lock's `minimum-stability`.
-    pub minimum_stability: &'a str,
-    /// The lock's `stability-flags`: names, and the numbers of stabilities.
-    pub stability_flags: &'a [(String, u8)],
-    /// The lock's `platform`.
-    pub platform_requires: &'a [Link],
-    /// The lock's `platform-dev`.
-    pub dev_platform_requires: &'a [Link],
-    /// The packages of the machine.
-    pub platform: &'a [PlatformPackage],
-    /// The lock's `platform-overrides`, an object or `Null`.
-    pub overrides: &'a Json,
-    /// Requirements that are ignored.
-    pub ignored: &'a Ignored,
-}
-
-/// The root package, as far as it decides.
-#[derive(Debug, Clone, Copy)]
-pub struct Root<'a> {
-    /// Name in lower case.
-    pub name: &'a str,
-    /// Normalized version.
-    pub version: &'a str,
-    /// Normalized version of the root package's branch alias.
-    pub alias: Option<&'a str>,
-    /// Links under `require`.
-    pub requires: &'a [Link],
-    /// Links under `require-dev`.
-    pub dev_requires: &'a [Link],
-    /// Links under `conflict`.
-    pub conflicts: &'a [Link],
-    /// Links under `provide`.
-    pub provides: &'a [Link],
-    /// Links under `replace`.
-    pub replaces: &'a [Link],
-}
-
-/// A version that the root package gives to a locked package by `as`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RootAlias<'a> {
-    /// Name of the package in lower case.
-    pub package: &'a str,
-    /// Normalized version that the package gets.
-    pub version: &'a str,
-}
-
-/// Answer to a [`Question`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Composer would install the packages without a word.
-    Met,
-    /// Composer might refuse, for this reason.
-    NotMet(String),
-}
 
 type Doubt = String;
 
@@ -141,7 +70,7 @@ impl<'a> Check<'a> {
         };
         check.add_root()?;
         for package in Known::of(&mut check.terms, question)? {
-            check.add_platform(package)?;
+            check.add_platform(&package)?;
         }
         let dev: &[Package] = if question.dev {
             question.dev_packages
@@ -244,7 +173,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    fn add_platform(&mut self, package: Known<'a>) -> Result<(), Doubt> {
+    fn add_platform(&mut self, package: &Known<'a>) -> Result<(), Doubt> {
         let fixed = Fixed {
             name: self.terms.name(&package.name),
             version: package.version,
@@ -517,13 +446,21 @@ impl<'a> Check<'a> {
                     continue;
                 }
                 let name = self.terms.name(target);
-                let is_in_conflict = |offer: &&Offer| {
+                let offers = self.offers.get(&name).map_or(&[][..], Vec::as_slice);
+                // A name that is only provided conflicts with nothing.
+                if !offers.iter().any(|offer| offer.is_exclusive) {
+                    continue;
+                }
+                let is_in_conflict = |offer: &Offer| {
                     // Another name of an alias belongs to its package too, which is tested itself.
                     let is_regular = !self.fixed[offer.package].is_alias || offer.own.is_some();
                     offer.package != index && is_regular && self.fits(constraint, offer)
                 };
-                let mut offers = self.offers.get(&name).into_iter().flatten();
-                if offers.any(|offer| is_in_conflict(&offer)) {
+                if offers.iter().any(is_in_conflict)
+                    // Early versions of Composer drop the upper bound of a conflict too.
+                    || self.question.ignored.is_upper_bound_ignored(target)
+                        && self.is_met_above(target, constraint)
+                {
                     let label = self.fixed[index].label;
                     return Err(format!("{label} conflicts with {target}"));
                 }

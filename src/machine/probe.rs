@@ -392,3 +392,39 @@ pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
         magic: *Record::Probe.magic(),
         again: |bytes| allegro_base::testing::records::again::<Kept>(*Record::Probe.magic(), bytes),
     };
+
+/// Returns a record for the fuzz targets, encoded.
+#[cfg(test)]
+pub(super) fn seed() -> Vec<u8> {
+    let probe = serde_json::json!({
+        "php": {
+            "version": "8.2.1", "version_id": 80201, "os": "Linux", "sapi": "cli",
+            "binary": "/php", "int_size": 8, "short_open_tag": false, "has_plain_scripts": true,
+            "disabled_functions": ["exec"], "extensions": ["json"], "has_opcache": true,
+            "has_zip_archive": true, "has_proc_open": true, "open_basedir": "",
+        },
+        "composer": {
+            "version": "2.10.2", "constant": "2.10.2", "branch_alias": "", "runtime_api": "2.2.2",
+            "plugin_api": "2.6.0", "is_phar": false, "root": "/src", "is_wsl": false,
+            "platform": [{
+                "name": "lib-a", "version": "1.0.0.0", "pretty_version": "1.0", "provides": [],
+                "replaces": [{"target": "lib-b", "constraint": "== 1.0.0.0"}],
+            }],
+            "semver": {
+                "long_dates": true, "rc_is_a_modifier": true, "points_need_branches": true,
+                "zero_is_least": true,
+            },
+            "scan": {
+                "backslash_guards": true, "psr4_prefix": true, "psr0_prefix": true,
+                "filters_late": true,
+            },
+            "unpackers": ["unzip"],
+        },
+    });
+    let kept = Kept {
+        allegro: "0.1.0".to_owned(),
+        files: vec![("/php".to_owned(), None)],
+        probe: serde_json::from_value(probe).expect("a probe"),
+    };
+    postcard::to_stdvec(&kept).expect("encoded")
+}

@@ -222,3 +222,16 @@ pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
         magic: *Record::Texts.magic(),
         again: |bytes| allegro_base::testing::records::again::<Kept>(*Record::Texts.magic(), bytes),
     };
+
+/// Returns a record for the fuzz targets, encoded.
+#[cfg(test)]
+pub(super) fn seed() -> Vec<u8> {
+    let kept = Kept {
+        stamp: [7; 32],
+        texts: FixedTexts {
+            version: "2.10.2".to_owned(),
+            files: BTreeMap::from([("bin/a".to_owned(), b"#!".to_vec())]),
+        },
+    };
+    postcard::to_stdvec(&kept).expect("encoded")
+}
