@@ -74,10 +74,7 @@ impl Scripts {
             None => {}
             Some(Json::Object(entries)) => {
                 for (event, value) in entries {
-                    let listeners = listeners_in(event, value)?;
-                    // PHP keeps the last of several equal keys.
-                    events.retain(|(name, _)| name != event);
-                    events.push((event.clone(), listeners));
+                    events.push((event.clone(), listeners_in(event, value)?));
                 }
             }
             Some(_) => return Err(Unfamiliar("scripts is not an object".to_owned())),

@@ -7,6 +7,17 @@
  * that input, output and errors are Composer's own. In place of the command it serves requests.
  */
 
+use Composer\Console\Application;
+use Composer\Factory;
+use Composer\InstalledVersions;
+use Composer\Util\ErrorHandler;
+use Composer\Util\Platform;
+use Composer\Util\ProcessExecutor;
+use Symfony\Component\Console\Formatter\OutputFormatter;
+use Symfony\Component\Console\Input\ArgvInput;
+use Symfony\Component\Console\Output\ConsoleOutput;
+use Symfony\Component\Console\Output\StreamOutput;
+
 (static function (): void {
     [, $in, $out, $binary, $pluginsAreOff, $name] = $_SERVER['argv'];
     $arguments = array_slice($_SERVER['argv'], 6);
@@ -16,7 +27,9 @@
     // Callbacks see the command line of Composer.
     $GLOBALS['argv'] = $_SERVER['argv'] = array_merge([$binary], $arguments);
     $GLOBALS['argc'] = $_SERVER['argc'] = count($_SERVER['argv']);
-    $_SERVER['PHP_SELF'] = $_SERVER['SCRIPT_NAME'] = $_SERVER['SCRIPT_FILENAME'] = $_SERVER['PATH_TRANSLATED'] = $binary;
+    foreach (['PHP_SELF', 'SCRIPT_NAME', 'SCRIPT_FILENAME', 'PATH_TRANSLATED'] as $key) {
+        $_SERVER[$key] = $binary;
+    }
 
     // The program `bin/composer` names the file that loads the classes. An archive has it inside.
     $main = $binary;
@@ -33,6 +46,7 @@
     setlocale(LC_ALL, 'C');
     require dirname($main).$match[1];
     error_reporting(-1);
+    // Newer versions show errors on standard error (bin/composer, composer 2.10.2).
     $logsErrors = ini_get('error_log') === '' && (bool) ini_get('log_errors');
     $isNewer = strpos($text, '\'stderr\'') !== false;
     ini_set('display_errors', !$isNewer ? '1' : ($logsErrors ? '0' : 'stderr'));
@@ -53,11 +67,11 @@
             $wanted[$variable] = $value;
         }
         foreach (array_diff_key($environment(), $wanted) as $variable => $value) {
-            Composer\Util\Platform::clearEnv((string) $variable);
+            Platform::clearEnv((string) $variable);
         }
         foreach ($wanted as $variable => $value) {
-            if (Composer\Util\Platform::getEnv((string) $variable) !== $value) {
-                Composer\Util\Platform::putEnv((string) $variable, $value);
+            if (Platform::getEnv((string) $variable) !== $value) {
+                Platform::putEnv((string) $variable, $value);
             }
         }
         ini_set('memory_limit', $request[5]);
@@ -69,10 +83,11 @@
     if ($request === null) {
         return;
     }
-    Composer\Util\ErrorHandler::register();
+    ErrorHandler::register();
 
     // What Composer says while it starts has been said before, by the run that started us.
-    $output = new class(Symfony\Component\Console\Output\ConsoleOutput::VERBOSITY_NORMAL, null, new Symfony\Component\Console\Formatter\OutputFormatter(false, Composer\Factory::createAdditionalStyles())) extends Symfony\Component\Console\Output\ConsoleOutput {
+    $formatter = new OutputFormatter(false, Factory::createAdditionalStyles());
+    $output = new class(ConsoleOutput::VERBOSITY_NORMAL, null, $formatter) extends ConsoleOutput {
         public $isMuted = true;
 
         protected function doWrite($message, $newline): void
@@ -82,52 +97,68 @@
             }
         }
     };
-    $errors = new class($output->getErrorOutput()->getStream(), $output->getVerbosity(), $output->isDecorated(), $output->getFormatter()) extends Symfony\Component\Console\Output\StreamOutput {
+    // An error that keeps Composer from starting is told in the end.
+    $errors = new class($output->getErrorOutput()->getStream(), $output->getVerbosity(), $output->isDecorated(), $formatter) extends StreamOutput {
         public $isMuted = true;
+        private $held = '';
 
         protected function doWrite($message, $newline): void
         {
-            if (!$this->isMuted) {
+            if ($this->isMuted) {
+                $this->held .= $message.($newline ? PHP_EOL : '');
+            } else {
                 parent::doWrite($message, $newline);
+            }
+        }
+
+        public function tell(): void
+        {
+            if ($this->isMuted) {
+                fwrite($this->getStream(), $this->held);
             }
         }
     };
     $output->setErrorOutput($errors);
+    register_shutdown_function([$errors, 'tell']);
 
     // Root was asked or warned before. The variable gets its value back before the first listener.
-    $superuser = Composer\Util\Platform::getEnv('COMPOSER_ALLOW_SUPERUSER');
-    Composer\Util\Platform::putEnv('COMPOSER_ALLOW_SUPERUSER', '1');
+    $superuser = Platform::getEnv('COMPOSER_ALLOW_SUPERUSER');
+    Platform::putEnv('COMPOSER_ALLOW_SUPERUSER', '1');
 
-    $application = new Composer\Console\Application();
-    $serve = function () use ($application, $output, $errors, $superuser, $pluginsAreOff, $request, $next, $answers, $environment): int {
+    $application = new Application();
+    $start = static function () use ($application, $output, $errors, $superuser, $pluginsAreOff) {
         $composer = $application->getComposer(true, true);
         if ($superuser === false) {
-            Composer\Util\Platform::clearEnv('COMPOSER_ALLOW_SUPERUSER');
+            Platform::clearEnv('COMPOSER_ALLOW_SUPERUSER');
         } else {
-            Composer\Util\Platform::putEnv('COMPOSER_ALLOW_SUPERUSER', $superuser);
+            Platform::putEnv('COMPOSER_ALLOW_SUPERUSER', $superuser);
         }
         // We switch plugins off ourselves, which must not be told as a cause of failures.
-        $property = new ReflectionProperty(Composer\Console\Application::class, 'disablePluginsByDefault');
+        $property = new ReflectionProperty(Application::class, 'disablePluginsByDefault');
         if (PHP_VERSION_ID < 80100) {
             $property->setAccessible(true);
         }
         $property->setValue($application, $pluginsAreOff === '1');
         $installed = $composer->getConfig()->get('vendor-dir').'/composer/installed.php';
         if (is_file($installed)) {
-            Composer\InstalledVersions::reload(require $installed);
+            InstalledVersions::reload(require $installed);
         }
         $output->isMuted = $errors->isMuted = false;
 
+        return $composer;
+    };
+    $serve = function () use ($start, $request, $next, $answers, $environment): int {
+        $composer = $start();
         $package = $composer->getPackage();
         do {
             [$event, $listener, $devMode, $optimize, $timeout] = $request;
-            Composer\Util\ProcessExecutor::setTimeout((int) $timeout);
+            ProcessExecutor::setTimeout((int) $timeout);
+            $flags = $optimize === '' ? [] : ['optimize' => $optimize === '1'];
             $scripts = $package->getScripts();
             $package->setScripts([$event => [$listener]] + $scripts);
-            $flags = $optimize === '' ? [] : ['optimize' => $optimize === '1'];
             $returned = $composer->getEventDispatcher()->dispatchScript($event, $devMode === '1', [], $flags);
             $package->setScripts($scripts);
-            $fields = [(string) $returned, (string) Composer\Util\ProcessExecutor::getTimeout(), (string) ini_get('memory_limit'), (string) getcwd()];
+            $fields = [$returned, ProcessExecutor::getTimeout(), ini_get('memory_limit'), getcwd()];
             foreach ($environment() as $variable => $value) {
                 $fields[] = $variable.'='.$value;
             }
@@ -138,6 +169,5 @@
         return 0;
     };
     $application->find($name)->setCode($serve);
-    $input = new Symfony\Component\Console\Input\ArgvInput(array_merge([$binary, '--no-plugins'], $arguments));
-    $application->run($input, $output);
+    $application->run(new ArgvInput(array_merge([$binary, '--no-plugins'], $arguments)), $output);
 })();

@@ -47,7 +47,8 @@ pub(super) struct Answer {
 /// The PHP process.
 pub(super) struct Callbacks {
     child: Child,
-    requests: PipeWriter,
+    /// Closed at the end of the run.
+    requests: Option<PipeWriter>,
     answers: BufReader<PipeReader>,
     status: Option<ExitStatus>,
 }
@@ -80,7 +81,7 @@ impl Callbacks {
             .spawn()?;
         Ok(Self {
             child,
-            requests,
+            requests: Some(requests),
             answers: BufReader::new(answers),
             status: None,
         })
@@ -110,10 +111,12 @@ impl Callbacks {
             message.extend_from_slice(value.as_bytes());
         }
         let head = format!("{}\n", message.len());
-        let sent = self
-            .requests
+        let Some(requests) = &mut self.requests else {
+            return Ok(None);
+        };
+        let sent = requests
             .write_all(head.as_bytes())
-            .and_then(|()| self.requests.write_all(&message));
+            .and_then(|()| requests.write_all(&message));
         if sent.is_err() || !self.wait_for_answer()? {
             return Ok(None);
         }
@@ -150,13 +153,15 @@ impl Callbacks {
         Ok(self.status.is_some())
     }
 
-    /// Returns whether the process has not been seen to end.
-    pub(super) const fn is_alive(&self) -> bool {
-        self.status.is_none()
+    /// Returns whether the process has been seen to end.
+    pub(super) const fn is_over(&self) -> bool {
+        self.status.is_some()
     }
 
-    /// Waits for the end of the process, and returns its exit code.
-    pub(super) fn code(&mut self) -> Result<i32, Stop> {
+    /// Tells the process that there are no more requests, waits for its end, and returns its exit
+    /// code.
+    pub(super) fn finish(&mut self) -> Result<i32, Stop> {
+        drop(self.requests.take());
         let status = match self.status {
             Some(status) => status,
             None => *self.status.insert(self.child.wait()?),
@@ -164,18 +169,12 @@ impl Callbacks {
         let signal = || 128 + status.signal().unwrap_or_default();
         Ok(status.code().unwrap_or_else(signal))
     }
+}
 
-    /// Tells the process that there are no more requests, and waits for its end.
-    pub(super) fn finish(self) -> Result<i32, Stop> {
-        let Self {
-            mut child,
-            requests,
-            ..
-        } = self;
-        drop(requests);
-        let status = child.wait()?;
-        let signal = || 128 + status.signal().unwrap_or_default();
-        Ok(status.code().unwrap_or_else(signal))
+/// A run that ends early doesn't leave the process behind.
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        let _ = self.finish();
     }
 }
 

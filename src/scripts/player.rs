@@ -15,6 +15,9 @@ use super::{Event, ScriptIo, Scripts, Setup, Stop, Verbosity, Version};
 /// The version that takes the end of a child by a signal for an exit code.
 const SIGNALS_ARE_CODES: Version = Version(2, 4, 0);
 
+/// The version that names switched-off plugins as a possible cause of failures.
+const SUSPECTS_PLUGINS: Version = Version(2, 7, 1);
+
 /// The version that knows `COMPOSER_SKIP_SCRIPTS`.
 const SKIPPED_SCRIPTS: Version = Version(2, 8, 6);
 
@@ -64,10 +67,20 @@ impl<'a> Dispatcher<'a> {
     /// A listener failed, and the run ends.
     pub fn dispatch(&mut self, event: Event<'_>, io: &mut dyn ScriptIo) -> Result<i32, Stop> {
         let played = self.play(event, &[], true, io);
-        if let Err(Stop::Exit(_)) = &played
-            && self.callbacks.as_ref().is_none_or(Callbacks::is_alive)
+        match played {
+            Err(Stop::Exit(code)) => Err(self.stop(code, io)?),
+            played => played,
+        }
+    }
+
+    /// Ends a run whose listener has failed, as `Application::doRun` does (composer 2.10.2).
+    fn stop(&mut self, code: i32, io: &mut dyn ScriptIo) -> Result<Stop, Stop> {
+        // A callback that ended the run has told everything.
+        let has_ended = self.callbacks.as_ref().is_some_and(Callbacks::is_over);
+        if !has_ended
             && self.setup.plugins_are_off
             && !self.setup.is_interactive
+            && self.version >= SUSPECTS_PLUGINS
         {
             io.write_error(
                 "<error>Plugins have been disabled automatically as you are running as root, \
@@ -75,18 +88,25 @@ impl<'a> Dispatcher<'a> {
             );
             io.write_error("<error>See also https://getcomposer.org/root</error>");
         }
-        played
+        let shutdown = self.end_callbacks(io)?;
+        Ok(Stop::Exit(if shutdown == 0 { code } else { shutdown }))
+    }
+
+    fn end_callbacks(&mut self, io: &mut dyn ScriptIo) -> Result<i32, Stop> {
+        io.flush();
+        self.callbacks
+            .take()
+            .map_or(Ok(0), |mut callbacks| callbacks.finish())
     }
 
     /// Ends the run: PHP, if a callback started it, runs its shutdown functions.
     ///
     /// # Errors
     /// A shutdown function has given the run another exit code.
-    pub fn finish(self, io: &mut dyn ScriptIo) -> Result<(), Stop> {
-        io.flush();
-        match self.callbacks.map(Callbacks::finish).transpose()? {
-            None | Some(0) => Ok(()),
-            Some(code) => Err(Stop::Exit(code)),
+    pub fn finish(mut self, io: &mut dyn ScriptIo) -> Result<(), Stop> {
+        match self.end_callbacks(io)? {
+            0 => Ok(()),
+            code => Err(Stop::Exit(code)),
         }
     }
 
@@ -358,7 +378,7 @@ impl<'a> Dispatcher<'a> {
             variables,
         };
         let Some(answer) = callbacks.call(&request)? else {
-            return Err(Stop::Exit(callbacks.code()?));
+            return Err(Stop::Exit(callbacks.finish()?));
         };
         self.timeout = answer.timeout;
         self.directory = answer.directory;

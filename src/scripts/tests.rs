@@ -1,4 +1,4 @@
-#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)]
 
 mod parity;
 mod units;
@@ -28,6 +28,7 @@ struct Told {
     timeout: u64,
     is_interactive: bool,
     is_decorated: bool,
+    warms_up: bool,
 }
 
 /// Writes lines as the command line would.
@@ -73,7 +74,7 @@ fn driver() {
         bin_dir: root.join("vendor/bin"),
         dev_mode: !told.arguments.iter().any(|word| word == "--no-dev"),
         command: told.arguments[0].clone(),
-        arguments: told.arguments,
+        arguments: told.arguments.clone(),
         php: Some(Php::probe(Path::new(&told.php)).unwrap()),
         composer: Some(ComposerBinary {
             path: PathBuf::from(told.composer),
@@ -104,7 +105,7 @@ fn driver() {
     } else {
         INSTALL_EVENTS.as_slice()
     };
-    let code = match play(&scripts, &setup, events, &mut io) {
+    let code = match play(&scripts, &setup, events, told.warms_up, &mut io) {
         Ok(()) => 0,
         Err(stop) => {
             if !matches!(stop, Stop::Exit(_)) {
@@ -116,12 +117,21 @@ fn driver() {
     std::process::exit(code);
 }
 
-fn play(scripts: &Scripts, setup: &Setup, events: &[&str], io: &mut Streams) -> Result<(), Stop> {
-    match scripts.plan(events, setup) {
-        Road::Native(_) => {}
+fn play(
+    scripts: &Scripts,
+    setup: &Setup,
+    events: &[&str],
+    warms_up: bool,
+    io: &mut Streams,
+) -> Result<(), Stop> {
+    let needs = match scripts.plan(events, setup) {
+        Road::Native(needs) => needs,
         other => panic!("{other:?}"),
-    }
+    };
     let mut dispatcher = Dispatcher::new(scripts, setup);
+    if warms_up && needs.callbacks {
+        dispatcher.warm_up()?;
+    }
     for name in events {
         let optimize = name.ends_with("autoload-dump").then_some(false);
         dispatcher.dispatch(Event { name, optimize }, io)?;

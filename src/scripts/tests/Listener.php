@@ -100,4 +100,11 @@ class Listener
             exit(6);
         });
     }
+
+    public static function late()
+    {
+        register_shutdown_function(static function () {
+            echo "late\n";
+        });
+    }
 }
