@@ -55,7 +55,7 @@ soak: package ## long rounds: random projects, registries and damaged stores, ev
 	@scripts/soak
 
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= zip tar manifest records outline metadata constraint scanner request
+FUZZ_TARGETS ?= zip tar manifest import records outline metadata constraint scanner request
 
 fuzz: ## fuzz the readers with libFuzzer, FUZZ_SECONDS for each of FUZZ_TARGETS (nightly, cargo-fuzz)
 	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)

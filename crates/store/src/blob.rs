@@ -12,6 +12,7 @@
 //! mode last, so a torn blob has no seal. An edit through a hard link breaks the seal. The seal is
 //! checked each time a file is made from the blob.
 
+mod adopt;
 mod state;
 
 use std::fmt::Write as _;

@@ -24,6 +24,8 @@ mod layout;
 pub mod link;
 mod lock;
 mod manifest;
+#[cfg(test)]
+mod processes;
 mod projects;
 mod prune;
 mod records;
@@ -31,6 +33,7 @@ mod shards;
 mod status;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod verify;
 mod walk;
 
@@ -46,4 +49,5 @@ pub use projects::{Project, ProjectPackage};
 pub use prune::{PruneOptions, Pruned};
 pub(crate) use shards::{open_directory, open_directory_at};
 pub use status::{ProjectUsage, Status, Usage};
+pub use transfer::{Exported, Imported};
 pub use verify::Findings;

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Record, Store};
 use allegro_archive::{Mode, Time, leads_out};
-use allegro_base::error::{Result, in_store};
+use allegro_base::error::{Error, Result, in_store};
 use allegro_base::fs::read_regular;
+use allegro_base::hex::unhex;
 use allegro_composer::ManifestKey;
 
 /// The content of a package's archive, in the archive's order.
@@ -174,6 +175,11 @@ pub(super) fn decode(place: &str, bytes: &[u8]) -> Option<Manifest> {
 pub(super) fn place(hex: &str) -> String {
     let (shard, rest) = hex.split_at(2);
     Record::Manifest.place(&format!("{shard}/{rest}"))
+}
+
+/// Returns the bytes of a key.
+pub(super) fn raw(key: &ManifestKey) -> Result<Vec<u8>> {
+    unhex(&key.hex()).ok_or_else(|| Error::Internal("a key is no number".to_owned()))
 }
 
 impl Store {

@@ -131,7 +131,7 @@ impl Store {
         let mut status = Status::default();
         let mut held: HashMap<Digest, Held, RandomState> = HashMap::default();
         let mut linked = 0;
-        let blobs = self.each_blob(pool, |digest, facts| {
+        let blobs = self.each_blob(pool, |digest, facts, _| {
             let length = u64::try_from(facts.st_size).unwrap_or_default();
             #[allow(
                 clippy::unnecessary_cast,

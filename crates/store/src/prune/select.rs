@@ -334,7 +334,7 @@ impl Store {
         pool: &ThreadPool,
         is_needed: &(dyn Fn(&Digest) -> bool + Sync),
     ) -> (u64, HashMap<Digest, u64, RandomState>) {
-        let found: Vec<(Digest, u64, bool)> = self.each_blob(pool, |digest, facts| {
+        let found: Vec<(Digest, u64, bool)> = self.each_blob(pool, |digest, facts, _| {
             let is_linked = facts.st_nlink > 1;
             (is_linked || is_needed(digest)).then(|| (*digest, blocks(facts), is_linked))
         });

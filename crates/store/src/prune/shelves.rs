@@ -137,12 +137,12 @@ impl Store {
         (is_named && entry.is_file(dir)).then_some(digest)
     }
 
-    /// Calls a function with the digest and the facts of each blob and content, on all cores, and
-    /// returns its results.
+    /// Calls a function with the digest, the facts and the path of each blob and content, on all
+    /// cores, and returns its results.
     pub(crate) fn each_blob<T: Send>(
         &self,
         pool: &ThreadPool,
-        take: impl Fn(&Digest, &Stat) -> Option<T> + Sync,
+        take: impl Fn(&Digest, &Stat, &dyn Fn() -> PathBuf) -> Option<T> + Sync,
     ) -> Vec<T> {
         let of_shard = |index: usize| -> Vec<T> {
             let (shards, shard) = self.shard(index);
@@ -154,7 +154,9 @@ impl Store {
                 .iter()
                 .filter_map(|entry| {
                     let digest = Self::digest_at(index, entry, &dir)?;
-                    take(&digest, &look(&dir, &entry.name).ok()?)
+                    let name = || entry.name.to_string_lossy();
+                    let path = || shards.path.join(&shard).join(&*name());
+                    take(&digest, &look(&dir, &entry.name).ok()?, &path)
                 })
                 .collect()
         };
