@@ -96,14 +96,15 @@ fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
 }
 
 fn prune(matches: &ArgMatches, context: &Context) -> Outcome {
-    // `Store::prune` has to take these options once it knows them.
-    if is(matches, "ci") || !text(matches, "max-size").is_empty() {
-        return Err(not_available("store prune --ci and --max-size"));
-    }
     let is_dry_run = is(matches, "dry-run");
+    let options = allegro_store::PruneOptions {
+        dry_run: is_dry_run,
+        ci: is(matches, "ci"),
+        ..allegro_store::PruneOptions::default()
+    };
     let store = open(context)?;
     let progress = context.terminal.progress(None, "pruning");
-    let pruned = store.prune(is_dry_run)?;
+    let pruned = store.prune(&options, &|_| true)?;
     progress.finish_and_clear();
     let code = u8::from(!pruned.failures.is_empty());
     if is(matches, "json") {
