@@ -74,8 +74,6 @@ pub enum Undecided {
     NoManifest(PathBuf),
     /// There is no lock at this path.
     NoLock(PathBuf),
-    /// The lock doesn't belong to the manifest, and the run demands that it does.
-    Stale,
     /// These packages are not at hand, and nothing may be downloaded.
     Offline(Vec<String>),
     /// The install failed.

@@ -27,16 +27,20 @@
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod delegate;
+#[cfg(feature = "cli")]
 pub mod console;
 pub mod dispatch;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod helper;
+#[cfg(feature = "cli")]
 pub mod install;
+#[cfg(feature = "cli")]
 pub mod machine;
 pub mod ops;
 pub mod parting;
 pub mod protocol;
+#[cfg(feature = "cli")]
 pub mod scripts;
 pub mod settings;

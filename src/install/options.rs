@@ -33,8 +33,8 @@ pub struct Options {
     pub ignored_platform: Ignored,
     /// `--offline`: no socket is opened.
     pub offline: bool,
-    /// `--frozen-lockfile`: a lock that doesn't belong to the manifest is an error.
-    pub frozen: bool,
+    /// `--no-cache`: Composer's cache and the store are not used.
+    pub no_cache: bool,
     /// `--force`: nothing of a former run is believed.
     pub force: bool,
 }

@@ -59,8 +59,8 @@ pub fn install(
     let store = Store::open(&context.settings.store)?;
     let habits = Habits::of(context, &store)?;
     let mut project = read_project(context, &habits.target)?;
-    if options.frozen && !project.is_fresh {
-        return Err(Undecided::Stale);
+    if options.no_cache {
+        return Err(Unfamiliar("the caches are switched off".to_owned()).into());
     }
     let (scripts, setup) = plan_scripts(context, &project, options, &habits)?;
     let (wanted, sharing) = {

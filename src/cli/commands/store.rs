@@ -3,7 +3,7 @@
 use allegro_store::Store;
 use clap::ArgMatches;
 
-use super::{is, not_available, text};
+use super::{is, not_available};
 use crate::cli::Context;
 use crate::cli::arguments::usage;
 use crate::cli::failure::{Failure, Outcome};
