@@ -14,7 +14,7 @@ use allegro_semver::version;
 use allegro_store::{Bucket, Record, Store, forget_unwritten};
 
 use super::run::{Directory, succeeds};
-use super::{Machine, Php};
+use super::{ComposerBinary, Machine, Php};
 use crate::protocol::scan;
 
 const SCRIPT: &str = include_str!("probe.php");
@@ -295,7 +295,11 @@ impl Machine {
             probe: answer.probe,
         };
         let identities = || kept.files.iter().filter_map(|(_, identity)| *identity);
+        // Trouble may be over in the next run.
+        let is_whole = kept.probe.failure.is_none()
+            && kept.probe.composer.is_some() == self.runnable_composer().is_some();
         let is_lasting = answer.watched.is_fixed
+            && is_whole
             && !php.is_script
             && identities().all(|identity| clock.has_settled(&identity));
         let mut stamp = None;
@@ -309,6 +313,10 @@ impl Machine {
             probe: kept.probe,
             stamp,
         }))
+    }
+
+    fn runnable_composer(&self) -> Option<&ComposerBinary> {
+        self.composer.as_ref().filter(|found| found.is_php)
     }
 
     /// Returns the name of the record about this PHP and this Composer.
@@ -366,8 +374,7 @@ impl Machine {
         write("probe.php", SCRIPT)?;
         let script = at.join("probe.php");
         let mut command = self.command(php, at);
-        let composer = self.composer.as_ref().filter(|found| found.is_php);
-        if let Some(composer) = composer {
+        if let Some(composer) = self.runnable_composer() {
             let mut setting = std::ffi::OsString::from("auto_prepend_file=");
             setting.push(&script);
             command.arg("-d").arg(setting).arg(&composer.path);

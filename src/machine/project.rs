@@ -1,17 +1,17 @@
 //! A small project, in which the machine's Composer shows its texts.
 //!
-//! The project needs no network: its packages lie in directories. [`FILES`] and the lock are
-//! constant, so that native code can make the same files and compare them.
+//! The project needs no network: its packages lie in directories. [`files`] always returns the same, so that native code can make the same files and compare them.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use allegro_composer::content_hash;
 use allegro_composer::json::Json;
 
-/// Files of the project, with their texts. [`lock`] returns the lock.
-pub const FILES: [(&str, &str); 12] = [
+/// Files of the project apart from those that [`files`] adds.
+const FILES: [(&str, &str); 14] = [
     ("composer.json", MANIFEST),
     (
         "src/Root.php",
@@ -31,6 +31,8 @@ pub const FILES: [(&str, &str); 12] = [
         "packages/programs/texts/probe-shell",
         "#!/usr/bin/env probe-caller\n",
     ),
+    ("packages/programs/texts/probe-space", "\n \t<?php\n"),
+    ("packages/phpunit/probe-outside", "<?php\n"),
     (
         "packages/phpunit/phpunit",
         "#!/usr/bin/env -S php -n\n<?php\n",
@@ -58,6 +60,7 @@ const MANIFEST: &str = r#"{
     "require": {
         "php": ">=5.3.2",
         "ext-spl": "*",
+        "allegro-probe/linked": "1.0.0",
         "allegro-probe/programs": "1.0.0",
         "phpunit/phpunit": "1.0.0"
     },
@@ -84,6 +87,23 @@ const LOCK: &str = r#"{
     "content-hash": "CONTENT-HASH",
     "packages": [
         {
+            "name": "allegro-probe/linked",
+            "version": "1.0.0",
+            "dist": {
+                "type": "path",
+                "url": "packages/linked",
+                "reference": "0123456789012345678901234567890123456789"
+            },
+            "bin": [
+                "probe-outside"
+            ],
+            "type": "library",
+            "transport-options": {
+                "symlink": true,
+                "relative": true
+            }
+        },
+        {
             "name": "allegro-probe/programs",
             "version": "1.0.0",
             "dist": {
@@ -97,7 +117,9 @@ const LOCK: &str = r#"{
             "bin": [
                 "texts/probe-plain",
                 "texts/probe-shebang",
-                "texts/probe-shell"
+                "texts/probe-shell",
+                "texts/probe-space",
+                "texts/probe-long"
             ],
             "type": "library",
             "license": [
@@ -194,25 +216,38 @@ const LOCK: &str = r#"{
 }
 "#;
 
-/// Returns the text of the project's lock.
-pub fn lock() -> String {
+/// Returns all files of the project, with their texts. A link comes besides, see [`write`].
+pub fn files() -> Vec<(&'static str, String)> {
+    let mut files: Vec<_> = FILES
+        .into_iter()
+        .map(|(name, text)| (name, text.to_owned()))
+        .collect();
+    let long = format!("#!{}\n<?php\n", "x".repeat(600));
+    files.push(("packages/programs/texts/probe-long", long));
     // The manifest is constant and valid. With another hash Composer would print a warning.
     let manifest = Json::parse(MANIFEST).unwrap_or(Json::Null);
-    LOCK.replace("CONTENT-HASH", &content_hash(&manifest))
+    let lock = LOCK.replace("CONTENT-HASH", &content_hash(&manifest));
+    files.push(("composer.lock", lock));
+    files
 }
 
 /// Writes the project into a directory.
 pub(super) fn write(directory: &Path) -> io::Result<()> {
-    let lock = lock();
-    for (name, text) in FILES.into_iter().chain([("composer.lock", lock.as_str())]) {
+    for (name, text) in files() {
         let path = directory.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, text)?;
     }
-    Ok(())
+    let linked = directory.join("packages/linked");
+    fs::create_dir_all(&linked)?;
+    symlink("../phpunit/probe-outside", linked.join("probe-outside"))
 }
+
+/// The package that Composer installs as a link to a directory. Its program lies in another
+/// directory.
+pub(super) const LINKED: &str = "allegro-probe/linked";
 
 /// The directories and the files below the project's vendor directory that Composer itself writes.
 pub(super) const WRITTEN: [&str; 3] = ["autoload.php", "composer", "bin"];

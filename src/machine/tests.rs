@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use allegro_store::{Record, Store};
-use allegro_vendor::bins::{Templates, Traits};
+use allegro_vendor::bins::Traits;
 use tempfile::TempDir;
 
-use super::{FixedTexts, Machine, Probe, project};
+use super::{FixedTexts, Machine, Probe};
 use crate::settings::Environment;
 
 /// Returns the Composers to test with.
@@ -76,13 +76,18 @@ fn composer_is_probed_once() {
         store
             .write_sealed(Record::Probe, &place, &kept)
             .expect("written");
-        let start = Instant::now();
-        let machine = Machine::find(&Environment::PROCESS, Some(&path));
+        let times = (0..20).map(|_| {
+            let start = Instant::now();
+            let machine = Machine::find(&Environment::PROCESS, Some(&path));
+            probe(&machine, &store);
+            start.elapsed()
+        });
+        let fastest = times.min().expect("a time");
         let again = probe(&machine, &store);
         println!(
             "{}: {:?}, {} files",
             facts.version,
-            start.elapsed(),
+            fastest,
             kept.files.len()
         );
         assert_eq!(again.php.version, "kept");
@@ -201,6 +206,17 @@ fn without_composer_php_answers_alone() {
     let machine = Machine::find(&Environment::PROCESS, Some(&script));
     assert!(!machine.composer.as_ref().expect("a file").is_php);
     assert_eq!(probe(&machine, &store).composer, None);
+
+    // A file that isn't Composer may become one, so the answer is not kept.
+    fs::write(&script, "#!/usr/bin/env php\n<?php\n").expect("a file");
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let machine = Machine::find(&Environment::PROCESS, Some(&script));
+    assert_eq!(probe(&machine, &store).composer, None);
+    let name = machine.name(machine.php.as_ref().expect("a PHP"));
+    assert_eq!(
+        store.read_bytes(&Record::Probe.place(&name)).map(|_| ()),
+        None
+    );
 }
 
 #[test]
@@ -241,6 +257,10 @@ fn composer_shows_its_texts_once() {
             assert!(texts.get(name).is_some(), "{name} of {}", texts.version);
         }
         assert!(texts.templates().is_some(), "{}", texts.version);
+        let (learned, known) = (texts.bin_traits(), Traits::of(&texts.version));
+        let confines = learned.is_some_and(|traits| traits.confines);
+        let expected = known.map(|known| Traits { confines, ..known });
+        assert_eq!(learned, expected, "{}", texts.version);
         if texts.version == "2.10.2" {
             for (name, text) in FixedTexts::built_in().files {
                 assert_eq!(texts.get(&name), Some(text.as_slice()), "{name}");
@@ -263,15 +283,13 @@ fn composer_shows_its_texts_once() {
 fn the_built_in_texts_are_complete() {
     let texts = FixedTexts::built_in();
     assert_eq!(texts.composer_version(), "2.10.2");
-    assert!(Templates::learn(&texts.files).is_some());
-    assert!(Traits::of(texts.composer_version()).is_some());
+    assert!(texts.templates().is_some());
+    let known = Traits::of("2.10.2").expect("a known version");
+    let expected = Traits {
+        confines: true,
+        ..known
+    };
+    assert_eq!(texts.bin_traits(), Some(expected));
     let license = texts.get("composer/LICENSE").expect("a license");
     assert!(license.starts_with(b"Copyright (c) Nils Adermann, Jordi Boggiano"));
-}
-
-#[test]
-fn the_lock_of_the_project_is_up_to_date() {
-    let lock = project::lock();
-    assert!(!lock.contains("CONTENT-HASH"));
-    assert!(serde_json::from_str::<serde_json::Value>(&lock).is_ok());
 }

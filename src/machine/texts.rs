@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use allegro_base::error::{Error, Result, in_store};
 use allegro_store::{Record, Store};
-use allegro_vendor::bins::Templates;
+use allegro_vendor::bins::{Templates, Traits};
 
 use super::run::{Directory, succeeds};
 use super::{ComposerBinary, Machine, Php, project};
@@ -44,16 +44,17 @@ struct Kept {
 impl FixedTexts {
     /// Returns the texts for a machine without Composer, which are those of Composer 2.10.2.
     ///
-    /// They comprise the files that don't depend on the project, and programs.
+    /// They comprise the files that don't depend on the project, and programs. As in later versions
+    /// of Composer, a program outside of its package is not followed.
     pub fn built_in() -> Self {
-        const FILES: [(&str, &[u8]); 11] = [
+        const FILES: [(&str, &[u8]); 13] = [
             (
                 "composer/ClassLoader.php",
-                include_bytes!("builtin/ClassLoader.php"),
+                include_bytes!("builtin/ClassLoader.php.txt"),
             ),
             (
                 "composer/InstalledVersions.php",
-                include_bytes!("builtin/InstalledVersions.php"),
+                include_bytes!("builtin/InstalledVersions.php.txt"),
             ),
             ("composer/LICENSE", include_bytes!("builtin/LICENSE")),
             (
@@ -80,6 +81,14 @@ impl FixedTexts {
                 "bin/probe-shell.bat",
                 include_bytes!("builtin/bin/probe-shell.bat.txt"),
             ),
+            (
+                "bin/probe-space",
+                include_bytes!("builtin/bin/probe-space.txt"),
+            ),
+            (
+                "bin/probe-long",
+                include_bytes!("builtin/bin/probe-long.txt"),
+            ),
             ("bin/phpunit", include_bytes!("builtin/bin/phpunit.txt")),
             (
                 "bin/phpunit.bat",
@@ -105,6 +114,11 @@ impl FixedTexts {
     /// Returns a text by its path below the vendor directory.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// Returns how this Composer makes programs callable, or `None` if its version is unknown.
+    pub fn bin_traits(&self) -> Option<Traits> {
+        Traits::learn(self.composer_version(), &self.files)
     }
 
     /// Returns templates of the files in a bin directory, or `None` if this Composer makes them in
@@ -190,6 +204,12 @@ impl Machine {
             Ok(true) => {}
             Ok(false) => return Err(failed("it ended with an error")),
             Err(error) => return Err(failed(&error.to_string())),
+        }
+        if !at.join("vendor").join(project::LINKED).is_symlink() {
+            // Whether Composer follows a program out of its package is unknown then.
+            return Err(failed(
+                "it has copied a directory that it should have linked",
+            ));
         }
         let mut files = BTreeMap::new();
         for name in project::WRITTEN {

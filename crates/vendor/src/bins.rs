@@ -8,6 +8,7 @@ mod files;
 mod paths;
 mod templates;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use allegro_composer::Unfamiliar;
@@ -35,16 +36,34 @@ pub struct Traits {
     pub resolves_vendor: bool,
     /// Whether only the first 500 bytes of a program count (since 2.7.8).
     pub reads_head: bool,
+    /// Whether a program must lie in its package after all links are resolved. Composer's answer to
+    /// GHSA-96h3-5x6v-m776 has this rule, also in old versions of distributions.
+    pub confines: bool,
 }
 
 impl Traits {
-    /// Returns the behaviour of a version of Composer, such as `2.8.8`, if it is known.
+    /// Returns the behaviour of a Composer, as far as its samples show it, and otherwise that of its
+    /// version. Distributions change what their Composer does, but not its version.
+    ///
+    /// The function returns `None` for an unknown version, or if a sample is missing.
+    pub fn learn(version: &str, samples: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
+        let text = |name: &str| samples.get(&format!("bin/{name}"));
+        let has_php = |name: &str| Some(memchr::memmem::find(text(name)?, b"<?php").is_some());
+        Some(Self {
+            space_before_php: has_php(sample::SPACE)?,
+            reads_head: !has_php(sample::LONG)?,
+            confines: text(sample::OUTSIDE).is_none(),
+            ..Self::of(version)?
+        })
+    }
+
+    /// Returns the behaviour of a published version of Composer, such as `2.8.8`, if it is known.
     pub fn of(version: &str) -> Option<Self> {
         let numbers: Vec<u32> = version
             .split('.')
             .map(|part| part.parse().ok())
             .collect::<Option<_>>()?;
-        let [2, minor @ 2..=10, patch] = numbers[..] else {
+        let [2, minor @ 2..=11, patch] = numbers[..] else {
             return None;
         };
         let since = |other: (u32, u32)| (minor, patch) >= other;
@@ -54,6 +73,7 @@ impl Traits {
             across_root: since((5, 0)),
             resolves_vendor: since((7, 5)),
             reads_head: since((7, 8)),
+            confines: false,
         })
     }
 }
@@ -96,6 +116,8 @@ pub enum Target<'a> {
     Missing,
     /// A directory is there.
     Directory,
+    /// A file is there that doesn't lie in the package, because of a link or of `..`.
+    Outside,
     /// A file is there, with these bytes at its beginning.
     File(&'a [u8]),
 }
@@ -196,6 +218,11 @@ impl Bins<'_> {
             }
             Target::Directory => {
                 return Err(Unfamiliar(format!("the program {bin} is a directory")));
+            }
+            Target::Outside => {
+                return Ok(skipped(
+                    "the bin resolves to a path outside of the package directory",
+                ));
             }
             Target::File(head) => head,
         };

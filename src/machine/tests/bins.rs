@@ -262,7 +262,7 @@ fn programs_become_callable_as_with_composer() {
         if facts.version == "2.10.2" {
             assert_eq!(FixedTexts::built_in().templates(), Some(templates.clone()));
         }
-        let traits = Traits::of(&facts.version).expect("a known version");
+        let traits = texts.bin_traits().expect("a known version");
         let at = dir.path().canonicalize().expect("a path").join("cases");
         let run = at.join("run");
         fs::create_dir_all(&run).expect("a directory");

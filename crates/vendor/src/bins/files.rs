@@ -61,6 +61,7 @@ impl Bins<'_> {
             let target = match fs::metadata(&path) {
                 Err(_) => Target::Missing,
                 Ok(facts) if facts.is_dir() => Target::Directory,
+                Ok(_) if self.traits.confines && !is_inside(&path, directory) => Target::Outside,
                 Ok(facts) if facts.is_file() => {
                     head = self.head(&path)?;
                     Target::File(&head)
@@ -180,6 +181,14 @@ impl Bins<'_> {
             let _ = fs::set_permissions(path, self.permissions());
         }
         Ok(())
+    }
+}
+
+/// Returns whether a file lies in a directory after all links are resolved.
+fn is_inside(path: &Path, directory: &str) -> bool {
+    match (fs::canonicalize(path), fs::canonicalize(directory)) {
+        (Ok(path), Ok(directory)) => path != directory && path.starts_with(directory),
+        _ => false,
     }
 }
 

@@ -143,6 +143,12 @@ pub mod sample {
     pub const CALLER: &str = "probe-caller";
     /// Line for the kernel of the program [`SHEBANG`].
     pub const FIRST_LINE: &str = "#!/usr/bin/env -S php -n";
+    /// PHP program with blank space at its beginning.
+    pub const SPACE: &str = "probe-space";
+    /// PHP program with a line for the kernel that is longer than 500 bytes.
+    pub const LONG: &str = "probe-long";
+    /// PHP program that lies outside of its package.
+    pub const OUTSIDE: &str = "probe-outside";
     /// PHPUnit's own program, which has the same line for the kernel.
     pub const PHPUNIT: &str = "phpunit";
 }

@@ -79,9 +79,61 @@ fn versions_differ() {
     assert!(!since("2.7.4").resolves_vendor);
     assert!(since("2.7.8").reads_head);
     assert!(since("2.10.0").reads_head);
-    for version in ["2.1.14", "2.11.0", "2.10.0-RC1", "3.0.0", "", "2.10"] {
+    for version in ["2.1.14", "2.12.0", "2.10.0-RC1", "3.0.0", "", "2.10"] {
         assert_eq!(Traits::of(version), None, "{version}");
     }
+}
+
+/// Distributions add the rule about programs outside of their package to old versions.
+#[test]
+fn samples_beat_the_version() {
+    let mut samples = BTreeMap::from([
+        ("bin/probe-space".to_owned(), b"#!\n<?php".to_vec()),
+        ("bin/probe-long".to_owned(), b"#!/bin/sh".to_vec()),
+        ("bin/probe-outside".to_owned(), b"#!\n<?php".to_vec()),
+    ]);
+    let known = Traits::of("2.8.8");
+    assert_eq!(Traits::learn("2.8.8", &samples), known);
+    samples.remove("bin/probe-outside");
+    let confined = known.map(|known| Traits {
+        confines: true,
+        ..known
+    });
+    assert_eq!(Traits::learn("2.8.8", &samples), confined);
+    assert_eq!(Traits::learn("2.1.0", &samples), None);
+    samples.remove("bin/probe-long");
+    assert_eq!(Traits::learn("2.8.8", &samples), None);
+}
+
+#[test]
+fn a_program_outside_of_its_package_is_not_followed() {
+    let templates = Templates::learn(&samples()).expect("templates");
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = dir.path().canonicalize().expect("a path");
+    let root = root.to_str().expect("text");
+    let directories = [format!("{root}/bin"), format!("{root}/vendor")];
+    let mut bins = bins(&templates, &directories);
+    bins.traits.confines = true;
+    let package = format!("{root}/vendor/a/b");
+    fs::create_dir_all(&package).expect("a directory");
+    fs::write(format!("{root}/secret"), "#!/bin/sh\n").expect("a file");
+    std::os::unix::fs::symlink("../../../secret", format!("{package}/run")).expect("a link");
+    let names = ["run".to_owned(), "../../../secret".to_owned()];
+    let messages = bins
+        .install("a/b", &package, &names, true)
+        .expect("installed");
+    assert_eq!(
+        messages,
+        names.map(|name| format!(
+            "    <warning>Skipped installation of bin {name} for package a/b: the bin resolves to \
+             a path outside of the package directory</warning>"
+        ))
+    );
+    let mode = fs::metadata(format!("{root}/secret"))
+        .expect("a file")
+        .mode();
+    assert_eq!(mode & 0o111, 0);
+    assert!(!fs::exists(&directories[0]).expect("an answer"));
 }
 
 #[test]
