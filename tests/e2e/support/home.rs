@@ -19,6 +19,12 @@ pub fn package_dir() -> PathBuf {
         .map_or_else(|| repository_root().join("build/package"), PathBuf::from)
 }
 
+/// Returns whether the native command line runs in the place of Composer with the plugin. Long
+/// rounds play everything so, too.
+pub fn tests_command_line() -> bool {
+    std::env::var_os("ALLEGRO_TEST_COMMAND_LINE").is_some()
+}
+
 /// Returns the command line that was built. `ALLEGRO_TEST_BINARY` sets another one.
 pub fn command_line() -> PathBuf {
     std::env::var_os("ALLEGRO_TEST_BINARY").map_or_else(

@@ -327,7 +327,7 @@ impl<'a> Call<'a> {
     fn is_by_command_line(&self) -> bool {
         self.side == Side::Native
             || self.side == Side::Allegro
-                && std::env::var_os("ALLEGRO_TEST_COMMAND_LINE").is_some()
+                && home::tests_command_line()
                 && self.php_options.is_empty()
                 && self.composer.is_none()
                 && self.engine == Engine::Helper

@@ -159,6 +159,7 @@ impl Scene {
         let own = self.dir().join("home");
         match side {
             Side::Allegro if own.exists() => own,
+            Side::Allegro if home::tests_command_line() => self.homes.plain.clone(),
             Side::Allegro if !self.options.required => self.homes.allegro.clone(),
             Side::Serial | Side::Allegro => self.homes.serial.clone(),
             Side::Plain | Side::Native => self.homes.plain.clone(),
