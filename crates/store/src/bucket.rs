@@ -28,7 +28,7 @@ pub enum Bucket {
     /// The registry of projects, `<32 hex of the vendor directory's SHA-256>` (see `projects.rs`).
     Roots,
     /// Input and output of each project's last dump,
-    /// `<32 hex of the vendor directory's SHA-256>.{records,walk,dump}`.
+    /// `<32 hex of the vendor directory's SHA-256>.{records,walk,dump,install}`.
     Autoload,
     /// Classes of each package's files, `<dialect>/ab/<62 hex of the key>`.
     Classes,
@@ -171,6 +171,8 @@ pub enum Record {
     Root,
     /// The input and the output of a dump.
     Dump,
+    /// The state of a project after an install that had nothing to do.
+    Install,
     /// The classes of a project's files.
     ProjectClasses,
     /// The directories and files that a dump has walked through.
@@ -192,6 +194,7 @@ impl Record {
             Self::Manifest => b"ALMANI02",
             Self::Root => b"ALROOT03",
             Self::Dump => b"ALDUMP02",
+            Self::Install => b"ALINST01",
             Self::ProjectClasses => b"ALRECS02",
             Self::Walk => b"ALWALK03",
             Self::PackageClasses => b"ALCLAS02",
@@ -206,7 +209,7 @@ impl Record {
         match self {
             Self::Manifest => Bucket::Manifests,
             Self::Root => Bucket::Roots,
-            Self::Dump | Self::ProjectClasses | Self::Walk => Bucket::Autoload,
+            Self::Dump | Self::Install | Self::ProjectClasses | Self::Walk => Bucket::Autoload,
             Self::PackageClasses => Bucket::Classes,
             Self::Metadata => Bucket::Metadata,
             Self::Probe | Self::Texts => Bucket::Machine,
