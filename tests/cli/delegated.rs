@@ -379,3 +379,87 @@ fn the_users_own_start_file_of_php_still_runs() {
     assert_eq!(run.err.matches("started").count(), 1, "{run:?}");
     assert!(run.err.contains("Allegro\\Plugin\\Plugin"), "{run:?}");
 }
+
+/// Ends a process with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Packages of path repositories never reach the store. This one comes over HTTP.
+#[test]
+fn a_downloaded_package_is_linked_from_the_store() {
+    let Some(composer) = composers().into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    world.write(
+        "make.php",
+        "<?php
+        $zip = new ZipArchive();
+        $zip->open('one.zip', ZipArchive::CREATE);
+        $zip->addFromString('one/composer.json', '{\"name\": \"acme/one\"}');
+        $zip->addFromString('one/data.txt', str_repeat('data', 1000));
+        $zip->close();
+        echo sha1_file('one.zip');
+        ",
+    );
+    let mut make = world.command("php", "");
+    make.arg(world.path("make.php"))
+        .current_dir(world.path("home"));
+    let made = ran(&mut make);
+    if made.code != Some(0) {
+        println!("skipped: PHP has no ZipArchive");
+        return;
+    }
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let mut serve = world.command("php", "-S");
+    serve
+        .arg(format!("127.0.0.1:{port}"))
+        .current_dir(world.path("home"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let _server = Server(serve.spawn().unwrap());
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    world.write(
+        "project/composer.json",
+        &format!(
+            r#"{{"require": {{"acme/one": "*"}}, "config": {{"secure-http": false, "autoloader-suffix": "S"}},
+                "repositories": [{{"packagist.org": false}}, {{"type": "package", "package":
+                {{"name": "acme/one", "version": "1.0.0", "dist": {{"type": "zip", "shasum": "{}",
+                "url": "http://127.0.0.1:{port}/one.zip"}}}}}}]}}"#,
+            made.out
+        ),
+    );
+    ran(&mut world.command(&composer, "update")).expect(0);
+    let expected = tree(&world.path("project"));
+    let links = |path: &str| {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(world.path(path)).unwrap().nlink()
+    };
+    fs::remove_dir_all(world.path("project/vendor")).unwrap();
+    world
+        .allegro("install --link-strategy hardlink --store-path st")
+        .expect(0);
+    same(
+        &expected,
+        &tree(&world.path("project"))
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with("st"))
+            .collect(),
+    );
+    assert!(links("project/vendor/acme/one/data.txt") > 1);
+    let status = world
+        .allegro("store status --json --store-path st")
+        .expect(0);
+    assert!(status.contains("\"manifests\": 1"), "{status}");
+}
