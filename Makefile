@@ -15,7 +15,9 @@ help: ## this text
 setup: ## install what is missing on this machine
 	@scripts/setup
 
-build: setup ## compile library, binary, extension and tools (release)
+build: setup ## compile library, binary, helper, extension and tools (release)
+	cargo build --release -p allegro --no-default-features
+	install -m 0755 target/release/allegro target/release/allegro-helper
 	cargo build --release --workspace
 
 package: build ## lay out the Composer package with its native parts in build/package
@@ -28,7 +30,7 @@ test: package test-rust test-phpt test-php test-e2e ## every test
 
 test-rust: setup ## tests of the library and the tools
 	cargo test --workspace --lib --bins
-	cargo test --test json --test layers --test protocol --test scanner --test semver
+	cargo test --test cli --test json --test layers --test protocol --test scanner --test semver
 
 test-phpt: build ## tests of the extension with PHP's own runner
 	@scripts/phpt

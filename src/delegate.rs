@@ -179,7 +179,14 @@ impl Call<'_> {
             Ok(start) => {
                 let home = homes.as_ref().map(|homes| homes.home.as_path());
                 let untouched = opcache::untouched(&self.project(), home);
-                command.args(opcache::options(&store, php, &script, &untouched));
+                let cache = opcache::Cache {
+                    store: &store,
+                    php,
+                    options,
+                    script: &script,
+                    untouched: &untouched,
+                };
+                command.args(cache.options());
                 command.args(start.into_iter().flatten()).arg(script);
             }
             Err(error) => {

@@ -18,8 +18,8 @@ Commands:
   helper         answer the plugin's requests, one JSON document a line, until standard input ends
   store path     where the store is
   store status   what the store holds, as JSON
-  store verify   read every file of the store; what is wrong is put right or taken out of use (exit code 1 if
-                 there was anything)
+  store verify   read every file of the store; what is wrong is put right or taken out of use
+                 (exit code 1 if there was anything)
   store prune    remove what no project uses any more; with --dry-run say only what would be removed
   version        version and protocol
   help           this text

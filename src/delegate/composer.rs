@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::plugin;
 use crate::cli::failure::{Code, Failure};
 use crate::cli::settings::Settings;
 use crate::settings::Environment;
@@ -167,7 +168,7 @@ pub fn interpreter(head: &[u8]) -> Option<(PathBuf, Vec<OsString>)> {
 
 /// Returns the first program with a name in `PATH` that is not this very program.
 fn in_path(name: &OsStr, environment: &Environment) -> Option<PathBuf> {
-    let own = std::env::current_exe().and_then(fs::metadata).ok();
+    let own = plugin::binary().and_then(fs::metadata).ok();
     let path = environment.value("PATH")?;
     std::env::split_paths(&path)
         .filter(|directory| directory.is_absolute())

@@ -54,7 +54,8 @@ pub fn script(store: &Path, path: &Path, php: &Path) -> io::Result<PathBuf> {
             return Err(io::Error::other("the phar is a development build"));
         }
         let status = Command::new(php)
-            .args(["-n", "-d", "display_errors=0", "-r", UNPACK, "--"])
+            .args(["-d", "auto_prepend_file=", "-d", "display_errors=0"])
+            .args(["-r", UNPACK, "--"])
             .arg(path)
             .arg(place)
             .stdin(Stdio::null())

@@ -8,6 +8,6 @@ use crate::cli::failure::Outcome;
 
 /// Runs the command.
 pub fn run(_matches: &ArgMatches, _context: &Context) -> Outcome {
-    // `crate::fetch::run` has to be called here once the fetch of a lock into the store exists.
+    // `crate::fetch::run` has to be called here once it exists.
     Err(not_available("fetch"))
 }

@@ -8,6 +8,6 @@ use crate::cli::failure::Outcome;
 
 /// Runs the command.
 pub fn run(_matches: &ArgMatches, _context: &Context) -> Outcome {
-    // `crate::status::run` has to be called here once the comparison of vendor with the lock exists.
+    // `crate::status::run` has to be called here once it exists.
     Err(not_available("status"))
 }

@@ -8,6 +8,6 @@ use crate::cli::failure::Outcome;
 
 /// Runs the command.
 pub fn run(_matches: &ArgMatches, _context: &Context) -> Outcome {
-    // `crate::unshare::run` has to be called here once the separation of a package from the store exists.
+    // `crate::unshare::run` has to be called here once it exists.
     Err(not_available("unshare"))
 }

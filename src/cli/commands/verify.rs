@@ -8,6 +8,6 @@ use crate::cli::failure::Outcome;
 
 /// Runs the command.
 pub fn run(_matches: &ArgMatches, _context: &Context) -> Outcome {
-    // `crate::verify::run` has to be called here once the check of vendor against the store exists.
+    // `crate::verify::run` has to be called here once it exists.
     Err(not_available("verify"))
 }

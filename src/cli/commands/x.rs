@@ -60,7 +60,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         Some(environment) if !is(matches, "update") => environment,
         _ => {
             let call = |directory: &Path| {
-                let mut arguments = vec!["update".into(), "--no-dev".into()];
+                let mut arguments = vec!["update".into()];
                 if is(matches, "no-interaction") {
                     arguments.push("--no-interaction".into());
                 }

@@ -17,9 +17,8 @@ fn file(text: &str) -> (tempfile::TempDir, ConfigFile) {
 
 #[test]
 fn a_flag_beats_a_variable_which_beats_the_file() {
-    let (_dir, file) = file(
-        r#"{"workers": 3, "link_strategy": "copy", "no_dev": true, "no_scripts": true, "other": 1}"#,
-    );
+    let (_dir, file) =
+        file(r#"{"workers": 3, "link_strategy": "copy", "no_dev": true, "no_scripts": true}"#);
     let environment = environment(|name| match name.to_str()? {
         "ALLEGRO_WORKERS" => Some("5".into()),
         "ALLEGRO_NO_SCRIPTS" => Some("no".into()),
