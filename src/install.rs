@@ -18,9 +18,11 @@ mod local_repository;
 mod options;
 mod placing;
 mod project;
+mod repeat;
 mod requests;
 mod run;
 mod sharing;
+mod state;
 mod summary;
 
 use std::path::PathBuf;

@@ -138,13 +138,6 @@ impl Habits {
             probe,
         })
     }
-
-    /// Returns whether the machine's own Composer is the one whose result is wanted.
-    pub fn has_composer(&self) -> bool {
-        self.probe
-            .as_ref()
-            .is_some_and(|probe| probe.composer.is_some())
-    }
 }
 
 fn unfamiliar(reason: &str) -> Undecided {
@@ -193,13 +186,6 @@ impl<'p> Steps<'p> {
             root_aliases,
             operations,
         })
-    }
-
-    /// Returns whether any file of a package changes.
-    pub fn touches_files(&self) -> bool {
-        self.operations
-            .iter()
-            .any(|operation| operation.touches_files())
     }
 
     /// Returns the packages that get new files, with the directories of their places.
@@ -279,19 +265,29 @@ pub fn check_platform(
     }
 }
 
+/// The facts of a project that its scripts depend on.
+pub struct Stage<'a> {
+    /// The manifest.
+    pub manifest: &'a Json,
+    /// Setting `bin-dir`, absolute.
+    pub bin_dir: &'a Path,
+    /// Setting `process-timeout`, in seconds.
+    pub timeout: u64,
+}
+
 /// Plans the scripts of an install.
 pub fn plan_scripts(
     context: &Context<'_>,
-    project: &Project,
+    stage: &Stage<'_>,
     options: &Options,
-    habits: &Habits,
+    probe: Option<&Probe>,
 ) -> Result<(Scripts, Setup), Undecided> {
     let scripts = if options.no_scripts {
         Scripts::default()
     } else {
-        Scripts::of(&project.manifest).map_err(Undecided::Composer)?
+        Scripts::of(stage.manifest).map_err(Undecided::Composer)?
     };
-    let php = habits.probe.as_ref().map(|probe| Php {
+    let php = probe.map(|probe| Php {
         binary: probe.php.binary.clone().into(),
         sapi: probe.php.sapi.clone(),
         version: probe.php.version_id,
@@ -300,26 +296,22 @@ pub fn plan_scripts(
         memory_limit: probe.php.memory_limit.clone(),
         has_xdebug: probe.php.has_xdebug,
     });
-    let composer = context
-        .machine
-        .composer
-        .as_ref()
-        .filter(|_| habits.has_composer())
-        .and_then(|found| {
-            Some(ComposerBinary {
-                path: found.path.clone(),
-                version: Version::parse(&habits.target.version)?,
-            })
-        });
+    let facts = probe.and_then(|probe| probe.composer.as_ref());
+    let composer = context.machine.composer.as_ref().and_then(|found| {
+        Some(ComposerBinary {
+            path: found.path.clone(),
+            version: Version::parse(&facts?.version)?,
+        })
+    });
     let setup = Setup {
-        root: project.directory.clone(),
-        bin_dir: project.settings.bin_dir.clone(),
+        root: context.directory.clone(),
+        bin_dir: stage.bin_dir.to_owned(),
         dev_mode: options.dev_mode(),
         command: "install".to_owned(),
         arguments: context.arguments.clone(),
         php,
         composer,
-        timeout: project.settings.process_timeout,
+        timeout: stage.timeout,
         is_interactive: context.is_interactive,
         is_terminal: context.is_terminal,
         verbosity: context.verbosity,
@@ -346,14 +338,4 @@ pub fn dev_names(project: &Project) -> Vec<String> {
 /// Returns names as a set.
 pub fn as_set(names: &[String]) -> HashSet<String> {
     names.iter().cloned().collect()
-}
-
-/// Returns whether a path is on a file system of its own, so that it can't be renamed.
-pub fn is_mount(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let device = |path: &Path| std::fs::metadata(path).map(|facts| facts.dev()).ok();
-    match (device(path), path.parent().and_then(device)) {
-        (Some(own), Some(parents)) => own != parents,
-        _ => false,
-    }
 }

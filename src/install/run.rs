@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::{remove_all, unique};
+use allegro_base::identity::Clock;
 use allegro_composer::Unfamiliar;
 use allegro_composer::config::BinCompat;
 use allegro_composer::installed::Vendor;
@@ -22,16 +23,18 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use super::checks;
 use super::decide::{
-    Habits, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
+    Habits, Stage, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
 };
-use super::dumping::{Dumping, Undone, paths_of, real};
+use super::dumping::{Dumped, Dumping, Undone, paths_of, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
 use super::project::Project;
 use super::requests::Requests;
+use super::repeat;
 use super::sharing::{Sharing, own_inode};
+use super::state::{self, State, Told};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
 use crate::console::Console;
@@ -46,6 +49,9 @@ use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
 /// A warning of Composer about a lock that doesn't belong to the manifest.
 const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
 
+/// The line about an install without operations.
+const NOTHING: &str = "Nothing to install, update or remove";
+
 /// Installs the project of a context, and returns the exit code.
 ///
 /// # Errors
@@ -56,13 +62,26 @@ pub fn install(
     console: &mut Console,
     progress: &mut dyn Progress,
 ) -> Result<i32, Undecided> {
+    let clock = Clock::start(&context.directory);
     let store = Store::open(&context.settings.store)?;
+    let key = state::key(context, options, context.machine.stamp(&store)?);
+    if let Some(key) = &key
+        && !options.force
+        && let Some(code) = repeat::repeat(context, options, &store, key, console, progress)?
+    {
+        return Ok(code);
+    }
     let habits = Habits::of(context, &store)?;
     let mut project = read_project(context, &habits.target)?;
     if options.no_cache {
         return Err(Unfamiliar("the caches are switched off".to_owned()).into());
     }
-    let (scripts, setup) = plan_scripts(context, &project, options, &habits)?;
+    let stage = Stage {
+        manifest: &project.manifest,
+        bin_dir: &project.settings.bin_dir,
+        timeout: project.settings.process_timeout,
+    };
+    let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
     let (wanted, sharing) = {
         let steps = Steps::of(&project, options, &habits.target)?;
         if !options.no_plugins {
@@ -88,6 +107,8 @@ pub fn install(
         store: &store,
         scripts: &scripts,
         setup: &setup,
+        clock,
+        key,
         dists: asked.list.iter().map(|request| request.dist.clone()).collect(),
     };
     run.carry_out(asked, console, progress)
@@ -140,6 +161,10 @@ struct Run<'a> {
     store: &'a Store,
     scripts: &'a Scripts,
     setup: &'a Setup,
+    /// Clock that was started before anything was read.
+    clock: Clock,
+    /// Digest of everything that the run depends on and that is no file.
+    key: Option<[u8; 32]>,
     /// Archives of the packages that get new files.
     dists: Vec<Dist>,
 }
@@ -327,17 +352,9 @@ impl Run<'_> {
     ) -> Result<(LocalRepository<'s>, Option<PathBuf>)> {
         let project = self.project;
         let settings = &project.settings;
-        let mode = if self.options.dev_mode() {
-            " (including require-dev)"
-        } else {
-            ""
-        };
-        console.line(&format!(
-            "<info>Installing dependencies from lock file{mode}</info>"
-        ));
-        console.line(
-            "<info>Verifying lock file contents can be installed on current platform.</info>",
-        );
+        for line in self.opening() {
+            console.line(&line);
+        }
         if !project.is_fresh {
             console.line_at(Verbosity::Quiet, STALE);
         }
@@ -427,6 +444,20 @@ impl Run<'_> {
         Ok((repository, placing.trash().map(Path::to_owned)))
     }
 
+    /// Returns the lines with which an install begins.
+    fn opening(&self) -> [String; 2] {
+        let mode = if self.options.dev_mode() {
+            " (including require-dev)"
+        } else {
+            ""
+        };
+        [
+            format!("<info>Installing dependencies from lock file{mode}</info>"),
+            "<info>Verifying lock file contents can be installed on current platform.</info>"
+                .to_owned(),
+        ]
+    }
+
     fn tell_operations(&self, steps: &Steps<'_>, console: &mut Console) {
         let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
         let named =
@@ -442,7 +473,7 @@ impl Run<'_> {
             }
         }
         if installs.is_empty() && updates.is_empty() && removals.is_empty() {
-            console.line("Nothing to install, update or remove");
+            console.line(NOTHING);
             return;
         }
         let plural = |list: &[String]| if list.len() == 1 { "" } else { "s" };
@@ -560,17 +591,13 @@ impl Run<'_> {
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
-        self.tell_abandoned(console);
+        for line in self.abandoned() {
+            console.line(&line);
+        }
+        let mut finished = None;
         if !self.options.no_autoloader {
-            let settings = &self.project.settings;
-            let optimizes = self.options.optimize || settings.optimize;
-            let scans =
-                optimizes || self.options.authoritative || settings.authoritative;
-            console.line(if scans {
-                "<info>Generating optimized autoload files</info>"
-            } else {
-                "<info>Generating autoload files</info>"
-            });
+            let scans = self.scans();
+            console.line(generating(scans));
             let event = |name| Event {
                 name,
                 optimize: Some(scans),
@@ -584,7 +611,7 @@ impl Run<'_> {
                 self.project,
                 &repository.canonical_packages(),
                 &names,
-                None,
+                self.fingerprint(steps).as_deref(),
                 progress,
             );
             let dumped = match dumped {
@@ -608,20 +635,44 @@ impl Run<'_> {
             if self.options.strict_psr && dumped.violations > 0 {
                 return Ok(PSR_VIOLATION);
             }
+            finished = Some(dumped);
         }
+        let mut has_bin_messages = false;
         for package in repository.packages() {
             if !package.bins.is_empty() {
-                bins.install(package, &self.project.path_of(package), false, console)?;
+                let path = self.project.path_of(package);
+                has_bin_messages |= bins.install(package, &path, false, console)?;
             }
         }
-        self.tell_funding(repository, console);
+        for line in self.funding(repository) {
+            console.line(&line);
+        }
         if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
             return Ok(stopped(&stop, console));
         }
+        self.keep_state(steps, repository, finished.as_ref(), has_bin_messages);
         match dispatcher.finish(console) {
             Ok(()) => Ok(0),
             Err(stop) => Ok(stopped(&stop, console)),
         }
+    }
+
+    /// Returns the name of the dump of a run that has nothing to do.
+    fn fingerprint(&self, steps: &Steps<'_>) -> Option<String> {
+        let key = self.key.filter(|_| steps.operations.is_empty())?;
+        let inputs: Vec<PathBuf> = self.inputs();
+        Some(State::fingerprint(&key, &inputs))
+    }
+
+    /// Returns the files that decide what is installed. What is installed itself is compared with
+    /// its record.
+    fn inputs(&self) -> Vec<PathBuf> {
+        self.project
+            .files
+            .iter()
+            .filter(|path| !path.ends_with("composer/installed.json"))
+            .cloned()
+            .collect()
     }
 
     fn placed(&self, steps: &Steps<'_>, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
@@ -641,28 +692,28 @@ impl Run<'_> {
             .collect()
     }
 
-    fn tell_abandoned(&self, console: &mut Console) {
-        for package in self
-            .project
-            .lock
-            .packages
+    /// Returns the warnings about abandoned packages.
+    fn abandoned(&self) -> Vec<String> {
+        let lock = &self.project.lock;
+        lock.packages
             .iter()
-            .chain(&self.project.lock.packages_dev)
-        {
-            if let Some(replacement) = &package.abandoned {
+            .chain(&lock.packages_dev)
+            .filter_map(|package| {
+                let replacement = package.abandoned.as_ref()?;
                 let advice = replacement.as_ref().map_or_else(
                     || "No replacement was suggested".to_owned(),
                     |name| format!("Use {name} instead"),
                 );
-                console.line(&format!(
+                Some(format!(
                     "<warning>Package {} is abandoned, you should avoid using it. {advice}.</warning>",
                     package.pretty_name
-                ));
-            }
-        }
+                ))
+            })
+            .collect()
     }
 
-    fn tell_funding(&self, repository: &LocalRepository<'_>, console: &mut Console) {
+    /// Returns the lines about packages that look for funding.
+    fn funding(&self, repository: &LocalRepository<'_>) -> Vec<String> {
         let shows = (self.context.variable)("COMPOSER_FUND")
             .and_then(|text| text.trim().parse::<f64>().ok())
             .is_none_or(|number| number.trunc() != 0.0);
@@ -671,18 +722,98 @@ impl Run<'_> {
             .filter(|package| package.has_funding)
             .count();
         if !shows || count == 0 {
-            return;
+            return Vec::new();
         }
         let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
-        console.line(&format!(
-            "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
-        ));
-        console.line("<info>Use the `composer fund` command to find out more!</info>");
+        vec![
+            format!(
+                "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
+            ),
+            "<info>Use the `composer fund` command to find out more!</info>".to_owned(),
+        ]
+    }
+
+    /// Keeps the state of the project, if this run had nothing to do.
+    fn keep_state(
+        &self,
+        steps: &Steps<'_>,
+        repository: &LocalRepository<'_>,
+        dumped: Option<&Dumped>,
+        has_bin_messages: bool,
+    ) {
+        let Some(key) = self.key else { return };
+        let project = self.project;
+        let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
+        // The manifest decides about the version that Git tells, and a repository changes often.
+        let is_asked = project.origin.is_asked;
+        if !steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked {
+            return;
+        }
+        let Ok((json, php)) = self.record_texts(repository) else {
+            return;
+        };
+        let target = project.settings.vendor_dir.join("composer");
+        let mut outputs = vec![
+            (target.join("installed.json"), json.into_bytes()),
+            (target.join("installed.php"), php.into_bytes()),
+        ];
+        if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
+            outputs.push((target.join("InstalledVersions.php"), text.to_vec()));
+        }
+        let mut needed = Vec::new();
+        for package in repository.packages().filter(|package| !package.is_metapackage()) {
+            let path = project.path_of(package);
+            for bin in &package.bins {
+                needed.push(path.join(bin));
+                if let Some(name) = Path::new(bin).file_name() {
+                    needed.push(project.settings.bin_dir.join(name));
+                }
+            }
+            needed.push(path);
+        }
+        let mut before: Vec<String> = self.opening().into();
+        if !project.is_fresh {
+            before.push(STALE.to_owned());
+        }
+        before.push(NOTHING.to_owned());
+        before.extend(self.abandoned());
+        let told = Told {
+            before,
+            dump: dumped.map(|dumped| dumped.messages.clone()).unwrap_or_default(),
+            after: self.funding(repository),
+            optimizes: self.scans(),
+            has_dump: !self.options.no_autoloader,
+            vendor_real: real(&project.settings.vendor_dir),
+            bin_dir: project.settings.bin_dir.clone(),
+            timeout: project.settings.process_timeout,
+        };
+        let inputs = self.inputs();
+        if let Some(state) = State::after(key, &self.clock, &inputs, &outputs, needed, told) {
+            state.keep(self.context, self.store);
+        }
+    }
+
+    /// Returns whether the dump reads the classes of PSR rules.
+    fn scans(&self) -> bool {
+        let settings = &self.project.settings;
+        self.options.optimize
+            || settings.optimize
+            || self.options.authoritative
+            || settings.authoritative
+    }
+}
+
+/// Returns the line before a dump.
+pub fn generating(scans: bool) -> &'static str {
+    if scans {
+        "<info>Generating optimized autoload files</info>"
+    } else {
+        "<info>Generating autoload files</info>"
     }
 }
 
 /// Tells why scripts ended a run, and returns the exit code.
-fn stopped(stop: &Stop, console: &mut Console) -> i32 {
+pub fn stopped(stop: &Stop, console: &mut Console) -> i32 {
     let text = stop.to_string();
     if !text.is_empty() {
         console.line_at(Verbosity::Quiet, &format!("<error>{text}</error>"));
@@ -760,9 +891,9 @@ impl BinPlaces<'_> {
         path: &Path,
         reports_conflicts: bool,
         console: &mut Console,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if package.bins.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let vendor_real = real(Path::new(&self.vendor_dir));
         let messages = self
@@ -774,10 +905,10 @@ impl BinPlaces<'_> {
                 reports_conflicts,
             )
             .map_err(of_bins)?;
-        for message in messages {
-            console.line(&message);
+        for message in &messages {
+            console.line(message);
         }
-        Ok(())
+        Ok(!messages.is_empty())
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {

@@ -272,6 +272,15 @@ impl Machine {
         Ok(self.stamped(store)?.map(|stamped| stamped.probe))
     }
 
+    /// Returns a digest of everything that the facts depend on, or `None` without PHP, and where the
+    /// facts hold for one run only.
+    ///
+    /// # Errors
+    /// As [`probe`](Self::probe).
+    pub fn stamp(&self, store: &Store) -> Result<Option<[u8; 32]>> {
+        Ok(self.stamped(store)?.and_then(|stamped| stamped.stamp))
+    }
+
     pub(super) fn stamped(&self, store: &Store) -> Result<Option<Stamped>> {
         let Some(php) = &self.php else {
             return Ok(None);
