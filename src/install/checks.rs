@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use allegro_composer::Unfamiliar;
+use allegro_composer::config::Release;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
 
-use super::project::{Project, Target};
+use super::project::{GLOBAL, Project, Target};
 
 /// Checks everything about a project that doesn't depend on what is installed.
 pub fn check_project(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
@@ -65,7 +66,7 @@ pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfam
     {
         return unfamiliar(format!("{} is a plugin", plugin.name));
     }
-    let global = project.settings.home.join("vendor/composer/installed.json");
+    let global = project.settings.home.join(GLOBAL);
     if global_plugins(&global) {
         return unfamiliar("there are global plugins");
     }
@@ -80,6 +81,33 @@ fn global_plugins(path: &Path) -> bool {
     }
 }
 
+/// Checks that Composer has nothing to say about the user. It warns root, unless a container or a
+/// variable allows it (`Application::doRun`, composer 2.10.2).
+pub fn check_user(
+    target: &Target,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Unfamiliar> {
+    let is_allowed = environment("COMPOSER_ALLOW_SUPERUSER")
+        .is_some_and(|value| !value.is_empty() && value != "0");
+    let knows_containers = Release::parse(CONTAINERS).is_some_and(|since| target.release >= since);
+    let is_container = ["/.dockerenv", "/run/.containerenv", "/var/run/.containerenv"]
+        .iter()
+        .any(|path| Path::new(path).exists());
+    if is_allowed
+        || !rustix::process::geteuid().is_root()
+        || knows_containers && is_container
+    {
+        return Ok(());
+    }
+    unfamiliar("Composer has a warning for root")
+}
+
+/// The first version of Composer that filters plain installs by lists.
+const LISTS: &str = "2.10.0";
+
+/// The first version of Composer that recognizes containers.
+const CONTAINERS: &str = "2.8.0";
+
 /// Checks policies, which Composer applies to plain installs since 2.10 (`Installer::doInstall`).
 ///
 /// A repository that may advertise lists of malware has to be asked.
@@ -88,9 +116,8 @@ pub fn check_policies(
     target: &Target,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(), Unfamiliar> {
-    let is_on = |name: &str| environment(name).is_some_and(|value| value != "" && value != "0");
-    let asks = target.release >= allegro_composer::config::Release::parse("2.10.0")
-        .unwrap_or(target.release)
+    let is_on = |name: &str| environment(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let asks = Release::parse(LISTS).is_none_or(|since| target.release >= since)
         && !project.settings.policy_is_off
         && !is_on("COMPOSER_NO_BLOCKING");
     if !asks {

@@ -10,7 +10,7 @@ use allegro_composer::access::{
     Access, Agent, ArchiveCache, CertificateProbe, Found, HttpSetup,
 };
 use allegro_composer::config::{
-    BinCompat, Config, Directories, PlatformCheck, PreferredInstall, Probes, Release,
+    BinCompat, Config, Directories, Files, PlatformCheck, PreferredInstall, Probes, Release,
 };
 use allegro_composer::dialect::Dialect;
 use allegro_composer::installed::{Installed, Record};
@@ -113,6 +113,9 @@ pub struct Target {
 
 /// The name of the manifest in the project's directory.
 pub const MANIFEST: &str = "composer.json";
+
+/// The file below Composer's home that lists global packages.
+pub const GLOBAL: &str = "vendor/composer/installed.json";
 
 /// The name of the lock in the project's directory.
 pub const LOCK: &str = "composer.lock";
@@ -325,33 +328,34 @@ fn configured(
         .to_str()
         .ok_or_else(|| Unfamiliar("the project's path is not UTF-8".to_owned()))?;
     let home = directory.join(&directories.home);
-    let mut config = Config::new(target.release, environment, base, &directories);
-    let mut merge = |config: &mut Config<'_>, path: PathBuf, is_auth: bool| {
-        if let Some(text) = read(&path)? {
-            let json = parse(&text, &path)?;
-            let source = path.display().to_string();
-            if is_auth {
-                config.merge_auth(&json, &source)?;
-            } else {
-                config.merge(&json, &source)?;
-            }
-        }
+    let mut file = |path: PathBuf| {
+        let text = read(&path)?;
+        let json = text.map(|text| parse(&text, &path)).transpose()?;
         files.push(path);
-        Ok::<(), Unfamiliar>(())
+        Ok::<_, Unfamiliar>(json)
     };
-    merge(&mut config, home.join("config.json"), false)?;
-    merge(&mut config, home.join("auth.json"), true)?;
-    let auth = environment("COMPOSER_AUTH").filter(|text| !text.is_empty());
-    let auth = auth
-        .map(|text| Json::read("COMPOSER_AUTH", &text))
-        .transpose()?;
-    if let Some(auth) = &auth {
-        config.merge_auth(auth, "COMPOSER_AUTH")?;
-    }
-    config.merge(manifest, &directory.join(MANIFEST).display().to_string())?;
-    merge(&mut config, directory.join("auth.json"), true)?;
-    if let Some(auth) = &auth {
-        config.merge_auth(auth, "COMPOSER_AUTH")?;
+    let home_config = file(home.join("config.json"))?;
+    let home_auth = file(home.join("auth.json"))?;
+    let auth = file(directory.join("auth.json"))?;
+    // Plugins of the home would take part.
+    files.push(home.join(GLOBAL));
+    let auth_path = directory.join("auth.json").display().to_string();
+    let mut config = Config::load(
+        target.release,
+        environment,
+        base,
+        &directories,
+        &Files {
+            home_config: home_config.as_ref(),
+            home_auth: home_auth.as_ref(),
+            manifest: Some(manifest),
+            manifest_path: "./composer.json",
+            auth: auth.as_ref(),
+            auth_path: &auth_path,
+        },
+    )?;
+    if config.htaccess_protect()? {
+        protect(&[config.home()?, config.cache_dir()?, config.data_dir()?]);
     }
     if !config.lock()? {
         return Err(Unfamiliar("the lock file is switched off".to_owned()));
@@ -382,6 +386,18 @@ fn configured(
         policy_is_off: config.policy()? == Json::Bool(false),
     };
     Ok((settings, access))
+}
+
+/// Forbids web servers to show directories (`Factory::createConfig`, composer 2.10.2). Failures are
+/// silent there, too.
+fn protect(directories: &[String]) {
+    for directory in directories.iter().map(Path::new) {
+        let file = directory.join(".htaccess");
+        if !file.exists() {
+            let _ = fs::create_dir_all(directory);
+            let _ = fs::write(&file, "Deny from all");
+        }
+    }
 }
 
 fn http(

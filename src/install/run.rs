@@ -72,6 +72,9 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
+    if habits.probe.as_ref().is_some_and(|probe| probe.composer.is_some()) {
+        checks::check_user(&habits.target, context.variable)?;
+    }
     let mut project = read_project(context, &habits.target)?;
     if options.no_cache {
         return Err(Unfamiliar("the caches are switched off".to_owned()).into());
