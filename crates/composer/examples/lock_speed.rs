@@ -1,56 +1,76 @@
-//! Measures how fast a lock is read and recorded: `lock_speed DIRECTORY`, which has a composer.json
-//! and a composer.lock.
+//! Measures how fast a lock is read and recorded: `lock_speed DIRECTORY [ROUNDS]`.
+//!
+//! The directory has a composer.json and a composer.lock. The times are those of the processor.
+//! Other programs disturb them nevertheless, so compare versions of the code in turns.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::cast_precision_loss
-)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout)]
 
-use std::time::Instant;
+use std::time::Duration;
 
 use allegro_composer::Dialect;
 use allegro_composer::installed::{Installed, Member, Present, Vendor};
 use allegro_composer::json::Json;
 use allegro_composer::lock::Lock;
 use allegro_composer::root::RootPackage;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Returns the processor time of this thread.
+fn spent() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.try_into().unwrap(),
+        time.tv_nsec.try_into().unwrap(),
+    )
+}
+
+const STEPS: [&str; 6] = [
+    "parse JSON",
+    "read lock",
+    "read root",
+    "write installed.json",
+    "write installed.php",
+    "read installed.json",
+];
 
 fn main() {
     let directory = std::env::args().nth(1).unwrap();
     let read = |name: &str| std::fs::read_to_string(format!("{directory}/{name}")).unwrap();
     let (text, manifest) = (read("composer.lock"), read("composer.json"));
+    let manifest = Json::parse(&manifest).unwrap();
     let dialect = Dialect::default();
-    for _ in 0..5 {
-        let start = Instant::now();
+    let mut taken: [Vec<Duration>; 6] = Default::default();
+    let mut count = 0;
+    let rounds = std::env::args()
+        .nth(2)
+        .map_or(41, |rounds| rounds.parse().unwrap());
+    for _ in 0..rounds {
+        let mut start = spent();
+        let mut end = |step: usize, start: &mut Duration| {
+            taken[step].push(spent().saturating_sub(*start));
+            *start = spent();
+        };
         let json = Json::parse(&text).unwrap();
-        let parsed = start.elapsed();
-        drop(json);
-        let start = Instant::now();
+        end(0, &mut start);
         let lock = Lock::parse(&text, dialect).unwrap();
-        let loaded = start.elapsed();
-        let root = RootPackage::load(&Json::parse(&manifest).unwrap(), None, None, dialect);
-        let root = root.unwrap();
+        end(1, &mut start);
+        let root = RootPackage::load(&manifest, None, None, dialect).unwrap();
+        end(2, &mut start);
+        drop(json);
         let packages = || lock.packages.iter().chain(&lock.packages_dev);
         let path = |name: &String| format!("/srv/app/vendor/{name}");
         let paths: Vec<String> = packages()
             .map(|package| path(&package.pretty_name))
             .collect();
-        let members: Vec<Member<'_>> = packages()
-            .zip(&paths)
-            .map(|(package, path)| {
-                Member::Package(Present {
-                    package,
-                    installation_source: Some("dist"),
-                    path: Some(path),
-                })
+        let present = packages().zip(&paths).map(|(package, path)| {
+            Member::Package(Present {
+                package,
+                installation_source: Some("dist"),
+                path: Some(path),
             })
-            .collect();
-        let dev_names: Vec<String> = lock
-            .packages_dev
-            .iter()
-            .map(|package| package.name.clone())
-            .collect();
+        });
+        let members: Vec<Member<'_>> = present.collect();
+        let dev_names = lock.packages_dev.iter().map(|package| package.name.clone());
+        let dev_names: Vec<String> = dev_names.collect();
         let vendor = Vendor {
             directory: "/srv/app/vendor/composer",
             members: &members,
@@ -58,21 +78,21 @@ fn main() {
             is_dev: true,
             dialect,
         };
-        let start = Instant::now();
+        start = spent();
         let json = vendor.installed_json(None).unwrap();
-        let dumped = start.elapsed();
+        end(3, &mut start);
         let php = vendor.installed_php(&root, "/srv/app").unwrap();
-        let both = start.elapsed();
-        let start = Instant::now();
+        end(4, &mut start);
         let installed = Installed::parse(&json, dialect).unwrap();
-        let again = start.elapsed();
-        println!(
-            "{} packages, {:.1} MB: JSON {parsed:.1?}, lock {loaded:.1?}; installed.json {dumped:.1?}, \
-             with installed.php {both:.1?} ({} kB); installed.json read {again:.1?} ({})",
-            paths.len(),
-            text.len() as f64 / 1e6,
-            php.len() / 1000,
-            installed.packages.len(),
-        );
+        end(5, &mut start);
+        count = installed.packages.len();
+        assert!(php.len() > 100);
+    }
+    println!("{count} packages, {} kB", text.len() / 1000);
+    for (name, times) in STEPS.iter().zip(&mut taken) {
+        let first = times[0];
+        times.sort();
+        let [least, median] = [times[0], times[times.len() / 2]];
+        println!("{name}: first {first:.1?}, least {least:.1?}, median {median:.1?}");
     }
 }

@@ -13,6 +13,9 @@ use crate::php::order::sort_by_text;
 /// The indentation of a new file.
 pub const INDENT: &str = "    ";
 
+/// The usual length of an entry of installed.json.
+const TYPICAL_ENTRY: usize = 2800;
+
 /// A package that lies in a vendor directory.
 #[derive(Debug, Clone, Copy)]
 pub struct Present<'a> {
@@ -72,7 +75,7 @@ impl<'a> Vendor<'a> {
         sort_by_text(&mut dev_names, |name| name)?;
         dev_names.dedup();
 
-        let mut pretty = Pretty::new(indent);
+        let mut pretty = Pretty::new(indent, present.len() * TYPICAL_ENTRY);
         pretty.object(
             0,
             ["packages", "dev", "dev-package-names"],

@@ -8,7 +8,7 @@ impl Json {
     /// Returns the text of a file that Composer writes: indented by four spaces, with a newline at
     /// the end. Slashes and unicode stay as they are.
     pub fn to_file_text(&self) -> String {
-        let mut pretty = Pretty::new("    ");
+        let mut pretty = Pretty::new("    ", 0);
         pretty.value(self, 0);
         pretty.into_file_text()
     }
@@ -77,11 +77,15 @@ enum Escape {
 
 fn write_string(out: &mut String, text: &str, escape: Escape) {
     out.push('"');
+    let special = match escape {
+        Escape::Little => &LITTLE,
+        Escape::All => &ALL,
+    };
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(found) = bytes[from..]
         .iter()
-        .position(|byte| is_special(*byte, escape))
+        .position(|byte| special[usize::from(*byte)])
     {
         out.push_str(&text[from..from + found]);
         let Some(character) = text[from + found..].chars().next() else {
@@ -94,15 +98,24 @@ fn write_string(out: &mut String, text: &str, escape: Escape) {
     out.push('"');
 }
 
-/// Returns whether a character that begins with this byte may need an escape.
-fn is_special(byte: u8, escape: Escape) -> bool {
-    match byte {
-        // The line separators begin with 0xe2.
-        b'"' | b'\\' | 0..=0x1f | 0xe2 => true,
-        b'/' | 0x80.. => escape == Escape::All,
-        _ => false,
+/// The bytes with which characters begin that may need an escape.
+const fn special(escape: Escape) -> [bool; 256] {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        special[byte] = byte < 0x20 || matches!(escape, Escape::All) && byte >= 0x80;
+        byte += 1;
     }
+    special[b'"' as usize] = true;
+    special[b'\\' as usize] = true;
+    special[b'/' as usize] = matches!(escape, Escape::All);
+    // The line separators begin with this byte.
+    special[0xe2] = true;
+    special
 }
+
+const LITTLE: [bool; 256] = special(Escape::Little);
+const ALL: [bool; 256] = special(Escape::All);
 
 fn write_character(out: &mut String, character: char, escape: Escape) {
     match character {
@@ -134,10 +147,11 @@ pub(crate) struct Pretty<'a> {
 }
 
 impl<'a> Pretty<'a> {
-    /// Begins an empty text whose levels are indented by `indent`.
-    pub(crate) fn new(indent: &'a str) -> Self {
+    /// Begins an empty text whose levels are indented by `indent`. The text may become this long
+    /// without another allocation.
+    pub(crate) fn new(indent: &'a str, capacity: usize) -> Self {
         Self {
-            out: String::new(),
+            out: String::with_capacity(capacity),
             indent,
         }
     }

@@ -14,8 +14,7 @@ use super::{Alias, Link, Package, Place};
 use crate::Unfamiliar;
 use crate::dialect::Dialect;
 use crate::json::Json;
-use crate::php::integer_key;
-use crate::php::order::sort_by_text;
+use crate::php::order::check_order;
 
 impl Package {
     /// Reads an entry of composer.lock or installed.json (`ArrayLoader::load`, composer 2.10.2).
@@ -138,9 +137,13 @@ impl Loader {
         key: &str,
         version: &str,
     ) -> Result<Vec<Link>, Unfamiliar> {
-        let mut links: Vec<Link> = Vec::new();
-        for (target, constraint) in fields.pairs(key)? {
-            let target = target.to_ascii_lowercase();
+        let pairs = fields.pairs(key)?;
+        let mut links: Vec<Link> = Vec::with_capacity(pairs.len());
+        let mut has_capitals = false;
+        for (name, constraint) in pairs {
+            let target = name.to_ascii_lowercase();
+            // Keys differ, but for their case.
+            has_capitals |= target != name;
             let constraint = match constraint {
                 "self.version" => version,
                 constraint => constraint,
@@ -149,7 +152,10 @@ impl Loader {
                 return fields.odd(key);
             }
             let constraint = constraint.to_owned();
-            match links.iter_mut().find(|link| link.target == target) {
+            let old = links
+                .iter_mut()
+                .find(|link| has_capitals && link.target == target);
+            match old {
                 Some(link) => link.constraint = constraint,
                 None => links.push(Link { target, constraint }),
             }
@@ -381,34 +387,26 @@ fn check_what_stays(fields: &Fields<'_>) -> Result<(), Unfamiliar> {
         fields.array("license")?;
     }
     fields.array("authors")?;
-    let mut keywords = fields.texts("keywords")?;
-    sort_by_text(&mut keywords, |keyword| keyword)?;
+    let keywords = fields.texts("keywords")?;
+    check_order(keywords.iter().map(String::as_str))?;
     if let Some(archive) = fields.array("archive")? {
         let archive = Fields::new(archive, fields.name);
         archive.text("name")?;
         archive.array("exclude")?;
     }
-    for key in [
-        "require",
-        "conflict",
-        "provide",
-        "replace",
-        "require-dev",
-        "suggest",
-    ] {
-        if key == "suggest"
-            && fields
-                .set(key)
-                .is_some_and(|value| !value.items().is_empty())
-        {
-            fields.texts(key)?;
-            continue;
-        }
-        let mut pairs = fields.pairs(key)?;
-        if pairs.iter().any(|(name, _)| integer_key(name).is_some()) {
-            return fields.odd(key);
-        }
-        sort_by_text(&mut pairs, |(name, _)| name)?;
+    // The links themselves are checked where they are read.
+    for key in ["require", "conflict", "provide", "replace", "require-dev"] {
+        let links = fields.set(key).map_or(&[][..], Json::entries);
+        check_order(links.iter().map(|(name, _)| name.as_str()))?;
+    }
+    if fields
+        .set("suggest")
+        .is_some_and(|value| !value.items().is_empty())
+    {
+        fields.texts("suggest")?;
+    } else {
+        let suggestions = fields.pairs("suggest")?;
+        check_order(suggestions.iter().map(|(name, _)| *name))?;
     }
     if let Some(scripts) = fields.set("scripts") {
         let reserved = ["composer", "php", "putenv"];

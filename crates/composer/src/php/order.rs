@@ -20,6 +20,16 @@ pub fn sort_by_text<T>(items: &mut [T], text: impl Fn(&T) -> &str) -> Result<(),
     sort_with(items, |left, right| compare(text(left), text(right)))
 }
 
+/// Checks that texts have a certain order, as [`sort_by_text`] does.
+pub(crate) fn check_order<'a>(
+    texts: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Unfamiliar> {
+    if !texts.clone().any(may_be_numeric) {
+        return Ok(());
+    }
+    sort_by_text(&mut texts.collect::<Vec<_>>(), |text| text)
+}
+
 /// Sorts texts with PHP's flag `SORT_NATURAL`. An error means that the order is open.
 pub fn sort_naturally(items: &mut [String]) -> Result<(), Unfamiliar> {
     if items.len() > 1 && items.iter().any(|item| has_leading_zero(item)) {
