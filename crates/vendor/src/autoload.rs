@@ -236,11 +236,16 @@ fn scan_rules(
         .flat_map(|(kind, rules)| rules.iter().map(move |(name, paths)| (name, kind, paths)))
         .collect();
     namespaces.sort_by(|left, right| right.0.cmp(left.0));
+    let mut directories = Vec::new();
+    for path in namespaces.iter().flat_map(|(_, _, paths)| *paths) {
+        paths::demand_normalizable(path)?;
+        directories.push(bases.absolute(path));
+    }
+    reals.prepare(&directories);
+    let mut directories = directories.into_iter();
     for (namespace, kind, paths) in namespaces {
-        for path in paths {
-            paths::demand_normalizable(path)?;
-            let path = bases.absolute(path);
-            if !Path::new(&path).is_dir() {
+        for path in directories.by_ref().take(paths.len()) {
+            if !reals.of(&path)?.is_some_and(|real| real.is_dir) {
                 continue;
             }
             let vendor = format!("{}/", bases.vendor);

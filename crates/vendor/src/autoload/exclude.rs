@@ -1,6 +1,7 @@
 //! Expressions for the paths that a class map leaves out.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use allegro_composer::Unfamiliar;
 
@@ -50,7 +51,7 @@ pub fn pattern(
         format!("{base}/{up}")
     };
     match reals.of(&directory)? {
-        Some(real) => Ok(Some(format!("{}/{rest}($|/)", quote(&real)))),
+        Some(real) => Ok(Some(format!("{}/{rest}($|/)", quote(&real.path)))),
         None if traits.skips_lost_exclusions => Ok(None),
         None => Err(Unfamiliar(format!("there is nothing at {directory:?}"))),
     }
@@ -93,19 +94,54 @@ fn constant(pattern: &str) -> &str {
 
 /// The expressions of a dump with the texts that they begin with.
 pub struct Exclusions<'p> {
-    patterns: Vec<(&'p str, &'p str)>,
+    patterns: &'p [String],
+    /// The texts in their order, with the numbers of their expressions.
+    starts: Vec<(&'p str, usize)>,
+    /// For each text, the place of the last one before it that it begins with.
+    parents: Vec<Option<usize>>,
     through_links: bool,
 }
 
 impl<'p> Exclusions<'p> {
     /// Returns the expressions of a dump.
     pub fn new(patterns: &'p [String], traits: &Traits) -> Self {
+        let mut starts: Vec<(&str, usize)> = patterns
+            .iter()
+            .enumerate()
+            .map(|(number, pattern)| (constant(pattern), number))
+            .collect();
+        starts.sort_unstable();
+        let mut parents: Vec<Option<usize>> = Vec::with_capacity(starts.len());
+        for (at, (start, _)) in starts.iter().enumerate() {
+            let mut parent = at.checked_sub(1);
+            while let Some(other) = parent.filter(|at| !start.starts_with(starts[*at].0)) {
+                parent = parents[other];
+            }
+            parents.push(parent);
+        }
         Self {
-            patterns: patterns
-                .iter()
-                .map(|pattern| (pattern.as_str(), constant(pattern)))
-                .collect(),
+            patterns,
+            parents,
+            starts,
             through_links: traits.excludes_through_links,
+        }
+    }
+
+    /// Adds the expressions that may match below a directory, or that match the directory.
+    fn add_related(&self, directory: &str, chosen: &mut BTreeSet<usize>) {
+        let from = self.starts.partition_point(|(start, _)| *start < directory);
+        let below = self.starts[from..]
+            .iter()
+            .take_while(|(start, _)| start.starts_with(directory));
+        chosen.extend(below.map(|(_, number)| number));
+        // Whatever the directory begins with, its predecessor begins with too.
+        let mut above = from.checked_sub(1);
+        while let Some(at) = above {
+            let (start, number) = self.starts[at];
+            if directory.starts_with(start) {
+                chosen.insert(number);
+            }
+            above = self.parents[at];
         }
     }
 
@@ -123,28 +159,32 @@ impl<'p> Exclusions<'p> {
             return Ok(None);
         }
         demand_plain(path)?;
-        let real = reals.of(path)?;
-        let normal = if self.through_links && real.is_some() {
-            Some(bases.absolute(path)).filter(|normal| Some(normal) != real.as_ref())
-        } else {
-            None
-        };
-        let directories: Vec<Cow<'_, str>> =
-            real.iter().chain(&normal).map(|path| quote(path)).collect();
-        let concerns = |start: &str| {
-            let related = |directory: &Cow<'_, str>| {
-                start.starts_with(directory.as_ref()) || directory.starts_with(start)
+        let mut directories = Vec::new();
+        if let Some(real) = reals.of(path)? {
+            let normal = bases.absolute(path);
+            if self.through_links && normal != *real.path {
+                directories.push(quote(&normal).into_owned());
+            }
+            directories.push(quote(&real.path).into_owned());
+        }
+        let mut chosen = BTreeSet::new();
+        for directory in &directories {
+            self.add_related(directory, &mut chosen);
+        }
+        if directories.is_empty() {
+            chosen.extend(0..self.patterns.len());
+        }
+        let is_related = |pattern: &&str| {
+            let start = constant(pattern);
+            let is_related = |directory: &String| {
+                start.starts_with(directory.as_str()) || directory.starts_with(start)
             };
-            directories.is_empty() || directories.iter().any(related)
+            directories.is_empty() || directories.iter().any(is_related)
         };
-        let extra = extra.map(|pattern| (pattern, constant(pattern)));
-        let chosen: Vec<&str> = self
-            .patterns
-            .iter()
-            .copied()
-            .chain(extra)
-            .filter(|(_, start)| concerns(start))
-            .map(|(pattern, _)| pattern)
+        let chosen: Vec<&str> = chosen
+            .into_iter()
+            .map(|number| self.patterns[number].as_str())
+            .chain(extra.filter(is_related))
             .collect();
         Ok((!chosen.is_empty()).then(|| format!("{{({})}}", chosen.join("|"))))
     }

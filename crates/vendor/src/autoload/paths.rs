@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use allegro_composer::Unfamiliar;
+use rayon::prelude::*;
 
 use super::php;
 use super::traits::Traits;
@@ -11,20 +13,23 @@ use super::traits::Traits;
 /// Returns an error unless a path consists of plain names and slashes. Other paths have a meaning
 /// of their own on Windows or for PHP's streams.
 pub fn demand_plain(path: &str) -> Result<(), Unfamiliar> {
-    let is_odd = |byte: u8| byte == b'\\' || byte == b':' || byte.is_ascii_control();
-    if path.starts_with("//") || path.bytes().any(is_odd) {
-        return Err(Unfamiliar(format!("the path {path:?} is special")));
-    }
-    Ok(())
+    demand(path, !path.as_bytes().contains(&b'\\'))
 }
 
 /// Returns an error unless [`normalize`] makes a plain path of a path. It turns backslashes into
 /// slashes.
 pub fn demand_normalizable(path: &str) -> Result<(), Unfamiliar> {
-    if path.starts_with(r"\\") {
-        return Err(Unfamiliar(format!("the path {path:?} is special")));
+    demand(path, !path.starts_with(r"\\"))
+}
+
+fn demand(path: &str, is_fine: bool) -> Result<(), Unfamiliar> {
+    let is_odd = path
+        .bytes()
+        .any(|byte| byte == b':' || byte.is_ascii_control());
+    if is_fine && !is_odd && !path.starts_with("//") {
+        return Ok(());
     }
-    demand_plain(&path.replace('\\', "_"))
+    Err(Unfamiliar(format!("the path {path:?} is special")))
 }
 
 /// Normalizes a plain path (`Filesystem::normalizePath`, composer 2.10.2).
@@ -51,11 +56,17 @@ pub fn normalize(path: &str) -> String {
 
 /// Returns whether [`normalize`] leaves an absolute path as it is.
 fn is_normal(path: &str) -> bool {
-    path.len() > 1
-        && !path.contains('\\')
-        && path[1..]
-            .split('/')
-            .all(|part| !matches!(part, "" | "." | ".."))
+    let bytes = path.as_bytes();
+    let has_name = |at: usize| {
+        let is_end = |at: usize| matches!(bytes.get(at), None | Some(b'/'));
+        match bytes.get(at) {
+            None | Some(b'/') => false,
+            Some(b'.') if is_end(at + 1) => false,
+            Some(b'.') => bytes[at + 1] != b'.' || !is_end(at + 2),
+            Some(_) => true,
+        }
+    };
+    memchr::memchr2_iter(b'/', b'\\', bytes).all(|at| bytes[at] == b'/' && has_name(at + 1))
 }
 
 /// Returns the parent of a normalized absolute path, as PHP's `dirname` does.
@@ -123,7 +134,7 @@ impl Bases {
     pub fn of(base: &str, vendor: &str, traits: &Traits) -> Result<Self, Unfamiliar> {
         for path in [base, vendor] {
             demand_plain(path)?;
-            if !path.starts_with('/') || !is_normal(path) {
+            if !path.starts_with('/') || path.len() < 2 || normalize(path) != path {
                 return Err(Unfamiliar(format!("{path:?} is no real path")));
             }
         }
@@ -292,11 +303,34 @@ impl PathCode {
     }
 }
 
+/// Returns whether a path leads to a directory without links. The answer may be no without need.
+#[cfg(target_os = "linux")]
+fn is_real_directory(path: &str) -> bool {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).is_ok()
+}
+
+/// Returns whether a path leads to a directory without links. The answer may be no without need.
+#[cfg(not(target_os = "linux"))]
+fn is_real_directory(_path: &str) -> bool {
+    false
+}
+
 /// Resolves links in many paths that share directories, with one look at each part.
 #[derive(Debug)]
 pub struct Reals<'c> {
     cwd: &'c str,
-    known: HashMap<String, Option<String>>,
+    known: HashMap<String, Option<Real>>,
+}
+
+/// A path without links.
+#[derive(Debug, Clone)]
+pub struct Real {
+    /// The path.
+    pub path: Rc<str>,
+    /// Whether a directory is there.
+    pub is_dir: bool,
 }
 
 impl<'c> Reals<'c> {
@@ -308,12 +342,31 @@ impl<'c> Reals<'c> {
         }
     }
 
+    /// Looks at many absolute paths at once, if they are normal.
+    pub fn prepare(&mut self, paths: &[String]) {
+        let found: Vec<_> = paths
+            .par_iter()
+            .filter(|path| is_normal(path) && is_real_directory(path))
+            .collect();
+        self.known.reserve(paths.len() * 2);
+        for path in found {
+            let real = Real {
+                path: path.as_str().into(),
+                is_dir: true,
+            };
+            self.known.insert(path.clone(), Some(real));
+        }
+    }
+
     /// Returns the path without links, as PHP's `realpath` does. Returns `None` if there is nothing
     /// at the path.
     ///
     /// # Errors
     /// Fails if the real path isn't plain.
-    pub fn of(&mut self, path: &str) -> Result<Option<String>, Unfamiliar> {
+    pub fn of(&mut self, path: &str) -> Result<Option<Real>, Unfamiliar> {
+        if path.starts_with('/') && is_normal(path) {
+            return self.of_plain(path);
+        }
         let path = if path.starts_with('/') {
             path.to_owned()
         } else {
@@ -326,9 +379,12 @@ impl<'c> Reals<'c> {
         self.of_plain(&format!("/{}", parts.join("/")))
     }
 
-    fn of_plain(&mut self, path: &str) -> Result<Option<String>, Unfamiliar> {
+    fn of_plain(&mut self, path: &str) -> Result<Option<Real>, Unfamiliar> {
         if path == "/" {
-            return Ok(Some(path.to_owned()));
+            return Ok(Some(Real {
+                path: path.into(),
+                is_dir: true,
+            }));
         }
         if let Some(known) = self.known.get(path) {
             return Ok(known.clone());
@@ -338,11 +394,14 @@ impl<'c> Reals<'c> {
         let real = match self.of_plain(parent)? {
             None => None,
             Some(parent) => {
-                let path = format!("{}/{name}", parent.trim_end_matches('/'));
+                let path = format!("{}/{name}", parent.path.trim_end_matches('/'));
                 match Path::new(&path).symlink_metadata() {
                     Err(_) => None,
                     Ok(metadata) if metadata.is_symlink() => Self::resolve(&path)?,
-                    Ok(_) => Some(path),
+                    Ok(metadata) => Some(Real {
+                        path: path.into(),
+                        is_dir: metadata.is_dir(),
+                    }),
                 }
             }
         };
@@ -350,15 +409,47 @@ impl<'c> Reals<'c> {
         Ok(real)
     }
 
-    fn resolve(path: &str) -> Result<Option<String>, Unfamiliar> {
+    fn resolve(path: &str) -> Result<Option<Real>, Unfamiliar> {
         let Ok(real) = Path::new(path).canonicalize() else {
             return Ok(None);
         };
+        let is_dir = real.is_dir();
         let real = real
             .into_os_string()
             .into_string()
             .map_err(|_| Unfamiliar(format!("{path:?} leads to a path that isn't UTF-8")))?;
         demand_plain(&real)?;
-        Ok(Some(real))
+        Ok(Some(Real {
+            path: real.into(),
+            is_dir,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_paths_stay_as_they_are() {
+        for (path, expected) in [
+            ("/a/b", true),
+            ("/.a/..b/...", true),
+            ("/a/..", false),
+            ("/a/.", false),
+            ("/a/./b", false),
+            ("/../b", false),
+            ("/a//b", false),
+            ("/a/", false),
+            ("/", false),
+            (r"/a\b", false),
+        ] {
+            assert_eq!(is_normal(path), expected, "{path}");
+            assert!(!expected || normalize(path) == path, "{path}");
+        }
+        assert_eq!(normalize("../../a/../b"), "../../b");
+        assert_eq!(normalize("a/../../b"), "../b");
+        assert_eq!(normalize(r"/a\..\b/."), "/b");
+        assert_eq!(normalize("./"), "");
     }
 }

@@ -151,7 +151,10 @@ pub fn check(
     let mut terms = Terms::default();
     let mut providers: HashMap<&str, Vec<&Link>> = HashMap::new();
     for item in items {
-        for link in item.replaces.iter().chain(item.provides) {
+        // Composer merges both lists by target, so `provide` wins over `replace`.
+        let is_provided = |link: &&Link| item.provides.iter().any(|one| one.target == link.target);
+        let replaces = item.replaces.iter().filter(|link| !is_provided(link));
+        for link in replaces.chain(item.provides) {
             if let Some(name) = extension(&link.target) {
                 providers.entry(name).or_default().push(link);
             }

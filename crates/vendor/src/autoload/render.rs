@@ -4,6 +4,7 @@ mod maps;
 mod real;
 
 use allegro_composer::Unfamiliar;
+use rayon::prelude::*;
 
 use super::paths::PathCode;
 use super::{DumpPlan, Rendered, said};
@@ -27,7 +28,7 @@ impl<'s> ClassMap<'s> {
     fn of(scan: &'s Scan, plan: &DumpPlan) -> Result<Self, Unfamiliar> {
         let mut paths = scan
             .files
-            .iter()
+            .par_iter()
             .map(|path| plan.bases.code(path))
             .collect::<Result<Vec<_>, _>>()?;
         let mut classes = Vec::with_capacity(scan.names.len() + 1);
@@ -42,7 +43,7 @@ impl<'s> ClassMap<'s> {
         let added = format!("{}/composer/InstalledVersions.php", plan.bases.vendor);
         classes.push((ADDED, paths.len()));
         paths.push(plan.bases.code(&added)?);
-        classes.sort_unstable_by_key(|(name, _)| *name);
+        classes.par_sort_unstable();
         Ok(Self { classes, paths })
     }
 
@@ -66,6 +67,10 @@ pub fn render(plan: &DumpPlan, scan: &Scan) -> Result<Rendered, Unfamiliar> {
     let codes = Codes::of(plan)?;
     messages.extend(said::of_files(plan, &codes));
     let head = |name| maps::head(name, plan);
+    let (classmap, statics) = rayon::join(
+        || maps::classmap(head("autoload_classmap"), &classes),
+        || maps::statics(plan, &codes, &classes),
+    );
     let files = vec![
         (
             "composer/autoload_namespaces.php",
@@ -75,10 +80,7 @@ pub fn render(plan: &DumpPlan, scan: &Scan) -> Result<Rendered, Unfamiliar> {
             "composer/autoload_psr4.php",
             Some(maps::namespaces(head("autoload_psr4"), &codes.psr4)),
         ),
-        (
-            "composer/autoload_classmap.php",
-            Some(maps::classmap(head("autoload_classmap"), &classes)),
-        ),
+        ("composer/autoload_classmap.php", Some(classmap)),
         (
             "composer/include_paths.php",
             maps::include_paths(head("include_paths"), &codes.include_paths),
@@ -87,10 +89,7 @@ pub fn render(plan: &DumpPlan, scan: &Scan) -> Result<Rendered, Unfamiliar> {
             "composer/autoload_files.php",
             maps::files(head("autoload_files"), &codes.files),
         ),
-        (
-            "composer/autoload_static.php",
-            Some(maps::statics(plan, &codes, &classes)),
-        ),
+        ("composer/autoload_static.php", Some(statics)),
         ("composer/platform_check.php", plan.platform_check.clone()),
         ("autoload.php", Some(real::autoload(plan))),
         (

@@ -1,6 +1,7 @@
 //! Collects the autoload rules of all packages, in Composer's order.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use allegro_base::hex::hex;
 use allegro_composer::Unfamiliar;
@@ -178,21 +179,22 @@ pub fn autoloads(
         psr4: namespaces(for_psr, "psr-4", traits)?,
         ..Autoloads::default()
     };
+    let cwd = input.base_path;
     for item in &backwards {
-        each_path(item, "classmap", |path| {
+        each_path(item, "classmap", cwd, |path| {
             autoloads.classmap.push(located(item, path));
             Ok(())
         })?;
     }
     for item in &forwards {
-        each_path(item, "files", |path| {
+        each_path(item, "files", cwd, |path| {
             let identifier = hex(&Md5::digest(format!("{}:{path}", item.name)));
             autoloads.files.insert(identifier, located(item, path));
             Ok(())
         })?;
     }
     for item in &forwards {
-        each_path(item, "exclude-from-classmap", |path| {
+        each_path(item, "exclude-from-classmap", cwd, |path| {
             let base = item.path.unwrap_or_default();
             autoloads
                 .excluded
@@ -262,6 +264,7 @@ fn demand_textual(namespace: &str) -> Result<(), Unfamiliar> {
 fn each_path(
     item: &Item<'_>,
     kind: &str,
+    cwd: &str,
     mut act: impl FnMut(&str) -> Result<(), Unfamiliar>,
 ) -> Result<(), Unfamiliar> {
     let Some(rules) = rules_of(item, kind)? else {
@@ -270,7 +273,7 @@ fn each_path(
     let mut of_value = |value: &Json| {
         paths_of(item, kind, value)?
             .into_iter()
-            .try_for_each(|path| act(&in_target_dir(item, path)?))
+            .try_for_each(|path| act(&in_target_dir(item, path, cwd)?))
     };
     match rules {
         Json::Array(values) => values.iter().try_for_each(of_value),
@@ -283,15 +286,19 @@ fn each_path(
 
 /// Returns a path relative to the directory that the package's `target-dir` is below. Composer
 /// looks whether the path has the `target-dir` in it already.
-fn in_target_dir<'p>(item: &Item<'_>, path: &'p str) -> Result<Cow<'p, str>, Unfamiliar> {
+fn in_target_dir<'p>(
+    item: &Item<'_>,
+    path: &'p str,
+    cwd: &str,
+) -> Result<Cow<'p, str>, Unfamiliar> {
     let Some(target_dir) = item.target_dir else {
         return Ok(Cow::Borrowed(path));
     };
-    let there = format!("{}/{path}", item.path.unwrap_or_default());
-    match access(there.as_str(), Access::READ_OK) {
+    let there = Path::new(cwd).join(format!("{}/{path}", item.path.unwrap_or_default()));
+    match access(&there, Access::READ_OK) {
         Ok(()) => Ok(Cow::Borrowed(path)),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(Cow::Owned(format!("{target_dir}/{path}"))),
-        Err(_) => Err(Unfamiliar(format!("{there:?} can't be read"))),
+        Err(_) => Err(Unfamiliar(format!("{} can't be read", there.display()))),
     }
 }
 

@@ -217,70 +217,47 @@ fn extensions(random: &mut Rng, names: &[String]) -> Json {
     all
 }
 
-/// Makes a project below a directory, which is a real path.
-pub fn project(random: &mut Rng, scratch: &Path) -> Case {
-    let base = scratch.join(pick(
-        random,
-        &["p", "my-app/www", "a b/it's.x", "v/app", "vendor-x"],
-    ));
-    let vendor = match random.u8(..10) {
-        0 => scratch.join("elsewhere/deps"),
-        1 => base.join("lib/deps"),
-        2 => base.clone(),
-        3 if base.ends_with("v/app") => scratch.join("v"),
-        4 => scratch.join("x.phar/vendor"),
-        _ => base.join("vendor"),
+/// Makes a package and chooses its directory.
+fn package(
+    random: &mut Rng,
+    name: &str,
+    names: &[String],
+    scratch: &Path,
+    vendor: &Path,
+) -> (Json, Option<String>) {
+    let mut entry = Json::object();
+    entry.set("name", Json::str(name));
+    entry.set("version", Json::str("1.0.0"));
+    entry.set("require", links(random, names));
+    entry.set("require-dev", links(random, names));
+    entry.set("provide", extensions(random, names));
+    entry.set("replace", extensions(random, names));
+    entry.set("autoload", autoload(random));
+    if random.u8(..6) == 0 {
+        entry.set("include-path", Json::strings(["/inc/", "lib", ""]));
+    }
+    let path = match random.u8(..16) {
+        0 => None,
+        1 => Some(format!("web/{name}/")),
+        2 => Some(scratch.join("out").join(name).to_str().unwrap().to_owned()),
+        3 => Some(format!("{}/mod.phar/{name}", vendor.display())),
+        _ => Some(format!("{}/{name}", vendor.display())),
     };
-    fs::create_dir_all(&base).unwrap();
-    fs::create_dir_all(vendor.join("composer")).unwrap();
-    let mut names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
-    random.shuffle(&mut names);
-    names.truncate(some(random, NAMES.len()));
-    let packages = names
-        .iter()
-        .map(|name| {
-            let mut entry = Json::object();
-            entry.set("name", Json::str(name));
-            entry.set("version", Json::str("1.0.0"));
-            entry.set("require", links(random, &names));
-            entry.set("require-dev", links(random, &names));
-            entry.set("provide", extensions(random, &names));
-            entry.set("replace", extensions(random, &names));
-            entry.set("autoload", autoload(random));
-            if random.u8(..6) == 0 {
-                entry.set("include-path", Json::strings(["/inc/", "lib", ""]));
+    let path = path.map(|path| match random.u8(..20) {
+        0 => {
+            entry.set("target-dir", Json::str("Some/Dir"));
+            if random.u8(..10) > 0 {
+                entry.child("autoload").remove("psr-4");
             }
-            let path = match random.u8(..16) {
-                0 => None,
-                1 => Some(format!("web/{name}/")),
-                2 => Some(scratch.join("out").join(name).to_str().unwrap().to_owned()),
-                3 => Some(format!("{}/mod.phar/{name}", vendor.display())),
-                _ => Some(format!("{}/{name}", vendor.display())),
-            };
-            let path = path.map(|path| match random.u8(..20) {
-                0 => {
-                    entry.set("target-dir", Json::str("Some/Dir"));
-                    if random.u8(..10) > 0 {
-                        entry.child("autoload").remove("psr-4");
-                    }
-                    format!("{path}/Some/Dir")
-                }
-                _ => path,
-            });
-            (entry, path)
-        })
-        .collect();
-    let mut root = Json::object();
-    if random.bool() {
-        root.set("name", Json::str("Acme/Project"));
-    }
-    root.set("require", links(random, &names));
-    root.set("autoload", autoload(random));
-    root.set("autoload-dev", autoload(random));
-    root.set("provide", extensions(random, &names));
-    if random.u8(..8) == 0 {
-        root.set("include-path", Json::strings(["lib/"]));
-    }
+            format!("{path}/Some/Dir")
+        }
+        _ => path,
+    });
+    (entry, path)
+}
+
+/// Makes settings, and the `autoload.php` of an earlier dump.
+fn config(random: &mut Rng, vendor: &Path) -> Json {
     let mut config = Json::object();
     let mut present = false;
     match random.u8(..12) {
@@ -302,6 +279,44 @@ pub fn project(random: &mut Rng, scratch: &Path) -> Case {
         config.set("prepend-autoloader", Json::Bool(false));
         config.set("use-include-path", Json::Bool(true));
     }
+    config
+}
+
+/// Makes a project below a directory, which is a real path.
+pub fn project(random: &mut Rng, scratch: &Path) -> Case {
+    let base = scratch.join(pick(
+        random,
+        &["p", "my-app/www", "a b/it's.x", "v/app", "vendor-x"],
+    ));
+    let vendor = match random.u8(..10) {
+        0 => scratch.join("elsewhere/deps"),
+        1 => base.join("lib/deps"),
+        2 => base.clone(),
+        3 if base.ends_with("v/app") => scratch.join("v"),
+        4 => scratch.join("x.phar/vendor"),
+        _ => base.join("vendor"),
+    };
+    fs::create_dir_all(&base).unwrap();
+    fs::create_dir_all(vendor.join("composer")).unwrap();
+    let mut names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+    random.shuffle(&mut names);
+    names.truncate(some(random, NAMES.len()));
+    let packages = names
+        .iter()
+        .map(|name| package(random, name, &names, scratch, &vendor))
+        .collect();
+    let mut root = Json::object();
+    if random.bool() {
+        root.set("name", Json::str("Acme/Project"));
+    }
+    root.set("require", links(random, &names));
+    root.set("autoload", autoload(random));
+    root.set("autoload-dev", autoload(random));
+    root.set("provide", extensions(random, &names));
+    if random.u8(..8) == 0 {
+        root.set("include-path", Json::strings(["lib/"]));
+    }
+    let config = config(random, &vendor);
     let mut dev_names = Vec::new();
     if random.bool() {
         dev_names = names.iter().map(|name| name.to_lowercase()).collect();
