@@ -206,21 +206,20 @@ fn install_often(directory: &Path, number: u64) {
     for round in 0..25 {
         let store = Store::open(&root).expect("a store");
         let project = directory.join(format!("project-{number}-{round}"));
-        for package in &packages {
-            if random.u8(..10) > 0 {
-                continue;
-            }
+        let chosen: Vec<&Package> = packages.iter().filter(|_| random.u8(..10) == 0).collect();
+        for package in &chosen {
             if store.read_manifest(&package.key).expect("read").is_none() {
                 package.store(&store);
             }
+            std::thread::sleep(Duration::from_millis(2));
             let linked = package.link(&store, &project, Strategy::Auto);
             assert_eq!(linked.expect("nothing has vanished").files, 20);
-            let packages = [package.on_record()];
-            let vendor_dir = project.join("vendor");
-            store
-                .note_packages(&vendor_dir, &packages, Some(Method::Hardlink))
-                .expect("noted");
         }
+        // The project is on record at the end of its run only.
+        let on_record: Vec<_> = chosen.iter().map(|package| package.on_record()).collect();
+        store
+            .note_packages(&project.join("vendor"), &on_record, Some(Method::Hardlink))
+            .expect("noted");
         drop(store);
         projects.push(project);
         if projects.len() > 2 {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
@@ -421,8 +422,8 @@ fn a_pruning_waits_for_runs_and_lets_others_in() {
 fn runs_that_overlap_do_not_keep_a_pruning_out() {
     let world = World::new();
     let root = world.store.root();
-    let ended = std::sync::atomic::AtomicBool::new(false);
-    let is_ended = || ended.load(std::sync::atomic::Ordering::Relaxed);
+    let ended = AtomicBool::new(false);
+    let is_ended = || ended.load(Ordering::Relaxed);
     std::thread::scope(|scope| {
         for number in 0..4_u64 {
             scope.spawn(move || {
@@ -435,17 +436,18 @@ fn runs_that_overlap_do_not_keep_a_pruning_out() {
             });
         }
         std::thread::sleep(Duration::from_millis(200));
-        let mut turn =
-            Turn::take(&world.store, &|waited| waited < Duration::from_secs(5)).expect("a turn");
-        std::thread::sleep(Duration::from_millis(600));
-        let began = Instant::now();
-        assert!(turn.breathe().expect("another turn"));
+        let turn = Turn::take(&world.store, &|waited| waited < Duration::from_secs(5));
+        let pause = turn.and_then(|mut turn| {
+            std::thread::sleep(Duration::from_millis(600));
+            let began = Instant::now();
+            Ok((turn.breathe()?, began.elapsed(), turn.breathe()?))
+        });
+        ended.store(true, Ordering::Relaxed);
+        let (has_paused, pause, has_paused_again) = pause.expect("two turns");
+        assert!(has_paused && !has_paused_again);
         assert!(
-            began.elapsed() >= Duration::from_millis(100),
-            "runs came in"
+            pause >= Duration::from_millis(100),
+            "runs came in: {pause:?}"
         );
-        assert!(!turn.breathe().expect("the same turn"));
-        drop(turn);
-        ended.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
