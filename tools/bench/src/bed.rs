@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, Project};
-use crate::command::{INSTALL, Seat, Side, composer};
+use crate::command::{Seat, composer};
 use crate::error::{Result, at};
-use crate::progress;
-use crate::tree;
+use crate::job::Job;
+use crate::side::Side;
+use crate::{program, progress, tree};
 
 /// A project laid out for all sides.
 pub struct Bed<'a> {
@@ -26,7 +27,7 @@ pub struct Bed<'a> {
     pub php: PathBuf,
     /// Path of Composer.
     pub composer: PathBuf,
-    /// Path of the PHP extension.
+    /// Path of the PHP extension, if its side is wanted.
     pub extension: PathBuf,
     cli: &'a Cli,
 }
@@ -43,14 +44,19 @@ impl<'a> Bed<'a> {
             },
             php: cli.php.clone(),
             composer: composer_of(cli)?,
-            extension: cli.extension.canonicalize().map_err(at(&cli.extension))?,
+            extension: if cli.wants_side(Side::Extension) {
+                cli.extension.canonicalize().map_err(at(&cli.extension))?
+            } else {
+                PathBuf::new()
+            },
             dir,
             project,
             cli,
         };
-        for side in [Side::Composer, Side::Helper] {
-            let home = bed.home(side);
+        for side in Side::ALL {
+            let (home, user) = (bed.home(side), bed.user(side));
             fs::create_dir_all(&home).map_err(at(&home))?;
+            fs::create_dir_all(&user).map_err(at(&user))?;
             // All sides have the same class names. They make no requests that have nothing to do
             // with installing, and never clean the cache, which Composer does in one run of fifty.
             let config = json!({"config": {
@@ -60,33 +66,67 @@ impl<'a> Bed<'a> {
             }});
             write_json(&home.join("config.json"), &config)?;
         }
-        bed.install_plugin()?;
+        if cli.wants_plugin() {
+            bed.install_plugin()?;
+        }
         Ok(bed)
     }
 
-    /// Returns `COMPOSER_HOME` of a side.
+    /// Returns `COMPOSER_HOME` of a side. Only that of the plugin's sides has the plugin.
     pub fn home(&self, side: Side) -> PathBuf {
-        self.dir.join(if side.is_allegro() {
-            "home-allegro"
+        self.dir.join(if side.is_plugin() {
+            "home-allegro".to_owned()
         } else {
-            "home-composer"
+            format!("home-{}", side.chosen_with().name())
         })
     }
 
-    /// Returns the directories of a side. All sides share Composer's cache.
+    /// Returns `HOME` of a side.
+    pub fn user(&self, side: Side) -> PathBuf {
+        self.dir.join(if side.is_plugin() {
+            "user-allegro".to_owned()
+        } else {
+            format!("user-{}", side.chosen_with().name())
+        })
+    }
+
+    /// Returns the program of a side that may be absent.
+    ///
+    /// # Errors
+    /// Fails with the reason if there is none.
+    pub fn program(&self, side: Side) -> Result<PathBuf> {
+        Ok(program::find(self.cli, side)?)
+    }
+
+    /// Returns the directories of a side. Composer and the plugin's sides share Composer's cache,
+    /// and so do the sides that start from its archives. All others have a cache of their own.
     pub fn seat(&self, side: Side) -> Seat {
+        let has_own_cache = side.may_be_absent() && !side.has_empty_store();
         Seat {
             side,
-            job: INSTALL,
+            job: Job::Install,
             project: self.dir.join(side.name()),
-            cache: self.dir.join("cache"),
-            store: self.dir.join(if side == Side::Archives {
-                "store-archives"
+            cache: self.dir.join(if has_own_cache {
+                format!("cache-{}", side.name())
             } else {
-                "store"
+                "cache".to_owned()
+            }),
+            store: self.dir.join(match side {
+                Side::Helper | Side::Extension => "store".to_owned(),
+                _ => format!("store-{}", side.name()),
             }),
             is_fresh: false,
         }
+    }
+
+    /// Returns the vendor tree that yardsticks imitate: Composer's, or that of the first other
+    /// side that has one.
+    pub fn model(&self) -> Option<PathBuf> {
+        Side::ALL
+            .into_iter()
+            .filter(|side| !side.is_yardstick() && !side.has_empty_store())
+            .map(|side| self.seat(side).vendor())
+            .find(|vendor| vendor.join("autoload.php").exists())
     }
 
     /// Returns the directories of a side for a clone of a project that requires the plugin.
@@ -103,7 +143,7 @@ impl<'a> Bed<'a> {
         let archives = self.dir.join("plugin");
         fs::create_dir_all(&archives).map_err(at(&archives))?;
         // The package's own manifest says which files an archive leaves out.
-        let mut archive = composer(self, &self.home(Side::Composer), &self.cli.package);
+        let mut archive = composer(self, Side::Composer, &self.cli.package);
         archive
             .env("ALLEGRO_DISABLE", "1")
             .arg(&self.composer)
@@ -118,7 +158,7 @@ impl<'a> Bed<'a> {
         add_repository(&mut manifest, json!({"type": "artifact", "url": archives}));
         manifest["config"]["allow-plugins"]["allegro/plugin"] = json!(true);
         write_json(&project.join("composer.json"), &manifest)?;
-        let mut require = composer(self, &self.home(Side::Composer), &project);
+        let mut require = composer(self, Side::Composer, &project);
         require
             .env("ALLEGRO_DISABLE", "1")
             .env("COMPOSER_CACHE_DIR", self.dir.join("cache"))
@@ -137,7 +177,7 @@ impl<'a> Bed<'a> {
     /// Returns the directories of a side, with a cache and a store of its own.
     pub fn cold_seat(&self, side: Side) -> Seat {
         Seat {
-            job: INSTALL,
+            job: Job::Install,
             cache: self.dir.join(format!("{}-cold-cache", side.name())),
             store: self.dir.join(format!("{}-cold-store", side.name())),
             project: self.dir.join(format!("{}-cold", side.name())),
@@ -157,7 +197,7 @@ impl<'a> Bed<'a> {
         let registry = Registry::start(self, latency, &template)?;
         for seat in seats {
             tree::remove(&seat.project)?;
-            if seat.side == Side::Copy {
+            if seat.side.is_yardstick() {
                 fs::create_dir_all(&seat.project).map_err(at(&seat.project))?;
             } else {
                 tree::copy(&template, &seat.project)?;
@@ -183,7 +223,7 @@ impl<'a> Bed<'a> {
             "config": {"allow-plugins": {"allegro/plugin": true}},
         });
         write_json(&home.join("composer.json"), &manifest)?;
-        let mut update = composer(self, &home, &home);
+        let mut update = composer(self, Side::Helper, &home);
         update
             .env("ALLEGRO_DISABLE", "1")
             .arg(&self.composer)

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Compares `composer install` with and without Allegro on this machine.
+use crate::side::Side;
+
+/// Compares `composer install` with and without Allegro, and with rivals, on this machine.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
@@ -17,9 +19,15 @@ pub struct Cli {
     /// Scenarios to measure
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
     scenario: Vec<Scenario>,
+    /// Sides to measure; `helper` and `native` include their runs with an empty store
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SIDE")]
+    side: Vec<Side>,
     /// Runs of each side; Composer gets at most three where a run takes minutes
     #[arg(long, value_name = "N")]
     runs: Option<usize>,
+    /// Runs of plain Composer, if fewer than of the other sides
+    #[arg(long, value_name = "N")]
+    composer_rounds: Option<usize>,
     /// Fewer runs: three, and one where a run takes minutes; fewer sizes of growing repositories
     #[arg(long)]
     quick: bool,
@@ -45,6 +53,12 @@ pub struct Cli {
         default_value = "target/release/liballegro_ext.so"
     )]
     pub extension: PathBuf,
+    /// The `allegro` command line; by default the file beside this program
+    #[arg(long, value_name = "FILE")]
+    pub allegro: Option<PathBuf>,
+    /// Directory with the programs of rivals (viv, vivacity, composr); by default those in PATH
+    #[arg(long, value_name = "DIR")]
+    pub peers: Option<PathBuf>,
     /// The registry that serves the packages
     #[arg(
         long,
@@ -67,6 +81,12 @@ pub struct Cli {
     /// Milliseconds of rest before each measured run, after everything is on the disk
     #[arg(long, value_name = "MS", default_value_t = 500)]
     pub settle: u64,
+    /// Makes a tree from a plan and its twin, and does nothing else
+    #[arg(long, hide = true, num_args = 3, value_names = ["PLAN", "TWIN", "TREE"])]
+    pub make_floor: Vec<PathBuf>,
+    /// Compares two trees, and does nothing else
+    #[arg(long, hide = true, num_args = 2, value_names = ["LEFT", "RIGHT"])]
+    pub compare_trees: Vec<PathBuf>,
 }
 
 /// What is installed.
@@ -84,6 +104,14 @@ pub enum Project {
 }
 
 impl Project {
+    /// Every project in order of size.
+    const ALL: [Self; 4] = [Self::Koel, Self::KoelClassmap, Self::Symfony, Self::Suite];
+
+    /// Projects with plugins, which show what an install costs on each road: natively, or handed to
+    /// Composer. Each is a lock in the directory of locks, or a profile of the registry. They are
+    /// measured in the scenarios `warm` and `no-op`.
+    const BY_ROAD: [Self; 0] = [];
+
     /// Returns the project's name for the registry and the directories of locks.
     pub fn source(self) -> &'static str {
         match self {
@@ -136,6 +164,25 @@ pub enum Scenario {
     Growth,
 }
 
+impl Scenario {
+    /// Returns the scenario's name in tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Archives => "archives",
+            Self::FreshClone => "fresh clone",
+            Self::NoOp => "no-op",
+            Self::Dump => "dump",
+            Self::DumpOptimized => "dump -o",
+            Self::FirstScan => "dump -o, first",
+            Self::Cold => "cold",
+            Self::Disk => "disk",
+            Self::Resolve => "resolve",
+            Self::Growth => "growth",
+        }
+    }
+}
+
 impl Cli {
     /// Returns whether a manifest of the corpus is to be resolved.
     pub fn wants_manifest(&self, case: &str) -> bool {
@@ -150,13 +197,9 @@ impl Cli {
         if !self.scenario.is_empty() && self.scenario.iter().all(has_own) {
             return Vec::new();
         }
-        let all = [
-            Project::Koel,
-            Project::KoelClassmap,
-            Project::Symfony,
-            Project::Suite,
-        ];
-        all.into_iter()
+        Project::ALL
+            .into_iter()
+            .chain(Project::BY_ROAD)
             .filter(|project| self.only.is_empty() || self.only.contains(project))
             .collect()
     }
@@ -172,6 +215,8 @@ impl Cli {
             Scenario::Resolve | Scenario::Growth => false,
             Scenario::Warm | Scenario::FreshClone | Scenario::NoOp => true,
         };
+        let by_road = [Scenario::Warm, Scenario::NoOp].contains(&scenario);
+        let sensible = sensible && (by_road || !Project::BY_ROAD.contains(&project));
         sensible && (self.scenario.is_empty() || self.scenario.contains(&scenario))
     }
 
@@ -194,8 +239,67 @@ impl Cli {
         self.runs.unwrap_or(if self.quick { 3 } else { 5 }).max(1)
     }
 
-    /// Returns the number of measured runs of plain Composer if each takes minutes.
-    pub fn slow_runs(&self) -> usize {
-        self.runs().min(if self.quick { 1 } else { 3 })
+    /// Returns the number of measured runs of plain Composer, which may take minutes each.
+    pub fn composer_runs(&self, is_slow: bool) -> usize {
+        let slow = if self.quick { 1 } else { 3 };
+        let wanted = self.composer_rounds.or(is_slow.then_some(slow));
+        wanted.unwrap_or(usize::MAX).clamp(1, self.runs())
+    }
+
+    /// Returns whether a side is to be measured.
+    pub fn wants_side(&self, side: Side) -> bool {
+        let chosen = |side| self.side.contains(&side);
+        self.side.is_empty() || chosen(side) || chosen(side.chosen_with())
+    }
+
+    /// Returns whether a side with the plugin is to be measured.
+    pub fn wants_plugin(&self) -> bool {
+        Side::ALL
+            .into_iter()
+            .any(|side| side.is_plugin() && self.wants_side(side))
+    }
+
+    /// Returns those of some sides that are to be measured.
+    pub fn wanted(&self, sides: &[Side]) -> Vec<Side> {
+        let wanted = sides.iter().copied();
+        wanted.filter(|side| self.wants_side(*side)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cli(arguments: &[&str]) -> Cli {
+        Cli::parse_from([&["allegro-bench"], arguments].concat())
+    }
+
+    #[test]
+    fn a_chosen_side_includes_its_runs_with_an_empty_store() {
+        let cli = cli(&["--side", "native,composr"]);
+        assert_eq!(
+            cli.wanted(&Side::ALL),
+            [Side::Native, Side::NativeArchives, Side::Composr]
+        );
+        assert!(!cli.wants_plugin());
+        assert!(self::cli(&["--side", "archives"]).wants_plugin());
+        assert_eq!(self::cli(&[]).wanted(&Side::ALL), Side::ALL);
+    }
+
+    #[test]
+    fn composer_runs_no_more_often_than_the_others() {
+        let runs = |arguments: &[&str], is_slow| cli(arguments).composer_runs(is_slow);
+        assert_eq!(runs(&[], false), 5);
+        assert_eq!(runs(&[], true), 3);
+        assert_eq!(runs(&["--quick"], true), 1);
+        assert_eq!(runs(&["--composer-rounds", "1"], false), 1);
+        assert_eq!(runs(&["--composer-rounds", "9"], true), 5);
+        assert_eq!(runs(&["--composer-rounds", "0"], true), 1);
+    }
+
+    #[test]
+    fn the_floor_gets_its_three_paths() {
+        let cli = cli(&["--make-floor", "plan", "twin", "tree"]);
+        assert_eq!(cli.make_floor.len(), 3);
     }
 }

@@ -6,51 +6,10 @@ use std::process::{Command, Stdio};
 
 use crate::bed::Bed;
 use crate::error::{Result, at};
+use crate::job::Job;
 use crate::measure::{self, Run};
-
-/// A side, which installs the project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Composer without the plugin.
-    Composer,
-    /// Allegro with its helper process.
-    Helper,
-    /// Allegro with its extension in PHP.
-    Extension,
-    /// Allegro with its helper and an empty store.
-    Archives,
-    /// No installer, but two processes that copy a vendor tree.
-    Copy,
-}
-
-impl Side {
-    /// Returns the side's name in directories and figures.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Composer => "composer",
-            Self::Helper => "helper",
-            Self::Extension => "extension",
-            Self::Archives => "archives",
-            Self::Copy => "copy",
-        }
-    }
-
-    /// Returns the side's name for people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Composer => "Composer",
-            Self::Helper => "Allegro, helper",
-            Self::Extension => "Allegro, extension",
-            Self::Archives => "Allegro, empty store",
-            Self::Copy => "plain copy, 2 processes",
-        }
-    }
-
-    /// Returns whether Allegro is part of the side.
-    pub fn is_allegro(self) -> bool {
-        matches!(self, Self::Helper | Self::Extension | Self::Archives)
-    }
-}
+use crate::side::Side;
+use crate::{program, yardstick};
 
 /// The directories and the job of a side.
 #[derive(Debug, Clone)]
@@ -61,16 +20,13 @@ pub struct Seat {
     pub project: PathBuf,
     /// Directory of Composer's cache.
     pub cache: PathBuf,
-    /// Directory of Allegro's store.
+    /// Directory of Allegro's store, or of a rival's.
     pub store: PathBuf,
-    /// Arguments of Composer.
-    pub job: &'static [&'static str],
+    /// What is to be done.
+    pub job: Job,
     /// Whether the project itself requires the plugin, which then no home has.
     pub is_fresh: bool,
 }
-
-/// The job of most scenarios.
-pub const INSTALL: &[&str] = &["install", "--no-progress"];
 
 impl Seat {
     /// Returns the tree that is compared.
@@ -83,16 +39,24 @@ impl Seat {
         self.project.with_extension("log")
     }
 
-    /// Runs the side once.
+    /// Runs an installer once.
     ///
     /// # Errors
     /// Fails also if the install fails. The message has the end of the output.
     pub fn run(&self, bed: &Bed<'_>) -> Result<Run> {
+        self.measure(self.installer(bed)?)
+    }
+
+    /// Runs a yardstick once, with the vendor tree that it imitates.
+    ///
+    /// # Errors
+    /// Fails as [`Seat::run`] does.
+    pub fn run_yardstick(&self, model: &Path) -> Result<Run> {
+        self.measure(yardstick::command(self, model)?)
+    }
+
+    fn measure(&self, mut command: Command) -> Result<Run> {
         let log = File::create(self.log()).map_err(at(&self.log()))?;
-        let mut command = match self.side {
-            Side::Copy => self.copy(&bed.seat(Side::Composer).vendor()),
-            _ => self.composer(bed),
-        };
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(at(&self.log()))?)
@@ -102,6 +66,9 @@ impl Seat {
             return Ok(run);
         }
         let text = self.output();
+        if self.side.may_fail() {
+            return Err(program::reason(&text).into());
+        }
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines[lines.len().saturating_sub(15)..].join("\n");
         Err(format!(
@@ -124,14 +91,29 @@ impl Seat {
             .find_map(|line| line.strip_prefix("Allegro: ").map(str::to_owned))
     }
 
-    fn composer(&self, bed: &Bed<'_>) -> Command {
-        let home = bed.home(if self.is_fresh {
+    /// Returns the command of an installer.
+    ///
+    /// # Errors
+    /// Fails if its program is absent or doesn't know the job.
+    pub fn installer(&self, bed: &Bed<'_>) -> Result<Command> {
+        let arguments = self.job.arguments(self.side, &self.store);
+        let arguments =
+            arguments.ok_or_else(|| format!("it has no command for {}", self.job.name()))?;
+        if self.side.may_be_absent() {
+            let file = bed.program(self.side)?;
+            let mut command = apart(Command::new(file), bed, self.side, &self.project);
+            command.env("COMPOSER_CACHE_DIR", &self.cache);
+            program::point_at_store(&mut command, self, &bed.composer);
+            command.args(arguments);
+            return Ok(command);
+        }
+        let home = if self.is_fresh {
             Side::Composer
         } else {
             self.side
-        });
-        let mut command = composer(bed, &home, &self.project);
-        if self.is_fresh && !self.side.is_allegro() {
+        };
+        let mut command = composer(bed, home, &self.project);
+        if self.is_fresh && !self.side.is_plugin() {
             command.env("ALLEGRO_DISABLE", "1");
         }
         command
@@ -140,38 +122,26 @@ impl Seat {
         if self.side == Side::Extension {
             command.args(["-d", &format!("extension={}", bed.extension.display())]);
         }
-        command
-            .arg(&bed.composer)
-            .args(self.job)
-            .args(["--no-interaction", "--ignore-platform-reqs"]);
-        command
-    }
-
-    fn copy(&self, from: &Path) -> Command {
-        const SCRIPT: &str = r#"
-            mkdir -p "$1" && find . -maxdepth 1 -type d -print0 | (cd "$1" && xargs -0 mkdir -p)
-            { find . -mindepth 1 -maxdepth 1 ! -type d -print0; find . -mindepth 2 -maxdepth 2 -print0; } |
-                xargs -0 -P 2 -n 8 cp -a --parents -t "$1"
-        "#;
-        let mut command = Command::new("sh");
-        command
-            .args(["-e", "-c", SCRIPT, "copy"])
-            .arg(self.vendor())
-            .current_dir(from);
-        command
+        command.arg(&bed.composer).args(arguments);
+        Ok(command)
     }
 }
 
 /// Returns a call of PHP with an environment that is the same on every machine. The caller adds the
 /// script and its arguments.
-pub fn composer(bed: &Bed<'_>, home: &Path, dir: &Path) -> Command {
-    let mut command = Command::new(&bed.php);
+pub fn composer(bed: &Bed<'_>, side: Side, dir: &Path) -> Command {
+    apart(Command::new(&bed.php), bed, side, dir)
+}
+
+/// Gives a command the home directory of its side. The XDG directories follow from it, because no
+/// other variable is passed on.
+pub fn apart(mut command: Command, bed: &Bed<'_>, side: Side, dir: &Path) -> Command {
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("LANG", "C.UTF-8")
-        .env("HOME", &bed.dir)
-        .env("COMPOSER_HOME", home)
+        .env("HOME", bed.user(side))
+        .env("COMPOSER_HOME", bed.home(side))
         .env("COMPOSER_ALLOW_SUPERUSER", "1")
         // Git must not find a repository around the working directory.
         .env("GIT_CEILING_DIRECTORIES", &bed.dir)

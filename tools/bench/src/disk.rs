@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use crate::bed::Bed;
 use crate::cli::Scenario;
-use crate::command::{Seat, Side};
+use crate::command::Seat;
 use crate::error::Result;
 use crate::progress;
 use crate::scenario::Finding;
+use crate::side::Side;
 use crate::tree;
 
 /// The number of projects that are installed.
@@ -89,6 +90,7 @@ pub fn measure(bed: &Bed<'_>) -> Result<Finding> {
         source: bed.source.clone(),
         scenario: Scenario::Disk,
         entries: Vec::new(),
+        absent: Vec::new(),
         disk: Some(disk),
     })
 }

@@ -2,9 +2,11 @@
 //! in which the sides take turns.
 //!
 //! ```text
-//! cli ─▶ scenario ─▶ bed (registry, homes, projects) ─▶ measure (one process tree)
-//!            │                                              │
-//!            └── parity (trees are equal) ──▶ report (table, JSON) ◀── stats
+//! cli ─▶ scenario ─▶ bed (registry, homes, projects)
+//!            │
+//!            └▶ turns ─▶ command (installers), yardstick (others) ─▶ measure
+//!                 │                                                    │
+//!                 └── parity (equal trees) ─▶ report (tables, JSON) ◀──┘ stats
 //! ```
 
 mod bed;
@@ -12,27 +14,41 @@ mod cli;
 mod command;
 mod disk;
 mod error;
+mod floor;
 mod growth;
+mod job;
 mod machine;
 mod measure;
 mod parity;
+mod program;
 mod report;
 mod resolve;
 mod scenario;
+mod side;
 mod stats;
 mod target;
 mod tree;
+mod turns;
+mod yardstick;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Scenario};
 use error::Result;
+use side::Side;
 
 fn main() -> ExitCode {
-    match bench(&Cli::parse()) {
+    let cli = Cli::parse();
+    let result = match (cli.make_floor.as_slice(), cli.compare_trees.as_slice()) {
+        ([plan, twin, tree], _) => floor::make(plan, twin, tree).map(|()| true),
+        (_, [left, right]) => compare(left, right).map(|()| true),
+        _ => bench(&cli),
+    };
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -59,13 +75,15 @@ fn bench(cli: &Cli) -> Result<bool> {
     } else {
         Vec::new()
     };
-    let sizes = if cli.wants_apart(Scenario::Growth) {
+    let sizes = if cli.wants_apart(Scenario::Growth) && cli.wants_side(Side::Helper) {
         growth::all(cli, work.path())?
     } else {
         Vec::new()
     };
+    let programs = program::versions(cli);
     let report = report::Report {
         machine: &machine,
+        programs: &programs,
         cli,
         findings: &findings,
         resolutions: &resolutions,
@@ -82,6 +100,13 @@ fn bench(cli: &Cli) -> Result<bool> {
     Ok(findings.iter().all(scenario::Finding::equal)
         && resolutions.iter().all(equal)
         && sizes.iter().all(|size| size.equal != Some(false)))
+}
+
+/// Compares two trees, and prints their relation as JSON.
+fn compare(left: &Path, right: &Path) -> Result<()> {
+    let found = parity::compare(left, right)?;
+    serde_json::to_writer(std::io::stdout(), &found)?;
+    Ok(())
 }
 
 /// Prints a line for the person who watches.

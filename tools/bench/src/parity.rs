@@ -1,9 +1,13 @@
 //! Compares two trees: paths, kinds, modes, and content.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, at};
 
@@ -11,15 +15,32 @@ use crate::error::{Result, at};
 const NAMED: usize = 5;
 
 /// The relation of two trees.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Differences, of which at most a handful are named; empty if there are none.
     pub differences: Vec<String>,
+    /// Number of paths that differ.
+    pub count: usize,
+    /// Number of those that differ in nothing but the mode.
+    pub modes: usize,
     /// Autoload files that have the same entries in another order.
     ///
     /// Composer's own order of packages that require each other in a circle depends on which of its
     /// `unzip` processes ends first. So two installs by Composer alone differ in this as well.
     pub reordered: Vec<String>,
+}
+
+/// Compares two trees in a process of its own, because memory of this process would count as that
+/// of the sides that run later.
+pub fn compare_apart(left: &Path, right: &Path) -> Result<Comparison> {
+    let program = std::env::current_exe().map_err(at(Path::new("allegro-bench")))?;
+    let output = Command::new(&program)
+        .arg("--compare-trees")
+        .args([left, right])
+        .output()
+        .map_err(at(&program))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned().into())
 }
 
 /// Compares two trees.
@@ -28,29 +49,29 @@ pub fn compare(left: &Path, right: &Path) -> Result<Comparison> {
     list(left, Path::new(""), &mut ours)?;
     list(right, Path::new(""), &mut theirs)?;
     let mut found = Vec::new();
+    let mut modes = 0;
     let mut reordered = Vec::new();
-    for (path, kind) in &ours {
-        match theirs.remove(path) {
-            None => found.push(format!("{} is missing", path.display())),
-            Some(other) if other != *kind => {
-                found.push(format!("{}: {other} instead of {kind}", path.display()));
-            }
-            Some(_) if kind.starts_with("file") => {
-                let (one, other) = (left.join(path), right.join(path));
-                let (one, other) = (
-                    fs::read(&one).map_err(at(&one))?,
-                    fs::read(&other).map_err(at(&other))?,
-                );
-                if one == other {
-                    continue;
-                }
-                if is_autoload(path) && entries(&one) == entries(&other) {
-                    reordered.push(path.display().to_string());
-                } else {
-                    found.push(format!("{}: other bytes", path.display()));
-                }
-            }
-            Some(_) => {}
+    for (path, node) in &ours {
+        let Some(other) = theirs.remove(path) else {
+            found.push(format!("{} is missing", path.display()));
+            continue;
+        };
+        if other.kind != node.kind {
+            found.push(format!("{}: {other} instead of {node}", path.display()));
+            continue;
+        }
+        let relation = if node.kind.starts_with("file") {
+            relation(path, &left.join(path), &right.join(path))?
+        } else {
+            Relation::Same
+        };
+        if other.mode != node.mode {
+            found.push(format!("{}: {other} instead of {node}", path.display()));
+            modes += usize::from(relation == Relation::Same);
+        } else if relation == Relation::Other {
+            found.push(format!("{}: other bytes", path.display()));
+        } else if relation == Relation::Reordered {
+            reordered.push(path.display().to_string());
         }
     }
     found.extend(
@@ -58,14 +79,36 @@ pub fn compare(left: &Path, right: &Path) -> Result<Comparison> {
             .keys()
             .map(|path| format!("{} is too much", path.display())),
     );
-    if found.len() > NAMED {
-        let more = found.len() - NAMED;
+    let count = found.len();
+    if count > NAMED {
         found.truncate(NAMED);
-        found.push(format!("and {more} more"));
+        found.push(format!("and {} more", count - NAMED));
     }
     Ok(Comparison {
         differences: found,
+        count,
+        modes,
         reordered,
+    })
+}
+
+/// The relation of two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Same,
+    Reordered,
+    Other,
+}
+
+fn relation(path: &Path, left: &Path, right: &Path) -> Result<Relation> {
+    let one = fs::read(left).map_err(at(left))?;
+    let other = fs::read(right).map_err(at(right))?;
+    Ok(if one == other {
+        Relation::Same
+    } else if is_autoload(path) && entries(&one) == entries(&other) {
+        Relation::Reordered
+    } else {
+        Relation::Other
     })
 }
 
@@ -100,22 +143,39 @@ fn without_index(word: &[u8]) -> &[u8] {
     }
 }
 
-fn list(root: &Path, below: &Path, into: &mut BTreeMap<PathBuf, String>) -> Result<()> {
+/// What stands at a path.
+struct Node {
+    kind: String,
+    /// Permission bits. Links have none of their own.
+    mode: Option<u32>,
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mode {
+            Some(mode) => write!(formatter, "{} with mode {mode:o}", self.kind),
+            None => write!(formatter, "{}", self.kind),
+        }
+    }
+}
+
+fn list(root: &Path, below: &Path, into: &mut BTreeMap<PathBuf, Node>) -> Result<()> {
     let dir = root.join(below);
     for entry in fs::read_dir(&dir).map_err(at(&dir))? {
         let entry = entry.map_err(at(&dir))?;
         let path = below.join(entry.file_name());
         let metadata = entry.metadata().map_err(at(&path))?;
-        let mode = metadata.permissions().mode() & 0o7777;
-        if metadata.is_dir() {
-            into.insert(path.clone(), format!("directory {mode:o}"));
+        let mode = Some(metadata.permissions().mode() & 0o7777);
+        let (kind, mode) = if metadata.is_dir() {
             list(root, &path, into)?;
+            ("directory".to_owned(), mode)
         } else if metadata.is_symlink() {
             let target = fs::read_link(entry.path()).map_err(at(&path))?;
-            into.insert(path, format!("link to {}", target.display()));
+            (format!("link to {}", target.display()), None)
         } else {
-            into.insert(path, format!("file {mode:o} of {} bytes", metadata.len()));
-        }
+            (format!("file of {} bytes", metadata.len()), mode)
+        };
+        into.insert(path, Node { kind, mode });
     }
     Ok(())
 }
@@ -167,6 +227,18 @@ mod tests {
         assert!(found.contains("link is missing"), "{found}");
         assert!(found.contains("more is too much"), "{found}");
         assert!(found.contains("755"), "{found}");
+    }
+
+    #[test]
+    fn differences_in_the_mode_alone_are_counted() {
+        let (left, right) = (sample(), sample());
+        let file = right.path().join("sub/file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+        let found = compare(left.path(), right.path()).expect("readable");
+        assert_eq!((found.count, found.modes), (1, 1));
+        fs::write(&file, "two").expect("a file");
+        let found = compare(left.path(), right.path()).expect("readable");
+        assert_eq!((found.count, found.modes), (1, 0));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Writes the table for people and the file for programs.
+//! Writes the tables for people and the file for programs.
+
+mod sides;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,18 +9,22 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, Scenario};
-use crate::command::Side;
 use crate::error::{Result, at};
 use crate::growth::{self, Size};
 use crate::machine::Machine;
 use crate::resolve::{self, Known, Who};
-use crate::scenario::{Entry, Finding};
+use crate::scenario::Finding;
+use crate::side::Side;
 use crate::target::{self, Target};
+use crate::turns::Entry;
+use sides::Group;
 
 /// All results of a benchmark.
 pub struct Report<'a> {
     /// Machine of the measurement.
     pub machine: &'a Machine,
+    /// Versions of the programs that were found, one line each.
+    pub programs: &'a [String],
     /// Arguments of the measurement.
     pub cli: &'a Cli,
     /// Results of the scenarios.
@@ -77,6 +83,10 @@ impl Report<'_> {
                 row.note
             );
         }
+        let groups = self.groups();
+        if !groups.is_empty() {
+            let _ = write!(text, "\n{}", sides::markdown(&groups));
+        }
         text.push('\n');
         for line in self.machine.lines().into_iter().chain(self.conditions()) {
             let _ = writeln!(text, "- {line}");
@@ -87,15 +97,27 @@ impl Report<'_> {
         text
     }
 
+    fn groups(&self) -> Vec<Group<'_>> {
+        let scenarios = self.findings.iter().filter_map(Group::of_scenario);
+        let resolving = self.resolutions.iter().map(Group::of_resolving);
+        scenarios.chain(resolving).collect()
+    }
+
     fn conditions(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if !(self.findings.is_empty() && self.resolutions.is_empty()) {
             lines.push(format!(
-                "medians of {} runs ({} of plain Composer with suite), sides taking turns; before each run vendor removed, sync, {} ms of rest",
+                "medians of {} runs ({} of plain Composer, {} where it installs suite), sides taking turns; before each run vendor removed, sync, {} ms of rest",
                 self.cli.runs(),
-                self.cli.slow_runs(),
+                self.cli.composer_runs(false),
+                self.cli.composer_runs(true),
                 self.cli.settle
             ));
+            lines.push(
+                "÷: ratio of the medians, and in brackets the median of the ratios of each round"
+                    .to_owned(),
+            );
+            lines.extend(self.programs.iter().cloned());
             lines.push(format!("cold: https on the loopback device, {} ms before each answer, no limit of bandwidth", self.cli.latency));
             lines.push(
                 "peak: largest single process; disk: blocks in use, store included".to_owned(),
@@ -126,6 +148,9 @@ impl Report<'_> {
             .filter(|finding| !finding.equal())
             .count();
         lines.push(match unequal {
+            0 if !self.findings.iter().any(Finding::is_compared) => {
+                "vendor trees not compared".to_owned()
+            }
             0 if self.findings.iter().any(Finding::reordered) => {
                 "vendor trees compared byte by byte, with modes: equal but for the order of autoload entries said below".to_owned()
             }
@@ -153,6 +178,7 @@ impl Report<'_> {
             "machine": self.machine,
             "conditions": self.conditions(),
             "findings": findings,
+            "sides": self.groups().iter().map(Group::value).collect::<Vec<_>>(),
             "resolutions": self.resolutions.iter().map(value_of_resolving).collect::<Vec<_>>(),
             "growth": growth::table::value(self.sizes),
         });
@@ -192,7 +218,7 @@ fn rows(finding: &Finding) -> Vec<Row> {
     for entry in finding
         .entries
         .iter()
-        .filter(|entry| entry.side.is_allegro())
+        .filter(|entry| entry.side.is_plugin())
     {
         let (Some(before), Some(after)) = (composer.wall(), entry.wall()) else {
             continue;
@@ -312,19 +338,7 @@ fn value_of_resolving(finding: &resolve::Finding) -> Value {
 }
 
 fn job(finding: &Finding, side: Side) -> String {
-    let scenario = match finding.scenario {
-        Scenario::Warm => "warm",
-        Scenario::Archives => "archives",
-        Scenario::FreshClone => "fresh clone",
-        Scenario::NoOp => "no-op",
-        Scenario::Dump => "dump",
-        Scenario::DumpOptimized => "dump -o",
-        Scenario::FirstScan => "dump -o, first",
-        Scenario::Cold => "cold",
-        Scenario::Disk => "disk",
-        Scenario::Resolve => "resolve",
-        Scenario::Growth => "growth",
-    };
+    let scenario = finding.scenario.title();
     match side {
         Side::Extension => format!("{scenario}, extension"),
         _ => format!("{scenario}, helper"),
@@ -354,8 +368,7 @@ fn value(finding: &Finding) -> Value {
                 "peak": entry.largest().map(|run| run.peak),
                 "largest": entry.largest().map(|run| &run.largest),
                 "summary": entry.summary,
-                "differences": entry.parity.differences,
-                "reordered": entry.parity.reordered,
+                "tree": entry.parity,
                 "runs": entry.runs,
             })
         })
@@ -378,13 +391,18 @@ fn value(finding: &Finding) -> Value {
         "ratios": ratios,
         "equal": finding.equal(),
         "sides": sides,
+        "absent": finding
+            .absent
+            .iter()
+            .map(|absent| json!({"side": absent.side.name(), "reason": absent.reason}))
+            .collect::<Vec<_>>(),
         "disk": finding.disk,
     })
 }
 
 fn seconds(seconds: f64) -> String {
     if seconds < 10.0 {
-        format!("{seconds:.2} s")
+        format!("{seconds:.3} s")
     } else {
         format!("{seconds:.1} s")
     }

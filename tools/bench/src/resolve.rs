@@ -14,6 +14,7 @@ use crate::bed::{self, Bed, Registry};
 use crate::cli::{Cli, Project};
 use crate::error::{Result, at};
 use crate::measure::Run;
+use crate::side::Side;
 use crate::stats::Spread;
 use crate::{progress, tree};
 
@@ -59,17 +60,59 @@ pub enum Who {
     Helper,
     /// `composer resolve` with the extension.
     Extension,
+    /// `allegro update --no-install`.
+    Native,
+    /// `viv update --no-install`.
+    Viv,
+    /// `vivacity update --no-install`.
+    Vivacity,
     /// `composer install --dry-run` of the lock, as a measure of what an install would need.
     DryRun,
 }
 
 impl Who {
+    /// Every command in the order of the runs. The last one needs the lock of another.
+    const ALL: [Self; 7] = [
+        Self::Update,
+        Self::Helper,
+        Self::Extension,
+        Self::Native,
+        Self::Viv,
+        Self::Vivacity,
+        Self::DryRun,
+    ];
+
+    /// Returns the side that has the command.
+    pub fn side(self) -> Side {
+        match self {
+            Self::Update | Self::DryRun => Side::Composer,
+            Self::Helper => Side::Helper,
+            Self::Extension => Side::Extension,
+            Self::Native => Side::Native,
+            Self::Viv => Side::Viv,
+            Self::Vivacity => Side::Vivacity,
+        }
+    }
+
+    /// Returns the command's name beside other sides.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::DryRun => "Composer, install --dry-run",
+            Self::Helper => "Allegro, helper, resolve",
+            Self::Extension => "Allegro, extension, resolve",
+            other => other.side().title(),
+        }
+    }
+
     /// Returns the command's name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Update => "update",
             Self::Helper => "helper",
             Self::Extension => "extension",
+            Self::Native => "native",
+            Self::Viv => "viv",
+            Self::Vivacity => "vivacity",
             Self::DryRun => "install --dry-run",
         }
     }
@@ -84,6 +127,10 @@ pub struct Entry {
     pub runs: Vec<Run>,
     /// The native part's report of each run.
     pub choices: Vec<Choice>,
+    /// Whether each lock was the first command's, byte for byte.
+    pub equal: bool,
+    /// Why there are no figures, if there are none.
+    pub absent: Option<String>,
 }
 
 impl Entry {
@@ -125,7 +172,7 @@ pub struct Finding {
     pub known: Known,
     /// Runs of all commands.
     pub entries: Vec<Entry>,
-    /// Whether all locks were equal.
+    /// Whether all locks were equal, except for rivals.
     pub equal: bool,
 }
 
@@ -162,13 +209,15 @@ pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Finding>> {
                 case,
                 known,
             };
-            let (entries, equal) = task.measure(&manifest, &files)?;
+            let entries = task.measure(&manifest, &files)?;
             findings.push(Finding {
                 case,
                 packages,
                 known,
+                equal: entries
+                    .iter()
+                    .all(|entry| entry.equal || !entry.who.side().must_equal()),
                 entries,
-                equal,
             });
         }
     }
@@ -198,60 +247,80 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn measure(&self, manifest: &Value, files: &Path) -> Result<(Vec<Entry>, bool)> {
+    fn measure(&self, manifest: &Value, files: &Path) -> Result<Vec<Entry>> {
         let server = Server::start(self.cli, self.bed, files, self.known)?;
         let manifest = server.used_by(manifest);
-        let all = [Who::Update, Who::Helper, Who::Extension, Who::DryRun];
-        let mut entries: Vec<Entry> = all
+        let wanted = Who::ALL
+            .into_iter()
+            .filter(|who| self.cli.wants_side(who.side()));
+        let mut entries: Vec<Entry> = wanted
             .map(|who| Entry {
                 who,
                 runs: Vec::new(),
                 choices: Vec::new(),
+                equal: true,
+                absent: None,
             })
-            .into();
-        for who in all {
-            let project = self.project(who);
+            .collect();
+        for entry in &entries {
+            let project = self.project(entry.who);
             fs::create_dir_all(&project).map_err(at(&project))?;
             bed::write_json(&project.join("composer.json"), &manifest)?;
         }
-        let mut equal = true;
         for round in 0..=self.cli.runs() {
             let mut lock: Option<Vec<u8>> = None;
             for entry in &mut entries {
-                let path = self.project(entry.who).join("composer.lock");
-                if entry.who == Who::DryRun {
-                    fs::write(&path, lock.as_deref().unwrap_or_default()).map_err(at(&path))?;
-                } else {
-                    let _ = fs::remove_file(&path);
-                    if self.known != Known::Metadata {
-                        tree::remove(&self.cache(entry.who))?;
+                if entry.absent.is_none()
+                    && let Err(error) = self.run(entry, round, &mut lock)
+                {
+                    if !entry.who.side().may_be_absent() {
+                        return Err(error);
                     }
-                }
-                tree::settle(Duration::from_millis(self.cli.settle));
-                let call = Call {
-                    bed: self.bed,
-                    who: entry.who,
-                    what: self.case,
-                    project: self.project(entry.who),
-                    cache: self.cache(entry.who),
-                };
-                let (run, choice) = call.run()?;
-                let found = fs::read(&path).map_err(at(&path))?;
-                equal &= *lock.get_or_insert_with(|| found.clone()) == found;
-                if round > 0 {
-                    progress(&format!(
-                        "{}, {}: {:18} {round}: {:7.3} s",
-                        self.case,
-                        self.known.name(),
-                        entry.who.name(),
-                        run.wall
-                    ));
-                    entry.runs.push(run);
-                    entry.choices.extend(choice);
+                    let (who, reason) = (entry.who.name(), error.to_string());
+                    progress(&format!("{}: {who} is not available: {reason}", self.case));
+                    entry.absent = Some(reason);
+                    entry.runs.clear();
                 }
             }
         }
-        Ok((entries, equal))
+        Ok(entries)
+    }
+
+    /// Makes one run of a command. The first command of a round provides the lock that the others
+    /// are compared with.
+    fn run(&self, entry: &mut Entry, round: usize, lock: &mut Option<Vec<u8>>) -> Result<()> {
+        let path = self.project(entry.who).join("composer.lock");
+        if entry.who == Who::DryRun {
+            fs::write(&path, lock.as_deref().unwrap_or_default()).map_err(at(&path))?;
+        } else {
+            let _ = fs::remove_file(&path);
+            if self.known != Known::Metadata {
+                tree::remove(&self.cache(entry.who))?;
+            }
+        }
+        tree::settle(Duration::from_millis(self.cli.settle));
+        let call = Call {
+            bed: self.bed,
+            who: entry.who,
+            what: self.case,
+            project: self.project(entry.who),
+            cache: self.cache(entry.who),
+        };
+        let (run, choice) = call.run()?;
+        let found = fs::read(&path).map_err(at(&path))?;
+        entry.equal &= *lock.get_or_insert_with(|| found.clone()) == found;
+        if round > 0 {
+            progress(&format!(
+                "{}, {}: {:18} {round}: {:7.3} s",
+                self.case,
+                self.known.name(),
+                entry.who.name(),
+                run.wall
+            ));
+            entry.runs.push(run);
+            entry.choices.extend(choice);
+        }
+        Ok(())
     }
 
     fn project(&self, who: Who) -> PathBuf {

@@ -1,49 +1,56 @@
 //! Runs the scenarios: the sides in their order, and the removals in between.
 
-use std::time::Duration;
-
 use allegro_store::Bucket;
 
 use crate::bed::Bed;
 use crate::cli::{Cli, Project, Scenario};
-use crate::command::{INSTALL, Seat, Side};
+use crate::command::Seat;
 use crate::disk::{self, Disk};
 use crate::error::Result;
-use crate::measure::Run;
-use crate::parity::{self, Comparison};
+use crate::job::Job;
+use crate::parity::Comparison;
 use crate::progress;
-use crate::stats::Spread;
+use crate::side::Side;
 use crate::tree;
+use crate::turns::{Absent, Entry, Turns, say_absent};
 
-/// The runs of a side in a scenario.
-#[derive(Debug)]
-pub struct Entry {
-    /// Side of the runs.
-    pub side: Side,
-    /// Every measured run.
-    pub runs: Vec<Run>,
-    /// Allegro's own line about the last run.
-    pub summary: Option<String>,
-    /// Relation of the last tree to Composer's.
-    pub parity: Comparison,
-}
+/// Sides that install with full caches.
+const WARM: [Side; 8] = [
+    Side::Composer,
+    Side::Helper,
+    Side::Extension,
+    Side::Native,
+    Side::Viv,
+    Side::Vivacity,
+    Side::Composr,
+    Side::Floor,
+];
 
-impl Entry {
-    /// Returns the spread of the runs' seconds.
-    pub fn wall(&self) -> Option<Spread> {
-        Spread::of(self.runs.iter().map(|run| run.wall))
-    }
+/// Sides that start from Composer's archives. The others take what only they have.
+const ARCHIVES: [Side; 5] = [
+    Side::Composer,
+    Side::Archives,
+    Side::NativeArchives,
+    Side::Copy,
+    Side::Unzip,
+];
 
-    /// Returns the spread of the runs' processor seconds.
-    pub fn processor(&self) -> Option<Spread> {
-        Spread::of(self.runs.iter().map(|run| run.user + run.system))
-    }
+/// Sides that work in a project in which everything is installed.
+const AGAIN: [Side; 7] = [
+    Side::Composer,
+    Side::Helper,
+    Side::Extension,
+    Side::Native,
+    Side::Viv,
+    Side::Vivacity,
+    Side::Composr,
+];
 
-    /// Returns the run with the largest process.
-    pub fn largest(&self) -> Option<&Run> {
-        self.runs.iter().max_by_key(|run| run.peak)
-    }
-}
+/// Sides whose records of classes can be removed, because they are laid out as Allegro's.
+const FIRST: [Side; 4] = [Side::Composer, Side::Helper, Side::Extension, Side::Native];
+
+/// Sides that download through https with an authority of its own.
+const COLD: [Side; 3] = [Side::Composer, Side::Helper, Side::Native];
 
 /// The results of a scenario.
 #[derive(Debug)]
@@ -56,23 +63,32 @@ pub struct Finding {
     pub scenario: Scenario,
     /// Runs of the sides.
     pub entries: Vec<Entry>,
+    /// Sides without figures.
+    pub absent: Vec<Absent>,
     /// Disk space, if the scenario measures it.
     pub disk: Option<Disk>,
 }
 
 impl Finding {
-    /// Returns whether all sides have the same result.
+    /// Returns the comparisons of trees that must be equal.
+    fn parities(&self) -> impl Iterator<Item = &Comparison> {
+        let own = self.entries.iter().filter(|entry| entry.side.must_equal());
+        own.filter_map(|entry| entry.parity.as_ref())
+    }
+
+    /// Returns whether a tree was compared with Composer's.
+    pub fn is_compared(&self) -> bool {
+        self.parities().next().is_some()
+    }
+
+    /// Returns whether all compared trees are equal, except for rivals'.
     pub fn equal(&self) -> bool {
-        self.entries
-            .iter()
-            .all(|entry| entry.parity.differences.is_empty())
+        self.parities().all(|parity| parity.count == 0)
     }
 
     /// Returns whether a side wrote autoload entries in another order.
     pub fn reordered(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| !entry.parity.reordered.is_empty())
+        self.parities().any(|parity| !parity.reordered.is_empty())
     }
 
     /// Returns the runs of a side.
@@ -98,43 +114,33 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     .into_iter()
     .any(wants)
     {
-        let all = [
-            Side::Composer,
-            Side::Helper,
-            Side::Extension,
-            Side::Archives,
-            Side::Copy,
-        ];
-        let seats = all.map(|side| bed.seat(side));
+        let seats = Side::ALL.map(|side| bed.seat(side));
         let registry = bed.serve(0, &seats)?;
-        // This run of Allegro fills both its store and Composer's cache.
-        progress(&format!("{}: filling the caches", bed.project.name()));
-        bed.seat(Side::Helper).run(bed)?;
-        findings.extend(with_full_caches(cli, bed)?);
-        if wants(Scenario::FreshClone) {
+        let absent = fill(cli, bed)?;
+        findings.extend(with_full_caches(cli, bed, &absent)?);
+        if wants(Scenario::FreshClone) && cli.wants_side(Side::Helper) {
             findings.push(fresh_clone(cli, bed)?);
         }
-        if wants(Scenario::NoOp) {
-            findings.push(again(cli, bed, Scenario::NoOp, INSTALL)?);
-        }
-        for (scenario, job) in [
-            (Scenario::Dump, &["dump-autoload"][..]),
-            (Scenario::FirstScan, &["dump-autoload", "-o"]),
-            (Scenario::DumpOptimized, &["dump-autoload", "-o"]),
+        for (scenario, job, sides) in [
+            (Scenario::NoOp, Job::Install, &AGAIN[..]),
+            (Scenario::Dump, Job::Dump, &AGAIN),
+            (Scenario::FirstScan, Job::DumpOptimized, &FIRST),
+            (Scenario::DumpOptimized, Job::DumpOptimized, &AGAIN),
         ] {
             if wants(scenario) {
-                findings.push(again(cli, bed, scenario, job)?);
+                findings.push(again(cli, bed, scenario, job, &cli.wanted(sides), &absent)?);
             }
         }
-        if wants(Scenario::Disk) {
+        if wants(Scenario::Disk) && cli.wants_side(Side::Helper) {
             findings.push(disk::measure(bed)?);
         }
         drop(registry);
         for seat in &seats {
-            tree::remove(&seat.project)?;
-            tree::remove(&seat.store)?;
+            for path in [&seat.project, &seat.store, &seat.cache] {
+                tree::remove(path)?;
+            }
+            tree::remove(&seat.project.with_extension("twin"))?;
         }
-        tree::remove(&bed.seat(Side::Composer).cache)?;
     }
     if wants(Scenario::Cold) {
         findings.push(cold(cli, bed)?);
@@ -142,74 +148,83 @@ pub fn all(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Fills every cache and store once. Returns the sides that cannot do it.
+fn fill(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Absent>> {
+    progress(&format!("{}: filling the caches", bed.project.name()));
+    if cli.wants_plugin() {
+        // This run of Allegro fills both its store and Composer's cache.
+        bed.seat(Side::Helper).run(bed)?;
+    } else if !cli.wanted(&ARCHIVES).is_empty() {
+        let mut seat = bed.seat(Side::Composer);
+        seat.job = Job::Download;
+        seat.run(bed)?;
+    }
+    let of_rivals = [
+        Scenario::Warm,
+        Scenario::NoOp,
+        Scenario::Dump,
+        Scenario::DumpOptimized,
+    ];
+    let has_rivals = of_rivals.map(|scenario| cli.wants(scenario, bed.project));
+    let has_rivals = has_rivals.contains(&true);
+    let mut absent = Vec::new();
+    for side in cli.wanted(&WARM) {
+        if !(side.is_native() || (side.is_rival() && has_rivals)) {
+            continue;
+        }
+        if let Err(error) = bed.seat(side).run(bed) {
+            let reason = error.to_string();
+            say_absent(bed, "filling the caches", side, &reason);
+            absent.push(Absent { side, reason });
+        }
+    }
+    Ok(absent)
+}
+
 /// Measures `warm` and `archives`, which share Composer's runs, because Composer does the same in
 /// both.
-fn with_full_caches(cli: &Cli, bed: &Bed<'_>) -> Result<Vec<Finding>> {
+fn with_full_caches(cli: &Cli, bed: &Bed<'_>, absent: &[Absent]) -> Result<Vec<Finding>> {
     let mut scenarios = Vec::new();
-    if cli.wants(Scenario::Warm, bed.project) {
-        scenarios.push((
-            Scenario::Warm,
-            vec![Side::Composer, Side::Helper, Side::Extension],
-        ));
-    }
-    if cli.wants(Scenario::Archives, bed.project) {
-        scenarios.push((
-            Scenario::Archives,
-            vec![Side::Composer, Side::Archives, Side::Copy],
-        ));
+    for (scenario, sides) in [
+        (Scenario::Warm, &WARM[..]),
+        (Scenario::Archives, &ARCHIVES[..]),
+    ] {
+        if cli.wants(scenario, bed.project) {
+            scenarios.push((scenario, cli.wanted(sides)));
+        }
     }
     let mut sides: Vec<Side> = scenarios
         .iter()
         .flat_map(|(_, sides)| sides.clone())
         .collect();
-    sides.sort_by_key(|side| *side as usize);
+    sides.sort_unstable();
     sides.dedup();
     if sides.is_empty() {
         return Ok(Vec::new());
     }
-    let mut turns = Turns::new(
-        cli,
-        bed,
-        "full caches",
-        sides.iter().map(|side| bed.seat(*side)).collect(),
-    );
+    let seats = sides.iter().map(|side| bed.seat(*side)).collect();
+    let mut turns = Turns::new(cli, bed, "full caches", seats, absent);
     turns.take(|seat| {
         tree::remove(&seat.vendor())?;
-        if seat.side == Side::Archives {
+        if seat.side.has_empty_store() {
             tree::remove(&seat.store)?;
         }
         Ok(())
     })?;
-    let composer = turns
-        .seats
-        .iter()
-        .position(|seat| seat.side == Side::Composer);
-    if composer.is_some_and(|at| turns.seats[at].output().contains("  - Downloading ")) {
-        return Err("Composer downloaded something, although its cache should be full".into());
+    for side in [Side::Composer, Side::NativeArchives] {
+        turns.expect_no_download(side)?;
     }
     turns.expect(Side::Helper, "from the store")?;
     turns.expect(Side::Extension, "from the store")?;
     turns.expect(Side::Archives, "from Composer's cache")?;
-    let entries = turns.entries()?;
-    let mut entries: Vec<(Side, Entry)> = entries
-        .into_iter()
-        .map(|entry| (entry.side, entry))
-        .collect();
-    let mut findings = Vec::new();
-    for (scenario, sides) in scenarios.into_iter().rev() {
-        let mut own = Vec::new();
-        for side in sides {
-            let at = entries.iter().position(|(of, _)| *of == side);
-            match at {
-                // Both scenarios share Composer's runs.
-                Some(at) if side == Side::Composer => own.push(entries[at].1.copy()),
-                Some(at) => own.push(entries.remove(at).1),
-                None => {}
-            }
-        }
-        findings.insert(0, finding(bed, scenario, own));
-    }
-    Ok(findings)
+    let (entries, absent) = turns.entries()?;
+    let findings = scenarios.into_iter().map(|(scenario, sides)| {
+        let own = entries.iter().filter(|entry| sides.contains(&entry.side));
+        let gone = absent.iter().filter(|absent| sides.contains(&absent.side));
+        let both = (own.cloned().collect(), gone.cloned().collect());
+        finding(bed, scenario, both)
+    });
+    Ok(findings.collect())
 }
 
 /// Measures a job in a project in which everything is installed.
@@ -217,19 +232,26 @@ fn again(
     cli: &Cli,
     bed: &Bed<'_>,
     scenario: Scenario,
-    job: &'static [&'static str],
+    job: Job,
+    sides: &[Side],
+    absent: &[Absent],
 ) -> Result<Finding> {
-    let sides = [Side::Composer, Side::Helper, Side::Extension];
-    let mut turns = Turns::new(cli, bed, job[0], sides.map(|side| bed.seat(side)).to_vec());
+    let seats = sides.iter().map(|side| bed.seat(*side)).collect();
+    let what = match scenario {
+        Scenario::NoOp => "no-op",
+        _ => job.name(),
+    };
+    let mut turns = Turns::new(cli, bed, what, seats, absent);
     turns.slow = false;
-    for seat in &mut turns.seats {
+    turns.prepare(|seat| {
         if !seat.vendor().exists() {
             seat.run(bed)?;
         }
         seat.job = job;
         // Packages are in the order of their installation until they are loaded from disk.
         seat.run(bed)?;
-    }
+        Ok(())
+    })?;
     turns.take(|seat| {
         if scenario == Scenario::FirstScan {
             for bucket in [Bucket::Autoload, Bucket::Classes] {
@@ -244,159 +266,43 @@ fn again(
 fn fresh_clone(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {
     let seats = [Side::Composer, Side::Helper].map(|side| bed.fresh_seat(side));
     bed.require_plugin(&seats)?;
-    let mut turns = Turns::new(cli, bed, "fresh clone", seats.to_vec());
+    let mut turns = Turns::new(cli, bed, "fresh clone", seats.to_vec(), &[]);
     turns.take(|seat| tree::remove(&seat.vendor()))?;
     turns.expect(Side::Helper, "from the store")?;
-    let entries = turns.entries()?;
+    let both = turns.entries()?;
     for seat in &seats {
         tree::remove(&seat.project)?;
     }
-    Ok(finding(bed, Scenario::FreshClone, entries))
+    Ok(finding(bed, Scenario::FreshClone, both))
 }
 
 fn cold(cli: &Cli, bed: &Bed<'_>) -> Result<Finding> {
-    let seats: Vec<Seat> = [Side::Composer, Side::Helper]
-        .iter()
-        .map(|side| bed.cold_seat(*side))
-        .collect();
+    let sides = cli.wanted(&COLD);
+    let seats: Vec<Seat> = sides.iter().map(|side| bed.cold_seat(*side)).collect();
     let registry = bed.serve(cli.latency, &seats)?;
-    let mut turns = Turns::new(cli, bed, "nothing cached", seats);
+    let mut turns = Turns::new(cli, bed, "nothing cached", seats, &[]);
     turns.take(|seat| {
         tree::remove(&seat.vendor())?;
         tree::remove(&seat.cache)?;
         tree::remove(&seat.store)
     })?;
     turns.expect(Side::Helper, "downloaded")?;
-    let entries = turns.entries()?;
+    let both = turns.entries()?;
     drop(registry);
-    Ok(finding(bed, Scenario::Cold, entries))
+    Ok(finding(bed, Scenario::Cold, both))
 }
 
-fn finding(bed: &Bed<'_>, scenario: Scenario, entries: Vec<Entry>) -> Finding {
+fn finding(
+    bed: &Bed<'_>,
+    scenario: Scenario,
+    (entries, absent): (Vec<Entry>, Vec<Absent>),
+) -> Finding {
     Finding {
         project: bed.project,
         source: bed.source.clone(),
         scenario,
         entries,
+        absent,
         disk: None,
-    }
-}
-
-impl Entry {
-    fn copy(&self) -> Self {
-        Self {
-            side: self.side,
-            runs: self.runs.clone(),
-            summary: self.summary.clone(),
-            parity: self.parity.clone(),
-        }
-    }
-}
-
-/// Sides that take turns.
-struct Turns<'a> {
-    cli: &'a Cli,
-    bed: &'a Bed<'a>,
-    what: &'a str,
-    seats: Vec<Seat>,
-    runs: Vec<Vec<Run>>,
-    /// Whether a run of plain Composer takes minutes.
-    slow: bool,
-}
-
-impl<'a> Turns<'a> {
-    fn new(cli: &'a Cli, bed: &'a Bed<'a>, what: &'a str, seats: Vec<Seat>) -> Self {
-        Self {
-            runs: seats.iter().map(|_| Vec::new()).collect(),
-            slow: bed.project.is_slow(),
-            cli,
-            bed,
-            what,
-            seats,
-        }
-    }
-
-    /// Makes one round that does not count, so that every side finds warm page caches, and then the
-    /// measured ones.
-    fn take(&mut self, clear: impl Fn(&Seat) -> Result<()>) -> Result<()> {
-        for round in 0..=self.cli.runs() {
-            for (seat, runs) in self.seats.iter().zip(&mut self.runs) {
-                let minutes = self.slow && seat.side == Side::Composer;
-                if minutes && (round == 0 || round > self.cli.slow_runs()) {
-                    continue;
-                }
-                if round == 0 && seat.side == Side::Copy && self.slow {
-                    // In this round there is nothing to copy yet.
-                    continue;
-                }
-                clear(seat)?;
-                tree::settle(Duration::from_millis(self.cli.settle));
-                let run = seat.run(self.bed)?;
-                if round > 0 {
-                    progress(&format!(
-                        "{}, {}: {:24} {round}: {:7.3} s",
-                        self.bed.project.name(),
-                        self.what,
-                        seat.side.title(),
-                        run.wall
-                    ));
-                    runs.push(run);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that a side did the work for which it is measured.
-    fn expect(&self, side: Side, words: &str) -> Result<()> {
-        let Some(seat) = self.seats.iter().find(|seat| seat.side == side) else {
-            return Ok(());
-        };
-        match seat.summary() {
-            Some(summary) if summary.contains(words) => Ok(()),
-            summary => Err(format!(
-                "{} was to take its packages {words}, but says {summary:?}:\n{}",
-                side.title(),
-                seat.output()
-                    .lines()
-                    .rev()
-                    .take(12)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            )
-            .into()),
-        }
-    }
-
-    /// Returns the measured runs, with the trees compared.
-    fn entries(self) -> Result<Vec<Entry>> {
-        let reference = self
-            .seats
-            .iter()
-            .find(|seat| seat.side == Side::Composer)
-            .map(Seat::vendor);
-        let mut entries = Vec::new();
-        for (seat, runs) in self.seats.iter().zip(self.runs) {
-            let parity = match &reference {
-                Some(reference) if seat.side != Side::Composer => {
-                    parity::compare(reference, &seat.vendor())?
-                }
-                _ => Comparison::default(),
-            };
-            for difference in &parity.differences {
-                progress(&format!(
-                    "{}, {}: NOT EQUAL to Composer's: {difference}",
-                    self.what,
-                    seat.side.title()
-                ));
-            }
-            entries.push(Entry {
-                side: seat.side,
-                runs,
-                summary: seat.side.is_allegro().then(|| seat.summary()).flatten(),
-                parity,
-            });
-        }
-        Ok(entries)
     }
 }

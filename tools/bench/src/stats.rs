@@ -29,6 +29,13 @@ impl Spread {
     }
 }
 
+/// Returns the median of the ratios of figures that were taken in the same round, or `None` if
+/// there are none. Rounds that only one of both has don't count.
+pub fn pairwise(over: &[f64], under: &[f64]) -> Option<f64> {
+    let ratios = over.iter().zip(under).map(|(over, under)| over / under);
+    Some(Spread::of(ratios)?.median)
+}
+
 /// Returns the exponent with which figures grow: the slope of their logarithms over those of the
 /// sizes. 1 is linear.
 pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
@@ -46,7 +53,7 @@ pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Spread, exponent};
+    use super::{Spread, exponent, pairwise};
 
     #[test]
     fn exponents_are_told_apart() {
@@ -58,6 +65,16 @@ mod tests {
         }
         assert_eq!(exponent(&[]), None);
         assert_eq!(exponent(&[(2.0, 1.0), (2.0, 3.0)]), None);
+    }
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        // A disturbance of one round hits both sides, and drops out.
+        let ratio = pairwise(&[1.0, 8.0, 1.0], &[2.0, 16.0, 2.0]).expect("a ratio");
+        assert!((ratio - 0.5).abs() < 1e-9, "{ratio}");
+        let ratio = pairwise(&[3.0, 9.0], &[1.0]).expect("a ratio");
+        assert!((ratio - 3.0).abs() < 1e-9, "{ratio}");
+        assert_eq!(pairwise(&[], &[1.0]), None);
     }
 
     #[test]

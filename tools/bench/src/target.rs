@@ -1,6 +1,8 @@
 //! Defines the figures to reach.
 
 use crate::cli::{Project, Scenario};
+use crate::resolve::Known;
+use crate::side::Side;
 
 /// A limit for a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,6 +75,86 @@ impl std::fmt::Display for Target {
         match self {
             Self::AtLeast(limit) => write!(formatter, "≥ {limit}×"),
             Self::AtMost(limit) => write!(formatter, "≤ {limit}×"),
+        }
+    }
+}
+
+/// The quantity that a mark compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Seconds.
+    Time,
+    /// Bytes of the largest process.
+    Memory,
+}
+
+/// A limit for the command line in relation to another side of the same run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    /// Side with the limit.
+    pub side: Side,
+    /// Side that it is compared with.
+    pub reference: Side,
+    /// Quantity that is compared.
+    pub measure: Measure,
+    /// Largest ratio that is good enough.
+    pub limit: f64,
+}
+
+impl Mark {
+    const fn time(side: Side, reference: Side, limit: f64) -> Self {
+        Self {
+            side,
+            reference,
+            measure: Measure::Time,
+            limit,
+        }
+    }
+
+    /// Returns the limits of a scenario.
+    pub fn of(scenario: Scenario, project: Project) -> Vec<Self> {
+        let native = |reference, limit| Self::time(Side::Native, reference, limit);
+        let mut marks = match (scenario, project) {
+            (Scenario::Warm, Project::Koel) => {
+                vec![native(Side::Viv, 0.85), native(Side::Floor, 1.45)]
+            }
+            (Scenario::Warm, Project::Suite) => {
+                vec![native(Side::Viv, 0.86), native(Side::Floor, 1.5)]
+            }
+            (Scenario::Warm, Project::Symfony) => vec![native(Side::Viv, 1.0)],
+            (Scenario::NoOp, Project::Koel) => vec![native(Side::Viv, 0.7)],
+            (Scenario::NoOp, Project::Suite) => vec![native(Side::Viv, 0.5)],
+            (Scenario::DumpOptimized, Project::Koel) => vec![native(Side::Viv, 0.08)],
+            (Scenario::DumpOptimized, Project::Suite) => vec![native(Side::Viv, 0.05)],
+            (Scenario::Archives, _) => {
+                vec![Self::time(Side::NativeArchives, Side::Unzip, 1.3)]
+            }
+            _ => Vec::new(),
+        };
+        if scenario == Scenario::Warm {
+            marks.push(Self {
+                measure: Measure::Memory,
+                ..native(Side::Viv, 1.0)
+            });
+        }
+        marks
+    }
+
+    /// Returns the limits of making a lock.
+    pub fn of_resolving(case: &str, known: Known) -> Vec<Self> {
+        if known == Known::Metadata && case.starts_with("suite-") {
+            vec![Self::time(Side::Native, Side::Helper, 0.75)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Returns the mark's name in the table.
+    pub fn name(&self) -> String {
+        let ratio = format!("{} ÷ {}", self.side.title(), self.reference.title());
+        match self.measure {
+            Measure::Time => ratio,
+            Measure::Memory => format!("memory of {ratio}"),
         }
     }
 }

@@ -2,23 +2,18 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
 use super::Who;
 use crate::bed::Bed;
-use crate::command::{self, Side};
+use crate::command::{self, Seat};
 use crate::error::{Result, at};
+use crate::job::{IGNORED, Job};
 use crate::measure::{self, Run};
-
-/// Requirements on the platform that are ignored, because the machine is not that of the manifests.
-const IGNORED: [&str; 4] = [
-    "ext-*",
-    "lib-*",
-    "composer-plugin-api",
-    "composer-runtime-api",
-];
+use crate::program;
+use crate::side::Side;
 
 /// A call in preparation.
 pub struct Call<'a> {
@@ -51,28 +46,14 @@ pub struct Choice {
 impl Call<'_> {
     /// Makes the call once. Allegro reports its work, and the absence of that report is an error.
     pub fn run(&self) -> Result<(Run, Option<Choice>)> {
-        let (side, job): (Side, &[&str]) = match self.who {
-            Who::Update => (Side::Composer, &["update", "--no-install", "--no-audit"]),
-            Who::Helper => (Side::Helper, &["resolve", "--no-audit"]),
-            Who::Extension => (Side::Extension, &["resolve", "--no-audit"]),
-            Who::DryRun => (Side::Composer, &["install", "--dry-run"]),
-        };
-        let mut command = command::composer(self.bed, &self.bed.home(side), &self.project);
-        command.env("COMPOSER_CACHE_DIR", &self.cache);
-        if side == Side::Extension {
-            command.args(["-d", &format!("extension={}", self.bed.extension.display())]);
-        }
         let log = self.project.with_extension("log");
         let output = fs::File::create(&log).map_err(at(&log))?;
-        command
-            .args(["-d", "memory_limit=-1"])
-            .arg(&self.bed.composer)
-            .args(job)
-            .args(["--no-scripts", "--no-interaction", "--no-progress"])
-            .args(IGNORED.map(|name| format!("--ignore-platform-req={name}")));
-        if side.is_allegro() {
-            command.args(["-v", "--profile"]);
-        }
+        let side = self.who.side();
+        let mut command = if side.may_be_absent() {
+            self.program()?
+        } else {
+            self.composer()
+        };
         command
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(at(&log))?)
@@ -81,8 +62,11 @@ impl Call<'_> {
         let said = fs::read(&log).map_err(at(&log))?;
         let said = String::from_utf8_lossy(&said);
         let choice = Choice::read(&said).filter(|_| !said.contains("load dynamic library"));
-        if success && (choice.is_some() || !side.is_allegro()) {
+        if success && (choice.is_some() || !side.is_plugin()) {
             return Ok((run, choice));
+        }
+        if side.may_be_absent() {
+            return Err(program::reason(&said).into());
         }
         let lines: Vec<&str> = said.lines().collect();
         Err(format!(
@@ -93,6 +77,43 @@ impl Call<'_> {
             lines[lines.len().saturating_sub(15)..].join("\n")
         )
         .into())
+    }
+
+    fn composer(&self) -> Command {
+        let side = self.who.side();
+        let job: &[&str] = match self.who {
+            Who::Helper | Who::Extension => &["resolve", "--no-audit"],
+            Who::DryRun => &["install", "--dry-run"],
+            _ => &["update", "--no-install", "--no-audit"],
+        };
+        let mut command = command::composer(self.bed, side, &self.project);
+        command.env("COMPOSER_CACHE_DIR", &self.cache);
+        if side == Side::Extension {
+            command.args(["-d", &format!("extension={}", self.bed.extension.display())]);
+        }
+        command
+            .args(["-d", "memory_limit=-1"])
+            .arg(&self.bed.composer)
+            .args(job)
+            .args(["--no-scripts", "--no-interaction", "--no-progress"])
+            .args(IGNORED.map(|name| format!("--ignore-platform-req={name}")));
+        if side.is_plugin() {
+            command.args(["-v", "--profile"]);
+        }
+        command
+    }
+
+    /// Returns a call of a program that may be absent. Its store is below its cache, so that both
+    /// are removed together.
+    fn program(&self) -> Result<Command> {
+        let seat = Seat {
+            project: self.project.clone(),
+            cache: self.cache.clone(),
+            store: self.cache.join("store"),
+            job: Job::Update,
+            ..self.bed.seat(self.who.side())
+        };
+        seat.installer(self.bed)
     }
 }
 
