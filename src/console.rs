@@ -50,7 +50,6 @@ impl Console {
             let _ = self.writer.write_all(line.as_bytes());
         }
     }
-
 }
 
 impl ScriptIo for Console {
@@ -143,10 +142,7 @@ mod tests {
     #[test]
     fn tags_become_colours_or_vanish() {
         let line = "  - Installing <info>a/b</info> (<comment>1.0</comment>): x < y";
-        assert_eq!(
-            formatted(line, false),
-            "  - Installing a/b (1.0): x < y"
-        );
+        assert_eq!(formatted(line, false), "  - Installing a/b (1.0): x < y");
         assert_eq!(
             formatted(line, true),
             "  - Installing \x1b[32ma/b\x1b[39m (\x1b[33m1.0\x1b[39m): x < y"

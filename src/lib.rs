@@ -22,13 +22,12 @@
 //! The flow of an install is `PrepareRequest` → plan → fetch → ingest → link → `PrepareAnswer`. The
 //! plugin then renames each staged package into place inside Composer's own operation.
 
-
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
-pub mod delegate;
-#[cfg(feature = "cli")]
 pub mod console;
+#[cfg(feature = "cli")]
+pub mod delegate;
 pub mod dispatch;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

@@ -22,7 +22,11 @@ pub fn check_project(project: &Project, locked: &[&Package]) -> Result<(), Unfam
         if package.name.matches('/').count() != 1 {
             return unfamiliar(format!("the name {name} is unusual"));
         }
-        if package.target_dir.as_deref().is_some_and(|dir| !dir.is_empty()) {
+        if package
+            .target_dir
+            .as_deref()
+            .is_some_and(|dir| !dir.is_empty())
+        {
             return unfamiliar(format!("{name} has a target-dir"));
         }
         // Some file systems take names in capitals for the same.
@@ -90,13 +94,14 @@ pub fn check_user(
     let is_allowed = environment("COMPOSER_ALLOW_SUPERUSER")
         .is_some_and(|value| !value.is_empty() && value != "0");
     let knows_containers = Release::parse(CONTAINERS).is_some_and(|since| target.release >= since);
-    let is_container = ["/.dockerenv", "/run/.containerenv", "/var/run/.containerenv"]
-        .iter()
-        .any(|path| Path::new(path).exists());
-    if is_allowed
-        || !rustix::process::geteuid().is_root()
-        || knows_containers && is_container
-    {
+    let is_container = [
+        "/.dockerenv",
+        "/run/.containerenv",
+        "/var/run/.containerenv",
+    ]
+    .iter()
+    .any(|path| Path::new(path).exists());
+    if is_allowed || !rustix::process::geteuid().is_root() || knows_containers && is_container {
         return Ok(());
     }
     unfamiliar("Composer has a warning for root")
@@ -116,7 +121,8 @@ pub fn check_policies(
     target: &Target,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(), Unfamiliar> {
-    let is_on = |name: &str| environment(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_on =
+        |name: &str| environment(name).is_some_and(|value| !value.is_empty() && value != "0");
     let asks = Release::parse(LISTS).is_none_or(|since| target.release >= since)
         && !project.settings.policy_is_off
         && !is_on("COMPOSER_NO_BLOCKING");

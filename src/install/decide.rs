@@ -5,6 +5,7 @@ use std::path::Path;
 
 use allegro_base::error::{Error, Result};
 use allegro_composer::Unfamiliar;
+use allegro_composer::access::Access;
 use allegro_composer::config::Release;
 use allegro_composer::dialect::Dialect;
 use allegro_composer::json::Json;
@@ -200,9 +201,12 @@ impl<'p> Steps<'p> {
 }
 
 /// Reads a project, in words of the command line where a file is missing.
-pub fn read_project(context: &Context<'_>, target: &Target) -> Result<Project, Undecided> {
+pub fn read_project(
+    context: &Context<'_>,
+    target: &Target,
+) -> Result<(Project, Access), Undecided> {
     match Project::read(&context.directory, context.variable, target) {
-        Ok(project) => Ok(project),
+        Ok(read) => Ok(read),
         Err(Unread::Unfamiliar(reason)) => Err(Undecided::Composer(reason)),
         Err(Unread::NoManifest(path)) => Err(Undecided::NoManifest(path)),
         Err(Unread::NoLock(path)) => Err(Undecided::NoLock(path)),

@@ -10,10 +10,10 @@ use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
 use allegro_composer::config::PlatformCheck as Checked;
 use allegro_composer::package::Package;
+use allegro_vendor::autoload::traits::Traits;
 use allegro_vendor::autoload::{
     self, AutoloadPackage, DumpPlan, IgnoredPlatform, Input, PlatformCheck, Rendered, Root,
 };
-use allegro_vendor::autoload::traits::Traits;
 use sha2::{Digest as _, Sha256};
 
 use super::Options;
@@ -23,8 +23,8 @@ use crate::machine::platform::Ignored;
 use crate::machine::{FixedTexts, Machine};
 use crate::ops::{Scanned, dumped_with, scan_with};
 use crate::protocol::dumped::DumpedRequest;
-use crate::protocol::scan::{Dialect, KnownFile, PlacedPackage, Rule, ScanRequest};
 use crate::protocol::scan;
+use crate::protocol::scan::{Dialect, KnownFile, PlacedPackage, Rule, ScanRequest};
 use crate::settings::Settings;
 
 /// How often files may change while they are read.
@@ -59,8 +59,6 @@ pub struct Dumping<'a> {
 pub struct Dumped {
     /// Messages for standard error, with tags.
     pub messages: Vec<String>,
-    /// Number of classes in the class map.
-    pub classes: usize,
     /// Number of files that the class map covers, and how many of them were read.
     pub files: (usize, usize),
     /// Number of files of PSR rules whose classes don't belong there.
@@ -202,16 +200,14 @@ impl Dumping<'_> {
     pub fn dump(
         &self,
         project: &Project,
-        packages: &[&Package],
-        dev_names: &HashSet<String>,
+        plan: &DumpPlan,
         fingerprint: Option<&str>,
         host: &mut dyn Host,
     ) -> Result<Dumped, Undone> {
         let vendor_dir = &project.settings.vendor_dir;
         let target = vendor_dir.join("composer");
         fs::create_dir_all(&target).map_err(at("creating", &target))?;
-        let plan = self.plan(project, packages, dev_names)?;
-        let (scan, digest, files) = self.scan(project, &plan, host)?;
+        let (scan, digest, files) = self.scan(project, plan, host)?;
         let violations = scan.rejected.len();
         let rendered = plan.render(&scan)?;
         let outputs = self.write(vendor_dir, &rendered)?;
@@ -229,7 +225,6 @@ impl Dumping<'_> {
         }
         Ok(Dumped {
             messages: rendered.messages,
-            classes: rendered.classes,
             files,
             violations,
         })

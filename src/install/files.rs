@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use allegro_base::error::{Result, at};
@@ -73,12 +72,6 @@ fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = std::ffi::OsString::from(".allegro-");
     name.push(unique());
     path.with_file_name(name)
-}
-
-/// Makes a file executable for all whom the umask allows (`BinaryInstaller`, `Silencer::call`).
-pub fn make_executable(path: &Path, umask: u32) {
-    // A failure is silent, as in Composer.
-    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o777 & !umask));
 }
 
 #[cfg(test)]

@@ -217,13 +217,11 @@ impl<'a> BranchLine<'a> {
     }
 }
 
-fn ask(
-    directory: &Path,
-    manifest: &Json,
-    dialect: Dialect,
-) -> Result<Option<Guess>, Unfamiliar> {
+fn ask(directory: &Path, manifest: &Json, dialect: Dialect) -> Result<Option<Guess>, Unfamiliar> {
     if manifest.get("non-feature-branches").is_some() {
-        return Err(Unfamiliar("composer.json names non-feature-branches".to_owned()));
+        return Err(Unfamiliar(
+            "composer.json names non-feature-branches".to_owned(),
+        ));
     }
     let Some(output) = git(
         directory,
@@ -243,7 +241,9 @@ fn ask(
         guess.commit = Some(current.commit.to_owned());
         is_detached = current.is_detached();
         if is_detached && !is_known_detachment(current.name) {
-            return Err(Unfamiliar("the repository is in the middle of something".to_owned()));
+            return Err(Unfamiliar(
+                "the repository is in the middle of something".to_owned(),
+            ));
         }
         let (version, branch) = if is_detached {
             (format!("dev-{}", current.commit), current.commit)
@@ -281,11 +281,13 @@ fn ask(
 fn is_known_detachment(name: &str) -> bool {
     let is_word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
     name == "(no branch)"
-        || ["(detached from ", "(HEAD detached at "].iter().any(|start| {
-            name.strip_prefix(start)
-                .and_then(|rest| rest.strip_suffix(')'))
-                .is_some_and(is_word)
-        })
+        || ["(detached from ", "(HEAD detached at "]
+            .iter()
+            .any(|start| {
+                name.strip_prefix(start)
+                    .and_then(|rest| rest.strip_suffix(')'))
+                    .is_some_and(is_word)
+            })
 }
 
 /// Looks for the main branch that a feature branch came from

@@ -118,7 +118,14 @@ mod tests {
         let root = dir.path();
         let (vendor, staging) = (root.join("vendor"), root.join("vendor/composer/.allegro-1"));
         tree(root, &["elsewhere/kept"]);
-        tree(&vendor, &["a/b/old", "composer/.allegro-1/0/new", "composer/.allegro-1/1/new"]);
+        tree(
+            &vendor,
+            &[
+                "a/b/old",
+                "composer/.allegro-1/0/new",
+                "composer/.allegro-1/1/new",
+            ],
+        );
         fs::create_dir_all(vendor.join("c")).expect("made");
         std::os::unix::fs::symlink(root.join("elsewhere"), vendor.join("c/d")).expect("a link");
 

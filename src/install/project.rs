@@ -6,9 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use allegro_composer::Unfamiliar;
-use allegro_composer::access::{
-    Access, Agent, ArchiveCache, CertificateProbe, Found, HttpSetup,
-};
+use allegro_composer::access::{Access, Agent, ArchiveCache, CertificateProbe, Found, HttpSetup};
 use allegro_composer::config::{
     BinCompat, Config, Directories, Files, PlatformCheck, PreferredInstall, Probes, Release,
 };
@@ -42,14 +40,10 @@ pub struct Project {
     pub installed: Vec<Record>,
     /// Composer's configuration.
     pub settings: Configured,
-    /// Access to archives.
-    pub access: Access,
     /// Files that decided about all this, whether they exist or not.
     pub files: Vec<PathBuf>,
     /// Source of the root package's version.
     pub origin: Origin,
-    /// Whether Composer asks Git for the root package's version.
-    pub asks_git: bool,
 }
 
 /// Values of Composer's configuration.
@@ -82,8 +76,6 @@ pub struct Configured {
     pub process_timeout: u64,
     /// Whether installations are reported.
     pub notify: bool,
-    /// Whether a missing requirement is no error.
-    pub allow_missing: bool,
     /// Composer's cache of archives, unless it is off.
     pub archives: Option<ArchiveCache>,
     /// Options of all requests.
@@ -153,12 +145,12 @@ fn parse(text: &str, path: &Path) -> Result<Json, Unfamiliar> {
 }
 
 impl Project {
-    /// Reads the project in a directory.
+    /// Reads the project in a directory, and the access to archives that its configuration grants.
     pub fn read(
         directory: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
         target: &Target,
-    ) -> Result<Self, Unread> {
+    ) -> Result<(Self, Access), Unread> {
         if environment("COMPOSER").is_some_and(|name| !name.trim().is_empty()) {
             return Err(Unfamiliar("COMPOSER names another manifest".to_owned()).into());
         }
@@ -173,8 +165,7 @@ impl Project {
             return Err(Unread::NoLock(lock_path));
         };
         let mut files = vec![manifest_path.clone(), lock_path];
-        let (settings, access) =
-            configured(directory, &manifest, environment, target, &mut files)?;
+        let (settings, access) = configured(directory, &manifest, environment, target, &mut files)?;
 
         // The lock of a large project is large, and the installed packages are its equal.
         let installed_path = settings.vendor_dir.join("composer/installed.json");
@@ -212,7 +203,12 @@ impl Project {
                 commit: guess.commit,
             })
         });
-        let root = RootPackage::load(&manifest, guessed.as_ref(), root_version.as_deref(), target.dialect)?;
+        let root = RootPackage::load(
+            &manifest,
+            guessed.as_ref(),
+            root_version.as_deref(),
+            target.dialect,
+        )?;
         let is_fresh = is_fresh(&lock, &manifest);
         let installed = installed.map_or_else(Vec::new, |installed| installed.packages);
         let mut project = Self {
@@ -224,13 +220,11 @@ impl Project {
             installed_text,
             installed,
             settings,
-            access,
             files,
             origin,
-            asks_git,
         };
         project.purge()?;
-        Ok(project)
+        Ok((project, access))
     }
 
     /// Forgets installed packages whose directories are gone (`Factory::purgePackages`, composer
@@ -244,8 +238,9 @@ impl Project {
             // A package of a custom installer lies elsewhere.
             let expected = format!("../{}", relative_path(&record.package));
             let differs = recorded != &expected
-                && !(recorded.starts_with("./") && vendor_dir.join("composer").join(recorded)
-                    == path_of(&vendor_dir, &record.package));
+                && !(recorded.starts_with("./")
+                    && vendor_dir.join("composer").join(recorded)
+                        == path_of(&vendor_dir, &record.package));
             if !record.package.is_metapackage() && differs {
                 return Err(Unfamiliar(format!(
                     "{} is installed at a place of its own",
@@ -264,7 +259,11 @@ impl Project {
 
     /// Returns the packages to be installed, in the order of the lock.
     pub fn locked(&self, with_dev: bool) -> Vec<&Package> {
-        let dev: &[Package] = if with_dev { &self.lock.packages_dev } else { &[] };
+        let dev: &[Package] = if with_dev {
+            &self.lock.packages_dev
+        } else {
+            &[]
+        };
         self.lock.packages.iter().chain(dev).collect()
     }
 
@@ -378,7 +377,6 @@ fn configured(
         use_include_path: config.use_include_path()?,
         process_timeout: u64::try_from(config.process_timeout()?).unwrap_or(0),
         notify: config.notify_on_install()?,
-        allow_missing: config.allow_missing_requirements()?,
         archives: ArchiveCache::of(&config)?,
         is_offline: http.1,
         http: http.0,
@@ -440,12 +438,20 @@ fn look(path: &str) -> Found {
     match fs::metadata(path) {
         Ok(facts) if facts.is_dir() => {
             let is_filled = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-            if is_filled { Found::Directory } else { Found::Nothing }
+            if is_filled {
+                Found::Directory
+            } else {
+                Found::Nothing
+            }
         }
         Ok(_) => {
             let is_bundle = fs::read_to_string(path)
                 .is_ok_and(|text| text.contains("-----BEGIN CERTIFICATE-----"));
-            if is_bundle { Found::File } else { Found::Nothing }
+            if is_bundle {
+                Found::File
+            } else {
+                Found::Nothing
+            }
         }
         Err(_) => Found::Nothing,
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use allegro_base::hex::hex;
 use allegro_composer::Unfamiliar;
-use allegro_composer::access::DistUrl;
+use allegro_composer::access::{Access, DistUrl};
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::{Package, Place};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,9 @@ use crate::protocol::prepare::{FetchInfo, PackageRequest};
 /// Makes requests for packages.
 pub struct Requests<'a> {
     /// Project that gets the packages.
-    pub project: &'a mut Project,
+    pub project: &'a Project,
+    /// Access to archives.
+    pub access: &'a mut Access,
     /// Decision on shared files.
     pub sharing: &'a Sharing,
     /// Whether Composer would unpack with `ZipArchive`.
@@ -35,7 +37,7 @@ pub struct Requests<'a> {
 impl Requests<'_> {
     /// Returns the request for a package. Only archives that are not at hand are downloaded.
     pub fn of(&mut self, id: usize, package: &Package) -> Result<PackageRequest, Unfamiliar> {
-        let urls = self.project.access.dist_urls(package)?;
+        let urls = self.access.dist_urls(package)?;
         let (Some(url), Some(place)) = (urls.first(), &package.dist) else {
             return Err(Unfamiliar(format!("{} has no archive", package.name)));
         };
@@ -43,7 +45,10 @@ impl Requests<'_> {
             .iter()
             .any(|scheme| url.base.to_ascii_lowercase().starts_with(scheme));
         if !is_http {
-            return Err(Unfamiliar(format!("{} is not fetched by HTTP", package.name)));
+            return Err(Unfamiliar(format!(
+                "{} is not fetched by HTTP",
+                package.name
+            )));
         }
         let archives = self.project.settings.archives.as_ref();
         let archive = archives.map(|archives| archives.path(url));
@@ -54,7 +59,9 @@ impl Requests<'_> {
         let mut key = None;
         if !is_named(place, &url.processed) {
             // Only the archive itself can tell which content the store must have.
-            let sum = archive.as_deref().and_then(|path| sha256_of(Path::new(path)).ok());
+            let sum = archive
+                .as_deref()
+                .and_then(|path| sha256_of(Path::new(path)).ok());
             use_store = use_store && sum.is_some();
             key = Some(format!(" {}", sum.unwrap_or_default()));
         }
@@ -96,7 +103,7 @@ impl Requests<'_> {
             return Err(Unfamiliar(format!("{} has mirrors", package.name)));
         }
         let options = package.entry.get("transport-options");
-        let request = self.project.access.request(&url.processed, options)?;
+        let request = self.access.request(&url.processed, options)?;
         self.warnings
             .extend(request.warning.map(|warning| (id, warning)));
         Ok(FetchInfo {

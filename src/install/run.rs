@@ -18,6 +18,7 @@ use allegro_composer::operation_text::{
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
 use allegro_store::Store;
+use allegro_vendor::autoload::DumpPlan;
 use allegro_vendor::bins::{self, Bins};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
@@ -31,8 +32,8 @@ use super::local_repository::LocalRepository;
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
 use super::project::Project;
-use super::requests::Requests;
 use super::repeat;
+use super::requests::Requests;
 use super::sharing::{Sharing, own_inode};
 use super::state::{self, State, Told};
 use super::summary::Summary;
@@ -72,10 +73,14 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    if habits.probe.as_ref().is_some_and(|probe| probe.composer.is_some()) {
+    if habits
+        .probe
+        .as_ref()
+        .is_some_and(|probe| probe.composer.is_some())
+    {
         checks::check_user(&habits.target, context.variable)?;
     }
-    let mut project = read_project(context, &habits.target)?;
+    let (project, mut access) = read_project(context, &habits.target)?;
     if options.no_cache {
         return Err(Unfamiliar("the caches are switched off".to_owned()).into());
     }
@@ -85,24 +90,37 @@ pub fn install(
         timeout: project.settings.process_timeout,
     };
     let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
-    let (wanted, sharing) = {
-        let steps = Steps::of(&project, options, &habits.target)?;
-        if !options.no_plugins {
-            checks::check_plugins(&project, &steps.locked)?;
-        }
-        checks::check_policies(&project, &habits.target, context.variable)?;
-        check_platform(&project, options, &habits)?;
-        let sharing = Sharing::of(
-            &project.manifest,
-            &steps.locked,
-            &project.directory,
-            &project.settings.vendor_dir,
-        )?;
-        let wanted: Vec<Package> = steps.new_packages().cloned().collect();
-        (wanted, sharing)
+    let steps = Steps::of(&project, options, &habits.target)?;
+    if !options.no_plugins {
+        checks::check_plugins(&project, &steps.locked)?;
+    }
+    checks::check_policies(&project, &habits.target, context.variable)?;
+    check_platform(&project, options, &habits)?;
+    let sharing = Sharing::of(
+        &project.manifest,
+        &steps.locked,
+        &project.directory,
+        &project.settings.vendor_dir,
+    )?;
+    let mut requests = Requests {
+        project: &project,
+        access: &mut access,
+        sharing: &sharing,
+        plain_modes: habits.plain_modes,
+        is_offline: options.offline || project.settings.is_offline,
+        objections: Vec::new(),
+        warnings: Vec::new(),
     };
-    let asked = requests(&mut project, &sharing, &habits, options, &wanted)?;
+    let wanted: Vec<&Package> = steps.new_packages().collect();
+    // The id of a request is the place of its package.
+    let list: Vec<PackageRequest> = wanted
+        .iter()
+        .enumerate()
+        .map(|(id, package)| requests.of(id, package))
+        .collect::<Result<_, _>>()?;
+    let (objections, warnings) = (requests.objections, requests.warnings);
     let run = Run {
+        dists: list.iter().map(|request| request.dist.clone()).collect(),
         context,
         options,
         habits: &habits,
@@ -112,47 +130,11 @@ pub fn install(
         setup: &setup,
         clock,
         key,
-        dists: asked.list.iter().map(|request| request.dist.clone()).collect(),
+        steps: &steps,
+        wanted,
+        warnings,
     };
-    run.carry_out(asked, console, progress)
-}
-
-/// Makes the requests for all packages that get new files. Their ids are their places in `wanted`.
-fn requests(
-    project: &mut Project,
-    sharing: &Sharing,
-    habits: &Habits,
-    options: &Options,
-    wanted: &[Package],
-) -> Result<Asked, Unfamiliar> {
-    let is_offline = options.offline || project.settings.is_offline;
-    let mut requests = Requests {
-        project,
-        sharing,
-        plain_modes: habits.plain_modes,
-        is_offline,
-        objections: Vec::new(),
-        warnings: Vec::new(),
-    };
-    let list = wanted
-        .iter()
-        .enumerate()
-        .map(|(id, package)| requests.of(id, package))
-        .collect::<Result<_, _>>()?;
-    Ok(Asked {
-        list,
-        objections: requests.objections,
-        warnings: requests.warnings,
-    })
-}
-
-/// The requests for packages.
-struct Asked {
-    list: Vec<PackageRequest>,
-    /// Reasons why packages can't be downloaded natively.
-    objections: Vec<String>,
-    /// Warnings about downloads, by the package's id.
-    warnings: Vec<(usize, String)>,
+    run.carry_out(list, &objections, console, progress)
 }
 
 /// An install that has been decided on.
@@ -168,20 +150,27 @@ struct Run<'a> {
     clock: Clock,
     /// Digest of everything that the run depends on and that is no file.
     key: Option<[u8; 32]>,
-    /// Archives of the packages that get new files.
+    /// Packages and operations.
+    steps: &'a Steps<'a>,
+    /// Packages that get new files, by the ids of their requests.
+    wanted: Vec<&'a Package>,
+    /// Archives of these packages.
     dists: Vec<Dist>,
+    /// Warnings about downloads, by the ids of requests.
+    warnings: Vec<(usize, String)>,
 }
 
 impl Run<'_> {
     fn carry_out(
         self,
-        asked: Asked,
+        requests: Vec<PackageRequest>,
+        objections: &[String],
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
-        let steps = Steps::of(self.project, self.options, &self.habits.target)?;
         let bins = self.bins()?;
-        self.check_records(&steps, &bins)?;
+        let repository = self.repository();
+        let records = self.records(&repository, &bins)?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
         if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
             return Ok(stopped(&stop, console));
@@ -190,28 +179,26 @@ impl Run<'_> {
         let began = Instant::now();
         let staging = self.staging();
         let made_vendor = !self.project.settings.vendor_dir.exists();
-        let answer = self.prepare(&staging, asked.list, &asked.objections, progress);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(undecided) => {
-                self.clear(&staging, made_vendor);
-                return Err(undecided);
-            }
-        };
+        let answer = self
+            .prepare(&staging, requests, objections, progress)
+            .inspect_err(|_| self.clear(&staging, made_vendor))?;
         let summary = Summary::of(&answer);
         let took = began.elapsed();
-        let done = self.execute(&steps, &bins, &staging, &answer, &asked.warnings, console);
-        let (mut repository, trash) = match done {
-            Ok(done) => done,
-            Err(error) => {
-                self.clear(&staging, made_vendor);
-                return Err(Undecided::Failed(error));
-            }
-        };
+        let trash = self
+            .execute(&bins, &records, &staging, &answer, console)
+            .inspect_err(|_| self.clear(&staging, made_vendor))?;
         if let Some(line) = summary.line(took) {
             console.line(&line);
         }
-        let code = self.finish(&steps, &bins, &mut repository, &answer, dispatcher, console, progress);
+        let code = self.finish(
+            &bins,
+            &repository,
+            &records,
+            &answer,
+            dispatcher,
+            console,
+            progress,
+        );
         if let Some(trash) = trash {
             let _ = remove_all(&trash);
         }
@@ -256,26 +243,35 @@ impl Run<'_> {
         })
     }
 
-    /// Makes everything once whose form may turn out to be unfamiliar, before anything is written.
-    fn check_records(&self, steps: &Steps<'_>, bins: &BinPlaces<'_>) -> Result<(), Undecided> {
-        let repository = self.repository_after(steps);
-        self.record_texts(&repository)?;
-        for package in steps.new_packages() {
+    /// Makes everything whose form may turn out to be unfamiliar, before anything is written.
+    fn records(
+        &self,
+        repository: &LocalRepository<'_>,
+        bins: &BinPlaces<'_>,
+    ) -> Result<Records, Undecided> {
+        let (json, php) = self.record_texts(repository)?;
+        for package in &self.wanted {
             let path = self.project.path_of(package);
             let names = package.bins.iter().map(String::as_str);
-            bins.with_vendor()
-                .check(&path.to_string_lossy(), names)?;
+            bins.with_vendor().check(&path.to_string_lossy(), names)?;
         }
-        if !self.options.no_autoloader {
+        let plan = if self.options.no_autoloader {
+            None
+        } else {
             let names = as_set(&dev_names(self.project));
-            self.dumping(Vec::new())
-                .plan(self.project, &repository.canonical_packages(), &names)?;
-        }
-        Ok(())
+            let packages = repository.canonical_packages();
+            Some(
+                self.dumping(Vec::new())
+                    .plan(self.project, &packages, &names)?,
+            )
+        };
+        Ok(Records { json, php, plan })
     }
 
-    fn repository_after<'s>(&'s self, steps: &'s Steps<'s>) -> LocalRepository<'s> {
+    /// Returns the repository after the operations.
+    fn repository(&self) -> LocalRepository<'_> {
         let installed = &self.project.installed;
+        let steps = self.steps;
         let mut repository = LocalRepository::new(installed);
         for &operation in &steps.operations {
             repository.apply(operation, installed, &steps.locked, &steps.root_aliases);
@@ -342,43 +338,40 @@ impl Run<'_> {
         Ok(answer)
     }
 
-    /// Carries the operations out. Returns the repository afterwards, and the directory with what
-    /// was replaced.
-    fn execute<'s>(
-        &'s self,
-        steps: &'s Steps<'s>,
+    /// Carries the operations out. Returns the directory with what was replaced.
+    fn execute(
+        &self,
         bins: &BinPlaces<'_>,
+        records: &Records,
         staging: &Path,
         answer: &PrepareAnswer,
-        warnings: &[(usize, String)],
         console: &mut Console,
-    ) -> Result<(LocalRepository<'s>, Option<PathBuf>)> {
+    ) -> Result<Option<PathBuf>> {
         let project = self.project;
         let settings = &project.settings;
+        let steps = self.steps;
         for line in self.opening() {
             console.line(&line);
         }
         if !project.is_fresh {
             console.line_at(Verbosity::Quiet, STALE);
         }
-        self.tell_operations(steps, console);
-        let stages: HashMap<&str, &Path> = stages(answer, steps);
+        self.tell_operations(console);
+        let stages = self.stages(answer);
         for package in &answer.packages {
             if let PackageOutcome::Ready {
                 from: Provenance::Download,
                 ..
             } = &package.outcome
             {
-                let package_id = package.id;
-                let package = steps.new_packages().nth(package_id);
-                if let Some(package) = package {
-                    console.line(&format!(
-                        "  - Downloading <info>{}</info> (<comment>{}</comment>)",
-                        package.name,
-                        full_pretty_version(package)
-                    ));
-                }
-                for (_, warning) in warnings.iter().filter(|(id, _)| *id == package_id) {
+                let id = package.id;
+                let package = self.wanted[id];
+                console.line(&format!(
+                    "  - Downloading <info>{}</info> (<comment>{}</comment>)",
+                    package.name,
+                    full_pretty_version(package)
+                ));
+                for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
                     console.line(warning);
                 }
             }
@@ -386,7 +379,6 @@ impl Run<'_> {
         for notice in &answer.notices {
             console.line(&format!("<warning>Allegro: {notice}</warning>"));
         }
-        let mut repository = LocalRepository::new(&project.installed);
         let mut placing = Placing::new(&settings.vendor_dir, staging);
         // Old versions go before any new package comes.
         for &operation in &steps.operations {
@@ -412,11 +404,7 @@ impl Run<'_> {
                 Operation::Update { from, to } => {
                     let (old, new) = (&project.installed[from].package, steps.locked[to]);
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
-                        console.line(&format!(
-                            "  - {}{}",
-                            update_text(old, new),
-                            appendix(new)
-                        ));
+                        console.line(&format!("  - {}{}", update_text(old, new), appendix(new)));
                     } else {
                         console.line(&format!("  - {}", uninstall_text(old)));
                         console.line(&format!("  - {}{}", install_text(new), appendix(new)));
@@ -433,18 +421,12 @@ impl Run<'_> {
                 }
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
-            repository.apply(
-                operation,
-                &project.installed,
-                &steps.locked,
-                &steps.root_aliases,
-            );
         }
-        self.write_records(&repository)?;
+        self.write_records(records)?;
         if !steps.operations.is_empty() && settings.vendor_dir.is_dir() {
             touch(&settings.vendor_dir);
         }
-        Ok((repository, placing.trash().map(Path::to_owned)))
+        Ok(placing.trash().map(Path::to_owned))
     }
 
     /// Returns the lines with which an install begins.
@@ -461,7 +443,8 @@ impl Run<'_> {
         ]
     }
 
-    fn tell_operations(&self, steps: &Steps<'_>, console: &mut Console) {
+    fn tell_operations(&self, console: &mut Console) {
+        let steps = self.steps;
         let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
         let named =
             |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
@@ -469,9 +452,9 @@ impl Run<'_> {
             match *operation {
                 Operation::Install(to) => installs.push(named(steps.locked[to])),
                 Operation::Update { to, .. } => updates.push(named(steps.locked[to])),
-                Operation::Uninstall(from) => removals.push(
-                    self.project.installed[from].package.pretty_name.clone(),
-                ),
+                Operation::Uninstall(from) => {
+                    removals.push(self.project.installed[from].package.pretty_name.clone())
+                }
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
         }
@@ -495,10 +478,7 @@ impl Run<'_> {
             ("Removals", &removals),
         ] {
             if !list.is_empty() {
-                console.line_at(
-                    Verbosity::Verbose,
-                    &format!("{title}: {}", list.join(", ")),
-                );
+                console.line_at(Verbosity::Verbose, &format!("{title}: {}", list.join(", ")));
             }
         }
     }
@@ -532,7 +512,10 @@ impl Run<'_> {
     }
 
     /// Returns the texts of `installed.json` and `installed.php`.
-    fn record_texts(&self, repository: &LocalRepository<'_>) -> Result<(String, String), Unfamiliar> {
+    fn record_texts(
+        &self,
+        repository: &LocalRepository<'_>,
+    ) -> Result<(String, String), Unfamiliar> {
         let vendor_real = real(&self.project.settings.vendor_dir);
         let vendor_real = vendor_real.to_string_lossy().into_owned();
         let packages: Vec<&Package> = repository.packages().collect();
@@ -554,18 +537,29 @@ impl Run<'_> {
         ))
     }
 
-    fn write_records(&self, repository: &LocalRepository<'_>) -> Result<()> {
+    fn write_records(&self, records: &Records) -> Result<()> {
         let target = self.project.settings.vendor_dir.join("composer");
         fs::create_dir_all(&target).map_err(at("creating", &target))?;
-        let (json, php) = self
-            .record_texts(repository)
-            .map_err(|Unfamiliar(reason)| Error::Internal(reason))?;
-        write_if_modified(&target.join("installed.json"), json.as_bytes())?;
-        write_if_modified(&target.join("installed.php"), php.as_bytes())?;
+        write_if_modified(&target.join("installed.json"), records.json.as_bytes())?;
+        write_if_modified(&target.join("installed.php"), records.php.as_bytes())?;
         if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
             write_if_modified(&target.join("InstalledVersions.php"), text)?;
         }
         Ok(())
+    }
+
+    /// Returns the staged directory of each package by name.
+    fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> HashMap<&'s str, &'s Path> {
+        answer
+            .packages
+            .iter()
+            .filter_map(|package| match &package.outcome {
+                PackageOutcome::Ready { stage, .. } => {
+                    Some((self.wanted[package.id].name.as_str(), stage.as_path()))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     fn dumping(&self, placed: Vec<PlacedPackage>) -> Dumping<'_> {
@@ -586,9 +580,9 @@ impl Run<'_> {
     #[expect(clippy::too_many_arguments, reason = "each is a part of the run")]
     fn finish(
         &self,
-        steps: &Steps<'_>,
         bins: &BinPlaces<'_>,
-        repository: &mut LocalRepository<'_>,
+        repository: &LocalRepository<'_>,
+        records: &Records,
         answer: &PrepareAnswer,
         mut dispatcher: Dispatcher<'_>,
         console: &mut Console,
@@ -608,15 +602,20 @@ impl Run<'_> {
             if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
                 return Ok(stopped(&stop, console));
             }
-            let placed = self.placed(steps, answer);
-            let names = as_set(&dev_names(self.project));
-            let dumped = self.dumping(placed).dump(
-                self.project,
-                &repository.canonical_packages(),
-                &names,
-                self.fingerprint(steps).as_deref(),
-                progress,
-            );
+            let dumping = self.dumping(self.placed(answer));
+            let fingerprint = self.fingerprint();
+            let again;
+            let plan = match &records.plan {
+                Some(plan) if !plan.depends_on_files() => plan,
+                // Links among the packages decide, so the plan was only a trial.
+                _ => {
+                    let names = as_set(&dev_names(self.project));
+                    let packages = repository.canonical_packages();
+                    again = dumping.plan(self.project, &packages, &names)?;
+                    &again
+                }
+            };
+            let dumped = dumping.dump(self.project, plan, fingerprint.as_deref(), progress);
             let dumped = match dumped {
                 Ok(dumped) => dumped,
                 Err(Undone::Failed(error)) => return Err(Undecided::Failed(error)),
@@ -653,7 +652,7 @@ impl Run<'_> {
         if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
             return Ok(stopped(&stop, console));
         }
-        self.keep_state(steps, repository, finished.as_ref(), has_bin_messages);
+        self.keep_state(repository, records, finished.as_ref(), has_bin_messages);
         match dispatcher.finish(console) {
             Ok(()) => Ok(0),
             Err(stop) => Ok(stopped(&stop, console)),
@@ -661,8 +660,8 @@ impl Run<'_> {
     }
 
     /// Returns the name of the dump of a run that has nothing to do.
-    fn fingerprint(&self, steps: &Steps<'_>) -> Option<String> {
-        let key = self.key.filter(|_| steps.operations.is_empty())?;
+    fn fingerprint(&self) -> Option<String> {
+        let key = self.key.filter(|_| self.steps.operations.is_empty())?;
         let inputs: Vec<PathBuf> = self.inputs();
         Some(State::fingerprint(&key, &inputs))
     }
@@ -678,21 +677,18 @@ impl Run<'_> {
             .collect()
     }
 
-    fn placed(&self, steps: &Steps<'_>, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
-        let requests: Vec<&Package> = steps.new_packages().collect();
-        answer
-            .packages
-            .iter()
-            .filter_map(|package| {
-                let found = requests.get(package.id)?;
-                Some(PlacedPackage {
-                    path: self.project.path_of(found).to_string_lossy().into_owned(),
-                    dist: self.dists[package.id].clone(),
-                    made: answer.made,
-                    plain_modes: self.habits.plain_modes,
-                })
-            })
-            .collect()
+    fn placed(&self, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
+        let placed = answer.packages.iter().map(|package| {
+            let path = self.project.path_of(self.wanted[package.id]);
+            let dist = self.dists[package.id].clone();
+            PlacedPackage {
+                path: path.to_string_lossy().into_owned(),
+                plain_modes: self.habits.plain_modes && dist.kind == "zip",
+                dist,
+                made: answer.made,
+            }
+        });
+        placed.collect()
     }
 
     /// Returns the warnings about abandoned packages.
@@ -739,8 +735,8 @@ impl Run<'_> {
     /// Keeps the state of the project, if this run had nothing to do.
     fn keep_state(
         &self,
-        steps: &Steps<'_>,
         repository: &LocalRepository<'_>,
+        records: &Records,
         dumped: Option<&Dumped>,
         has_bin_messages: bool,
     ) {
@@ -749,22 +745,28 @@ impl Run<'_> {
         let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
         // The manifest decides about the version that Git tells, and a repository changes often.
         let is_asked = project.origin.is_asked;
-        if !steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked {
+        if !self.steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked {
             return;
         }
-        let Ok((json, php)) = self.record_texts(repository) else {
-            return;
-        };
         let target = project.settings.vendor_dir.join("composer");
         let mut outputs = vec![
-            (target.join("installed.json"), json.into_bytes()),
-            (target.join("installed.php"), php.into_bytes()),
+            (
+                target.join("installed.json"),
+                records.json.clone().into_bytes(),
+            ),
+            (
+                target.join("installed.php"),
+                records.php.clone().into_bytes(),
+            ),
         ];
         if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
             outputs.push((target.join("InstalledVersions.php"), text.to_vec()));
         }
         let mut needed = Vec::new();
-        for package in repository.packages().filter(|package| !package.is_metapackage()) {
+        for package in repository
+            .packages()
+            .filter(|package| !package.is_metapackage())
+        {
             let path = project.path_of(package);
             for bin in &package.bins {
                 needed.push(path.join(bin));
@@ -782,7 +784,9 @@ impl Run<'_> {
         before.extend(self.abandoned());
         let told = Told {
             before,
-            dump: dumped.map(|dumped| dumped.messages.clone()).unwrap_or_default(),
+            dump: dumped
+                .map(|dumped| dumped.messages.clone())
+                .unwrap_or_default(),
             after: self.funding(repository),
             optimizes: self.scans(),
             has_dump: !self.options.no_autoloader,
@@ -832,21 +836,6 @@ fn appendix(package: &Package) -> &'static str {
     }
 }
 
-/// Returns the staged directory of each package by name.
-fn stages<'s>(answer: &'s PrepareAnswer, steps: &Steps<'s>) -> HashMap<&'s str, &'s Path> {
-    let wanted: Vec<&Package> = steps.new_packages().collect();
-    answer
-        .packages
-        .iter()
-        .filter_map(|package| match &package.outcome {
-            PackageOutcome::Ready { stage, .. } => {
-                Some((wanted[package.id].name.as_str(), stage.as_path()))
-            }
-            _ => None,
-        })
-        .collect()
-}
-
 /// Gives a directory the present time. A failure is silent, as in Composer.
 fn touch(path: &Path) {
     let now = Timespec {
@@ -858,6 +847,16 @@ fn touch(path: &Path) {
         last_modification: now,
     };
     let _ = utimensat(CWD, path, &times, AtFlags::empty());
+}
+
+/// Texts and plans that are made before anything is written.
+struct Records {
+    /// Text of `installed.json`.
+    json: String,
+    /// Text of `installed.php`.
+    php: String,
+    /// Plan of the autoloader's dump, unless that is left out.
+    plan: Option<DumpPlan>,
 }
 
 /// The places of programs.

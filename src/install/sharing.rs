@@ -39,7 +39,12 @@ impl Sharing {
             .into_iter()
             .map(str::to_ascii_lowercase)
             .collect();
-        for key in ["patches", "patches-file", "composer-patches", "drupal-scaffold"] {
+        for key in [
+            "patches",
+            "patches-file",
+            "composer-patches",
+            "drupal-scaffold",
+        ] {
             if extra.and_then(|extra| extra.get(key)).is_some() {
                 return Err(Unfamiliar(format!("composer.json has \"extra.{key}\"")));
             }
@@ -50,7 +55,10 @@ impl Sharing {
             }
         }
         for package in locked {
-            let patches = package.entry.get("extra").and_then(|extra| extra.get("patches"));
+            let patches = package
+                .entry
+                .get("extra")
+                .and_then(|extra| extra.get("patches"));
             private.extend(
                 patches
                     .map_or(&[][..], Json::entries)
@@ -82,9 +90,7 @@ impl Sharing {
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            (0..=name.len()).any(|skipped| matches(rest, &name[skipped..]))
-        }
+        (Some((b'*', rest)), _) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
         (Some((b'?', rest)), Some((_, name))) => matches(rest, name),
         (Some((first, rest)), Some((letter, name))) if first == letter => matches(rest, name),
         _ => false,
@@ -148,7 +154,11 @@ mod tests {
             ("*/b*", "a/bcd", true),
             ("b", "a/b", false),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern}");
+            assert_eq!(
+                matches(pattern.as_bytes(), name.as_bytes()),
+                expected,
+                "{pattern}"
+            );
         }
     }
 

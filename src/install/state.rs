@@ -78,7 +78,11 @@ fn place(context: &Context<'_>) -> String {
 }
 
 /// Returns the digest of everything that an install depends on and that is no file.
-pub fn key(context: &Context<'_>, options: &Options, machine: Option<[u8; 32]>) -> Option<[u8; 32]> {
+pub fn key(
+    context: &Context<'_>,
+    options: &Options,
+    machine: Option<[u8; 32]>,
+) -> Option<[u8; 32]> {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_le_bytes());
@@ -185,7 +189,10 @@ impl State {
                 .inputs
                 .iter()
                 .all(|(path, identity)| identity_behind(path) == *identity)
-            && state.outputs.iter().all(|(path, written)| written.is_at(path))
+            && state
+                .outputs
+                .iter()
+                .all(|(path, written)| written.is_at(path))
             && state.needed.iter().all(|path| stat(path).is_ok());
         is_current.then_some(state)
     }
@@ -216,5 +223,7 @@ impl Written {
 pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
     allegro_base::testing::records::RecordKind {
         magic: *Record::Install.magic(),
-        again: |bytes| allegro_base::testing::records::again::<State>(*Record::Install.magic(), bytes),
+        again: |bytes| {
+            allegro_base::testing::records::again::<State>(*Record::Install.magic(), bytes)
+        },
     };

@@ -56,7 +56,11 @@ impl Summary {
             parts.push(format!("{} from Composer's cache", self.archive));
         }
         if self.download > 0 {
-            parts.push(format!("{} downloaded ({})", self.download, bytes(self.bytes)));
+            parts.push(format!(
+                "{} downloaded ({})",
+                self.download,
+                bytes(self.bytes)
+            ));
         }
         parts.push(format!("{:.2} s", took.as_secs_f64()));
         if let Some(method) = self.method {

@@ -174,11 +174,9 @@ pub fn scan_with(
                 look(&input, &known, &places, &clock, cancel)
             })
         })?;
-        Ok(
-            answer.unwrap_or_else(|Declined(reason)| Scanned::Declined {
-                reason: reason.to_owned(),
-            }),
-        )
+        Ok(answer.unwrap_or_else(|Declined(reason)| Scanned::Declined {
+            reason: reason.to_owned(),
+        }))
     })
 }
 

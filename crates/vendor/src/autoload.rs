@@ -143,6 +143,7 @@ pub struct DumpPlan {
     authoritative: bool,
     prepend: bool,
     use_include_path: bool,
+    depends_on_files: bool,
 }
 
 /// The result of a dump.
@@ -185,12 +186,19 @@ pub fn plan(input: &Input<'_>, traits: &Traits) -> Result<DumpPlan, Unfamiliar> 
         authoritative: input.authoritative,
         prepend: input.prepend,
         use_include_path: input.use_include_path,
+        depends_on_files: reals.is_used(),
         bases,
         autoloads,
     })
 }
 
 impl DumpPlan {
+    /// Returns whether the plan depends on files and links below the project, so that it must be
+    /// made when packages are in their places.
+    pub fn depends_on_files(&self) -> bool {
+        self.depends_on_files
+    }
+
     /// Returns the rules of the class map, in Composer's order.
     pub fn rules(&self) -> &[ScanRule] {
         &self.rules

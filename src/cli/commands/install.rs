@@ -40,7 +40,9 @@ pub fn run(invocation: &Invocation) -> Outcome {
     match natively(invocation) {
         Ok(code) => Ok(u8::try_from(code).unwrap_or(1)),
         Err(Undecided::Composer(Unfamiliar(reason))) => {
-            terminal.detail(format_args!("Allegro: Composer does this install: {reason}"));
+            terminal.detail(format_args!(
+                "Allegro: Composer does this install: {reason}"
+            ));
             invocation.delegate()
         }
         Err(Undecided::NoManifest(_) | Undecided::NoLock(_)) => {
@@ -90,7 +92,12 @@ fn natively(invocation: &Invocation) -> Result<i32, Undecided> {
     let machine = Machine::find(context.environment, composer_path);
     let umask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(umask);
-    let variable = |name: &str| context.environment.value(name).and_then(|value| value.into_string().ok());
+    let variable = |name: &str| {
+        context
+            .environment
+            .value(name)
+            .and_then(|value| value.into_string().ok())
+    };
     let has_no_interaction = invocation
         .composer_arguments
         .iter()
@@ -176,7 +183,11 @@ fn options(invocation: &Invocation, matches: &ArgMatches) -> Result<Options, Und
     };
     let is_on = |name: &str| variable(name).is_some_and(|value| value != "0");
     let unfamiliar = |reason: &str| Undecided::Composer(Unfamiliar(reason.to_owned()));
-    for name in ["COMPOSER_IGNORE_PLATFORM_REQ", "COMPOSER_IGNORE_PLATFORM_REQS", "COMPOSER_SKIP_SCRIPTS"] {
+    for name in [
+        "COMPOSER_IGNORE_PLATFORM_REQ",
+        "COMPOSER_IGNORE_PLATFORM_REQS",
+        "COMPOSER_SKIP_SCRIPTS",
+    ] {
         if variable(name).is_some() {
             return Err(unfamiliar(&format!("{name} is set")));
         }
@@ -192,7 +203,12 @@ fn options(invocation: &Invocation, matches: &ArgMatches) -> Result<Options, Und
         .flatten()
         .map(|values| values.cloned().collect())
         .unwrap_or_default();
-    let has_word = |name: &str| invocation.composer_arguments.iter().any(|word| word == name);
+    let has_word = |name: &str| {
+        invocation
+            .composer_arguments
+            .iter()
+            .any(|word| word == name)
+    };
     Ok(Options {
         no_dev: context.settings.no_dev.value || is_on("COMPOSER_NO_DEV"),
         no_scripts: context.settings.no_scripts.value || has_word("--no-scripts"),

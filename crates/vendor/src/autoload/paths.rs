@@ -322,6 +322,7 @@ fn is_real_directory(_path: &str) -> bool {
 pub struct Reals<'c> {
     cwd: &'c str,
     known: HashMap<String, Option<Real>>,
+    is_used: bool,
 }
 
 /// A path without links.
@@ -339,7 +340,13 @@ impl<'c> Reals<'c> {
         Self {
             cwd,
             known: HashMap::new(),
+            is_used: false,
         }
+    }
+
+    /// Returns whether any path was looked at.
+    pub fn is_used(&self) -> bool {
+        self.is_used
     }
 
     /// Looks at many absolute paths at once, if they are normal.
@@ -364,6 +371,7 @@ impl<'c> Reals<'c> {
     /// # Errors
     /// Fails if the real path isn't plain.
     pub fn of(&mut self, path: &str) -> Result<Option<Real>, Unfamiliar> {
+        self.is_used = true;
         if path.starts_with('/') && is_normal(path) {
             return self.of_plain(path);
         }
