@@ -84,3 +84,33 @@ impl Default for Dialect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect;
+
+    #[test]
+    fn the_check_of_installed_php_came_with_two_versions() {
+        let checks = |version: &str| Dialect::of(version).map(|dialect| dialect.checks_versions);
+        for version in ["2.2.0", "2.2.22", "2.3.10", "2.6.6"] {
+            assert_eq!(checks(version), Some(false), "{version}");
+        }
+        for version in ["2.2.23", "2.2.29", "2.7.0", "2.10.2", "2.9.0-RC1"] {
+            assert_eq!(checks(version), Some(true), "{version}");
+        }
+    }
+
+    #[test]
+    fn other_versions_have_no_dialect() {
+        for version in [
+            "2.1.14",
+            "1.10.28",
+            "3.0.0",
+            "2",
+            "2.x-dev",
+            "@package_version@",
+        ] {
+            assert_eq!(Dialect::of(version), None, "{version}");
+        }
+    }
+}

@@ -178,9 +178,10 @@ impl Vendor<'_> {
     }
 }
 
-/// Returns the targets and versions of a package's links. An alias has the links of its package,
-/// and once more those with the package's own version (`AliasPackage::replaceSelfVersionDependencies`,
-/// composer 2.10.2).
+/// Returns the targets and versions of a package's links.
+///
+/// An alias has the links of its package, and once more those with the package's own version
+/// (`AliasPackage::replaceSelfVersionDependencies`, composer 2.10.2).
 fn links(package: &Package, alias: Option<&Alias>, key: &str) -> Vec<(String, String)> {
     let mut links: Vec<(String, &str)> = Vec::new();
     for (name, constraint) in package.entry.entries_at(key) {

@@ -45,8 +45,8 @@ impl Loader {
     /// Reads an entry of composer.lock or installed.json.
     pub fn load(&mut self, entry: Json) -> Result<Package, Unfamiliar> {
         let package = self.load_any(entry)?;
-        // Newer versions of Composer refuse such packages (`ValidatingArrayLoader::validatePackage`,
-        // composer 2.10.2).
+        // Newer versions of Composer refuse such packages
+        // (`ValidatingArrayLoader::validatePackage`, composer 2.10.2).
         let fields = Fields::new(&package.entry, &package.name);
         if !is_package(&package.name) {
             return fields.odd("name");

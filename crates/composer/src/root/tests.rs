@@ -52,3 +52,17 @@ fn what_composer_refuses_is_unfamiliar() {
         assert!(load(text, None).is_err(), "{text}");
     }
 }
+
+#[test]
+fn alternatives_have_aliases_since_2_4_3() {
+    let text = r#"{"require": {"a/a": "dev-main#abc as 1.0 || ^2.0"}}"#;
+    let load = |version: &str| {
+        let dialect = Dialect::of(version).unwrap();
+        RootPackage::load(&Json::parse(text).unwrap(), None, None, dialect)
+    };
+    assert!(load("2.4.2").is_err());
+    let aliases = load("2.4.3").unwrap().aliases;
+    assert_eq!(aliases.len(), 1);
+    assert_eq!(aliases[0].version, "dev-main");
+    assert_eq!(aliases[0].alias_normalized, "1.0.0.0");
+}

@@ -155,6 +155,7 @@ fn answered(job: &Job, answer: &Value, dialect: Dialect) -> Result<Value, Unfami
     let json = recorded.installed_json(job.old.as_deref())?;
     let php = recorded.installed_php(&root, &root_directory)?;
 
+    check_entries(&recorded, &json);
     let installed = Installed::parse(&json, dialect)?;
     let paths: Vec<Option<String>> = installed
         .packages
@@ -239,4 +240,24 @@ fn described(root: &RootPackage) -> Value {
         })).collect::<Value>(),
         "bins": package.bins,
     })
+}
+
+/// Checks that the entries as values are those of the text.
+fn check_entries(vendor: &Vendor<'_>, text: &str) {
+    let json = Json::parse(text).unwrap();
+    for member in vendor.members {
+        let Member::Package(present) = member else {
+            continue;
+        };
+        let name = present.package.pretty_name.as_str();
+        let mut entries = json.items_at("packages").iter();
+        let entry = entries
+            .find(|entry| entry.str_at("name") == Some(name))
+            .unwrap();
+        let path = entry.str_at("install-path");
+        let made = present
+            .package
+            .to_installed(vendor.dialect, present.installation_source, path);
+        assert_eq!(made.to_file_text(), entry.to_file_text());
+    }
 }

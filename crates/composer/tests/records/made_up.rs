@@ -22,7 +22,7 @@ const NAMES: [&str; 12] = [
 
 const ODD_NAMES: [&str; 6] = ["A/C", "Php-64bit", "a/b.json", "1", "1.5", "x"];
 
-const CONSTRAINTS: [&str; 22] = [
+const CONSTRAINTS: [&str; 25] = [
     "*",
     "^1.0",
     "~2.1.3",
@@ -41,6 +41,9 @@ const CONSTRAINTS: [&str; 22] = [
     "1.0@dev",
     "@stable",
     "dev-main as 1.0",
+    "dev-main as 1.0 || ^2.0",
+    "1.0@beta || 2.0-alpha1",
+    "2.0-alpha1 || 1.0@beta",
     "1.10",
     "1.9",
     "2020.1",
