@@ -48,19 +48,17 @@ pub enum Bucket {
 pub enum Keep {
     /// Content stays while a file outside of the store shares it, or a kept manifest names it.
     WhileUsed,
-    /// Content stays while a root on record names it.
+    /// Content stays while a project on record has the package.
     WhileOnRecord,
-    /// A record stays while the directory exists that it describes.
+    /// A record stays while the directory exists that it describes, or is young.
     WhileDirectoryExists,
-    /// Content stays until the store is removed, because it is small.
-    Always,
     /// A record stays until nobody has written it for this duration.
     WhileWritten(Duration),
 }
 
 /// How long an unwritten metadata record stays. Caches of repositories come and go. A run that
 /// needs a removed record reads the metadata files once more.
-const UNWRITTEN: Duration = Duration::from_hours(60 * 24);
+pub(super) const UNWRITTEN: Duration = Duration::from_hours(60 * 24);
 
 /// How long unwritten facts about a machine stay. A run that needs removed facts starts PHP once.
 const UNWRITTEN_FACTS: Duration = Duration::from_hours(180 * 24);
@@ -113,9 +111,8 @@ impl Bucket {
     pub const fn keep(self) -> Keep {
         match self {
             Self::Blobs | Self::Contents => Keep::WhileUsed,
-            Self::Manifests => Keep::WhileOnRecord,
-            Self::Roots => Keep::WhileDirectoryExists,
-            Self::Autoload | Self::Classes | Self::Told => Keep::Always,
+            Self::Manifests | Self::Classes => Keep::WhileOnRecord,
+            Self::Roots | Self::Autoload | Self::Told => Keep::WhileDirectoryExists,
             Self::Metadata => Keep::WhileWritten(UNWRITTEN),
             Self::Machine => Keep::WhileWritten(UNWRITTEN_FACTS),
         }

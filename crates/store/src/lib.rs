@@ -11,7 +11,8 @@
 //! <root>/tmp/                      swept when the owner is gone
 //! ```
 //!
-//! The store never fetches, and knows nothing of a project's directories.
+//! The store never fetches. It keeps a registry of projects, which tells what is in use (see
+//! `projects.rs`).
 
 mod blob;
 mod bucket;

@@ -19,6 +19,7 @@ use rustix::fs::{AtFlags, Stat, unlinkat};
 use serde::Serialize;
 
 use super::Store;
+use super::bucket::UNWRITTEN;
 use super::lock::{Patience, Turn};
 use super::projects::{Registry, now};
 use super::walk::{Entry, Sum, look};
@@ -27,8 +28,8 @@ use allegro_base::fs::{owner_is_alive, remove_all};
 use allegro_base::threads::with_pool;
 use select::Selection;
 
-/// The time for which records stay that belong to no project and no package on record.
-const UNUSED_RECORDS: u64 = 60 * 24 * 60 * 60;
+/// The time for which records stay that belong to no project and no package on record, in seconds.
+const UNUSED_RECORDS: u64 = UNWRITTEN.as_secs();
 
 /// What a pruning removes.
 ///
