@@ -84,6 +84,9 @@ pub struct Cli {
     /// Makes a tree from a plan and its twin, and does nothing else
     #[arg(long, hide = true, num_args = 3, value_names = ["PLAN", "TWIN", "TREE"])]
     pub make_floor: Vec<PathBuf>,
+    /// Writes the twin of a tree and a plan, and does nothing else
+    #[arg(long, hide = true, num_args = 3, value_names = ["TREE", "TWIN", "PLAN"])]
+    pub prepare_floor: Vec<PathBuf>,
     /// Compares two trees, and does nothing else
     #[arg(long, hide = true, num_args = 2, value_names = ["LEFT", "RIGHT"])]
     pub compare_trees: Vec<PathBuf>,

@@ -43,10 +43,14 @@ use side::Side;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match (cli.make_floor.as_slice(), cli.compare_trees.as_slice()) {
-        ([plan, twin, tree], _) => floor::make(plan, twin, tree).map(|()| true),
-        (_, [left, right]) => compare(left, right).map(|()| true),
-        _ => bench(&cli),
+    let result = if let [plan, twin, tree] = cli.make_floor.as_slice() {
+        floor::make(plan, twin, tree).map(|()| true)
+    } else if let [tree, twin, plan] = cli.prepare_floor.as_slice() {
+        floor::prepare(tree, twin, plan).map(|()| true)
+    } else if let [left, right] = cli.compare_trees.as_slice() {
+        compare(left, right).map(|()| true)
+    } else {
+        bench(&cli)
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,11 +5,11 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, at};
+use crate::yardstick::this_program;
 
 /// The number of differences that are named.
 const NAMED: usize = 5;
@@ -33,12 +33,9 @@ pub struct Comparison {
 /// Compares two trees in a process of its own, because memory of this process would count as that
 /// of the sides that run later.
 pub fn compare_apart(left: &Path, right: &Path) -> Result<Comparison> {
-    let program = std::env::current_exe().map_err(at(Path::new("allegro-bench")))?;
-    let output = Command::new(&program)
-        .arg("--compare-trees")
-        .args([left, right])
-        .output()
-        .map_err(at(&program))?;
+    let mut command = this_program()?;
+    command.arg("--compare-trees").args([left, right]);
+    let output = command.output().map_err(at(left))?;
     serde_json::from_slice(&output.stdout)
         .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned().into())
 }

@@ -149,7 +149,7 @@ impl Report<'_> {
             .count();
         lines.push(match unequal {
             0 if !self.findings.iter().any(Finding::is_compared) => {
-                "vendor trees not compared".to_owned()
+                "no vendor tree of Allegro was compared with one of Composer".to_owned()
             }
             0 if self.findings.iter().any(Finding::reordered) => {
                 "vendor trees compared byte by byte, with modes: equal but for the order of autoload entries said below".to_owned()

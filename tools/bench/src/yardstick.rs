@@ -8,7 +8,6 @@ use std::process::Command;
 use crate::bed::Bed;
 use crate::command::Seat;
 use crate::error::{Result, at};
-use crate::floor;
 use crate::side::Side;
 
 /// The files that a yardstick needs, which are made before it is measured.
@@ -36,7 +35,7 @@ pub fn prepare(bed: &Bed<'_>, seat: &Seat, model: &Path) -> Result<()> {
         return Ok(());
     }
     match seat.side {
-        Side::Floor => floor::prepare(model, &own.twin, &own.plan),
+        Side::Floor => prepare_floor(model, &own),
         Side::Unzip => {
             let mut archives = Vec::new();
             find_archives(&bed.seat(Side::Composer).cache.join("files"), &mut archives)?;
@@ -52,8 +51,7 @@ pub fn command(seat: &Seat, model: &Path) -> Result<Command> {
     let own = Prepared::of(seat);
     match seat.side {
         Side::Floor => {
-            let program = std::env::current_exe().map_err(at(Path::new("allegro-bench")))?;
-            let mut command = Command::new(program);
+            let mut command = this_program()?;
             command
                 .arg("--make-floor")
                 .args([own.plan, own.twin, seat.vendor()]);
@@ -68,6 +66,26 @@ pub fn command(seat: &Seat, model: &Path) -> Result<Command> {
         }
         _ => Ok(copy(model, &seat.vendor())),
     }
+}
+
+/// Prepares the floor in a process of its own, because memory of this process would count as that
+/// of the sides that run later.
+fn prepare_floor(model: &Path, own: &Prepared) -> Result<()> {
+    let mut command = this_program()?;
+    command
+        .arg("--prepare-floor")
+        .args([model, &own.twin, &own.plan]);
+    let output = command.output().map_err(at(model))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+}
+
+/// Returns a call of this program, which has hidden options for work apart.
+pub fn this_program() -> Result<Command> {
+    let program = std::env::current_exe().map_err(at(Path::new("allegro-bench")))?;
+    Ok(Command::new(program))
 }
 
 fn copy(from: &Path, to: &Path) -> Command {
