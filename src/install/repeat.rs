@@ -11,7 +11,7 @@ use super::project::MANIFEST;
 use super::run::{generating, stopped};
 use super::state::State;
 use super::{Context, Options, Progress, Undecided};
-use crate::console::Console;
+use crate::console::{Console, Verbosity};
 use crate::ops;
 use crate::protocol::unchanged::UnchangedRequest;
 use crate::scripts::{Dispatcher, Event, ScriptIo, Scripts, Setup};
@@ -55,6 +55,7 @@ pub fn repeat(
         for line in &told.dump {
             console.line(line);
         }
+        console.line_at(Verbosity::Verbose, "Allegro: the autoloader is up to date");
         let event = Event {
             name: "post-autoload-dump",
             optimize: Some(told.optimizes),

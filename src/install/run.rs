@@ -10,7 +10,7 @@ use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::{remove_all, unique};
 use allegro_base::identity::Clock;
 use allegro_composer::Unfamiliar;
-use allegro_composer::config::BinCompat;
+use allegro_composer::config::{BinCompat, Release};
 use allegro_composer::installed::Vendor;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
@@ -50,6 +50,9 @@ use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
 /// A warning of Composer about a lock that doesn't belong to the manifest.
 const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
 
+/// The first version of Composer whose `install` knows `--strict-psr-autoloader`.
+const STRICT_PSR: &str = "2.10.0";
+
 /// The line about an install without operations.
 const NOTHING: &str = "Nothing to install, update or remove";
 
@@ -83,6 +86,11 @@ pub fn install(
     let (project, mut access) = read_project(context, &habits.target)?;
     if options.no_cache {
         return Err(Unfamiliar("the caches are switched off".to_owned()).into());
+    }
+    if options.strict_psr
+        && Release::parse(STRICT_PSR).is_none_or(|since| habits.target.release < since)
+    {
+        return Err(Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into());
     }
     let stage = Stage {
         manifest: &project.manifest,
