@@ -70,13 +70,21 @@ impl Job {
     /// their store where they have an option for it.
     ///
     /// Plugins in the registry's packages do nothing. The rivals leave plugins out, because some of
-    /// them refuse those that they don't know.
+    /// them refuse those that they don't know. The command line leaves them out as well, because it
+    /// would give an unknown plugin to Composer.
     pub fn arguments(self, side: Side, store: &Path) -> Option<Vec<OsString>> {
         match side {
             Side::Viv => self.of_viv(store),
             Side::Vivacity => self.of_vivacity(),
             Side::Composr => self.of_composr(),
             Side::Copy | Side::Unzip | Side::Floor => None,
+            Side::Native | Side::NativeArchives => {
+                let mut arguments = self.of_composer();
+                if self != Self::Update {
+                    arguments.push("--no-plugins".into());
+                }
+                Some(arguments)
+            }
             _ => Some(self.of_composer()),
         }
     }
@@ -135,7 +143,9 @@ mod tests {
     #[test]
     fn the_command_line_is_called_as_composer() {
         for job in [Job::Install, Job::Dump, Job::DumpOptimized, Job::Update] {
-            assert_eq!(line(job, Side::Native), line(job, Side::Composer));
+            let own = line(job, Side::Native).unwrap_or_default();
+            let left_out = own.strip_suffix(" --no-plugins").unwrap_or(&own);
+            assert_eq!(Some(left_out), line(job, Side::Composer).as_deref());
         }
         let install = "install --no-progress --no-interaction --ignore-platform-reqs";
         assert_eq!(line(Job::Install, Side::Native).as_deref(), Some(install));
