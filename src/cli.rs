@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config_file;
 pub mod definition;
 pub mod failure;
+mod native;
 pub mod project;
 pub mod settings;
 mod suggestion;

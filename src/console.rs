@@ -10,6 +10,7 @@ pub use crate::scripts::Verbosity;
 pub struct Console {
     verbosity: Verbosity,
     is_decorated: bool,
+    is_output_decorated: bool,
     writer: Box<dyn Write + Send>,
 }
 
@@ -23,18 +24,27 @@ impl Console {
         Self {
             verbosity,
             is_decorated,
+            is_output_decorated: false,
             writer: Box::new(writer),
         }
     }
 
-    /// Returns the verbosity of the run.
-    pub fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    /// Returns the console with colours on standard output, too.
+    #[must_use]
+    pub fn with_decorated_output(self, is_output_decorated: bool) -> Self {
+        Self {
+            is_output_decorated,
+            ..self
+        }
     }
 
-    /// Returns whether the lines have colours.
-    pub fn is_decorated(&self) -> bool {
-        self.is_decorated
+    /// Writes a line to standard output, unless the run is quiet.
+    pub fn output_line(&mut self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            let mut line = formatted(text, self.is_output_decorated);
+            line.push('\n');
+            self.write_raw(line.as_bytes());
+        }
     }
 
     /// Writes a line at normal verbosity. Nobody may be reading, which is not a failure.

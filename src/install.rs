@@ -11,6 +11,7 @@
 
 mod checks;
 mod decide;
+mod dump_autoload;
 mod dumping;
 mod files;
 mod guess;
@@ -31,6 +32,7 @@ use allegro_base::error::Error;
 use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
 
+pub use dump_autoload::dump_autoload;
 pub use options::Options;
 pub use run::install;
 

@@ -62,6 +62,23 @@ impl Invocation<'_> {
         }
     }
 
+    /// Returns the value of a variable of the environment.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let value = self.context.environment.value(name)?;
+        value.into_string().ok()
+    }
+
+    /// Returns whether a variable is set to something that PHP takes for true.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.variable(name)
+            .is_some_and(|value| !value.is_empty() && value != "0")
+    }
+
+    /// Returns whether a word is among the arguments for Composer.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.composer_arguments.iter().any(|given| given == word)
+    }
+
     /// Leaves the command to Composer, which replaces this process.
     pub fn delegate(&self) -> Outcome {
         Err(self.call().replace())

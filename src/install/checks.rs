@@ -40,7 +40,8 @@ pub fn check_project(project: &Project, locked: &[&Package]) -> Result<(), Unfam
     Ok(())
 }
 
-fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
+/// Checks the directories that get files.
+pub fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
     let (vendor_dir, directory) = (&project.settings.vendor_dir, &project.directory);
     if directory.starts_with(vendor_dir) {
         return unfamiliar("the vendor directory contains the project");

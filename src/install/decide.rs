@@ -22,7 +22,7 @@ use super::{Context, Undecided};
 use crate::machine::platform::{self, Question, RootAlias, Verdict};
 use crate::machine::{FixedTexts, Probe};
 use crate::protocol::scan;
-use crate::scripts::{ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, Version};
+use crate::scripts::{ComposerBinary, Php, Road, Scripts, Setup, Version};
 
 /// Everything that is known of the Composer whose result is wanted.
 pub struct Habits {
@@ -277,6 +277,10 @@ pub struct Stage<'a> {
     pub bin_dir: &'a Path,
     /// Setting `process-timeout`, in seconds.
     pub timeout: u64,
+    /// The command.
+    pub command: &'a str,
+    /// Its events.
+    pub events: &'a [&'a str],
 }
 
 /// Plans the scripts of an install.
@@ -311,7 +315,7 @@ pub fn plan_scripts(
         root: context.directory.clone(),
         bin_dir: stage.bin_dir.to_owned(),
         dev_mode: options.dev_mode(),
-        command: "install".to_owned(),
+        command: stage.command.to_owned(),
         arguments: context.arguments.clone(),
         php,
         composer,
@@ -322,7 +326,7 @@ pub fn plan_scripts(
         environment: std::env::vars_os().collect(),
         plugins_are_off: options.no_plugins,
     };
-    match scripts.plan(&INSTALL_EVENTS, &setup) {
+    match scripts.plan(stage.events, &setup) {
         Road::Native(_) => Ok((scripts, setup)),
         Road::Composer(reason) => Err(Undecided::Composer(reason)),
         Road::Missing(text) => Err(Undecided::Failed(Error::Input(text))),

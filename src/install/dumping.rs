@@ -59,6 +59,8 @@ pub struct Dumping<'a> {
 pub struct Dumped {
     /// Messages for standard error, with tags.
     pub messages: Vec<String>,
+    /// Number of classes in the class map, as Composer reports it.
+    pub classes: usize,
     /// Number of files that the class map covers, and how many of them were read.
     pub files: (usize, usize),
     /// Number of files of PSR rules whose classes don't belong there.
@@ -225,6 +227,7 @@ impl Dumping<'_> {
         }
         Ok(Dumped {
             messages: rendered.messages,
+            classes: rendered.classes,
             files,
             violations,
         })

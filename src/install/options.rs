@@ -11,6 +11,8 @@ use crate::machine::platform::Ignored;
 pub struct Options {
     /// `--no-dev`: packages for development are left out.
     pub no_dev: bool,
+    /// `--dev` and `--no-dev` of `dump-autoload`, whose default is the state of the last install.
+    pub dev: Option<bool>,
     /// `--no-scripts`: scripts of the root package are left out.
     pub no_scripts: bool,
     /// `--no-autoloader`: the autoloader is left out.

@@ -38,6 +38,12 @@ pub struct Project {
     pub installed_text: Option<String>,
     /// Installed packages whose directories exist.
     pub installed: Vec<Record>,
+    /// Whether the installed packages include those for development, if their record says so.
+    pub installed_dev: Option<bool>,
+    /// Names of installed packages that only development needs.
+    pub installed_dev_names: Vec<String>,
+    /// Number of installed packages whose directories are gone.
+    pub missing: usize,
     /// Composer's configuration.
     pub settings: Configured,
     /// Files that decided about all this, whether they exist or not.
@@ -210,7 +216,10 @@ impl Project {
             target.dialect,
         )?;
         let is_fresh = is_fresh(&lock, &manifest);
-        let installed = installed.map_or_else(Vec::new, |installed| installed.packages);
+        let (installed, installed_dev, installed_dev_names) = match installed {
+            Some(found) => (found.packages, found.is_dev, found.dev_names),
+            None => (Vec::new(), None, Vec::new()),
+        };
         let mut project = Self {
             directory: directory.to_owned(),
             manifest,
@@ -219,6 +228,9 @@ impl Project {
             is_fresh,
             installed_text,
             installed,
+            installed_dev,
+            installed_dev_names,
+            missing: 0,
             settings,
             files,
             origin,
@@ -248,12 +260,14 @@ impl Project {
                 )));
             }
         }
+        let before = self.installed.len();
         self.installed.retain(|record| {
             record.package.is_metapackage() || {
                 let path = path_of(&vendor_dir, &record.package);
                 fs::metadata(&path).is_ok()
             }
         });
+        self.missing = before - self.installed.len();
         Ok(())
     }
 

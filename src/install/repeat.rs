@@ -9,12 +9,12 @@ use allegro_store::Store;
 use super::decide::{Stage, plan_scripts};
 use super::project::MANIFEST;
 use super::run::{generating, stopped};
-use super::state::State;
+use super::state::{Kind, State};
 use super::{Context, Options, Progress, Undecided};
 use crate::console::{Console, Verbosity};
 use crate::ops;
 use crate::protocol::unchanged::UnchangedRequest;
-use crate::scripts::{Dispatcher, Event, ScriptIo, Scripts, Setup};
+use crate::scripts::{Dispatcher, Event, INSTALL_EVENTS, ScriptIo, Scripts, Setup};
 
 /// Repeats the install, and returns its exit code; `None` if it has to be done.
 pub fn repeat(
@@ -25,7 +25,7 @@ pub fn repeat(
     console: &mut Console,
     progress: &mut dyn Progress,
 ) -> Result<Option<i32>, Undecided> {
-    let Some(state) = State::current(context, store, key) else {
+    let Some(state) = State::current(context, store, Kind::Install, key) else {
         return Ok(None);
     };
     // The state of files that were written just before the record is settled by now. The next run
@@ -34,7 +34,14 @@ pub fn repeat(
         return Ok(None);
     }
     let told = &state.told;
-    let Some((scripts, setup)) = scripts(context, options, store, &state)? else {
+    let Some((scripts, setup)) = scripts(
+        context,
+        options,
+        store,
+        &state,
+        ("install", &INSTALL_EVENTS),
+    )?
+    else {
         return Ok(None);
     };
     if told.has_dump {
@@ -79,11 +86,12 @@ pub fn repeat(
 
 /// Plans the scripts of the run. Returns `None` if a listener comes before the work, because it may
 /// change what the work depends on.
-fn scripts(
+pub fn scripts(
     context: &Context<'_>,
     options: &Options,
     store: &Store,
     state: &State,
+    (command, events): (&str, &[&str]),
 ) -> Result<Option<(Scripts, Setup)>, Undecided> {
     let path = context.directory.join(MANIFEST);
     let text = fs::read_to_string(&path).map_err(at("reading", &path))?;
@@ -102,6 +110,8 @@ fn scripts(
         manifest: &manifest,
         bin_dir: &state.told.bin_dir,
         timeout: state.told.timeout,
+        command,
+        events,
     };
     let (scripts, setup) = plan_scripts(context, &stage, options, probe.as_ref())?;
     let comes_before = ["pre-install-cmd", "pre-autoload-dump"]

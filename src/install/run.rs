@@ -35,7 +35,7 @@ use super::project::Project;
 use super::repeat;
 use super::requests::Requests;
 use super::sharing::{Sharing, own_inode};
-use super::state::{self, State, Told};
+use super::state::{self, Kind, State, Told};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
 use crate::console::Console;
@@ -45,7 +45,7 @@ use crate::protocol::prepare::{
     PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
 };
 use crate::protocol::scan::PlacedPackage;
-use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
+use crate::scripts::{Dispatcher, Event, INSTALL_EVENTS, Scripts, Setup, Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
 const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
@@ -96,6 +96,8 @@ pub fn install(
         manifest: &project.manifest,
         bin_dir: &project.settings.bin_dir,
         timeout: project.settings.process_timeout,
+        command: "install",
+        events: &INSTALL_EVENTS,
     };
     let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
     let steps = Steps::of(&project, options, &habits.target)?;
@@ -796,6 +798,7 @@ impl Run<'_> {
                 .map(|dumped| dumped.messages.clone())
                 .unwrap_or_default(),
             after: self.funding(repository),
+            output: Vec::new(),
             optimizes: self.scans(),
             has_dump: !self.options.no_autoloader,
             vendor_real: real(&project.settings.vendor_dir),
@@ -804,7 +807,7 @@ impl Run<'_> {
         };
         let inputs = self.inputs();
         if let Some(state) = State::after(key, &self.clock, &inputs, &outputs, needed, told) {
-            state.keep(self.context, self.store);
+            state.keep(self.context, self.store, Kind::Install);
         }
     }
 

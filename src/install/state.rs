@@ -42,6 +42,8 @@ pub struct Told {
     pub dump: Vec<String>,
     /// Lines after the dump.
     pub after: Vec<String>,
+    /// Lines on standard output after the dump.
+    pub output: Vec<String>,
     /// Whether the autoloader is dumped with the classes of PSR rules.
     pub optimizes: bool,
     /// Whether the dump is part of the run.
@@ -72,9 +74,22 @@ fn identity_behind(path: &Path) -> Option<Identity> {
     stat(path).ok().map(|facts| Identity::from(&facts))
 }
 
-fn place(context: &Context<'_>) -> String {
+/// The commands whose runs are remembered, each on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `install`
+    Install,
+    /// `dump-autoload`
+    Dump,
+}
+
+fn place(context: &Context<'_>, kind: Kind) -> String {
     let name = directory_name(&context.directory);
-    Record::Install.place(&format!("{name}.install"))
+    let ending = match kind {
+        Kind::Install => "install",
+        Kind::Dump => "dumped",
+    };
+    Record::Install.place(&format!("{name}.{ending}"))
 }
 
 /// Returns the digest of everything that an install depends on and that is no file.
@@ -182,8 +197,13 @@ impl State {
     }
 
     /// Returns the recorded state of a project, if everything is as it was then.
-    pub fn current(context: &Context<'_>, store: &Store, key: &[u8; 32]) -> Option<Self> {
-        let state: Self = store.read_sealed(Record::Install, &place(context))?;
+    pub fn current(
+        context: &Context<'_>,
+        store: &Store,
+        kind: Kind,
+        key: &[u8; 32],
+    ) -> Option<Self> {
+        let state: Self = store.read_sealed(Record::Install, &place(context, kind))?;
         let is_current = state.key == *key
             && state
                 .inputs
@@ -198,8 +218,8 @@ impl State {
     }
 
     /// Keeps the state for the next run. A failure only costs time.
-    pub fn keep(&self, context: &Context<'_>, store: &Store) {
-        let _ = store.write_sealed(Record::Install, &place(context), self);
+    pub fn keep(&self, context: &Context<'_>, store: &Store, kind: Kind) {
+        let _ = store.write_sealed(Record::Install, &place(context, kind), self);
     }
 
     /// Returns whether a file had been written so shortly before that its content must be compared.

@@ -147,7 +147,7 @@ mod tests {
             let left_out = own.strip_suffix(" --no-plugins").unwrap_or(&own);
             assert_eq!(Some(left_out), line(job, Side::Composer).as_deref());
         }
-        let install = "install --no-progress --no-interaction --ignore-platform-reqs";
+        let install = "install --no-progress --no-interaction --ignore-platform-reqs --no-plugins";
         assert_eq!(line(Job::Install, Side::Native).as_deref(), Some(install));
     }
 

@@ -1,0 +1,225 @@
+//! Dumps the autoloader as `composer dump-autoload` does (`DumpAutoloadCommand`, composer 2.10.2).
+
+use std::path::PathBuf;
+
+use allegro_base::identity::Clock;
+use allegro_composer::Unfamiliar;
+use allegro_store::Store;
+
+use super::checks;
+use super::decide::{Habits, Stage, as_set, plan_scripts, read_project};
+use super::dumping::{Dumping, Undone, real};
+use super::local_repository::LocalRepository;
+use super::options::Options;
+use super::project::Project;
+use super::repeat;
+use super::run::stopped;
+use super::state::{self, Kind, State, Told};
+use super::{Context, Progress, Undecided};
+use crate::console::Console;
+use crate::ops;
+use crate::protocol::unchanged::UnchangedRequest;
+use crate::scripts::{DUMP_EVENTS, Dispatcher, Event};
+
+/// Dumps the autoloader of a context's project, and returns the exit code.
+///
+/// # Errors
+/// The dump is not done.
+pub fn dump_autoload(
+    context: &Context<'_>,
+    options: &Options,
+    console: &mut Console,
+    progress: &mut dyn Progress,
+) -> Result<i32, Undecided> {
+    let clock = Clock::start(&context.directory);
+    let store = Store::open(&context.settings.store)?;
+    let key = state::key(context, options, context.machine.stamp(&store)?);
+    if let Some(key) = &key
+        && let Some(code) = repeated(context, options, &store, key, console, progress)?
+    {
+        return Ok(code);
+    }
+    let habits = Habits::of(context, &store)?;
+    if habits
+        .probe
+        .as_ref()
+        .is_some_and(|probe| probe.composer.is_some())
+    {
+        checks::check_user(&habits.target, context.variable)?;
+    }
+    let (project, _) = read_project(context, &habits.target)?;
+    if project.missing > 0 {
+        return Err(Unfamiliar("directories of packages are gone".to_owned()).into());
+    }
+    checks::check_directories(&project)?;
+    if !options.no_plugins {
+        checks::check_plugins(&project, &[])?;
+    }
+    let stage = Stage {
+        manifest: &project.manifest,
+        bin_dir: &project.settings.bin_dir,
+        timeout: project.settings.process_timeout,
+        command: "dump-autoload",
+        events: &DUMP_EVENTS,
+    };
+    let mut options = options.clone();
+    options.no_dev = !options.dev.or(project.installed_dev).unwrap_or(false);
+    let (scripts, setup) = plan_scripts(context, &stage, &options, habits.probe.as_ref())?;
+    let dumping = Dumping {
+        options: &options,
+        settings: context.settings,
+        machine: context.machine,
+        texts: &habits.texts,
+        traits: &habits.dump,
+        dialect: habits.scan,
+        timezone: context.timezone.clone(),
+        placed: Vec::new(),
+        scratch: store.temporary(),
+    };
+    let repository = LocalRepository::new(&project.installed);
+    let names = as_set(&project.installed_dev_names);
+    let plan = dumping.plan(&project, &repository.canonical_packages(), &names)?;
+
+    let words = Words::of(&project, &options);
+    let mut dispatcher = Dispatcher::new(&scripts, &setup);
+    console.output_line(&words.before());
+    let event = |name| Event {
+        name,
+        optimize: Some(words.scans()),
+    };
+    if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
+        return Ok(stopped(&stop, console));
+    }
+    let inputs: Vec<PathBuf> = project.files.clone();
+    let fingerprint = key.as_ref().map(|key| State::fingerprint(key, &inputs));
+    let dumped = dumping
+        .dump(&project, &plan, fingerprint.as_deref(), progress)
+        .map_err(|undone| match undone {
+            Undone::Failed(error) => Undecided::Failed(error),
+            Undone::Unfamiliar(reason) => Undecided::Composer(reason),
+        })?;
+    for message in &dumped.messages {
+        console.line(message);
+    }
+    if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
+        return Ok(stopped(&stop, console));
+    }
+    let after = words.after(dumped.classes);
+    console.output_line(&after);
+    if let Some(key) = key
+        && dumped.violations == 0
+        && !project.origin.is_asked
+    {
+        let told = Told {
+            before: Vec::new(),
+            dump: dumped.messages,
+            after: Vec::new(),
+            output: vec![words.before(), after],
+            optimizes: words.scans(),
+            has_dump: true,
+            vendor_real: real(&project.settings.vendor_dir),
+            bin_dir: project.settings.bin_dir.clone(),
+            timeout: project.settings.process_timeout,
+        };
+        let needed = repository
+            .packages()
+            .filter(|package| !package.is_metapackage())
+            .map(|package| project.path_of(package))
+            .collect();
+        if let Some(state) = State::after(key, &clock, &inputs, &[], needed, told) {
+            state.keep(context, &store, Kind::Dump);
+        }
+    }
+    if let Err(stop) = dispatcher.finish(console) {
+        return Ok(stopped(&stop, console));
+    }
+    Ok(i32::from(options.strict_psr && dumped.violations > 0))
+}
+
+/// Repeats a dump that would give what is there.
+fn repeated(
+    context: &Context<'_>,
+    options: &Options,
+    store: &Store,
+    key: &[u8; 32],
+    console: &mut Console,
+    progress: &mut dyn Progress,
+) -> Result<Option<i32>, Undecided> {
+    let Some(state) = State::current(context, store, Kind::Dump, key) else {
+        return Ok(None);
+    };
+    let told = &state.told;
+    let command = ("dump-autoload", &DUMP_EVENTS[..]);
+    let Some((scripts, setup)) = repeat::scripts(context, options, store, &state, command)? else {
+        return Ok(None);
+    };
+    let request = UnchangedRequest {
+        vendor_dir: told.vendor_real.clone(),
+        fingerprint: state.own_fingerprint(),
+    };
+    let [before, after] = &told.output[..] else {
+        return Ok(None);
+    };
+    if !ops::unchanged_with(&request, context.settings, progress)?.unchanged {
+        return Ok(None);
+    }
+    let mut dispatcher = Dispatcher::new(&scripts, &setup);
+    console.output_line(before);
+    for line in &told.dump {
+        console.line(line);
+    }
+    let event = Event {
+        name: "post-autoload-dump",
+        optimize: Some(told.optimizes),
+    };
+    if let Err(stop) = dispatcher.dispatch(event, console) {
+        return Ok(Some(stopped(&stop, console)));
+    }
+    console.output_line(after);
+    Ok(Some(match dispatcher.finish(console) {
+        Ok(()) => 0,
+        Err(stop) => stopped(&stop, console),
+    }))
+}
+
+/// The lines of the command.
+struct Words {
+    is_optimized: bool,
+    is_authoritative: bool,
+}
+
+impl Words {
+    fn of(project: &Project, options: &Options) -> Self {
+        Self {
+            is_optimized: options.optimize || project.settings.optimize,
+            is_authoritative: options.authoritative || project.settings.authoritative,
+        }
+    }
+
+    fn scans(&self) -> bool {
+        self.is_optimized || self.is_authoritative
+    }
+
+    fn kind(&self) -> &'static str {
+        match (self.is_authoritative, self.is_optimized) {
+            (true, _) => "optimized autoload files (authoritative)",
+            (false, true) => "optimized autoload files",
+            (false, false) => "autoload files",
+        }
+    }
+
+    fn before(&self) -> String {
+        format!("<info>Generating {}</info>", self.kind())
+    }
+
+    fn after(&self, classes: usize) -> String {
+        if self.scans() {
+            format!(
+                "<info>Generated {} containing {classes} classes</info>",
+                self.kind()
+            )
+        } else {
+            format!("<info>Generated {}</info>", self.kind())
+        }
+    }
+}
