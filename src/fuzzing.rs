@@ -4,7 +4,7 @@
 use allegro_base::testing::records::{RecordKind, seal};
 use allegro_vendor::classmap;
 
-use crate::{helper, machine, ops};
+use crate::{helper, install, machine, ops};
 
 fn kinds() -> impl Iterator<Item = RecordKind> {
     allegro_store::fuzzing::RECORDS
@@ -12,6 +12,7 @@ fn kinds() -> impl Iterator<Item = RecordKind> {
         .chain(classmap::fuzzing::RECORDS)
         .chain(ops::RECORDS)
         .chain(machine::RECORDS)
+        .chain([install::RECORD])
 }
 
 /// Decodes a record of the store. The first byte chooses the kind.

@@ -104,3 +104,7 @@ pub trait Progress: Host {
     /// Ends the batch.
     fn end(&mut self);
 }
+
+/// The record's decoder, for the fuzz targets.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use state::FUZZED as RECORD;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
+#[cfg(feature = "cli")]
+pub use environment::all_variables;
 
 use crate::protocol::settings::Overrides;
 use allegro_base::env;

@@ -110,7 +110,7 @@ fn natively(
     if let Err(Undecided::Failed(error)) = &done
         && error.kind() == ErrorKind::Interrupted
     {
-        shown.end_by_signal();
+        Shown::end_by_signal();
     }
     done
 }
@@ -176,7 +176,7 @@ impl<'a> Shown<'a> {
     }
 
     /// Ends the process as the signal would have done.
-    fn end_by_signal(&self) {
+    fn end_by_signal() {
         let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
     }
 }

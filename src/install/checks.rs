@@ -48,11 +48,10 @@ pub fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
     }
     match fs::metadata(vendor_dir) {
         Ok(facts) if !facts.is_dir() => return unfamiliar("the vendor directory is a file"),
-        Ok(_) => {}
         Err(_) if fs::symlink_metadata(vendor_dir).is_ok() => {
             return unfamiliar("the vendor directory is a link that leads nowhere");
         }
-        Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
     if fs::symlink_metadata(vendor_dir.join("composer")).is_ok_and(|facts| !facts.is_dir()) {
         return unfamiliar("vendor/composer is no directory");

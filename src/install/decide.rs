@@ -323,7 +323,7 @@ pub fn plan_scripts(
         is_interactive: context.is_interactive,
         is_terminal: context.is_terminal,
         verbosity: context.verbosity,
-        environment: std::env::vars_os().collect(),
+        environment: crate::settings::all_variables().collect(),
         plugins_are_off: options.no_plugins,
     };
     match scripts.plan(stage.events, &setup) {

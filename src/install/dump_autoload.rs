@@ -111,21 +111,13 @@ pub fn dump_autoload(
         && !project.origin.is_asked
     {
         let told = Told {
-            before: Vec::new(),
             dump: dumped.messages,
-            after: Vec::new(),
             output: vec![words.before(), after],
             optimizes: words.scans(),
             has_dump: true,
-            vendor_real: real(&project.settings.vendor_dir),
-            bin_dir: project.settings.bin_dir.clone(),
-            timeout: project.settings.process_timeout,
+            ..told(&project)
         };
-        let needed = repository
-            .packages()
-            .filter(|package| !package.is_metapackage())
-            .map(|package| project.path_of(package))
-            .collect();
+        let needed = needed(&project, &repository);
         if let Some(state) = State::after(key, &clock, &inputs, &[], needed, told) {
             state.keep(context, &store, Kind::Dump);
         }
@@ -134,6 +126,24 @@ pub fn dump_autoload(
         return Ok(stopped(&stop, console));
     }
     Ok(i32::from(options.strict_psr && dumped.violations > 0))
+}
+
+fn told(project: &Project) -> Told {
+    Told {
+        vendor_real: real(&project.settings.vendor_dir),
+        bin_dir: project.settings.bin_dir.clone(),
+        timeout: project.settings.process_timeout,
+        ..Told::default()
+    }
+}
+
+/// Returns the directories that must exist for the dump to be the same.
+fn needed(project: &Project, repository: &LocalRepository<'_>) -> Vec<PathBuf> {
+    repository
+        .packages()
+        .filter(|package| !package.is_metapackage())
+        .map(|package| project.path_of(package))
+        .collect()
 }
 
 /// Repeats a dump that would give what is there.

@@ -14,6 +14,7 @@ use allegro_vendor::autoload::traits::Traits;
 use allegro_vendor::autoload::{
     self, AutoloadPackage, DumpPlan, IgnoredPlatform, Input, PlatformCheck, Rendered, Root,
 };
+use allegro_vendor::classmap::Scan;
 use sha2::{Digest as _, Sha256};
 
 use super::Options;
@@ -54,6 +55,9 @@ pub struct Dumping<'a> {
     /// A path in the store at which a directory can be made.
     pub scratch: PathBuf,
 }
+
+/// A class map, its digest, and the numbers of files that it covers and that were read.
+type Mapped = (Scan, [u8; 32], (usize, usize));
 
 /// The result of a dump.
 pub struct Dumped {
@@ -158,7 +162,7 @@ impl Dumping<'_> {
         project: &Project,
         plan: &DumpPlan,
         host: &mut dyn Host,
-    ) -> Result<(allegro_vendor::classmap::Scan, [u8; 32], (usize, usize)), Undone> {
+    ) -> Result<Mapped, Undone> {
         let mut known: Vec<KnownFile> = Vec::new();
         for _ in 0..ROUNDS {
             let request = ScanRequest {
@@ -243,15 +247,12 @@ impl Dumping<'_> {
         let mut outputs = Vec::with_capacity(rendered.files.len() + FIXED.len());
         for (name, text) in &rendered.files {
             let path = vendor_dir.join(name);
-            match text {
-                Some(text) => {
-                    write_if_modified(&path, text.as_bytes())?;
-                    outputs.push((path, sum(text.as_bytes())));
-                }
-                None => {
-                    remove_if_present(&path)?;
-                    outputs.push((path, None));
-                }
+            if let Some(text) = text {
+                write_if_modified(&path, text.as_bytes())?;
+                outputs.push((path, sum(text.as_bytes())));
+            } else {
+                remove_if_present(&path)?;
+                outputs.push((path, None));
             }
         }
         for name in FIXED {

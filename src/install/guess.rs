@@ -94,7 +94,7 @@ fn read(place: &Path) -> Option<(Guess, Vec<PathBuf>)> {
     if !place.is_dir() || !is_ours(place) || !is_ours(place.parent()?) {
         return None;
     }
-    if std::env::vars_os().any(|(name, _)| {
+    if crate::settings::all_variables().any(|(name, _)| {
         name.to_str()
             .is_some_and(|name| name.starts_with("GIT_CONFIG") || name == "GIT_CEILING_DIRECTORIES")
     }) {
@@ -108,14 +108,13 @@ fn read(place: &Path) -> Option<(Guess, Vec<PathBuf>)> {
     }
     let loose = place.join("refs/heads").join(branch);
     let packed = place.join("packed-refs");
-    let (commit, file) = match fs::read_to_string(&loose) {
-        Ok(text) => (text.trim_end().to_owned(), loose),
-        Err(_) => {
-            let suffix = format!(" refs/heads/{branch}");
-            let text = fs::read_to_string(&packed).ok()?;
-            let line = text.lines().find_map(|line| line.strip_suffix(&suffix))?;
-            (line.to_owned(), packed)
-        }
+    let (commit, file) = if let Ok(text) = fs::read_to_string(&loose) {
+        (text.trim_end().to_owned(), loose)
+    } else {
+        let suffix = format!(" refs/heads/{branch}");
+        let text = fs::read_to_string(&packed).ok()?;
+        let line = text.lines().find_map(|line| line.strip_suffix(&suffix))?;
+        (line.to_owned(), packed)
     };
     if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

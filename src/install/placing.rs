@@ -87,7 +87,7 @@ impl Placing {
 
     /// Removes directories that Composer would not leave behind empty
     /// (`FileDownloader::cleanup`).
-    pub fn remove_if_empty(&self, path: &Path) {
+    pub fn remove_if_empty(path: &Path) {
         let _ = fs::remove_dir(path);
         if let Some(parent) = path.parent() {
             let _ = fs::remove_dir(parent);

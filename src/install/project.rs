@@ -53,6 +53,10 @@ pub struct Project {
 }
 
 /// Values of Composer's configuration.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of Composer"
+)]
 pub struct Configured {
     /// `COMPOSER_HOME`
     pub home: PathBuf,
@@ -331,7 +335,7 @@ fn configured(
 ) -> Result<(Configured, Access), Unfamiliar> {
     let probes = Probes {
         environment,
-        has_xdg_variable: std::env::vars_os()
+        has_xdg_variable: crate::settings::all_variables()
             .any(|(name, _)| name.as_encoded_bytes().starts_with(b"XDG_")),
         is_dir: &|path| Path::new(path).is_dir(),
         is_macos: cfg!(target_os = "macos"),

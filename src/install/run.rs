@@ -463,7 +463,7 @@ impl Run<'_> {
                 Operation::Install(to) => installs.push(named(steps.locked[to])),
                 Operation::Update { to, .. } => updates.push(named(steps.locked[to])),
                 Operation::Uninstall(from) => {
-                    removals.push(self.project.installed[from].package.pretty_name.clone())
+                    removals.push(self.project.installed[from].package.pretty_name.clone());
                 }
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
@@ -517,7 +517,7 @@ impl Run<'_> {
             }
         }
         bins.install(package, &path, true, console)?;
-        placing.remove_if_empty(&path);
+        Placing::remove_if_empty(&path);
         Ok(())
     }
 

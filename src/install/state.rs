@@ -115,7 +115,7 @@ pub fn key(
     add(format!("{:?}", context.verbosity).as_bytes());
     add(&context.umask.to_le_bytes());
     add(&rustix::process::geteuid().as_raw().to_le_bytes());
-    let mut variables: Vec<_> = std::env::vars_os()
+    let mut variables: Vec<_> = crate::settings::all_variables()
         .filter(|(name, _)| {
             let name = name.as_encoded_bytes();
             name == b"HOME"

@@ -61,6 +61,16 @@ impl Environment {
     }
 }
 
+/// Returns all variables of the process, for children that get them, and for digests over them.
+#[cfg(feature = "cli")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Environment has no list of variables"
+)]
+pub fn all_variables() -> std::env::VarsOs {
+    std::env::vars_os()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

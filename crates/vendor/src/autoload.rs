@@ -131,6 +131,10 @@ pub struct Input<'a> {
 
 /// A dump whose class map isn't known yet.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "most are settings of Composer"
+)]
 pub struct DumpPlan {
     rules: Vec<ScanRule>,
     traits: Traits,
