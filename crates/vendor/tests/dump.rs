@@ -59,9 +59,11 @@ fn ask(autoloader: &Path, lines: &str) -> Vec<Json> {
         .unwrap();
     let mut input = php.stdin.take().unwrap();
     let lines = lines.to_owned();
-    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
+    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
     let output = php.wait_with_output().unwrap();
-    writer.join().unwrap();
+    let written = writer.join().unwrap();
+    assert!(output.status.success(), "PHP ends with {}", output.status);
+    written.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines()
         .map(|line| Json::parse(line).unwrap_or_else(|_| panic!("PHP says: {text}")))

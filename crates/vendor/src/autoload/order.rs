@@ -73,7 +73,10 @@ pub fn sorted<'i, 'a>(
         } else {
             item.dev_requires
         };
-        for link in item.requires.iter().chain(dev_requires) {
+        // Composer merges both lists by target, so each target counts once.
+        let is_further = |link: &&Link| item.requires.iter().all(|one| one.target != link.target);
+        let further = dev_requires.iter().filter(is_further);
+        for link in item.requires.iter().chain(further) {
             users.entry(&link.target).or_default().push(number);
         }
     }

@@ -86,6 +86,7 @@ pub fn items<'a>(input: &Input<'a>, traits: &Traits) -> Result<Vec<Item<'a>>, Un
         install_path,
     } in input.packages
     {
+        validate(package)?;
         let target_dir = package.target_dir.as_deref();
         let path = match (install_path.as_deref(), traits.metapackages) {
             (None, Metapackages::Dropped) => continue,
@@ -96,7 +97,6 @@ pub fn items<'a>(input: &Input<'a>, traits: &Traits) -> Result<Vec<Item<'a>>, Un
         if let Some(path) = path {
             demand_plain(path)?;
         }
-        validate(package)?;
         items.push(Item {
             name: &package.name,
             autoload: Cow::Borrowed(&package.autoload),
