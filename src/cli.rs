@@ -8,6 +8,7 @@ pub mod failure;
 pub mod project;
 pub mod settings;
 mod suggestion;
+pub mod surroundings;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};

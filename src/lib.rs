@@ -24,6 +24,8 @@
 
 
 #[cfg(feature = "cli")]
+pub mod care;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod delegate;

@@ -105,7 +105,7 @@ impl Habits {
     }
 
     /// Returns the habits of the Composer whose texts are built in.
-    fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
+    pub fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
         let texts = FixedTexts::built_in();
         let version = texts.composer_version().to_owned();
         let unknown = || unfamiliar("the built-in texts are not known");

@@ -135,7 +135,7 @@ impl From<Unfamiliar> for Unread {
 }
 
 /// Reads a file that may be missing. Composer has its own words for one that can't be read.
-fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes)
             .map(Some)
@@ -145,7 +145,7 @@ fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<Json, Unfamiliar> {
+pub(super) fn parse(text: &str, path: &Path) -> Result<Json, Unfamiliar> {
     Json::read(&path.display().to_string(), text)
 }
 
@@ -171,7 +171,7 @@ impl Project {
         };
         let mut files = vec![manifest_path.clone(), lock_path];
         let (settings, access) =
-            configured(directory, &manifest, environment, target, &mut files)?;
+            configured(directory, &manifest, environment, target, Extent::All, &mut files)?;
 
         // The lock of a large project is large, and the installed packages are its equal.
         let installed_path = settings.vendor_dir.join("composer/installed.json");
@@ -295,22 +295,32 @@ fn relative_path(package: &Package) -> String {
     }
 }
 
-fn path_of(vendor_dir: &Path, package: &Package) -> PathBuf {
+pub(super) fn path_of(vendor_dir: &Path, package: &Package) -> PathBuf {
     vendor_dir.join(relative_path(package))
 }
 
 /// Returns whether a lock belongs to a manifest (`Locker::isFresh`, composer 2.10.2).
-fn is_fresh(lock: &Lock, manifest: &Json) -> bool {
+pub(super) fn is_fresh(lock: &Lock, manifest: &Json) -> bool {
     lock.content_hash
         .as_deref()
         .is_none_or(|hash| hash == content_hash(manifest))
 }
 
-fn configured(
+/// The places that a configuration is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All that Composer reads.
+    All,
+    /// The manifest alone.
+    Manifest,
+}
+
+pub(super) fn configured(
     directory: &Path,
     manifest: &Json,
     environment: &dyn Fn(&str) -> Option<String>,
     target: &Target,
+    extent: Extent,
     files: &mut Vec<PathBuf>,
 ) -> Result<(Configured, Access), Unfamiliar> {
     let probes = Probes {
@@ -327,7 +337,9 @@ fn configured(
     let home = directory.join(&directories.home);
     let mut config = Config::new(target.release, environment, base, &directories);
     let mut merge = |config: &mut Config<'_>, path: PathBuf, is_auth: bool| {
-        if let Some(text) = read(&path)? {
+        if extent == Extent::All
+            && let Some(text) = read(&path)?
+        {
             let json = parse(&text, &path)?;
             let source = path.display().to_string();
             if is_auth {
@@ -341,7 +353,8 @@ fn configured(
     };
     merge(&mut config, home.join("config.json"), false)?;
     merge(&mut config, home.join("auth.json"), true)?;
-    let auth = environment("COMPOSER_AUTH").filter(|text| !text.is_empty());
+    let auth = environment("COMPOSER_AUTH")
+        .filter(|text| !text.is_empty() && extent == Extent::All);
     let auth = auth
         .map(|text| Json::read("COMPOSER_AUTH", &text))
         .transpose()?;
