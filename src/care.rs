@@ -26,7 +26,7 @@ pub use mend::{Mended, mend};
 pub use status::{Change, Status, Turn, status};
 pub use tree_hash::tree_hash;
 pub use unshare::{Unshared, names, unshare};
-pub use verify::{Aspect, Asked, Finding, Report, Unchecked, verify};
+pub use verify::{Asked, Aspect, Finding, Report, Unchecked, verify};
 
 use crate::install::decide::Habits;
 use crate::install::look::{Look, Manifest};

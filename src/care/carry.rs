@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use allegro_composer::{Dist, ManifestKey, Unfamiliar};
 use allegro_composer::operation_text::full_pretty_version;
+use allegro_composer::{Dist, ManifestKey, Unfamiliar};
 use allegro_store::Store;
 
 use crate::install::decide::Habits;
@@ -37,9 +37,14 @@ pub fn cargo(
     let store = Store::open(&context.settings.store)?;
     let lock = lock.map(|lock| context.directory.join(lock));
     // Composer names a lock after its manifest.
-    let manifest = lock
-        .as_ref()
-        .and_then(|lock| Some(lock.with_extension("json").file_name()?.to_str()?.to_owned()));
+    let manifest = lock.as_ref().and_then(|lock| {
+        Some(
+            lock.with_extension("json")
+                .file_name()?
+                .to_str()?
+                .to_owned(),
+        )
+    });
     let directory = lock.as_deref().and_then(Path::parent);
     let variable = |name: &str| match (&manifest, name) {
         (Some(manifest), "COMPOSER") => Some(manifest.clone()),

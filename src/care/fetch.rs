@@ -126,7 +126,9 @@ pub fn fetch(
                     Some(reason) if !is_offline => {
                         fetched.skipped.push(Trouble::of(package, reason));
                     }
-                    _ => fetched.missing.push(Trouble::of(package, "it is not at hand")),
+                    _ => fetched
+                        .missing
+                        .push(Trouble::of(package, "it is not at hand")),
                 }
             }
             PackageOutcome::Declined { reason, .. } => {

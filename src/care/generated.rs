@@ -69,7 +69,10 @@ pub const NAMES: [&str; 14] = [
 ];
 
 /// Files whose content depends on the PHP files of packages.
-const SCANNED: [&str; 2] = ["composer/autoload_classmap.php", "composer/autoload_static.php"];
+const SCANNED: [&str; 2] = [
+    "composer/autoload_classmap.php",
+    "composer/autoload_static.php",
+];
 
 /// Returns the reason why the generated files of a project are not certain.
 pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
@@ -88,11 +91,17 @@ pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
         let package = &record.package;
         let is_elsewhere = look.place_of(record) != look.project.path_of(package);
         let is_archive = record.installation_source.as_deref() == Some("dist")
-            && package.dist.as_ref().is_some_and(|dist| dist.kind != "path");
+            && package
+                .dist
+                .as_ref()
+                .is_some_and(|dist| dist.kind != "path");
         if package.is_metapackage() || is_archive && !is_elsewhere {
             None
         } else {
-            Some(format!("{} was not installed from an archive", package.name))
+            Some(format!(
+                "{} was not installed from an archive",
+                package.name
+            ))
         }
     })
 }
@@ -147,12 +156,15 @@ impl<'t> NotedRoot<'t> {
         let block = &text[start..start + text[start..].find("\n    ),")?];
         let value = |key: &str| {
             let (_, rest) = block.split_once(&format!("'{key}' => "))?;
-            let end = rest.find(",\n").or_else(|| rest.strip_suffix(',').map(str::len))?;
+            let end = rest
+                .find(",\n")
+                .or_else(|| rest.strip_suffix(',').map(str::len))?;
             Some(&rest[..end])
         };
         let unquoted = |value: &'t str| value.strip_prefix('\'')?.strip_suffix('\'');
         let reference = value("reference")?;
-        let is_commit = |text: &&str| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_commit =
+            |text: &&str| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
         Some(Self {
             pretty_version: unquoted(value("pretty_version")?)?,
             version: unquoted(value("version")?)?,
@@ -167,7 +179,10 @@ impl<'t> NotedRoot<'t> {
         self.pretty_version.clone_into(&mut package.pretty_version);
         self.version.clone_into(&mut package.version);
         let reference = self.reference.map(str::to_owned);
-        for place in [&mut package.source, &mut package.dist].into_iter().flatten() {
+        for place in [&mut package.source, &mut package.dist]
+            .into_iter()
+            .flatten()
+        {
             place.reference.clone_from(&reference);
         }
     }
@@ -213,7 +228,11 @@ pub fn generated(
         return Ok(generated);
     }
     let autoload = autoload(context, sight, &base, host)?;
-    files.extend(autoload.into_iter().map(|(name, text)| file(name, text.into_iter().collect())));
+    files.extend(
+        autoload
+            .into_iter()
+            .map(|(name, text)| file(name, text.into_iter().collect())),
+    );
     Ok(generated)
 }
 
@@ -233,7 +252,8 @@ fn present_suffix(vendor_dir: &Path) -> Option<String> {
         }
     }
     let best = counts.into_iter().filter(|(suffix, _)| !suffix.is_empty());
-    best.max_by_key(|(_, count)| *count).map(|(suffix, _)| suffix)
+    best.max_by_key(|(_, count)| *count)
+        .map(|(suffix, _)| suffix)
 }
 
 type Texts = Vec<(&'static str, Option<Vec<u8>>)>;
@@ -324,11 +344,7 @@ const HEAD: u64 = 1 << 16;
 
 /// Returns the files that call the programs of packages. Of two programs with one name, either may
 /// have it.
-fn programs(
-    context: &Context<'_>,
-    sight: &Sight,
-    base: &Base<'_>,
-) -> Result<Vec<Wanted>, Undone> {
+fn programs(context: &Context<'_>, sight: &Sight, base: &Base<'_>) -> Result<Vec<Wanted>, Undone> {
     let project = &sight.look.project;
     let settings = &project.settings;
     let text = |path: &Path| {

@@ -119,7 +119,11 @@ impl State {
     pub fn of(sight: &Sight) -> Self {
         let look = &sight.look;
         let noted = look.was_dev.unwrap_or(true);
-        let path = look.project.settings.vendor_dir.join("composer/installed.php");
+        let path = look
+            .project
+            .settings
+            .vendor_dir
+            .join("composer/installed.php");
         let php = fs::read(path).ok();
         for is_dev in [noted, !noted] {
             let state = Self {

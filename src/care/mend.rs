@@ -115,20 +115,19 @@ impl Mending<'_> {
     ) -> Result<(), Undecided> {
         let vendor_dir = survey.sight.look.project.settings.vendor_dir.clone();
         let broken = broken(survey, &vendor_dir);
-        for package in broken.iter().filter(|package| !package.is_broken) {
-            if self.is_clean {
-                for path in &package.added {
-                    self.remove(&survey.members[package.place].path.join(path));
-                }
-            }
-        }
-        let broken: Vec<Broken> = broken.into_iter().filter(|one| one.is_broken).collect();
+        // A removed entry leaves another time on its directory, so the whole package is placed anew.
+        let broken: Vec<Broken> = broken
+            .into_iter()
+            .filter(|package| package.is_broken || self.is_clean)
+            .collect();
         if broken.is_empty() {
             return Ok(());
         }
         let requests = self.requests(survey, &broken, is_offline);
         let settings = &survey.sight.look.project.settings;
-        let staging = vendor_dir.join("composer").join(format!(".allegro-{}", unique()));
+        let staging = vendor_dir
+            .join("composer")
+            .join(format!(".allegro-{}", unique()));
         fs::create_dir_all(&staging).map_err(at("creating", &staging))?;
         let request = PrepareRequest {
             vendor_dir: vendor_dir.clone(),
@@ -290,7 +289,13 @@ impl Mending<'_> {
             } else if facts.is_dir() {
                 // A directory with content is somebody's own.
                 fs::remove_dir(path)
-                    .or_else(|error| if self.is_clean { remove_all(path) } else { Err(error) })
+                    .or_else(|error| {
+                        if self.is_clean {
+                            remove_all(path)
+                        } else {
+                            Err(error)
+                        }
+                    })
                     .map_err(at("removing", path))?;
             }
         }
@@ -349,7 +354,8 @@ fn broken(survey: &Survey, vendor_dir: &Path) -> Vec<Broken> {
 fn give(path: &Path, owner: u32) -> Result<()> {
     let facts = fs::symlink_metadata(path).map_err(at("reading", path))?;
     if facts.uid() != owner {
-        lchown(path, Some(owner), None).map_err(|error: io::Error| at("setting the owner of", path)(error))?;
+        lchown(path, Some(owner), None)
+            .map_err(|error: io::Error| at("setting the owner of", path)(error))?;
     }
     if facts.is_dir() {
         for entry in fs::read_dir(path).map_err(at("reading", path))?.flatten() {

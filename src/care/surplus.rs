@@ -45,8 +45,8 @@ pub(super) fn surplus(survey: &Survey) -> Vec<PathBuf> {
             let path = entry.path();
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.file_name();
-            let is_staging = directory.ends_with("composer")
-                && name.to_string_lossy().starts_with(STAGING);
+            let is_staging =
+                directory.ends_with("composer") && name.to_string_lossy().starts_with(STAGING);
             if owned.contains(&path) || is_staging || project.starts_with(&path) {
                 continue;
             }

@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(hash, tree(&["d", "a/c", "a/b"]).1);
         let root = dir.path();
         let again = || tree_hash(root, 1).expect("hashed");
-        let file = File::options().append(true).open(root.join("d")).expect("open");
+        let file = File::options()
+            .append(true)
+            .open(root.join("d"))
+            .expect("open");
         file.set_modified(std::time::UNIX_EPOCH).expect("set");
         fs::create_dir_all(root.join("composer/.allegro-1")).expect("made");
         let with_directory = again();

@@ -31,7 +31,10 @@ pub struct Unshared {
 pub fn names(context: &Context<'_>) -> Result<Vec<String>, Undecided> {
     let mut sight = Sight::of(context)?;
     let members = State::of(&sight).members(&mut sight, true);
-    Ok(members.into_iter().map(|member| member.package.name).collect())
+    Ok(members
+        .into_iter()
+        .map(|member| member.package.name)
+        .collect())
 }
 
 /// Gives all files of packages inodes of their own. Contents, modes, owners and times stay. The next
@@ -94,7 +97,10 @@ fn directories(root: &Path, others: &HashSet<&Path>) -> Result<Vec<PathBuf>> {
 /// puts the time of the directory back.
 fn own_files(directory: &Path) -> Result<(u64, u64)> {
     let (mut files, mut own) = (0, 0);
-    for entry in fs::read_dir(directory).map_err(at("reading", directory))?.flatten() {
+    for entry in fs::read_dir(directory)
+        .map_err(at("reading", directory))?
+        .flatten()
+    {
         let path = entry.path();
         let Ok(facts) = fs::symlink_metadata(&path) else {
             continue;

@@ -279,7 +279,11 @@ impl Survey {
     /// Returns the directories of other packages within each package.
     fn foreign(&self) -> Vec<Vec<String>> {
         let mut within: HashMap<&Path, Vec<String>> = HashMap::new();
-        let all: HashSet<&Path> = self.members.iter().map(|member| member.path.as_path()).collect();
+        let all: HashSet<&Path> = self
+            .members
+            .iter()
+            .map(|member| member.path.as_path())
+            .collect();
         for path in &all {
             for above in path.ancestors().skip(1).filter(|above| all.contains(above)) {
                 let inner = path.strip_prefix(above).unwrap_or(path);

@@ -27,7 +27,10 @@ pub fn with<T>(
     let core = context.settings.core(context.environment)?;
     let directory = fs::canonicalize(&context.directory).map_err(|error| {
         let shown = context.directory.display();
-        Failure::new(Code::Files, format_args!("{shown} can't be entered: {error}"))
+        Failure::new(
+            Code::Files,
+            format_args!("{shown} can't be entered: {error}"),
+        )
     })?;
     let composer = context.settings.composer_path.value.as_deref();
     let machine = Machine::find(context.environment, composer.filter(|path| is_path(path)));
@@ -62,16 +65,16 @@ fn is_path(path: &Path) -> bool {
 pub fn failure(undecided: Undecided) -> Failure {
     match undecided {
         Undecided::Composer(reason) => Failure::new(Code::Project, reason.0),
-        Undecided::NoManifest(path) => {
-            Failure::new(Code::Project, format_args!("there is no {}", path.display()))
-        }
-        Undecided::NoLock(path) => {
-            Failure::new(Code::Project, format_args!("there is no {}", path.display()))
-                .hint("allegro update writes one")
-        }
-        Undecided::Stale => {
-            Failure::new(Code::Project, "composer.lock does not fit composer.json")
-        }
+        Undecided::NoManifest(path) => Failure::new(
+            Code::Project,
+            format_args!("there is no {}", path.display()),
+        ),
+        Undecided::NoLock(path) => Failure::new(
+            Code::Project,
+            format_args!("there is no {}", path.display()),
+        )
+        .hint("allegro update writes one"),
+        Undecided::Stale => Failure::new(Code::Project, "composer.lock does not fit composer.json"),
         Undecided::Offline(names) => Failure::new(
             Code::Network,
             format_args!("these packages are not at hand: {}", names.join(", ")),

@@ -15,9 +15,7 @@ use allegro_composer::root::{GuessedVersion, RootPackage};
 use allegro_composer::{config, shape};
 
 use super::guess::{self, Origin};
-use super::project::{
-    Extent, Project, Target, Unread, configured, is_fresh, parse, path_of, read,
-};
+use super::project::{Extent, Project, Target, Unread, configured, is_fresh, parse, path_of, read};
 
 /// A project as far as it could be read.
 pub struct Look {
@@ -111,10 +109,9 @@ impl Look {
         files.push(installed_path);
         let (root, origin, asks_git) =
             root_of(directory, &manifest, environment, target, &mut note)?;
-        let (records, was_dev, dev_names) = installed
-            .map_or_else(Default::default, |installed| {
-                (installed.packages, installed.is_dev, installed.dev_names)
-            });
+        let (records, was_dev, dev_names) = installed.map_or_else(Default::default, |installed| {
+            (installed.packages, installed.is_dev, installed.dev_names)
+        });
         let mut look = Self {
             project: Project {
                 directory: directory.to_owned(),
@@ -169,7 +166,10 @@ impl Look {
         let extra = self.project.manifest.get("extra");
         add(extra.and_then(|extra| extra.get("patches")));
         let named = extra.and_then(|extra| extra.str_at("patches-file"));
-        for file in named.into_iter().chain(["patches.json", "patches.lock.json"]) {
+        for file in named
+            .into_iter()
+            .chain(["patches.json", "patches.lock.json"])
+        {
             let path = self.project.directory.join(file);
             let text = fs::read_to_string(&path).ok();
             let json = text.and_then(|text| Json::parse(&text).ok());

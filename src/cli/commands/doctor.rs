@@ -133,8 +133,8 @@ impl Chart {
         };
         let php = machine.php.as_ref().map(|php| php.path.as_path());
         let composer = machine.composer.as_ref().map(|found| found.path.as_path());
-        let is_writable = Store::open_at_once(&diagnosis.store.path)
-            .is_ok_and(|store| store.is_writable());
+        let is_writable =
+            Store::open_at_once(&diagnosis.store.path).is_ok_and(|store| store.is_writable());
         if code == 0 && !problems.is_empty() {
             code = Code::General as u8;
         }
@@ -190,28 +190,43 @@ impl Chart {
         let kind = info.store.file_system.as_deref().unwrap_or("unknown");
         let writable = if self.is_writable { "" } else { ", read-only" };
         let rows = [
-            ("allegro", format!("{} (protocol {})", info.version, info.protocol)),
+            (
+                "allegro",
+                format!("{} (protocol {})", info.version, info.protocol),
+            ),
             (
                 "settings",
-                self.configuration.clone().unwrap_or_else(|| "none".to_owned()),
+                self.configuration
+                    .clone()
+                    .unwrap_or_else(|| "none".to_owned()),
             ),
             ("php", program(&self.php)),
             ("composer", program(&self.composer)),
-            ("store", format!("{} ({kind}{writable})", info.store.path.display())),
+            (
+                "store",
+                format!("{} ({kind}{writable})", info.store.path.display()),
+            ),
             ("vendor", info.vendor.path.display().to_string()),
             ("files", self.method()),
         ];
         for (name, value) in rows {
             terminal.say(format_args!("{STRONG}{name:<10}{STRONG:#}{value}"))?;
         }
-        let style = if matches!(self.road, Road::Native) { GOOD } else { WARNING };
+        let style = if matches!(self.road, Road::Native) {
+            GOOD
+        } else {
+            WARNING
+        };
         terminal.say(format_args!(
             "{STRONG}{:<10}{STRONG:#}{style}{}{style:#}",
             "install",
             self.road.sentence()
         ))?;
         if let Some(sharing) = &info.sharing {
-            terminal.say(format_args!("{DIM}{}; {}{DIM:#}", sharing.reason, sharing.advice))?;
+            terminal.say(format_args!(
+                "{DIM}{}; {}{DIM:#}",
+                sharing.reason, sharing.advice
+            ))?;
         }
         for sentence in fixed {
             terminal.say(format_args!("{GOOD}fixed:{GOOD:#} {sentence}"))?;

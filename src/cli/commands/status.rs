@@ -38,7 +38,9 @@ fn tell(status: &Status, terminal: &Terminal) -> Outcome {
         let count = status.locked;
         let plural = if count == 1 { "" } else { "s" };
         return terminal
-            .say(format_args!("Vendor is up to date ({count} package{plural})"))
+            .say(format_args!(
+                "Vendor is up to date ({count} package{plural})"
+            ))
             .map(|()| 0);
     }
     if status.installed == 0 && status.problem.is_none() {
@@ -92,7 +94,10 @@ mod tests {
         };
         assert_eq!(change(Turn::New, None, Some("1.0")), "+ a/b 1.0");
         assert_eq!(change(Turn::Gone, Some("1.0"), None), "- a/b 1.0");
-        assert_eq!(change(Turn::Changed, Some("1.0"), Some("1.1")), "~ a/b 1.0 → 1.1");
+        assert_eq!(
+            change(Turn::Changed, Some("1.0"), Some("1.1")),
+            "~ a/b 1.0 → 1.1"
+        );
         assert_eq!(
             change(Turn::Changed, Some("1.0"), Some("1.0")),
             "~ a/b 1.0 (another archive)"

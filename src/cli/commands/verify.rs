@@ -17,7 +17,9 @@ use crate::install::{self, Undecided};
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let is_fix = is(matches, "fix");
     if is(matches, "clean") && !is_fix {
-        return Err(not_with("--clean removes added files only together with --fix"));
+        return Err(not_with(
+            "--clean removes added files only together with --fix",
+        ));
     }
     if is(matches, "tree-hash") {
         return tree_hash(matches, context);
@@ -119,7 +121,9 @@ fn tell(report: &Report, is_fixed: bool, terminal: &Terminal) -> Outcome {
         ("Autoload files", &report.autoload_not_checked),
     ] {
         if let Some(reason) = reason {
-            terminal.say(format_args!("{DIM}{what} were not checked: {reason}{DIM:#}"))?;
+            terminal.say(format_args!(
+                "{DIM}{what} were not checked: {reason}{DIM:#}"
+            ))?;
         }
     }
     let packages = report.packages;
@@ -133,7 +137,10 @@ fn tell(report: &Report, is_fixed: bool, terminal: &Terminal) -> Outcome {
     }
     let count = report.findings.len();
     let plural_of_count = if count == 1 { "" } else { "s" };
-    let has_others = report.findings.iter().any(|finding| finding.aspect != Aspect::Added);
+    let has_others = report
+        .findings
+        .iter()
+        .any(|finding| finding.aspect != Aspect::Added);
     let advice = match (is_fixed, has_others) {
         (false, true) => "; \"allegro verify --fix\" restores what Composer has written",
         (_, false) => "; \"allegro verify --fix --clean\" removes added files",

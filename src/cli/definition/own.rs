@@ -52,7 +52,11 @@ pub fn commands() -> Vec<Command> {
             ],
             "allegro verify --fix",
         )
-        .arg(argument("PACKAGE", "Packages to compare, if not all").required(false).num_args(0..)),
+        .arg(
+            argument("PACKAGE", "Packages to compare, if not all")
+                .required(false)
+                .num_args(0..),
+        ),
         command(
             "unshare",
             "Gives a package files of its own, so that they may be edited",
@@ -167,7 +171,11 @@ fn store() -> Command {
         &[
             flag("dry-run", "Shows what would be removed"),
             flag("gc", "Removes all that no project uses, also with limits"),
-            value("max-size", "SIZE", "Removes the least used down to 5GB, 500M …"),
+            value(
+                "max-size",
+                "SIZE",
+                "Removes the least used down to 5GB, 500M …",
+            ),
             value("max-age", "AGE", "Removes what nobody used for 30d, 2w …"),
             flag("ci", "Keeps what is cheaper kept than made again"),
         ],

@@ -158,4 +158,3 @@ fn sweep_downloads(dest: &Path) {
         }
     }
 }
-

@@ -49,7 +49,11 @@ pub fn fix(context: &Context) -> Result<Vec<String>, Failure> {
         fix_files(&store, &mut fixed);
     }
     let vendor_dir = surroundings::with(context, road::vendor_dir)?;
-    for entry in fs::read_dir(vendor_dir.join("composer")).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(vendor_dir.join("composer"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path();
         if let Some(owner) = name.strip_prefix(STAGING)
@@ -80,10 +84,22 @@ fn fix_settings(context: &Context, fixed: &mut Vec<String>) -> Result<(), Failur
 fn fix_files(store: &Store, fixed: &mut Vec<String>) {
     let findings = store.verify();
     for (count, sentence) in [
-        (findings.unsealed.len(), "files of the store had another mode, time or owner"),
-        (findings.damaged.len(), "files of the store were damaged and are out of use now"),
-        (findings.torn.len(), "records of the store were torn and are removed"),
-        (findings.odd.len(), "things did not belong into the store and are set aside"),
+        (
+            findings.unsealed.len(),
+            "files of the store had another mode, time or owner",
+        ),
+        (
+            findings.damaged.len(),
+            "files of the store were damaged and are out of use now",
+        ),
+        (
+            findings.torn.len(),
+            "records of the store were torn and are removed",
+        ),
+        (
+            findings.odd.len(),
+            "things did not belong into the store and are set aside",
+        ),
     ] {
         if count > 0 {
             fixed.push(format!("{count} {sentence}"));

@@ -34,9 +34,10 @@ impl Road {
             }
             Err(Undecided::Failed(error)) => Self::Broken(error.to_string()),
             Err(Undecided::Stale) => Self::Broken("the lock is out of date".to_owned()),
-            Err(Undecided::Offline(names)) => {
-                Self::Broken(format!("these packages are not at hand: {}", names.join(", ")))
-            }
+            Err(Undecided::Offline(names)) => Self::Broken(format!(
+                "these packages are not at hand: {}",
+                names.join(", ")
+            )),
         }
     }
 

@@ -128,8 +128,11 @@ fn bytes(text: &str) -> Option<u64> {
     let whole: u64 = whole.parse().ok()?;
     let mut bytes = whole.checked_mul(unit)?;
     if !part.is_empty() {
-        let digits = u32::try_from(part.len()).ok().filter(|digits| *digits <= 6)?;
-        bytes = bytes.checked_add(part.parse::<u64>().ok()?.checked_mul(unit)? / 10_u64.pow(digits))?;
+        let digits = u32::try_from(part.len())
+            .ok()
+            .filter(|digits| *digits <= 6)?;
+        bytes =
+            bytes.checked_add(part.parse::<u64>().ok()?.checked_mul(unit)? / 10_u64.pow(digits))?;
     }
     Some(bytes)
 }

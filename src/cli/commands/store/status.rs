@@ -40,7 +40,10 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     ];
     if usage.quarantined > 0 {
         let bytes = size(usage.quarantined_bytes);
-        let text = format!("{} ({bytes}), files that were changed in place", usage.quarantined);
+        let text = format!(
+            "{} ({bytes}), files that were changed in place",
+            usage.quarantined
+        );
         rows.push(("set aside", text));
     }
     for (name, value) in rows {
@@ -70,7 +73,9 @@ fn table(projects: &[ProjectUsage], now: u64) -> Vec<String> {
             project.packages.to_string(),
             size(project.bytes),
             size(project.shared_bytes),
-            project.method.map_or_else(|| "-".to_owned(), |method| word(method).to_owned()),
+            project
+                .method
+                .map_or_else(|| "-".to_owned(), |method| word(method).to_owned()),
             ago(now.saturating_sub(project.last_used)),
             project.directory.clone(),
         ]
@@ -131,8 +136,17 @@ mod tests {
         };
         let projects = [project("/a", 0, 1), project("/b", 9 * 86_400, 100)];
         let lines = table(&projects, 10 * 86_400);
-        assert_eq!(lines[0], "packages      size    shared  method    used         project");
-        assert_eq!(lines[1], "     100  2.00 KiB  1.00 KiB  hardlink  yesterday    /b");
-        assert_eq!(lines[2], "       1  2.00 KiB  1.00 KiB  hardlink  10 days ago  /a");
+        assert_eq!(
+            lines[0],
+            "packages      size    shared  method    used         project"
+        );
+        assert_eq!(
+            lines[1],
+            "     100  2.00 KiB  1.00 KiB  hardlink  yesterday    /b"
+        );
+        assert_eq!(
+            lines[2],
+            "       1  2.00 KiB  1.00 KiB  hardlink  10 days ago  /a"
+        );
     }
 }
