@@ -23,7 +23,7 @@ pub use explain::explain;
 pub use info::info;
 pub use lock_diff::lock_diff;
 pub use mend::mend;
-pub use prepare::{fill, prepare};
+pub use prepare::{fill, prepare, restore};
 pub use remove::remove;
 pub use replace::replace;
 pub use resolve::{resolve, warm_up};

@@ -13,7 +13,7 @@ use allegro_store::link::Fault;
 use serde::Serialize;
 
 use super::generated::{self, Wanted};
-use super::verify::{Asked, Checked, Survey, below};
+use super::verify::{Asked, Checked, Survey, below, files_of};
 use super::{plugins, shown};
 use crate::install::files::write_if_modified;
 use crate::install::placing::Placing;
@@ -139,7 +139,7 @@ impl Mending<'_> {
             http: settings.http.clone(),
             packages: requests,
         };
-        let answer = ops::prepare(&request, self.context.environment, host);
+        let answer = ops::restore(&request, self.context.environment, host);
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -214,8 +214,7 @@ impl Mending<'_> {
         if survey.members.iter().any(|other| holds(&other.path)) {
             return Err(Error::Input("it contains other packages".to_owned()));
         }
-        let programs = &survey.programs()[broken.place];
-        for bin in programs {
+        for bin in files_of(&survey.programs()[broken.place], stage) {
             let file = stage.join(bin);
             own_inode(&file)?;
             let permissions = fs::Permissions::from_mode(0o777 & !self.context.umask);

@@ -24,8 +24,6 @@ pub(super) fn surplus(survey: &Survey) -> Vec<PathBuf> {
             owned.insert(settings.bin_dir.join(format!("{name}.bat")));
         }
     }
-    // A directory for programs is made even if no package has any.
-    owned.insert(settings.bin_dir.join("."));
     let mut above: HashSet<PathBuf> = HashSet::new();
     for path in &owned {
         let parents = path.ancestors().skip(1);
@@ -35,6 +33,7 @@ pub(super) fn surplus(survey: &Survey) -> Vec<PathBuf> {
                 .map(Path::to_owned),
         );
     }
+    // The directory for programs is made even if no package has any.
     above.insert(settings.bin_dir.clone());
     let mut found = Vec::new();
     let mut open = vec![vendor_dir.clone()];

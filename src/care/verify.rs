@@ -237,7 +237,7 @@ impl Survey {
                     after_unzip: false,
                     utf8_locale,
                 },
-                programs: &programs[place],
+                programs: &files_of(&programs[place], &member.path),
                 reads_content: asked.content,
                 owner: self.owner,
                 has_modes: self.has_modes,
@@ -252,28 +252,18 @@ impl Survey {
         Ok(results)
     }
 
-    /// Returns the files of each package that Composer has made executable: each program that was
-    /// the first with its name.
-    pub(super) fn programs(&self) -> Vec<Vec<String>> {
+    /// Returns the programs of each package that Composer has made executable: those that were the
+    /// first with their name.
+    pub(super) fn programs(&self) -> Vec<Vec<&str>> {
         let mut taken = HashSet::new();
-        let programs = |member: &Member| {
-            let mut paths = Vec::new();
-            let Ok(root) = fs::canonicalize(&member.path) else {
-                return paths;
-            };
-            for bin in &member.package.bins {
-                let name = bin.rsplit('/').next().unwrap_or(bin).to_owned();
-                let path = fs::canonicalize(root.join(bin)).unwrap_or_default();
-                if taken.insert(name)
-                    && let Ok(path) = path.strip_prefix(&root)
-                    && let Some(path) = path.to_str()
-                {
-                    paths.push(path.to_owned());
-                }
-            }
-            paths
-        };
-        self.members.iter().map(programs).collect()
+        let mut is_first =
+            |bin: &&str| taken.insert(bin.rsplit('/').next().unwrap_or(bin).to_owned());
+        let mut programs = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let bins = member.package.bins.iter().map(String::as_str);
+            programs.push(bins.filter(&mut is_first).collect());
+        }
+        programs
     }
 
     /// Returns the directories of other packages within each package.
@@ -411,6 +401,18 @@ impl Survey {
         (report.by_plugins, report.findings) = found.into_iter().partition(is_theirs);
         report
     }
+}
+
+/// Returns the files of programs, relative to the package at `root`. A program may be a link.
+pub(super) fn files_of(programs: &[&str], root: &Path) -> Vec<String> {
+    let Ok(root) = fs::canonicalize(root) else {
+        return Vec::new();
+    };
+    let file = |program: &&str| {
+        let path = fs::canonicalize(root.join(program)).ok()?;
+        path.strip_prefix(&root).ok()?.to_str().map(str::to_owned)
+    };
+    programs.iter().filter_map(file).collect()
 }
 
 /// Returns a path below a directory. The empty path is the directory itself.

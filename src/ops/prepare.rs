@@ -37,7 +37,7 @@ use allegro_base::threads::with_pool;
 use allegro_composer::{Dist, ManifestKey};
 use allegro_store::link::{Linker, Method, TreeError, TreeOptions, check_files, link_tree};
 use allegro_store::{Manifest, PATIENCE, ProjectPackage, Store, ingest};
-pub use fill::fill;
+pub use fill::{fill, restore};
 
 use damages::Damages;
 use fill::Aim;
@@ -93,7 +93,12 @@ fn prepare_for(
 
     let run = Preparation {
         started: Moment::now(),
-        linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
+        linker: Linker::new(
+            &store,
+            &request.staging,
+            settings.strategy,
+            settings.verify || aim == Aim::Repair,
+        )?,
         zone: Zone::of(request.timezone.as_deref(), &settings.zone_directory),
         damages: Damages::default(),
         staging,
@@ -417,7 +422,7 @@ impl Preparation<'_> {
         let vendor_dir = self.request.vendor_dir.as_path();
         let mut roots: BTreeMap<&Path, Vec<ProjectPackage>> = BTreeMap::new();
         for package in &self.request.packages {
-            if self.aim == Aim::Project
+            if self.aim != Aim::Store
                 && matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. }))
             {
                 // A package outside of vendor is a root of its own, because a new project has no

@@ -1,4 +1,4 @@
-//! Puts packages into the store without a project.
+//! Prepares packages without an install: for the store alone, or in the place of damaged ones.
 
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
@@ -27,11 +27,26 @@ pub fn fill(
     answer
 }
 
+/// Makes packages ready as [`prepare`](super::prepare()) does, but trusts no file of the store. The
+/// function reads each one first.
+///
+/// # Errors
+/// Fails as [`prepare`](super::prepare()) does.
+pub fn restore(
+    request: &PrepareRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<PrepareAnswer> {
+    prepare_for(Aim::Repair, request, environment, host)
+}
+
 /// What packages are prepared for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
     /// They are linked into the staging directory of a project.
     Project,
+    /// They take the place of damaged ones, whose files may be those of the store.
+    Repair,
     /// They only come into the store.
     Store,
 }
