@@ -29,8 +29,19 @@ pub struct Wanted {
     pub contents: Vec<Vec<u8>>,
     /// Permission bits of a new file.
     pub mode: u32,
-    /// Whether the content depends on the PHP files of packages.
-    pub is_scanned: bool,
+    /// Files of packages that the content depends on.
+    pub origin: Origin,
+}
+
+/// The files of packages that a generated file depends on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It depends on no file.
+    Nothing,
+    /// It depends on all PHP files.
+    Code,
+    /// It depends on this program.
+    Program(PathBuf),
 }
 
 /// The generated files of a vendor directory.
@@ -210,7 +221,11 @@ pub fn generated(
         path: vendor_dir.join(name),
         contents,
         mode,
-        is_scanned: SCANNED.contains(&name),
+        origin: if SCANNED.contains(&name) {
+            Origin::Code
+        } else {
+            Origin::Nothing
+        },
     };
     let mut generated = Generated::default();
     let files = &mut generated.files;
@@ -389,8 +404,8 @@ fn programs(context: &Context<'_>, sight: &Sight, base: &Base<'_>) -> Result<Vec
             let target = Target::File(&head);
             let action = bins.action(program, target, &bin_real, Place::Free, false)?;
             if let Action::Write { proxy, batch, .. } = action {
-                for Text { path, text } in proxy.into_iter().chain(batch) {
-                    claim(&mut files, path.into(), text, context.umask);
+                for text in proxy.into_iter().chain(batch) {
+                    claim(&mut files, text, &path, context.umask);
                 }
             }
         }
@@ -408,14 +423,15 @@ fn programs(context: &Context<'_>, sight: &Sight, base: &Base<'_>) -> Result<Vec
     Ok(files)
 }
 
-fn claim(files: &mut Vec<Wanted>, path: PathBuf, content: Vec<u8>, umask: u32) {
+fn claim(files: &mut Vec<Wanted>, text: Text, program: &Path, umask: u32) {
+    let path = PathBuf::from(text.path);
     match files.iter_mut().find(|file| file.path == path) {
-        Some(file) => file.contents.push(content),
+        Some(file) => file.contents.push(text.text),
         None => files.push(Wanted {
             path,
-            contents: vec![content],
+            contents: vec![text.text],
             mode: 0o777 & !umask,
-            is_scanned: false,
+            origin: Origin::Program(program.to_owned()),
         }),
     }
 }

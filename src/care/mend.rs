@@ -88,7 +88,7 @@ struct Broken {
     /// Added entries, relative to the package.
     added: Vec<PathBuf>,
     /// Whether anything but added entries differs.
-    is_broken: bool,
+    has_faults: bool,
 }
 
 impl Mending<'_> {
@@ -118,7 +118,7 @@ impl Mending<'_> {
         // A removed entry leaves another time on its directory, so the whole package is placed anew.
         let broken: Vec<Broken> = broken
             .into_iter()
-            .filter(|package| package.is_broken || self.is_clean)
+            .filter(|package| package.has_faults || self.is_clean)
             .collect();
         if broken.is_empty() {
             return Ok(());
@@ -332,17 +332,17 @@ fn broken(survey: &Survey, vendor_dir: &Path) -> Vec<Broken> {
             .iter()
             .partition(|difference| difference.fault == Fault::Added);
         let is_theirs = |path: &Path| is_of_plugin(&below(&member.path, path), vendor_dir);
-        let is_broken = others.iter().any(|difference| !is_theirs(&difference.path));
+        let has_faults = others.iter().any(|difference| !is_theirs(&difference.path));
         let added: Vec<PathBuf> = added
             .into_iter()
             .map(|difference| difference.path.clone())
-            .filter(|path| is_broken || !is_theirs(path))
+            .filter(|path| has_faults || !is_theirs(path))
             .collect();
-        if is_broken || !added.is_empty() {
+        if has_faults || !added.is_empty() {
             broken.push(Broken {
                 place,
                 added,
-                is_broken,
+                has_faults,
             });
         }
     }

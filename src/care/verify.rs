@@ -17,7 +17,7 @@ use allegro_store::link::{CompareOptions, Difference, Fault, compare_tree};
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
-use super::generated::{self, Generated, Wanted};
+use super::generated::{self, Generated, Origin, Wanted};
 use super::members::{Member, State};
 use super::{Sight, plugins, shown, surplus};
 use crate::install::{Context, Undecided};
@@ -287,27 +287,38 @@ impl Survey {
             .collect()
     }
 
-    /// Returns the findings in generated files, and the reason why autoload files can't be judged.
+    /// Returns the findings in generated files, and whether some contents can't be judged, because
+    /// files differ that they depend on.
     pub(super) fn of_generated(&self, generated: &Generated) -> (Vec<(PathBuf, Fault)>, bool) {
-        let is_dirty = !self.surplus.is_empty()
-            || self.results.iter().any(
-                |result| matches!(result, Checked::Compared(differences) if !differences.is_empty()),
-            );
+        let differing: Vec<PathBuf> = self
+            .members
+            .iter()
+            .zip(&self.results)
+            .filter_map(|(member, result)| match result {
+                Checked::Compared(differences) => Some((member, differences)),
+                _ => None,
+            })
+            .flat_map(|(member, differences)| {
+                let path = |difference: &Difference| below(&member.path, &difference.path);
+                differences.iter().map(path)
+            })
+            .collect();
         let mut found = Vec::new();
         let mut is_unsure = false;
         for wanted in &generated.files {
-            let before = found.len();
-            self.compare_generated(wanted, &mut found);
-            let is_content = |fault: &Fault| matches!(fault, Fault::Content);
-            if is_dirty && wanted.is_scanned {
-                let kept = found.len();
-                let mut index = 0;
-                found.retain(|(_, fault)| {
-                    index += 1;
-                    index <= before || !is_content(fault)
-                });
-                is_unsure |= found.len() != kept;
+            let mut faults = Vec::new();
+            self.compare_generated(wanted, &mut faults);
+            let is_unclear = match &wanted.origin {
+                Origin::Nothing => false,
+                Origin::Code => !differing.is_empty() || !self.surplus.is_empty(),
+                Origin::Program(program) => differing.iter().any(|path| program.starts_with(path)),
+            };
+            if is_unclear {
+                let count = faults.len();
+                faults.retain(|(_, fault)| *fault != Fault::Content);
+                is_unsure |= faults.len() != count;
             }
+            found.extend(faults);
         }
         (found, is_unsure)
     }
@@ -383,7 +394,7 @@ impl Survey {
                         .map(|(path, fault)| finding(path, None, &fault)),
                 );
                 report.autoload_not_checked = generated.no_autoload.clone().or_else(|| {
-                    is_unsure.then(|| "files differ that the class map depends on".to_owned())
+                    is_unsure.then(|| "files differ that they are made from".to_owned())
                 });
             }
             Err(reason) => report.generated_not_checked = Some(reason.clone()),

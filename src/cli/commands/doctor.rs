@@ -75,7 +75,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         } else {
             Value::Null
         };
-        context.terminal.json(&chart.json(&fixed, plugin))?;
+        context.terminal.json(&chart.json(&fixed, &plugin))?;
         return Ok(chart.code);
     }
     chart.tell(&fixed, &context.terminal)?;
@@ -154,7 +154,7 @@ impl Chart {
         })
     }
 
-    fn json(&self, fixed: &[String], plugin: Value) -> Value {
+    fn json(&self, fixed: &[String], plugin: &Value) -> Value {
         let program = |program: &Option<Program>| {
             let program = program.as_ref()?;
             Some(json!({ "path": program.path, "version": program.version }))

@@ -27,7 +27,16 @@ fn key() -> Arg {
 
 /// Returns the definitions of all of Allegro's own commands.
 pub fn commands() -> Vec<Command> {
-    let fix = flag("fix", "Mends what can be mended");
+    let mut all = of_vendor();
+    all.extend(of_machine());
+    all
+}
+
+/// The option of commands that mend what they find.
+const FIX: Opt = flag("fix", "Mends what can be mended");
+
+/// Returns the commands that compare vendor and change its files.
+fn of_vendor() -> Vec<Command> {
     vec![
         command(
             "status",
@@ -42,7 +51,7 @@ pub fn commands() -> Vec<Command> {
             "verify",
             "Compares each file of vendor with what Composer would have written",
             &[
-                fix,
+                FIX,
                 flag("clean", "With --fix: removes added files too"),
                 flag("content", "Reads files also where size and time are right"),
                 flag(
@@ -64,6 +73,11 @@ pub fn commands() -> Vec<Command> {
             "allegro unshare acme/lib",
         )
         .arg(argument("PACKAGE", "Names of the packages").num_args(1..)),
+    ]
+}
+
+fn of_machine() -> Vec<Command> {
+    vec![
         command(
             "x",
             "Runs a program of a package in an environment of its own",
@@ -100,7 +114,7 @@ pub fn commands() -> Vec<Command> {
         command(
             "doctor",
             "Tries what an install in this directory would use",
-            &[fix],
+            &[FIX],
             "allegro doctor --fix",
         ),
         command(

@@ -90,9 +90,9 @@ fn table(projects: &[ProjectUsage], now: u64) -> Vec<String> {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
                 match column {
-                    0..=2 => line.push_str(&format!("{cell:>0$}", widths[column])),
+                    0..=2 => line.push_str(&pad(cell, widths[column], true)),
                     5 => line.push_str(cell),
-                    _ => line.push_str(&format!("{cell:<0$}", widths[column])),
+                    _ => line.push_str(&pad(cell, widths[column], false)),
                 }
                 if column < row.len() - 1 {
                     line.push_str("  ");
@@ -101,6 +101,15 @@ fn table(projects: &[ProjectUsage], now: u64) -> Vec<String> {
             line
         })
         .collect()
+}
+
+/// Fills a cell up to a width in characters.
+fn pad(cell: &str, width: usize, is_number: bool) -> String {
+    if is_number {
+        format!("{cell:>width$}")
+    } else {
+        format!("{cell:<width$}")
+    }
 }
 
 fn word(method: Method) -> &'static str {
