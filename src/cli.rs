@@ -9,6 +9,7 @@ mod native;
 pub mod project;
 pub mod settings;
 mod suggestion;
+pub mod surroundings;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};

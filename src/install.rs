@@ -4,27 +4,30 @@
 //! a repository of its own, and everything else that is [`Unfamiliar`]. That is decided before
 //! anything is written.
 //!
-//! - [`project`]: reads manifest, lock, installed packages and configuration.
+//! - [`project`]: reads manifest, lock, installed packages and configuration. [`look`] reads as much
+//!   of them as there is, for commands that install nothing.
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`] and
 //!   [`dumping`].
 
-mod checks;
-mod decide;
+pub(crate) mod checks;
+pub(crate) mod decide;
 mod dump_autoload;
-mod dumping;
-mod files;
+pub(crate) mod dumping;
+pub(crate) mod files;
 mod guess;
-mod local_repository;
+pub(crate) mod local_repository;
+pub(crate) mod look;
 mod options;
-mod placing;
-mod project;
+pub(crate) mod placing;
+pub(crate) mod project;
 mod repeat;
-mod requests;
+pub(crate) mod requests;
+pub(crate) mod road;
 mod run;
-mod sharing;
+pub(crate) mod sharing;
 mod state;
-mod summary;
+pub(crate) mod summary;
 
 use std::path::PathBuf;
 

@@ -23,6 +23,8 @@
 //! plugin then renames each staged package into place inside Composer's own operation.
 
 #[cfg(feature = "cli")]
+pub mod care;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod console;

@@ -18,12 +18,12 @@ mod replace;
 mod resolve;
 
 pub use autoload::{Scanned, dumped, dumped_with, scan, scan_with, unchanged, unchanged_with};
-pub use diagnose::diagnose;
+pub use diagnose::{diagnose, diagnose_with};
 pub use explain::explain;
 pub use info::info;
 pub use lock_diff::lock_diff;
 pub use mend::mend;
-pub use prepare::prepare;
+pub use prepare::{fill, prepare, restore};
 pub use remove::remove;
 pub use replace::replace;
 pub use resolve::{resolve, warm_up};

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use allegro::protocol::settings::Overrides;
 use allegro::settings::{Environment, Settings};
 use allegro_base::error::Result;
-use allegro_store::Store;
+use allegro_store::{PATIENCE, PruneOptions, Store};
 
 const USAGE: &str = "\
 The native part of allegro/plugin.
@@ -39,7 +39,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         .collect();
     let result = match words.as_slice() {
         ["store", "path"] => settings().and_then(|settings| say(&settings.store.display())),
-        ["store", "status"] => store().and_then(|store| json(&store.usage())),
+        ["store", "status"] => store().and_then(|store| json(&store.status()?)),
         ["store", "prune"] => prune(false),
         ["store", "prune", "--dry-run"] => prune(true),
         ["store", "verify"] => verify(),
@@ -133,7 +133,11 @@ fn verify() -> Result<(), Failure> {
 }
 
 fn prune(is_dry_run: bool) -> Result<(), Failure> {
-    let pruned = store()?.prune(is_dry_run)?;
+    let options = PruneOptions {
+        dry_run: is_dry_run,
+        ..PruneOptions::default()
+    };
+    let pruned = store()?.prune(&options, &|waited| waited < PATIENCE)?;
     json(&pruned)?;
     if pruned.failures.is_empty() {
         Ok(())

@@ -129,6 +129,11 @@ fn not_available(command: &str) -> Failure {
     )
 }
 
+/// Returns the failure of options that don't fit each other.
+fn not_with(message: &str) -> Failure {
+    Failure::new(Code::General, message)
+}
+
 /// Returns whether a switch is given.
 fn is(matches: &ArgMatches, name: &str) -> bool {
     matches!(matches.try_get_one::<bool>(name), Ok(Some(true)))

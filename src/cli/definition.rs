@@ -253,7 +253,7 @@ Usage: allegro COMMAND [OPTIONS]
   update, require, remove    change the lock, and install
   resolve                    writes the lock that update would write
   outdated, why, audit       answer questions about versions
-  status, verify, unshare    compare vendor with the lock and the store
+  status, verify, unshare    compare vendor with the lock, mend it, separate it
   dump-autoload              writes the autoload files
   run, exec                  run scripts and programs of the project
   x PACKAGE                  runs a program of a package outside of projects

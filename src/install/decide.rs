@@ -22,7 +22,7 @@ use super::{Context, Undecided};
 use crate::machine::platform::{self, Question, RootAlias, Verdict};
 use crate::machine::{FixedTexts, Probe};
 use crate::protocol::scan;
-use crate::scripts::{ComposerBinary, Php, Road, Scripts, Setup, Version};
+use crate::scripts::{ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, Version};
 
 /// Everything that is known of the Composer whose result is wanted.
 pub struct Habits {
@@ -106,7 +106,7 @@ impl Habits {
     }
 
     /// Returns the habits of the Composer whose texts are built in.
-    fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
+    pub fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
         let texts = FixedTexts::built_in();
         let version = texts.composer_version().to_owned();
         let unknown = || unfamiliar("the built-in texts are not known");
@@ -283,7 +283,20 @@ pub struct Stage<'a> {
     pub events: &'a [&'a str],
 }
 
-/// Plans the scripts of an install.
+impl<'a> Stage<'a> {
+    /// Returns the facts for `install`.
+    pub fn of_install(project: &'a Project) -> Self {
+        Self {
+            manifest: &project.manifest,
+            bin_dir: &project.settings.bin_dir,
+            timeout: project.settings.process_timeout,
+            command: "install",
+            events: &INSTALL_EVENTS,
+        }
+    }
+}
+
+/// Plans the scripts of a command.
 pub fn plan_scripts(
     context: &Context<'_>,
     stage: &Stage<'_>,

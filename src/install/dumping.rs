@@ -32,7 +32,7 @@ use crate::settings::Settings;
 const ROUNDS: usize = 3;
 
 /// The files that don't depend on the project, which Composer writes with each dump.
-const FIXED: [&str; 2] = ["composer/ClassLoader.php", "composer/LICENSE"];
+pub const FIXED: [&str; 2] = ["composer/ClassLoader.php", "composer/LICENSE"];
 
 /// Everything that a dump depends on beside the project.
 pub struct Dumping<'a> {
@@ -157,7 +157,7 @@ impl Dumping<'_> {
     }
 
     /// Makes the class map of a plan.
-    fn scan(
+    pub fn scan(
         &self,
         project: &Project,
         plan: &DumpPlan,

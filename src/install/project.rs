@@ -50,6 +50,8 @@ pub struct Project {
     pub files: Vec<PathBuf>,
     /// Source of the root package's version.
     pub origin: Origin,
+    /// Whether Composer asks Git for the root package's version.
+    pub asks_git: bool,
 }
 
 /// Values of Composer's configuration.
@@ -140,7 +142,7 @@ impl From<Unfamiliar> for Unread {
 }
 
 /// Reads a file that may be missing. Composer has its own words for one that can't be read.
-fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes)
             .map(Some)
@@ -150,7 +152,7 @@ fn read(path: &Path) -> Result<Option<String>, Unfamiliar> {
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<Json, Unfamiliar> {
+pub(super) fn parse(text: &str, path: &Path) -> Result<Json, Unfamiliar> {
     Json::read(&path.display().to_string(), text)
 }
 
@@ -175,7 +177,8 @@ impl Project {
             return Err(Unread::NoLock(lock_path));
         };
         let mut files = vec![manifest_path.clone(), lock_path];
-        let (settings, access) = configured(directory, &manifest, environment, target, &mut files)?;
+        let (settings, access) =
+            configured(directory, &manifest, environment, target, Extent::All, &mut files)?;
 
         // The lock of a large project is large, and the installed packages are its equal.
         let installed_path = settings.vendor_dir.join("composer/installed.json");
@@ -238,6 +241,7 @@ impl Project {
             settings,
             files,
             origin,
+            asks_git,
         };
         project.purge()?;
         Ok((project, access))
@@ -315,22 +319,32 @@ fn relative_path(package: &Package) -> String {
     }
 }
 
-fn path_of(vendor_dir: &Path, package: &Package) -> PathBuf {
+pub(super) fn path_of(vendor_dir: &Path, package: &Package) -> PathBuf {
     vendor_dir.join(relative_path(package))
 }
 
 /// Returns whether a lock belongs to a manifest (`Locker::isFresh`, composer 2.10.2).
-fn is_fresh(lock: &Lock, manifest: &Json) -> bool {
+pub(super) fn is_fresh(lock: &Lock, manifest: &Json) -> bool {
     lock.content_hash
         .as_deref()
         .is_none_or(|hash| hash == content_hash(manifest))
 }
 
-fn configured(
+/// The places that a configuration is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All that Composer reads.
+    All,
+    /// The manifest alone.
+    Manifest,
+}
+
+pub(super) fn configured(
     directory: &Path,
     manifest: &Json,
     environment: &dyn Fn(&str) -> Option<String>,
     target: &Target,
+    extent: Extent,
     files: &mut Vec<PathBuf>,
 ) -> Result<(Configured, Access), Unfamiliar> {
     let probes = Probes {
@@ -346,7 +360,7 @@ fn configured(
         .ok_or_else(|| Unfamiliar("the project's path is not UTF-8".to_owned()))?;
     let home = directory.join(&directories.home);
     let mut file = |path: PathBuf| {
-        let text = read(&path)?;
+        let text = if extent == Extent::All { read(&path)? } else { None };
         let json = text.map(|text| parse(&text, &path)).transpose()?;
         files.push(path);
         Ok::<_, Unfamiliar>(json)
@@ -371,7 +385,7 @@ fn configured(
             auth_path: &auth_path,
         },
     )?;
-    if config.htaccess_protect()? {
+    if extent == Extent::All && config.htaccess_protect()? {
         protect(&[config.home()?, config.cache_dir()?, config.data_dir()?]);
     }
     if !config.lock()? {

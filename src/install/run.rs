@@ -45,7 +45,7 @@ use crate::protocol::prepare::{
     PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
 };
 use crate::protocol::scan::PlacedPackage;
-use crate::scripts::{Dispatcher, Event, INSTALL_EVENTS, Scripts, Setup, Stop, Verbosity};
+use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
 const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
@@ -92,13 +92,7 @@ pub fn install(
     {
         return Err(Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into());
     }
-    let stage = Stage {
-        manifest: &project.manifest,
-        bin_dir: &project.settings.bin_dir,
-        timeout: project.settings.process_timeout,
-        command: "install",
-        events: &INSTALL_EVENTS,
-    };
+    let stage = Stage::of_install(&project);
     let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
     let steps = Steps::of(&project, options, &habits.target)?;
     if !options.no_plugins {

@@ -19,6 +19,11 @@ use allegro_store::{LAYOUT, Store};
 /// Fails only for settings that make no sense. A store that can't be used is part of the answer.
 pub fn diagnose(request: &DiagnoseRequest, environment: &Environment) -> Result<DiagnoseAnswer> {
     let settings = Settings::resolve(&Overrides::default(), environment)?;
+    Ok(diagnose_with(request, &settings))
+}
+
+/// Probes as [`diagnose`] does, with settings of the command line.
+pub fn diagnose_with(request: &DiagnoseRequest, settings: &Settings) -> DiagnoseAnswer {
     let project = existing(&request.vendor_dir);
     let mut answer = DiagnoseAnswer {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -34,7 +39,7 @@ pub fn diagnose(request: &DiagnoseRequest, environment: &Environment) -> Result<
         sharing: None,
         problem: None,
     };
-    match try_out(&settings, &project) {
+    match try_out(settings, &project) {
         Ok((store, method, refusal)) => {
             answer.usage = Some(store.usage().into());
             answer.method = Some(method.into());
@@ -47,7 +52,7 @@ pub fn diagnose(request: &DiagnoseRequest, environment: &Environment) -> Result<
             });
         }
     }
-    Ok(answer)
+    answer
 }
 
 impl From<allegro_store::Usage> for Usage {

@@ -3,6 +3,7 @@
 
 mod damages;
 mod download;
+mod fill;
 mod hand_over;
 mod notices;
 mod outcome;
@@ -34,9 +35,12 @@ use allegro_base::identity::Moment;
 use allegro_base::report::{Event, Host, Unheard};
 use allegro_base::threads::with_pool;
 use allegro_composer::{Dist, ManifestKey};
-use allegro_store::link::{Linker, Method, TreeError, TreeOptions, link_tree};
+use allegro_store::link::{Linker, Method, TreeError, TreeOptions, check_files, link_tree};
 use allegro_store::{Manifest, PATIENCE, ProjectPackage, Store, ingest};
+pub use fill::{fill, restore};
+
 use damages::Damages;
+use fill::Aim;
 use hand_over::{not_through_links, read_only};
 use notices::{CROWDED, decline_all, gather, of_copies};
 use road::{Road, plan};
@@ -54,6 +58,15 @@ const RETIREMENT: Duration = Duration::from_millis(100);
 /// Fails only for trouble of the whole request. A package's own trouble is in its
 /// [`PackageOutcome`].
 pub fn prepare(
+    request: &PrepareRequest,
+    environment: &Environment,
+    host: &mut dyn Host,
+) -> Result<PrepareAnswer> {
+    prepare_for(Aim::Project, request, environment, host)
+}
+
+fn prepare_for(
+    aim: Aim,
     request: &PrepareRequest,
     environment: &Environment,
     host: &mut dyn Host,
@@ -80,7 +93,12 @@ pub fn prepare(
 
     let run = Preparation {
         started: Moment::now(),
-        linker: Linker::new(&store, &request.staging, settings.strategy, settings.verify)?,
+        linker: Linker::new(
+            &store,
+            &request.staging,
+            settings.strategy,
+            settings.verify || aim == Aim::Repair,
+        )?,
         zone: Zone::of(request.timezone.as_deref(), &settings.zone_directory),
         damages: Damages::default(),
         staging,
@@ -88,6 +106,7 @@ pub fn prepare(
         method: Mutex::new(None),
         is_crowded: AtomicBool::new(false),
         cancel: AtomicBool::new(false),
+        aim,
         request,
         settings: &settings,
         store: &store,
@@ -147,6 +166,7 @@ fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
 
 /// One call of [`prepare`], shared by its threads.
 struct Preparation<'a> {
+    aim: Aim,
     request: &'a PrepareRequest,
     settings: &'a Settings,
     store: &'a Store,
@@ -315,6 +335,14 @@ impl Preparation<'_> {
 
     fn link(&self, package: &PackageRequest, manifest: &Manifest) -> Result<u64, TreeError> {
         let unpacking = self.unpacking(package);
+        if self.aim == Aim::Store {
+            let options = TreeOptions {
+                unpacking,
+                private: package.private,
+                bins: &package.bins,
+            };
+            return check_files(&self.linker, manifest, options).map(|checked| checked.files);
+        }
         hand_over::check(package, manifest, self.staging.path(), &unpacking)
             .map_err(TreeError::Failed)?;
         let stage = self.staging.of(package);
@@ -394,7 +422,9 @@ impl Preparation<'_> {
         let vendor_dir = self.request.vendor_dir.as_path();
         let mut roots: BTreeMap<&Path, Vec<ProjectPackage>> = BTreeMap::new();
         for package in &self.request.packages {
-            if matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. })) {
+            if self.aim != Aim::Store
+                && matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. }))
+            {
                 // A package outside of vendor is a root of its own, because a new project has no
                 // vendor directory yet.
                 let root = match &package.path {

@@ -17,6 +17,7 @@ mod support;
 
 mod archives;
 mod autoload;
+mod care;
 mod changes;
 mod commands;
 mod content;

@@ -4,11 +4,13 @@
 //! place, so a manifest that stands under another key counts as absent.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Record, Store};
+use super::verify::listed;
+use super::{Bucket, Digest, Record, Store};
 use allegro_archive::{Mode, Time, leads_out};
 use allegro_base::error::{Error, Result, in_store};
 use allegro_base::fs::read_regular;
@@ -182,7 +184,25 @@ pub(super) fn raw(key: &ManifestKey) -> Result<Vec<u8>> {
     unhex(&key.hex()).ok_or_else(|| Error::Internal("a key is no number".to_owned()))
 }
 
+/// Returns the key whose manifest has a path below the bucket.
+fn key_of(path: &Path) -> Option<ManifestKey> {
+    let name = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+    let hex = name(path.parent()?)? + &name(path)?;
+    let bytes: [u8; 32] = unhex(&hex)?.try_into().ok()?;
+    postcard::to_stdvec(&bytes)
+        .ok()
+        .and_then(|bytes| postcard::from_bytes(&bytes).ok())
+}
+
 impl Store {
+    /// Returns the keys of all packages, sorted.
+    pub fn keys(&self) -> Vec<ManifestKey> {
+        let paths = listed(&self.bucket(Bucket::Manifests), &mut Vec::new());
+        let mut keys: Vec<ManifestKey> = paths.iter().filter_map(|path| key_of(path)).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// Returns the path of a manifest.
     pub fn manifest_path(&self, key: &ManifestKey) -> PathBuf {
         self.root().join(place(&key.hex()))
@@ -279,6 +299,7 @@ mod tests {
         assert_eq!(store.read_manifest(&key).expect("read"), None);
         store.write_manifest(&key, &manifest()).expect("written");
         assert_eq!(store.read_manifest(&key).expect("read"), Some(manifest()));
+        assert_eq!(store.keys(), [key]);
 
         let path = store.manifest_path(&key);
         let whole = fs::read(&path).expect("bytes");

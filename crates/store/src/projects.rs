@@ -252,6 +252,22 @@ impl Store {
         }
     }
 
+    /// Forgets the projects whose directories are gone, and returns these directories. Records that
+    /// can't be read go too.
+    pub fn forget_gone_projects(&self) -> Vec<PathBuf> {
+        let mut forgotten = Vec::new();
+        for gone in self.registry().gone {
+            if let Some(project) = &gone.project {
+                self.note_last_use(project, None);
+                forgotten.push(project.directory().to_owned());
+            }
+            for path in gone.paths {
+                let _ = fs::remove_file(path);
+            }
+        }
+        forgotten
+    }
+
     fn write_project(&self, project: &Project) -> Result<()> {
         let name = directory_name(&project.vendor_dir);
         let place = Record::Root.place(&name);

@@ -1,8 +1,10 @@
 //! `allegro doctor`: tries what an install in this directory would use.
 
-use std::fs;
+mod fix;
+mod road;
 
-use allegro_base::fs::remove_all;
+use std::path::Path;
+
 use allegro_store::Store;
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -10,143 +12,259 @@ use serde_json::{Value, json};
 use super::is;
 use crate::cli::Context;
 use crate::cli::config_file::ConfigFile;
-use crate::cli::failure::{Failure, Outcome};
-use crate::cli::terminal::{BAD, STRONG};
-use crate::delegate::{Call, Composer, Form};
+use crate::cli::failure::{Code, Failure, Outcome};
+use crate::cli::settings::Key;
+use crate::cli::surroundings;
+use crate::cli::terminal::{BAD, DIM, GOOD, STRONG, Terminal, WARNING};
+use crate::delegate::{Call, Composer};
+use crate::machine::Probe;
+use crate::ops;
+use crate::protocol::diagnose::{DiagnoseAnswer, DiagnoseRequest};
+use crate::protocol::store::Method;
+use road::Road;
 
-/// Directories of the store that are made again when they are missing.
-const REMADE: [&str; 4] = [
-    "composer-home-v1",
-    "composers-v1",
-    "opcache-v1",
-    "plugin-v1",
-];
+/// What the doctor has found.
+struct Chart {
+    diagnosis: DiagnoseAnswer,
+    /// Path of the configuration file.
+    configuration: Option<String>,
+    php: Option<Program>,
+    composer: Option<Program>,
+    is_writable: bool,
+    road: Road,
+    problems: Vec<String>,
+    /// Sentences about settings that are ignored.
+    remarks: Vec<String>,
+    /// Exit code.
+    code: u8,
+}
+
+/// A program of the machine.
+struct Program {
+    path: String,
+    version: Option<String>,
+}
 
 /// Runs the command.
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let fixed = if is(matches, "fix") {
-        fix(context)?
+        fix::fix(context)?
     } else {
         Vec::new()
     };
-    let info = crate::ops::info(context.environment);
-    let file = ConfigFile::read(context.environment);
-    let store = context.settings.core(context.environment)?.store;
-    let store_problem = Store::open(&store).err().map(|error| error.to_string());
-    let found = Composer::find(
-        &context.settings,
-        context.environment,
-        &context.directory,
-        "allegro install",
-    );
-    let mut arguments = vec!["allegro:doctor".into()];
-    if is(matches, "json") {
-        arguments.push("--json".into());
-    }
+    let chart = Chart::of(context)?;
     let call = Call {
         settings: &context.settings,
         environment: context.environment,
         terminal: &context.terminal,
         directory: &context.directory,
         purpose: "allegro doctor",
-        arguments,
+        arguments: if is(matches, "json") {
+            vec!["allegro:doctor".into(), "--json".into()]
+        } else {
+            vec!["allegro:doctor".into()]
+        },
         without: &[],
     };
-    let (composer, php, problem) = match &found {
-        Ok(composer) => {
-            let php = match &composer.form {
-                Form::Php { php, .. } => Some(php.display().to_string()),
-                Form::Program => None,
-            };
-            (
-                Some(composer.path.display().to_string()),
-                php,
-                call.obstacle()?,
-            )
-        }
-        Err(Failure::Untold { message, .. }) => (None, None, Some(message.clone())),
-        Err(_) => (None, None, None),
-    };
-    let problems: Vec<String> = [file.problem().map(str::to_owned), store_problem, problem]
-        .into_iter()
-        .flatten()
-        .collect();
-    let configuration = file.source().map(|path| path.display().to_string());
+    // The plugin knows what Composer's road needs.
+    let asks_plugin = chart.problems.is_empty() && matches!(chart.road, Road::Composer(_));
     if is(matches, "json") {
-        let plugin = if problems.is_empty() {
+        let plugin = if asks_plugin {
             let (_, output) = call.output()?;
             serde_json::from_slice(&output).unwrap_or(Value::Null)
         } else {
             Value::Null
         };
-        context.terminal.json(&json!({
-            "version": info.version,
-            "protocol": info.protocol,
-            "configuration": configuration,
-            "store": store.to_string_lossy(),
-            "composer": composer,
-            "php": php,
-            "problems": problems,
-            "fixed": fixed,
-            "plugin": plugin,
-        }))?;
-        return Ok(code(&problems, &found));
+        context.terminal.json(&chart.json(&fixed, &plugin))?;
+        return Ok(chart.code);
     }
-    let terminal = &context.terminal;
-    for (name, value) in [
-        (
-            "allegro",
-            Some(format!("{} (protocol {})", info.version, info.protocol)),
-        ),
-        ("settings", configuration),
-        ("store", Some(store.display().to_string())),
-        ("composer", composer),
-        ("php", php),
-    ] {
-        let value = value.unwrap_or_else(|| "none".to_owned());
-        terminal.say(format_args!("{STRONG}{name:<10}{STRONG:#}{value}"))?;
-    }
-    for sentence in &fixed {
-        terminal.say(format_args!("fixed: {sentence}"))?;
-    }
-    for problem in &problems {
-        terminal.say(format_args!("{BAD}problem:{BAD:#} {problem}"))?;
-    }
-    if problems.is_empty() {
+    chart.tell(&fixed, &context.terminal)?;
+    if asks_plugin {
+        context.terminal.say("")?;
         return Err(call.replace());
     }
-    Ok(code(&problems, &found))
+    Ok(chart.code)
 }
 
-fn code(problems: &[String], composer: &Result<Composer, Failure>) -> u8 {
-    match composer {
-        Err(failure) => failure.exit_code(),
-        Ok(_) => u8::from(!problems.is_empty()),
+impl Chart {
+    fn of(context: &Context) -> Result<Self, Failure> {
+        let file = ConfigFile::read(context.environment);
+        let mut remarks: Vec<String> = file
+            .keys()
+            .filter(|name| Key::find(name).is_none())
+            .map(|name| format!("the setting \"{name}\" is not known"))
+            .collect();
+        let mut problems: Vec<String> = Vec::new();
+        if let Some(problem) = file.problem() {
+            problems.push(problem.to_owned());
+        } else {
+            remarks.extend(context.settings.warnings.iter().cloned());
+        }
+        let (diagnosis, road, machine, probe) = surroundings::with(context, |surroundings| {
+            let vendor_dir = road::vendor_dir(surroundings);
+            let request = DiagnoseRequest { vendor_dir };
+            let diagnosis = ops::diagnose_with(&request, surroundings.settings);
+            let probe = Store::open_at_once(&surroundings.settings.store)
+                .and_then(|store| surroundings.machine.probe(&store));
+            let road = Road::of(surroundings, &context.settings);
+            (diagnosis, road, surroundings.machine.clone(), probe)
+        })?;
+        problems.extend(diagnosis.problem.clone());
+        let probe = probe.unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            None
+        });
+        let mut code = 0;
+        if let Road::Composer(_) = &road {
+            code = composer_problem(context, &mut problems)?;
+        }
+        if let Road::Broken(reason) = &road {
+            problems.push(reason.clone());
+        }
+        if let Some(failure) = probe.as_ref().and_then(|probe| probe.failure.clone()) {
+            problems.push(format!("PHP can't load Composer: {failure}"));
+        }
+        let facts = |version: fn(&Probe) -> Option<String>| probe.as_ref().and_then(version);
+        let program = |path: Option<&Path>, version| {
+            path.map(|path| Program {
+                path: path.display().to_string(),
+                version,
+            })
+        };
+        let php = machine.php.as_ref().map(|php| php.path.as_path());
+        let composer = machine.composer.as_ref().map(|found| found.path.as_path());
+        let is_writable =
+            Store::open_at_once(&diagnosis.store.path).is_ok_and(|store| store.is_writable());
+        if code == 0 && !problems.is_empty() {
+            code = Code::General as u8;
+        }
+        Ok(Self {
+            configuration: file.source().map(|path| path.display().to_string()),
+            php: program(php, facts(|probe| Some(probe.php.version.clone()))),
+            composer: program(
+                composer,
+                facts(|probe| Some(probe.composer.as_ref()?.version.clone())),
+            ),
+            is_writable,
+            diagnosis,
+            road,
+            problems,
+            remarks,
+            code,
+        })
     }
-}
 
-/// Mends what can be mended, and returns a sentence for each thing.
-fn fix(context: &Context) -> Result<Vec<String>, Failure> {
-    let mut fixed = Vec::new();
-    let file = ConfigFile::read(context.environment);
-    if let (Some(problem), Some(path)) = (file.problem(), file.source()) {
-        let aside = path.with_extension("json.broken");
-        fs::rename(path, &aside)
-            .map_err(|error| Failure::from(allegro_base::error::at("renaming", path)(error)))?;
-        fixed.push(format!(
-            "the settings are the defaults now, because {problem}; the file is {}",
-            aside.display()
-        ));
+    fn json(&self, fixed: &[String], plugin: &Value) -> Value {
+        let program = |program: &Option<Program>| {
+            let program = program.as_ref()?;
+            Some(json!({ "path": program.path, "version": program.version }))
+        };
+        let info = &self.diagnosis;
+        json!({
+            "version": info.version,
+            "protocol": info.protocol,
+            "configuration": self.configuration,
+            "store": info.store.path.to_string_lossy(),
+            "store_writable": self.is_writable,
+            "composer": program(&self.composer),
+            "php": program(&self.php),
+            "road": self.road.word(),
+            "road_reason": self.road.reason(),
+            "native": info,
+            "problems": self.problems,
+            "remarks": self.remarks,
+            "fixed": fixed,
+            "plugin": plugin,
+        })
     }
-    let store = context.settings.core(context.environment)?.store;
-    for name in REMADE {
-        let path = store.join(name);
-        if path.exists() {
-            remove_all(&path).map_err(|error| {
-                Failure::from(allegro_base::error::at("removing", &path)(error))
-            })?;
-            fixed.push(format!("{} will be made again", path.display()));
+
+    fn tell(&self, fixed: &[String], terminal: &Terminal) -> Outcome {
+        let info = &self.diagnosis;
+        let program = |program: &Option<Program>| match program {
+            None => "none".to_owned(),
+            Some(Program { path, version }) => {
+                let version = version.as_deref().unwrap_or("version unknown");
+                format!("{version} ({path})")
+            }
+        };
+        let kind = info.store.file_system.as_deref().unwrap_or("unknown");
+        let writable = if self.is_writable { "" } else { ", read-only" };
+        let rows = [
+            (
+                "allegro",
+                format!("{} (protocol {})", info.version, info.protocol),
+            ),
+            (
+                "settings",
+                self.configuration
+                    .clone()
+                    .unwrap_or_else(|| "none".to_owned()),
+            ),
+            ("php", program(&self.php)),
+            ("composer", program(&self.composer)),
+            (
+                "store",
+                format!("{} ({kind}{writable})", info.store.path.display()),
+            ),
+            ("vendor", info.vendor.path.display().to_string()),
+            ("files", self.method()),
+        ];
+        for (name, value) in rows {
+            terminal.say(format_args!("{STRONG}{name:<10}{STRONG:#}{value}"))?;
+        }
+        let style = if matches!(self.road, Road::Native) {
+            GOOD
+        } else {
+            WARNING
+        };
+        terminal.say(format_args!(
+            "{STRONG}{:<10}{STRONG:#}{style}{}{style:#}",
+            "install",
+            self.road.sentence()
+        ))?;
+        if let Some(sharing) = &info.sharing {
+            terminal.say(format_args!(
+                "{DIM}{}; {}{DIM:#}",
+                sharing.reason, sharing.advice
+            ))?;
+        }
+        for sentence in fixed {
+            terminal.say(format_args!("{GOOD}fixed:{GOOD:#} {sentence}"))?;
+        }
+        for remark in &self.remarks {
+            terminal.say(format_args!("{WARNING}remark:{WARNING:#} {remark}"))?;
+        }
+        for problem in &self.problems {
+            terminal.say(format_args!("{BAD}problem:{BAD:#} {problem}"))?;
+        }
+        Ok(0)
+    }
+
+    /// Returns how files get into the project.
+    fn method(&self) -> String {
+        match self.diagnosis.method {
+            Some(Method::Reflink) => "reflinks: they share blocks with the store".to_owned(),
+            Some(Method::Hardlink) => "hard links: they are files of the store".to_owned(),
+            Some(Method::Copy) => "copies".to_owned(),
+            None => "unknown".to_owned(),
         }
     }
-    Ok(fixed)
+}
+
+/// Notes why Composer can't be started, and returns the exit code.
+fn composer_problem(context: &Context, problems: &mut Vec<String>) -> Result<u8, Failure> {
+    let found = Composer::find(
+        &context.settings,
+        context.environment,
+        &context.directory,
+        "allegro install",
+    );
+    match found {
+        Ok(_) => Ok(0),
+        Err(Failure::Untold { message, code, .. }) => {
+            problems.push(message);
+            Ok(code as u8)
+        }
+        Err(other) => Err(other),
+    }
 }

@@ -1,5 +1,9 @@
 //! `allegro store`: looks after the store.
 
+mod carry;
+mod prune;
+mod status;
+
 use allegro_store::Store;
 use clap::ArgMatches;
 
@@ -17,10 +21,11 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
             context.terminal.say(core.store.display())?;
             Ok(0)
         }
-        Some(("status", matches)) => status(matches, context),
+        Some(("status", matches)) => status::run(matches, context),
         Some(("verify", matches)) => verify(matches, context),
-        Some(("prune", matches)) => prune(matches, context),
-        // `Store::export` and `Store::import` have to be called here once they exist.
+        Some(("prune", matches)) => prune::run(matches, context),
+        Some(("export", matches)) => carry::export(matches, context),
+        Some(("import", matches)) => carry::import(matches, context),
         Some((name, _)) => Err(not_available(&format!("store {name}"))),
         None => Err(usage("store needs a command")),
     }
@@ -29,32 +34,6 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
 fn open(context: &Context) -> Result<Store, Failure> {
     let core = context.settings.core(context.environment)?;
     Ok(Store::open(&core.store)?)
-}
-
-fn status(matches: &ArgMatches, context: &Context) -> Outcome {
-    let store = open(context)?;
-    let progress = context.terminal.progress(None, "counting");
-    let usage = store.usage();
-    progress.finish_and_clear();
-    if is(matches, "json") {
-        return context.terminal.json(&usage);
-    }
-    let terminal = &context.terminal;
-    terminal.say(format_args!("store     {}", store.root().display()))?;
-    terminal.say(format_args!("packages  {}", usage.manifests))?;
-    terminal.say(format_args!(
-        "files     {} ({})",
-        usage.blobs,
-        size(usage.bytes)
-    ))?;
-    if usage.quarantined > 0 {
-        terminal.say(format_args!(
-            "set aside {} ({}), files that were changed in place",
-            usage.quarantined,
-            size(usage.quarantined_bytes)
-        ))?;
-    }
-    Ok(0)
 }
 
 fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
@@ -95,42 +74,13 @@ fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
     Ok(code)
 }
 
-fn prune(matches: &ArgMatches, context: &Context) -> Outcome {
-    let is_dry_run = is(matches, "dry-run");
-    let options = allegro_store::PruneOptions {
-        dry_run: is_dry_run,
-        ci: is(matches, "ci"),
-        ..allegro_store::PruneOptions::default()
-    };
-    let store = open(context)?;
-    let progress = context.terminal.progress(None, "pruning");
-    let pruned = store.prune(&options, &|_| true)?;
-    progress.finish_and_clear();
-    let code = u8::from(!pruned.failures.is_empty());
-    if is(matches, "json") {
-        context.terminal.json(&pruned)?;
-        return Ok(code);
-    }
-    let terminal = &context.terminal;
-    let verb = if is_dry_run {
-        "would remove"
-    } else {
-        "removed"
-    };
-    terminal.say(format_args!(
-        "{verb} {} packages and {} files ({}), and forgot {} directories",
-        pruned.manifests,
-        pruned.blobs,
-        size(pruned.bytes),
-        pruned.roots
-    ))?;
-    for failure in &pruned.failures {
-        terminal.say(format_args!("{BAD}failed{BAD:#} {failure}"))?;
-    }
-    Ok(code)
-}
-
 /// Returns a number of bytes with a unit.
 fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// Returns a number with the word for what it counts.
+fn counted(count: u64, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }

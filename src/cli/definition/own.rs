@@ -27,19 +27,32 @@ fn key() -> Arg {
 
 /// Returns the definitions of all of Allegro's own commands.
 pub fn commands() -> Vec<Command> {
-    let fix = flag("fix", "Mends what can be mended");
+    let mut all = of_vendor();
+    all.extend(of_machine());
+    all
+}
+
+/// The option of commands that mend what they find.
+const FIX: Opt = flag("fix", "Mends what can be mended");
+
+/// Returns the commands that compare vendor and change its files.
+fn of_vendor() -> Vec<Command> {
     vec![
         command(
             "status",
             "Compares vendor with the lock",
-            &[],
-            "allegro status --json",
+            &[
+                flag("exit-code", "Ends with 1 if anything differs"),
+                flag("no-dev", "Leaves packages of require-dev out"),
+            ],
+            "allegro status --exit-code",
         ),
         command(
             "verify",
-            "Compares each file of vendor with the store",
+            "Compares each file of vendor with what Composer would have written",
             &[
-                fix,
+                FIX,
+                flag("clean", "With --fix: removes added files too"),
                 flag("content", "Reads files also where size and time are right"),
                 flag(
                     "tree-hash",
@@ -47,6 +60,11 @@ pub fn commands() -> Vec<Command> {
                 ),
             ],
             "allegro verify --fix",
+        )
+        .arg(
+            argument("PACKAGE", "Packages to compare, if not all")
+                .required(false)
+                .num_args(0..),
         ),
         command(
             "unshare",
@@ -54,7 +72,12 @@ pub fn commands() -> Vec<Command> {
             &[],
             "allegro unshare acme/lib",
         )
-        .arg(argument("PACKAGE", "Name of the package")),
+        .arg(argument("PACKAGE", "Names of the packages").num_args(1..)),
+    ]
+}
+
+fn of_machine() -> Vec<Command> {
+    vec![
         command(
             "x",
             "Runs a program of a package in an environment of its own",
@@ -80,7 +103,10 @@ pub fn commands() -> Vec<Command> {
         command(
             "fetch",
             "Fills the store from composer.lock, without a project",
-            &[flag("no-dev", "Leaves packages of require-dev out")],
+            &[
+                flag("no-dev", "Leaves packages of require-dev out"),
+                flag("strict", "Fails if a package is left to Composer"),
+            ],
             "allegro fetch --no-dev",
         ),
         store(),
@@ -88,7 +114,7 @@ pub fn commands() -> Vec<Command> {
         command(
             "doctor",
             "Tries what an install in this directory would use",
-            &[fix],
+            &[FIX],
             "allegro doctor --fix",
         ),
         command(
@@ -158,8 +184,13 @@ fn store() -> Command {
         "Removes what no project uses",
         &[
             flag("dry-run", "Shows what would be removed"),
-            flag("gc", "Forgets projects that are gone (always done)"),
-            value("max-size", "SIZE", "Removes the least used down to a size"),
+            flag("gc", "Removes all that no project uses, also with limits"),
+            value(
+                "max-size",
+                "SIZE",
+                "Removes the least used down to 5GB, 500M …",
+            ),
+            value("max-age", "AGE", "Removes what nobody used for 30d, 2w …"),
             flag("ci", "Keeps what is cheaper kept than made again"),
         ],
         "allegro store prune --dry-run",
@@ -168,10 +199,14 @@ fn store() -> Command {
         command(
             "export",
             "Writes the packages of a lock into one file",
-            &[],
+            &[
+                value("lock", "LOCK", "Takes the packages of this lock"),
+                flag("all", "Takes all packages of the store"),
+                flag("no-dev", "Leaves packages of require-dev out"),
+            ],
             "allegro store export packages.allegro",
         )
-        .arg(argument("FILE", "File to write")),
+        .arg(argument("FILE", "File to write, or - for standard output").required(false)),
     )
     .subcommand(
         command(
@@ -180,7 +215,7 @@ fn store() -> Command {
             &[],
             "allegro store import packages.allegro",
         )
-        .arg(argument("FILE", "File to read")),
+        .arg(argument("FILE", "File to read, or - for standard input")),
     )
 }
 

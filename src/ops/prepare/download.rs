@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use allegro_base::error::{Error, Result};
+use allegro_base::error::{Error, ErrorKind, Result};
 use allegro_base::report::Event;
 use allegro_fetch::{FetchError, FetchEvent, Fetched, Fetcher};
 use crossbeam_channel::Sender;
 
-use super::Preparation;
+use super::{Aim, Preparation};
 use crate::ops::http::{fetch_options, headers};
 use crate::protocol::prepare::{PackageOutcome, PackageRequest, Provenance};
 
@@ -52,7 +52,7 @@ impl Preparation<'_> {
             Ok(fetcher) => fetcher,
             Err(error) => {
                 for package in by_id.into_values() {
-                    self.settle(package, declined(&error), events);
+                    self.settle(package, self.refused(&error), events);
                 }
                 return;
             }
@@ -102,11 +102,28 @@ impl Preparation<'_> {
             }
             Err((id, error)) => {
                 if let Some(package) = by_id.get(&id) {
-                    self.settle(package, declined(&error), events);
+                    self.settle(package, self.refused(&error), events);
                 }
             }
         };
         fetcher.run(requests, &self.cancel, &on_event, &on_done);
+    }
+
+    /// Returns the outcome of a package whose download failed. Composer follows an install, and
+    /// nobody follows a fetch.
+    fn refused(&self, error: &FetchError) -> PackageOutcome {
+        match self.aim {
+            Aim::Project | Aim::Repair => PackageOutcome::Declined {
+                reason: error.to_string(),
+                loud: false,
+            },
+            Aim::Store => PackageOutcome::Failed {
+                kind: ErrorKind::Network.into(),
+                code: "network".to_owned(),
+                message: error.to_string(),
+                hint: None,
+            },
+        }
     }
 
     /// Returns the place of a download: Composer's cache, or staging where that cache can't be
@@ -139,12 +156,5 @@ fn sweep_downloads(dest: &Path) {
         if left_over && age.is_some_and(|age| age > AGE) {
             let _ = fs::remove_file(entry.path());
         }
-    }
-}
-
-fn declined(error: &FetchError) -> PackageOutcome {
-    PackageOutcome::Declined {
-        reason: error.to_string(),
-        loud: false,
     }
 }

@@ -161,6 +161,26 @@ pub fn link_tree(
     Ok(linked)
 }
 
+/// Checks whether the store has all files of a package in order, and mends files as [`link_tree`]
+/// does. Nothing is linked.
+///
+/// # Errors
+/// Fails as [`link_tree`] does.
+pub fn check_files(
+    linker: &Linker<'_>,
+    manifest: &Manifest,
+    options: TreeOptions<'_>,
+) -> Result<Linked, TreeError> {
+    let times = Times::resolve(manifest, options.unpacking)?;
+    sound_files(linker, manifest, &times, options)?;
+    let (files, bytes) = manifest.files_and_bytes();
+    Ok(Linked {
+        files,
+        bytes,
+        method: None,
+    })
+}
+
 /// The times of a manifest, resolved for this system.
 struct Times {
     files: Vec<FileTime>,

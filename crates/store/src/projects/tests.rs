@@ -249,3 +249,19 @@ fn installed_packages_are_compared_by_reference_then_version() {
         assert!(Installed::read(dir.path()).is_none(), "{odd}");
     }
 }
+
+#[test]
+fn projects_without_a_directory_are_forgotten() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let store = Store::open(&dir.path().join("store")).expect("a store");
+    let a = crate::testing::Package::of("a/a", "1", &[b"a"]);
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    for root in [&one, &two] {
+        crate::testing::install(&store, root, &[&a], Method::Copy, 5);
+    }
+    assert_eq!(store.forget_gone_projects(), Vec::<PathBuf>::new());
+    fs::remove_dir_all(&one).expect("removed");
+    assert_eq!(store.forget_gone_projects(), vec![one]);
+    assert_eq!(store.forget_gone_projects(), Vec::<PathBuf>::new());
+    assert_eq!(store.projects().len(), 1);
+}

@@ -1,0 +1,445 @@
+//! Knows the files that Composer generates in vendor, as native code would write them now.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use allegro_base::error::{Error, Result};
+use allegro_base::report::Host;
+use allegro_composer::Unfamiliar;
+use allegro_composer::config::BinCompat;
+use allegro_composer::installed::Vendor;
+use allegro_composer::package::Package;
+use allegro_store::Store;
+use allegro_vendor::bins::{Action, Bins, Place, Program, Target, Text};
+
+use super::Sight;
+use super::members::{Base, State};
+use crate::install::decide::as_set;
+use crate::install::dumping::{Dumping, FIXED, Undone, paths_of, real};
+use crate::install::{Context, Options, checks};
+
+/// A file that Composer generates.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Contents that are right. There are none where no file may be.
+    pub contents: Vec<Vec<u8>>,
+    /// Permission bits of a new file.
+    pub mode: u32,
+    /// Files of packages that the content depends on.
+    pub origin: Origin,
+}
+
+/// The files of packages that a generated file depends on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It depends on no file.
+    Nothing,
+    /// It depends on all PHP files.
+    Code,
+    /// It depends on this program.
+    Program(PathBuf),
+}
+
+/// The generated files of a vendor directory.
+#[derive(Debug, Default)]
+pub struct Generated {
+    /// The files.
+    pub files: Vec<Wanted>,
+    /// Reason why nothing is known of autoload files.
+    pub no_autoload: Option<String>,
+}
+
+/// Texts of the files that record what is installed.
+pub struct Records {
+    /// Texts of `installed.json` that are right. They differ in indentation.
+    pub json: Vec<Vec<u8>>,
+    /// Text of `installed.php`.
+    pub php: Vec<u8>,
+}
+
+/// Returns the paths below vendor of all files that Composer may generate, apart from programs.
+pub const NAMES: [&str; 14] = [
+    "autoload.php",
+    "composer/ClassLoader.php",
+    "composer/InstalledVersions.php",
+    "composer/LICENSE",
+    "composer/autoload_classmap.php",
+    "composer/autoload_files.php",
+    "composer/autoload_namespaces.php",
+    "composer/autoload_psr4.php",
+    "composer/autoload_real.php",
+    "composer/autoload_static.php",
+    "composer/include_paths.php",
+    "composer/installed.json",
+    "composer/installed.php",
+    "composer/platform_check.php",
+];
+
+/// Files whose content depends on the PHP files of packages.
+const SCANNED: [&str; 2] = [
+    "composer/autoload_classmap.php",
+    "composer/autoload_static.php",
+];
+
+/// Returns the reason why the generated files of a project are not certain.
+pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
+    let look = &sight.look;
+    let reason = sight.strange.as_ref().or(look.reservations.first());
+    if let Some(reason) = reason {
+        return Some(reason.clone());
+    }
+    let locked = look.project.locked(state.is_dev);
+    let checked = checks::check_project(&look.project, &locked)
+        .and_then(|()| checks::check_plugins(&look.project, &locked));
+    if let Err(Unfamiliar(reason)) = checked {
+        return Some(reason);
+    }
+    look.records.iter().find_map(|record| {
+        let package = &record.package;
+        let is_elsewhere = look.place_of(record) != look.project.path_of(package);
+        let is_archive = record.installation_source.as_deref() == Some("dist")
+            && package
+                .dist
+                .as_ref()
+                .is_some_and(|dist| dist.kind != "path");
+        if package.is_metapackage() || is_archive && !is_elsewhere {
+            None
+        } else {
+            Some(format!(
+                "{} was not installed from an archive",
+                package.name
+            ))
+        }
+    })
+}
+
+/// Returns the texts of the files that record what is installed.
+///
+/// The version of the root package may come from Git, and change with each commit. So the version in
+/// the present `installed.php` is taken where Git is asked.
+pub fn records(sight: &Sight, base: &Base<'_>) -> Result<Records, Unfamiliar> {
+    let look = base.look();
+    let project = &look.project;
+    let vendor_dir = &project.settings.vendor_dir;
+    let vendor_real = real(vendor_dir).to_string_lossy().into_owned();
+    let repository = base.repository();
+    let packages: Vec<&Package> = repository.packages().collect();
+    let paths = paths_of(&vendor_real, &packages);
+    let members = repository.members(&paths);
+    let vendor = Vendor {
+        directory: &format!("{vendor_real}/composer"),
+        members: &members,
+        dev_names: &base.dev_names(),
+        is_dev: base.state().is_dev,
+        dialect: sight.habits.target.dialect,
+    };
+    let old = project.installed_text.as_deref();
+    let mut json = vec![vendor.installed_json(None)?.into_bytes()];
+    if old.is_some() {
+        json.push(vendor.installed_json(old)?.into_bytes());
+    }
+    let mut root = project.root.clone();
+    if project.asks_git
+        && let Ok(text) = fs::read_to_string(vendor_dir.join("composer/installed.php"))
+        && let Some(noted) = NotedRoot::read(&text)
+    {
+        noted.put_into(&mut root.package);
+    }
+    let directory = project.directory.to_string_lossy();
+    let php = vendor.installed_php(&root, &directory)?.into_bytes();
+    Ok(Records { json, php })
+}
+
+/// The version of the root package that an `installed.php` has.
+struct NotedRoot<'t> {
+    pretty_version: &'t str,
+    version: &'t str,
+    reference: Option<&'t str>,
+}
+
+impl<'t> NotedRoot<'t> {
+    fn read(text: &'t str) -> Option<Self> {
+        let start = text.find("'root' => array(")?;
+        let block = &text[start..start + text[start..].find("\n    ),")?];
+        let value = |key: &str| {
+            let (_, rest) = block.split_once(&format!("'{key}' => "))?;
+            let end = rest
+                .find(",\n")
+                .or_else(|| rest.strip_suffix(',').map(str::len))?;
+            Some(&rest[..end])
+        };
+        let unquoted = |value: &'t str| value.strip_prefix('\'')?.strip_suffix('\'');
+        let reference = value("reference")?;
+        let is_commit =
+            |text: &&str| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        Some(Self {
+            pretty_version: unquoted(value("pretty_version")?)?,
+            version: unquoted(value("version")?)?,
+            reference: match reference {
+                "NULL" | "null" => None,
+                text => Some(unquoted(text).filter(is_commit)?),
+            },
+        })
+    }
+
+    fn put_into(&self, package: &mut Package) {
+        self.pretty_version.clone_into(&mut package.pretty_version);
+        self.version.clone_into(&mut package.version);
+        let reference = self.reference.map(str::to_owned);
+        for place in [&mut package.source, &mut package.dist]
+            .into_iter()
+            .flatten()
+        {
+            place.reference.clone_from(&reference);
+        }
+    }
+}
+
+/// Returns the generated files of a project that has no [`obstacle`].
+///
+/// # Errors
+/// Fails where a form of a file is not certain.
+pub fn generated(
+    context: &Context<'_>,
+    sight: &mut Sight,
+    state: State,
+    host: &mut dyn Host,
+) -> Result<Generated, Undone> {
+    let vendor_dir = sight.look.project.settings.vendor_dir.clone();
+    let configured = sight.look.project.settings.suffix.clone();
+    if configured.is_none_or(|suffix| suffix.is_empty()) {
+        sight.look.project.settings.suffix = present_suffix(&vendor_dir);
+    }
+    let base = Base::of(&sight.look, state);
+    let texts = records(sight, &base)?;
+    let mode = 0o666 & !context.umask;
+    let file = |name: &str, contents: Vec<Vec<u8>>| Wanted {
+        path: vendor_dir.join(name),
+        contents,
+        mode,
+        origin: if SCANNED.contains(&name) {
+            Origin::Code
+        } else {
+            Origin::Nothing
+        },
+    };
+    let mut generated = Generated::default();
+    let files = &mut generated.files;
+    files.push(file("composer/installed.json", texts.json));
+    files.push(file("composer/installed.php", vec![texts.php]));
+    if let Some(text) = sight.habits.texts.get("composer/InstalledVersions.php") {
+        files.push(file("composer/InstalledVersions.php", vec![text.to_vec()]));
+    }
+    files.extend(programs(context, sight, &base)?);
+    if !vendor_dir.join("autoload.php").exists()
+        && !vendor_dir.join("composer/autoload_real.php").exists()
+        && !vendor_dir.join("composer/autoload_psr4.php").exists()
+    {
+        generated.no_autoload = Some("there is no autoloader".to_owned());
+        return Ok(generated);
+    }
+    let autoload = autoload(context, sight, &base, host)?;
+    files.extend(
+        autoload
+            .into_iter()
+            .map(|(name, text)| file(name, text.into_iter().collect())),
+    );
+    Ok(generated)
+}
+
+/// Returns the suffix of the autoloader's classes that most of its files have.
+fn present_suffix(vendor_dir: &Path) -> Option<String> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for (name, prefix) in [
+        ("autoload.php", "ComposerAutoloaderInit"),
+        ("composer/autoload_real.php", "class ComposerAutoloaderInit"),
+        ("composer/autoload_static.php", "class ComposerStaticInit"),
+    ] {
+        let text = fs::read_to_string(vendor_dir.join(name)).unwrap_or_default();
+        if let Some((_, rest)) = text.split_once(prefix) {
+            let end = rest.find(|letter: char| letter.is_whitespace() || letter == ':');
+            let suffix = rest[..end.unwrap_or(rest.len())].to_owned();
+            *counts.entry(suffix).or_default() += 1;
+        }
+    }
+    let best = counts.into_iter().filter(|(suffix, _)| !suffix.is_empty());
+    best.max_by_key(|(_, count)| *count)
+        .map(|(suffix, _)| suffix)
+}
+
+type Texts = Vec<(&'static str, Option<Vec<u8>>)>;
+
+/// Returns the autoload files. Options of the last install are not on record, so the way of writing
+/// them is taken that fits the present files best.
+fn autoload(
+    context: &Context<'_>,
+    sight: &Sight,
+    base: &Base<'_>,
+    host: &mut dyn Host,
+) -> Result<Texts, Undone> {
+    let project = &sight.look.project;
+    let vendor_dir = &project.settings.vendor_dir;
+    let present = fs::read_to_string(vendor_dir.join("composer/autoload_real.php"));
+    let present = present.unwrap_or_default();
+    let authoritative = present.contains("setClassMapAuthoritative(true)");
+    let apcu_prefix = present
+        .split_once("setApcuPrefix('")
+        .and_then(|(_, rest)| rest.split_once("')"))
+        .map(|(prefix, _)| prefix.to_owned());
+    let options = |optimize: bool| Options {
+        no_dev: !base.state().is_dev,
+        optimize,
+        authoritative,
+        apcu_prefix: apcu_prefix.clone(),
+        ..Options::default()
+    };
+    let mut best: Option<(usize, Texts)> = None;
+    let settled = authoritative || project.settings.authoritative || project.settings.optimize;
+    for optimize in [false, true] {
+        let texts = render(context, sight, base, &options(optimize), host)?;
+        let differing = texts
+            .iter()
+            .filter(|(name, text)| fs::read(vendor_dir.join(name)).ok() != *text)
+            .count();
+        if best.as_ref().is_none_or(|(least, _)| differing < *least) {
+            best = Some((differing, texts));
+        }
+        if differing == 0 || settled {
+            break;
+        }
+    }
+    Ok(best.map(|(_, texts)| texts).unwrap_or_default())
+}
+
+fn render(
+    context: &Context<'_>,
+    sight: &Sight,
+    base: &Base<'_>,
+    options: &Options,
+    host: &mut dyn Host,
+) -> Result<Texts, Undone> {
+    let habits = &sight.habits;
+    let project = &sight.look.project;
+    let store = Store::open(&context.settings.store)?;
+    let dumping = Dumping {
+        options,
+        settings: context.settings,
+        machine: context.machine,
+        texts: &habits.texts,
+        traits: &habits.dump,
+        dialect: habits.scan,
+        timezone: context.timezone.clone(),
+        placed: Vec::new(),
+        scratch: store.temporary(),
+    };
+    let repository = base.repository();
+    let names = as_set(&base.dev_names());
+    let plan = dumping.plan(project, &repository.canonical_packages(), &names)?;
+    let (scan, ..) = dumping.scan(project, &plan, host)?;
+    let rendered = plan.render(&scan)?;
+    let mut texts: Texts = rendered
+        .files
+        .into_iter()
+        .map(|(name, text)| (name, text.map(String::into_bytes)))
+        .collect();
+    for name in FIXED {
+        if let Some(text) = habits.texts.get(name) {
+            texts.push((name, Some(text.to_vec())));
+        }
+    }
+    Ok(texts)
+}
+
+/// The number of bytes at the beginning of a program that its proxy depends on.
+const HEAD: u64 = 1 << 16;
+
+/// Returns the files that call the programs of packages. Of two programs with one name, either may
+/// have it.
+fn programs(context: &Context<'_>, sight: &Sight, base: &Base<'_>) -> Result<Vec<Wanted>, Undone> {
+    let project = &sight.look.project;
+    let settings = &project.settings;
+    let text = |path: &Path| {
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Unfamiliar("a path is not UTF-8".to_owned()))
+    };
+    let (bin_dir, vendor_dir) = (text(&settings.bin_dir)?, text(&settings.vendor_dir)?);
+    let (bin_real, vendor_real) = (
+        text(&real(&settings.bin_dir))?,
+        text(&real(&settings.vendor_dir))?,
+    );
+    let facts = sight.habits.probe.as_ref();
+    let is_wsl = facts
+        .and_then(|probe| probe.composer.as_ref())
+        .is_some_and(|facts| facts.is_wsl);
+    let bins = Bins {
+        traits: sight.habits.bins,
+        templates: &sight.habits.templates,
+        bin_dir: &bin_dir,
+        vendor_dir: &vendor_dir,
+        vendor_real: &vendor_real,
+        full: settings.bin_compat == BinCompat::Full
+            || settings.bin_compat == BinCompat::Auto && is_wsl,
+        umask: context.umask,
+    };
+    let mut files: Vec<Wanted> = Vec::new();
+    for package in base.repository().packages() {
+        let directory = text(&project.path_of(package))?;
+        for bin in &package.bins {
+            let path = Path::new(&directory).join(bin);
+            let mut head = Vec::new();
+            let read = File::open(&path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+            if read.is_err() || !path.is_file() {
+                continue;
+            }
+            let program = Program {
+                package: &package.name,
+                bin,
+                directory: &directory,
+            };
+            let target = Target::File(&head);
+            let action = bins.action(program, target, &bin_real, Place::Free, false)?;
+            if let Action::Write { proxy, batch, .. } = action {
+                for text in proxy.into_iter().chain(batch) {
+                    claim(&mut files, text, &path, context.umask);
+                }
+            }
+        }
+    }
+    // A file of the user's own in a directory outside of vendor keeps its place.
+    files.retain(|file| {
+        file.path.starts_with(&vendor_real)
+            || fs::read(&file.path).is_ok_and(|content| {
+                let marks = [&b"COMPOSER_RUNTIME_BIN_DIR"[..], b"generated by Composer"];
+                marks
+                    .iter()
+                    .any(|mark| content.windows(mark.len()).any(|part| part == *mark))
+            })
+    });
+    Ok(files)
+}
+
+fn claim(files: &mut Vec<Wanted>, text: Text, program: &Path, umask: u32) {
+    let path = PathBuf::from(text.path);
+    match files.iter_mut().find(|file| file.path == path) {
+        Some(file) => file.contents.push(text.text),
+        None => files.push(Wanted {
+            path,
+            contents: vec![text.text],
+            mode: 0o777 & !umask,
+            origin: Origin::Program(program.to_owned()),
+        }),
+    }
+}
+
+/// Returns the reason for which a dump is not done.
+pub fn reason(undone: Undone) -> Result<String, Error> {
+    match undone {
+        Undone::Unfamiliar(Unfamiliar(reason)) => Ok(reason),
+        Undone::Failed(error) => Err(error),
+    }
+}
