@@ -6,8 +6,9 @@
 //!
 //! - [`project`]: reads manifest, lock, installed packages and configuration.
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
-//! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`] and
-//!   [`dumping`].
+//! - [`proof`]: compares native code with the machine's Composer.
+//! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
+//!   [`records`] and [`dumping`].
 
 mod checks;
 mod decide;
@@ -18,6 +19,8 @@ mod local_repository;
 mod options;
 mod placing;
 mod project;
+mod proof;
+mod records;
 mod requests;
 mod run;
 mod sharing;

@@ -10,7 +10,6 @@ use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::{remove_all, unique};
 use allegro_composer::Unfamiliar;
 use allegro_composer::config::BinCompat;
-use allegro_composer::installed::Vendor;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
 };
@@ -24,12 +23,13 @@ use super::checks;
 use super::decide::{
     Habits, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
 };
-use super::dumping::{Dumping, Undone, paths_of, real};
+use super::dumping::{Dumping, Undone, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
 use super::project::Project;
+use super::records;
 use super::requests::Requests;
 use super::sharing::{Sharing, own_inode};
 use super::summary::Summary;
@@ -499,25 +499,8 @@ impl Run<'_> {
 
     /// Returns the texts of `installed.json` and `installed.php`.
     fn record_texts(&self, repository: &LocalRepository<'_>) -> Result<(String, String), Unfamiliar> {
-        let vendor_real = real(&self.project.settings.vendor_dir);
-        let vendor_real = vendor_real.to_string_lossy().into_owned();
-        let packages: Vec<&Package> = repository.packages().collect();
-        let paths = paths_of(&vendor_real, &packages);
-        let members = repository.members(&paths);
-        let directory = format!("{vendor_real}/composer");
-        let names = dev_names(self.project);
-        let vendor = Vendor {
-            directory: &directory,
-            members: &members,
-            dev_names: &names,
-            is_dev: self.options.dev_mode(),
-            dialect: self.habits.target.dialect,
-        };
-        let root = self.project.directory.to_string_lossy();
-        Ok((
-            vendor.installed_json(self.project.installed_text.as_deref())?,
-            vendor.installed_php(&self.project.root, &root)?,
-        ))
+        let dialect = self.habits.target.dialect;
+        records::texts(self.project, repository, self.options.dev_mode(), dialect)
     }
 
     fn write_records(&self, repository: &LocalRepository<'_>) -> Result<()> {
