@@ -8,7 +8,7 @@
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
 //! - [`proof`]: compares native code with the machine's Composer.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
-//!   [`records`] and [`dumping`].
+//!   [`records`] and [`dumping`]. It reports installed packages with [`notifications`].
 
 mod checks;
 mod decide;
@@ -16,6 +16,7 @@ mod dumping;
 mod files;
 mod guess;
 mod local_repository;
+mod notifications;
 mod options;
 mod placing;
 mod project;

@@ -26,6 +26,7 @@ use super::decide::{
 use super::dumping::{Dumping, Undone, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
+use super::notifications::{Notifications, Prepared};
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
 use super::project::Project;
@@ -154,6 +155,7 @@ impl Run<'_> {
         let steps = Steps::of(self.project, self.options, &self.habits.target)?;
         let bins = self.bins()?;
         self.check_records(&steps, &bins)?;
+        let notifications = Notifications::plan(self.project, &steps, self.options.offline)?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
         if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
             return Ok(stopped(&stop, console));
@@ -173,6 +175,14 @@ impl Run<'_> {
         let summary = Summary::of(&answer);
         let took = began.elapsed();
         let done = self.execute(&steps, &bins, &staging, &answer, &asked.warnings, console);
+        let prepared = Prepared {
+            packages: steps.new_packages().collect(),
+            answer: &answer,
+            warnings: &asked.warnings,
+        };
+        // The reports are on their way until the end of this function.
+        let settings = self.context.settings;
+        let _sending = notifications.send(&prepared, settings, self.project, console);
         let (mut repository, trash) = match done {
             Ok(done) => done,
             Err(error) => {
