@@ -7,8 +7,9 @@
 //! - [`project`]: reads manifest, lock, installed packages and configuration. [`look`] reads as much
 //!   of them as there is, for commands that install nothing.
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
-//! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`] and
-//!   [`dumping`].
+//! - [`proof`]: compares native code with the machine's Composer.
+//! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
+//!   [`records`] and [`dumping`]. It reports installed packages with [`notifications`].
 
 pub(crate) mod checks;
 pub(crate) mod decide;
@@ -18,9 +19,12 @@ pub(crate) mod files;
 mod guess;
 pub(crate) mod local_repository;
 pub(crate) mod look;
+mod notifications;
 mod options;
 pub(crate) mod placing;
 pub(crate) mod project;
+mod proof;
+mod records;
 mod repeat;
 pub(crate) mod requests;
 pub(crate) mod road;

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use allegro_base::identity::Identity;
 
 pub use probe::{ComposerFacts, PhpFacts, PlatformLink, PlatformPackage, Probe, ScanFacts};
-pub use texts::FixedTexts;
+pub(crate) use run::Directory as SampleDirectory;
+pub use texts::{FixedTexts, Proof};
 
 /// The PHP and the Composer that a command works with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,4 +74,4 @@ pub(crate) fn seeds() -> [Vec<u8>; 2] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

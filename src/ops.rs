@@ -15,6 +15,7 @@ mod outline_cache;
 mod prepare;
 mod remove;
 mod replace;
+mod report;
 mod resolve;
 
 pub use autoload::{Scanned, dumped, dumped_with, scan, scan_with, unchanged, unchanged_with};
@@ -26,6 +27,7 @@ pub use mend::mend;
 pub use prepare::{fill, prepare, restore};
 pub use remove::remove;
 pub use replace::replace;
+pub use report::{Report, Sending, report};
 pub use resolve::{resolve, warm_up};
 
 /// The decoders of records, for the fuzz targets.

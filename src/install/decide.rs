@@ -12,17 +12,21 @@ use allegro_composer::json::Json;
 use allegro_composer::package::{Alias, Package};
 use allegro_composer::transaction::{Known, Operation, operations};
 use allegro_store::Store;
-use allegro_vendor::autoload::traits::Traits as DumpTraits;
+use allegro_vendor::autoload::traits::{Ambiguity, Traits as DumpTraits};
 use allegro_vendor::bins::{self, Templates};
 
 use super::checks;
 use super::options::Options;
 use super::project::{Project, Target, Unread};
+use super::proof;
 use super::{Context, Undecided};
 use crate::machine::platform::{self, Question, RootAlias, Verdict};
 use crate::machine::{FixedTexts, Probe};
 use crate::protocol::scan;
 use crate::scripts::{ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, Version};
+
+/// A reason to leave a project to Composer before 2.4, which reads PHP files itself.
+const OWN_READING: &str = "this Composer reads PHP files in a way of its own";
 
 /// Everything that is known of the Composer whose result is wanted.
 pub struct Habits {
@@ -47,6 +51,18 @@ pub struct Habits {
 impl Habits {
     /// Finds out about the machine's Composer, or takes the built-in one.
     pub fn of(context: &Context<'_>, store: &Store) -> Result<Self, Undecided> {
+        let mut habits = Self::unproven(context, store)?;
+        if habits.dump.ambiguity == Ambiguity::BuiltIn {
+            return Err(unfamiliar(OWN_READING));
+        }
+        if habits.has_composer() {
+            proof::check(&mut habits, context, store)?;
+        }
+        Ok(habits)
+    }
+
+    /// Finds out about the machine's Composer as far as facts and samples tell.
+    pub fn unproven(context: &Context<'_>, store: &Store) -> Result<Self, Undecided> {
         let probe = context.machine.probe(store)?;
         let facts = probe.as_ref().and_then(|probe| probe.composer.as_ref());
         if context.machine.composer.is_some() && context.machine.php.is_some() && facts.is_none() {
@@ -61,9 +77,7 @@ impl Habits {
         let dialect = Dialect::of(&version)
             .ok_or_else(unknown)?
             .with_checked_versions(facts.checks_versions);
-        let scan = probe_facts
-            .scan()
-            .ok_or_else(|| unfamiliar("this Composer reads PHP files in a way of its own"))?;
+        let scan = probe_facts.scan().ok_or_else(|| unfamiliar(OWN_READING))?;
         let generator = match (scan.1.psr4_prefix, scan.1.psr0_prefix) {
             (true, _) => "1.0.0",
             (false, true) => "1.7.2",
@@ -74,7 +88,10 @@ impl Habits {
             },
         };
         let dump = DumpTraits::of(&version)
-            .and_then(|traits| traits.with_generator(generator))
+            .and_then(|traits| match traits.ambiguity {
+                Ambiguity::BuiltIn => Some(traits),
+                _ => traits.with_generator(generator),
+            })
             .ok_or_else(unknown)?;
         let plain_modes = probe_facts
             .plain_modes()
@@ -95,7 +112,7 @@ impl Habits {
             .ok_or_else(|| unfamiliar("this Composer gives no texts"))?;
         Ok(Self {
             templates: texts.templates().ok_or_else(unknown)?,
-            bins: bins::Traits::of(&version).ok_or_else(unknown)?,
+            bins: texts.bin_traits().ok_or_else(unknown)?,
             texts,
             dump,
             scan,
@@ -131,13 +148,22 @@ impl Habits {
                 version: version.clone(),
             },
             templates: texts.templates().ok_or_else(unknown)?,
-            bins: bins::Traits::of(&version).ok_or_else(unknown)?,
+            bins: texts.bin_traits().ok_or_else(unknown)?,
             texts,
             dump,
             scan,
             plain_modes: false,
             probe,
         })
+    }
+}
+
+impl Habits {
+    /// Returns whether the machine's own Composer is the one whose result is wanted.
+    pub fn has_composer(&self) -> bool {
+        self.probe
+            .as_ref()
+            .is_some_and(|probe| probe.composer.is_some())
     }
 }
 
@@ -162,8 +188,15 @@ impl<'p> Steps<'p> {
         options: &Options,
         target: &Target,
     ) -> Result<Self, Unfamiliar> {
+        let steps = Self::unchecked(project, options, target);
+        checks::check_project(project, &steps.locked)?;
+        checks::check_operations(project, &steps.locked, &steps.operations)?;
+        Ok(steps)
+    }
+
+    /// Works out the operations of an install, whether they can be carried out natively or not.
+    pub fn unchecked(project: &'p Project, options: &Options, target: &Target) -> Self {
         let locked = project.locked(options.dev_mode());
-        checks::check_project(project, &locked)?;
         let root_aliases = project.root_aliases(&locked);
         let known: Vec<Known<'_>> = locked
             .iter()
@@ -181,12 +214,11 @@ impl<'p> Steps<'p> {
             .collect();
         let compares_abandoned = Version::parse(&target.version) >= Some(Version(2, 9, 0));
         let operations = operations(&installed, &known, compares_abandoned);
-        checks::check_operations(project, &locked, &operations)?;
-        Ok(Self {
+        Self {
             locked,
             root_aliases,
             operations,
-        })
+        }
     }
 
     /// Returns the packages that get new files, with the directories of their places.

@@ -177,8 +177,14 @@ impl Project {
             return Err(Unread::NoLock(lock_path));
         };
         let mut files = vec![manifest_path.clone(), lock_path];
-        let (settings, access) =
-            configured(directory, &manifest, environment, target, Extent::All, &mut files)?;
+        let (settings, access) = configured(
+            directory,
+            &manifest,
+            environment,
+            target,
+            Extent::All,
+            &mut files,
+        )?;
 
         // The lock of a large project is large, and the installed packages are its equal.
         let installed_path = settings.vendor_dir.join("composer/installed.json");
@@ -360,7 +366,11 @@ pub(super) fn configured(
         .ok_or_else(|| Unfamiliar("the project's path is not UTF-8".to_owned()))?;
     let home = directory.join(&directories.home);
     let mut file = |path: PathBuf| {
-        let text = if extent == Extent::All { read(&path)? } else { None };
+        let text = if extent == Extent::All {
+            read(&path)?
+        } else {
+            None
+        };
         let json = text.map(|text| parse(&text, &path)).transpose()?;
         files.push(path);
         Ok::<_, Unfamiliar>(json)

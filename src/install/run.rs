@@ -11,7 +11,6 @@ use allegro_base::fs::{remove_all, unique};
 use allegro_base::identity::Clock;
 use allegro_composer::Unfamiliar;
 use allegro_composer::config::{BinCompat, Release};
-use allegro_composer::installed::Vendor;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
 };
@@ -26,12 +25,14 @@ use super::checks;
 use super::decide::{
     Habits, Stage, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
 };
-use super::dumping::{Dumped, Dumping, Undone, paths_of, real};
+use super::dumping::{Dumped, Dumping, Undone, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
+use super::notifications::{Notifications, Prepared};
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
 use super::project::Project;
+use super::records;
 use super::repeat;
 use super::requests::Requests;
 use super::sharing::{Sharing, own_inode};
@@ -123,6 +124,7 @@ pub fn install(
         .map(|(id, package)| requests.of(id, package))
         .collect::<Result<_, _>>()?;
     let (objections, warnings) = (requests.objections, requests.warnings);
+    let notifications = Notifications::plan(&project, access, &steps, options.offline)?;
     let run = Run {
         dists: list.iter().map(|request| request.dist.clone()).collect(),
         context,
@@ -137,6 +139,7 @@ pub fn install(
         steps: &steps,
         wanted,
         warnings,
+        notifications,
     };
     run.carry_out(list, &objections, console, progress)
 }
@@ -162,6 +165,8 @@ struct Run<'a> {
     dists: Vec<Dist>,
     /// Warnings about downloads, by the ids of requests.
     warnings: Vec<(usize, String)>,
+    /// Reports of the install.
+    notifications: Notifications,
 }
 
 impl Run<'_> {
@@ -188,9 +193,18 @@ impl Run<'_> {
             .inspect_err(|_| self.clear(&staging, made_vendor))?;
         let summary = Summary::of(&answer);
         let took = began.elapsed();
-        let trash = self
-            .execute(&bins, &records, &staging, &answer, console)
-            .inspect_err(|_| self.clear(&staging, made_vendor))?;
+        let done = self.execute(&bins, &records, &staging, &answer, console);
+        let prepared = Prepared {
+            packages: self.wanted.clone(),
+            answer: &answer,
+            warnings: &self.warnings,
+        };
+        // The reports are on their way until the end of this function.
+        let settings = self.context.settings;
+        let _sending = self
+            .notifications
+            .send(&prepared, settings, self.project, console);
+        let trash = done.inspect_err(|_| self.clear(&staging, made_vendor))?;
         if let Some(line) = summary.line(took) {
             console.line(&line);
         }
@@ -520,25 +534,8 @@ impl Run<'_> {
         &self,
         repository: &LocalRepository<'_>,
     ) -> Result<(String, String), Unfamiliar> {
-        let vendor_real = real(&self.project.settings.vendor_dir);
-        let vendor_real = vendor_real.to_string_lossy().into_owned();
-        let packages: Vec<&Package> = repository.packages().collect();
-        let paths = paths_of(&vendor_real, &packages);
-        let members = repository.members(&paths);
-        let directory = format!("{vendor_real}/composer");
-        let names = dev_names(self.project);
-        let vendor = Vendor {
-            directory: &directory,
-            members: &members,
-            dev_names: &names,
-            is_dev: self.options.dev_mode(),
-            dialect: self.habits.target.dialect,
-        };
-        let root = self.project.directory.to_string_lossy();
-        Ok((
-            vendor.installed_json(self.project.installed_text.as_deref())?,
-            vendor.installed_php(&self.project.root, &root)?,
-        ))
+        let dialect = self.habits.target.dialect;
+        records::texts(self.project, repository, self.options.dev_mode(), dialect)
     }
 
     fn write_records(&self, records: &Records) -> Result<()> {

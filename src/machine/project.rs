@@ -1,7 +1,9 @@
 //! A small project, in which the machine's Composer shows its texts.
 //!
-//! The project needs no network: its packages lie in directories. [`files`] always returns the same, so that native code can make the same files and compare them.
+//! The project needs no network: its packages lie in directories. [`files`] always returns the
+//! same, so that native code can make the same files and compare them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -10,18 +12,33 @@ use std::path::Path;
 use allegro_composer::content_hash;
 use allegro_composer::json::Json;
 
-/// Files of the project apart from those that [`files`] adds.
-const FILES: [(&str, &str); 14] = [
-    ("composer.json", MANIFEST),
-    (
-        "src/Root.php",
-        "<?php\nnamespace Probe\\Root;\nclass Root {}\n",
-    ),
+const MANIFEST: &str = include_str!("sample/composer.json");
+
+/// The lock's text, with a place for the content-hash.
+const LOCK: &str = include_str!("sample/composer.lock");
+
+/// Version of the root package, by which versions of Composer can be told apart.
+pub const ROOT_VERSION: &str = "1.2-dev";
+
+/// Directories of packages that Composer copies, below `packages`, and the names of the packages.
+const COPIED: [(&str, &str); 6] = [
+    ("alpha", "allegro-probe/alpha"),
+    ("branch", "allegro-probe/branch"),
+    ("library", "allegro-probe/library"),
+    ("phpunit", "phpunit/phpunit"),
+    ("programs", "allegro-probe/programs"),
+    ("zeta", "allegro-probe/zeta"),
+];
+
+/// Programs and files without classes.
+const TEXTS: [(&str, &str); 13] = [
     ("src/root.php", "<?php\n"),
-    (
-        "tests/RootTest.php",
-        "<?php\nnamespace Probe\\Tests;\nclass RootTest {}\n",
-    ),
+    ("packages/alpha/alpha.php", "<?php\n"),
+    ("packages/alpha/it's.php", "<?php\n"),
+    ("packages/branch/README", "\n"),
+    ("packages/library/library.php", "<?php\n"),
+    ("packages/programs/programs.php", "<?php\n"),
+    ("packages/zeta/zeta.php", "<?php\n"),
     ("packages/programs/texts/probe-plain", "<?php\n"),
     (
         "packages/programs/texts/probe-shebang",
@@ -37,191 +54,56 @@ const FILES: [(&str, &str); 14] = [
         "packages/phpunit/phpunit",
         "#!/usr/bin/env -S php -n\n<?php\n",
     ),
-    (
-        "packages/library/src/Library.php",
-        "<?php\nnamespace Probe\\Library;\nclass Library {}\n",
-    ),
-    (
-        "packages/library/lib/Probe/Old.php",
-        "<?php\nclass Probe_Old {}\n",
-    ),
-    (
-        "packages/library/classes/Mapped.php",
-        "<?php\nclass Probe_Mapped {}\n",
-    ),
-    ("packages/library/library.php", "<?php\n"),
 ];
 
-const MANIFEST: &str = r#"{
-    "name": "allegro-probe/root",
-    "description": "A project in which Composer shows its texts",
-    "license": "MIT",
-    "repositories": [{"packagist.org": false}],
-    "require": {
-        "php": ">=5.3.2",
-        "ext-spl": "*",
-        "allegro-probe/linked": "1.0.0",
-        "allegro-probe/programs": "1.0.0",
-        "phpunit/phpunit": "1.0.0"
-    },
-    "require-dev": {
-        "allegro-probe/library": "1.2.x-dev"
-    },
-    "autoload": {
-        "psr-4": {"Probe\\Root\\": "src/"},
-        "files": ["src/root.php"]
-    },
-    "autoload-dev": {
-        "psr-4": {"Probe\\Tests\\": "tests/"}
-    },
-    "config": {
-        "autoloader-suffix": "AllegroProbe",
-        "bin-compat": "full"
-    },
-    "minimum-stability": "dev"
-}
-"#;
+/// Files that declare a class.
+const CLASSES: [(&str, &str); 21] = [
+    ("src/Root.php", r"Probe\Root\Root"),
+    ("shared/InRoot.php", r"Probe\Shared\InRoot"),
+    ("other shared/InOther.php", r"Probe\Shared\InOther"),
+    ("data.pharaoh/Data.php", r"Probe\Archive\Data"),
+    ("fallback/ProbeFallback.php", "ProbeFallback"),
+    ("old/Probe/Root/Old.php", "Probe_Root_Old"),
+    ("older/Probe/Older.php", "Probe_Older"),
+    ("classes/Mapped.php", "Probe_Root_Mapped"),
+    ("classes/Hidden/Hidden.php", "Probe_Root_Hidden"),
+    ("classes/Gone/Gone.php", "Probe_Root_Gone"),
+    ("tests/RootTest.php", r"Probe\Tests\RootTest"),
+    ("packages/alpha/shared/InAlpha.php", r"Probe\Shared\InAlpha"),
+    ("packages/library/src/Library.php", r"Probe\Library\Library"),
+    (
+        "packages/library/shared/InLibrary.php",
+        r"Probe\Shared\InLibrary",
+    ),
+    ("packages/library/lib/Probe/Old.php", "Probe_Old"),
+    ("packages/library/classes/Mapped.php", "Probe_Mapped"),
+    ("packages/linked/classes/Linked.php", "Probe_Linked"),
+    (
+        "packages/linked/classes/Hidden/Hidden.php",
+        "Probe_Linked_Hidden",
+    ),
+    (
+        "packages/programs/shared/InPrograms.php",
+        r"Probe\Shared\InPrograms",
+    ),
+    ("packages/zeta/shared/InZeta.php", r"Probe\Shared\InZeta"),
+    ("packages/zeta/lib/InLib.php", r"Probe\Zeta\InLib"),
+];
 
-/// The lock's text, with a place for the content-hash.
-const LOCK: &str = r#"{
-    "content-hash": "CONTENT-HASH",
-    "packages": [
-        {
-            "name": "allegro-probe/linked",
-            "version": "1.0.0",
-            "dist": {
-                "type": "path",
-                "url": "packages/linked",
-                "reference": "0123456789012345678901234567890123456789"
-            },
-            "bin": [
-                "probe-outside"
-            ],
-            "type": "library",
-            "transport-options": {
-                "symlink": true,
-                "relative": true
-            }
-        },
-        {
-            "name": "allegro-probe/programs",
-            "version": "1.0.0",
-            "dist": {
-                "type": "path",
-                "url": "packages/programs",
-                "reference": "0123456789012345678901234567890123456789"
-            },
-            "require": {
-                "php": ">=5.3.2"
-            },
-            "bin": [
-                "texts/probe-plain",
-                "texts/probe-shebang",
-                "texts/probe-shell",
-                "texts/probe-space",
-                "texts/probe-long"
-            ],
-            "type": "library",
-            "license": [
-                "MIT"
-            ],
-            "transport-options": {
-                "symlink": false,
-                "relative": true
-            }
-        },
-        {
-            "name": "phpunit/phpunit",
-            "version": "1.0.0",
-            "dist": {
-                "type": "path",
-                "url": "packages/phpunit",
-                "reference": "0123456789012345678901234567890123456789"
-            },
-            "bin": [
-                "phpunit"
-            ],
-            "type": "library",
-            "transport-options": {
-                "symlink": false,
-                "relative": true
-            }
-        }
-    ],
-    "packages-dev": [
-        {
-            "name": "allegro-probe/library",
-            "version": "1.2.x-dev",
-            "dist": {
-                "type": "path",
-                "url": "packages/library",
-                "reference": "0123456789012345678901234567890123456789"
-            },
-            "require": {
-                "allegro-probe/programs": "^1.0",
-                "php": "^5.6 || >=7.0"
-            },
-            "provide": {
-                "allegro-probe/interface": "self.version"
-            },
-            "replace": {
-                "allegro-probe/part": "self.version"
-            },
-            "type": "library",
-            "extra": {
-                "branch-alias": {
-                    "dev-main": "1.2.x-dev"
-                }
-            },
-            "autoload": {
-                "psr-4": {
-                    "Probe\\Library\\": "src/"
-                },
-                "psr-0": {
-                    "Probe_": "lib/"
-                },
-                "classmap": [
-                    "classes/"
-                ],
-                "files": [
-                    "library.php"
-                ]
-            },
-            "notification-url": "https://example.org/downloads/",
-            "license": [
-                "MIT"
-            ],
-            "keywords": [
-                "zeta",
-                "alpha"
-            ],
-            "time": "2020-02-02T12:00:00+01:00",
-            "transport-options": {
-                "symlink": false,
-                "relative": true
-            }
-        }
-    ],
-    "aliases": [],
-    "minimum-stability": "dev",
-    "stability-flags": [],
-    "prefer-stable": false,
-    "prefer-lowest": false,
-    "platform": {
-        "php": ">=5.3.2",
-        "ext-spl": "*"
-    },
-    "platform-dev": [],
-    "plugin-api-version": "2.2.0"
+/// Returns the text of a file that declares a class.
+fn class(name: &str) -> String {
+    match name.rsplit_once('\\') {
+        Some((namespace, name)) => format!("<?php\nnamespace {namespace};\nclass {name} {{}}\n"),
+        None => format!("<?php\nclass {name} {{}}\n"),
+    }
 }
-"#;
 
 /// Returns all files of the project, with their texts. A link comes besides, see [`write`].
 pub fn files() -> Vec<(&'static str, String)> {
-    let mut files: Vec<_> = FILES
-        .into_iter()
-        .map(|(name, text)| (name, text.to_owned()))
-        .collect();
+    let texts = TEXTS.map(|(path, text)| (path, text.to_owned()));
+    let classes = CLASSES.map(|(path, name)| (path, class(name)));
+    let mut files: Vec<_> = texts.into_iter().chain(classes).collect();
+    files.push(("composer.json", MANIFEST.to_owned()));
     let long = format!("#!{}\n<?php\n", "x".repeat(600));
     files.push(("packages/programs/texts/probe-long", long));
     // The manifest is constant and valid. With another hash Composer would print a warning.
@@ -232,7 +114,7 @@ pub fn files() -> Vec<(&'static str, String)> {
 }
 
 /// Writes the project into a directory.
-pub(super) fn write(directory: &Path) -> io::Result<()> {
+pub fn write(directory: &Path) -> io::Result<()> {
     for (name, text) in files() {
         let path = directory.join(name);
         if let Some(parent) = path.parent() {
@@ -245,9 +127,56 @@ pub(super) fn write(directory: &Path) -> io::Result<()> {
     symlink("../phpunit/probe-outside", linked.join("probe-outside"))
 }
 
+/// Puts the packages into the project's vendor directory, as Composer does.
+pub fn place(directory: &Path) -> io::Result<()> {
+    let vendor = directory.join("vendor");
+    for (source, name) in COPIED {
+        copy(&directory.join("packages").join(source), &vendor.join(name))?;
+    }
+    symlink("../../packages/linked", vendor.join(LINKED))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the files below the project's vendor directory that Composer itself writes.
+pub fn written(vendor: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for name in WRITTEN {
+        collect(vendor, name, &mut files)?;
+    }
+    Ok(files)
+}
+
+fn collect(vendor: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    let path = vendor.join(name);
+    if !path.is_dir() {
+        files.insert(name.to_owned(), fs::read(path)?);
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let Ok(child) = entry?.file_name().into_string() else {
+            continue;
+        };
+        collect(vendor, &format!("{name}/{child}"), files)?;
+    }
+    Ok(())
+}
+
 /// The package that Composer installs as a link to a directory. Its program lies in another
 /// directory.
 pub(super) const LINKED: &str = "allegro-probe/linked";
 
 /// The directories and the files below the project's vendor directory that Composer itself writes.
-pub(super) const WRITTEN: [&str; 3] = ["autoload.php", "composer", "bin"];
+const WRITTEN: [&str; 3] = ["autoload.php", "composer", "bin"];

@@ -40,17 +40,17 @@ const SETTINGS: [&str; 21] = [
 
 /// A temporary directory, which is removed with this value.
 #[derive(Debug)]
-pub(super) struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
     /// Makes the directory.
-    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&path)?;
         // PHP names files without links.
         Ok(Self(fs::canonicalize(path)?))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -19,7 +19,7 @@ use super::{FixedTexts, Machine, Probe};
 use crate::settings::Environment;
 
 /// Returns the Composers to test with.
-pub(super) fn composers() -> Vec<PathBuf> {
+pub(crate) fn composers() -> Vec<PathBuf> {
     let own = Machine::find(&Environment::PROCESS, None);
     if own.php.is_none() {
         println!("skipped: there is no PHP");
@@ -45,7 +45,7 @@ pub(super) fn composers() -> Vec<PathBuf> {
     composers
 }
 
-pub(super) fn store() -> (TempDir, Store) {
+pub(crate) fn store() -> (TempDir, Store) {
     let dir = tempfile::tempdir().expect("temporary directory");
     let store = Store::open(&dir.path().join("store")).expect("a store");
     (dir, store)

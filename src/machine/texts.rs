@@ -1,13 +1,11 @@
 //! Obtains the texts that a version of Composer writes into every project.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use allegro_base::error::{Error, Result, in_store};
+use allegro_base::identity::Identity;
 use allegro_store::{Record, Store};
 use allegro_vendor::bins::{Templates, Traits};
 
@@ -22,6 +20,15 @@ pub struct FixedTexts {
     /// Files by their paths below the vendor directory, such as `composer/ClassLoader.php` and
     /// `bin/probe-plain`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Comparison of native code with these texts, if it was made.
+    pub proof: Option<Proof>,
+}
+
+/// A comparison of native code with the texts of a Composer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// A file that native code writes in another way.
+    pub difference: Option<String>,
 }
 
 /// Version of the texts for a machine without Composer.
@@ -38,6 +45,9 @@ const NEEDED: [&str; 3] = [
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     stamp: [u8; 32],
+    /// Identity of this program. Another program of the same version may have another sample
+    /// project, and write other files.
+    program: Option<Identity>,
     texts: FixedTexts,
 }
 
@@ -101,6 +111,7 @@ impl FixedTexts {
                 .into_iter()
                 .map(|(name, text)| (name.to_owned(), text.to_vec()))
                 .collect(),
+            proof: None,
         }
     }
 
@@ -144,16 +155,18 @@ impl Machine {
         let Some(facts) = stamped.probe.composer else {
             return Ok(None);
         };
-        let place = Record::Texts.place(&format!("{}.texts", self.name(php)));
+        let place = self.place_of_texts(php);
         if let Some(stamp) = stamped.stamp
             && let Some(kept) = store.read_sealed::<Kept>(Record::Texts, &place)
             && kept.stamp == stamp
+            && kept.program == program()
         {
             return Ok(Some(kept.texts));
         }
         let texts = FixedTexts {
             version: facts.version,
             files: self.installed(php, composer, store)?,
+            proof: None,
         };
         if let Some(missing) = NEEDED.into_iter().find(|name| texts.get(name).is_none()) {
             return Err(Error::Input(format!(
@@ -162,12 +175,28 @@ impl Machine {
             )));
         }
         if let Some(stamp) = stamped.stamp {
-            let kept = Kept { stamp, texts };
-            // The next run asks again if this fails.
-            let _ = store.write_sealed(Record::Texts, &place, &kept);
-            return Ok(Some(kept.texts));
+            keep(store, &place, stamp, &texts);
         }
         Ok(Some(texts))
+    }
+
+    fn place_of_texts(&self, php: &Php) -> String {
+        Record::Texts.place(&format!("{}.texts", self.name(php)))
+    }
+
+    /// Keeps the texts of the machine's Composer with a proof.
+    ///
+    /// # Errors
+    /// See [`Machine::probe`].
+    pub fn keep_texts(&self, store: &Store, texts: &FixedTexts) -> Result<()> {
+        let Some(php) = &self.php else {
+            return Ok(());
+        };
+        let stamp = self.stamped(store)?.and_then(|stamped| stamped.stamp);
+        if let Some(stamp) = stamp {
+            keep(store, &self.place_of_texts(php), stamp, texts);
+        }
+        Ok(())
     }
 
     /// Installs the project with Composer, and returns the files that Composer has written.
@@ -191,7 +220,7 @@ impl Machine {
                 "--no-scripts",
             ])
             .args(["--no-progress", "--no-ansi", "--quiet"])
-            .env("COMPOSER_ROOT_VERSION", "1.0.0")
+            .env("COMPOSER_ROOT_VERSION", project::ROOT_VERSION)
             .env("COMPOSER_HOME", directory.path().join("home"))
             .env("COMPOSER_CACHE_DIR", directory.path().join("cache"));
         let failed = |reason: &str| {
@@ -211,28 +240,25 @@ impl Machine {
                 "it has copied a directory that it should have linked",
             ));
         }
-        let mut files = BTreeMap::new();
-        for name in project::WRITTEN {
-            collect(&at.join("vendor"), name, &mut files)
-                .map_err(|error| failed(&format!("{name}: {error}")))?;
-        }
-        Ok(files)
+        project::written(&at.join("vendor")).map_err(|error| failed(&error.to_string()))
     }
 }
 
-fn collect(vendor: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
-    let path = vendor.join(name);
-    if !path.is_dir() {
-        files.insert(name.to_owned(), fs::read(path)?);
-        return Ok(());
-    }
-    for entry in fs::read_dir(path)? {
-        let Ok(child) = entry?.file_name().into_string() else {
-            continue;
-        };
-        collect(vendor, &format!("{name}/{child}"), files)?;
-    }
-    Ok(())
+fn keep(store: &Store, place: &str, stamp: [u8; 32], texts: &FixedTexts) {
+    let kept = Kept {
+        stamp,
+        program: program(),
+        texts: texts.clone(),
+    };
+    // The next run asks again if this fails.
+    let _ = store.write_sealed(Record::Texts, place, &kept);
+}
+
+/// Returns the identity of this program.
+fn program() -> Option<Identity> {
+    let path = std::env::current_exe().ok()?;
+    let facts = rustix::fs::stat(path).ok()?;
+    Some(Identity::from(&facts))
 }
 
 /// The record's decoder, for the fuzz targets.
@@ -248,9 +274,13 @@ pub(crate) const FUZZED: allegro_base::testing::records::RecordKind =
 pub(super) fn seed() -> Vec<u8> {
     let kept = Kept {
         stamp: [7; 32],
+        program: None,
         texts: FixedTexts {
             version: "2.10.2".to_owned(),
             files: BTreeMap::from([("bin/a".to_owned(), b"#!".to_vec())]),
+            proof: Some(Proof {
+                difference: Some("bin/a".to_owned()),
+            }),
         },
     };
     postcard::to_stdvec(&kept).expect("encoded")

@@ -42,6 +42,7 @@ mod name_resolution;
 mod native;
 mod neighbours;
 mod network;
+mod notifications;
 mod observers;
 mod orphans;
 mod owners;

@@ -151,6 +151,11 @@ impl Access {
         })
     }
 
+    /// Forgets which hosts a warning was given about.
+    pub fn forget_warnings(&mut self) {
+        self.warned_hosts.clear();
+    }
+
     /// Returns the header lines for a URL.
     pub fn headers(&mut self, url: &str) -> Result<Vec<String>, Unfamiliar> {
         Ok(self.request(url, None)?.headers)

@@ -147,10 +147,15 @@ async fn wait_out(wait: Duration) {
 
 /// Returns the request's own headers, all marked as sensitive.
 pub(super) fn headers_of(request: &Request) -> Result<HeaderMap, FetchError> {
-    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
-    for (index, (name, value)) in request.headers.iter().enumerate() {
+    header_map(&request.url, &request.headers)
+}
+
+/// Returns the headers of a request for a URL, all marked as sensitive.
+pub(super) fn header_map(url: &str, lines: &[(String, String)]) -> Result<HeaderMap, FetchError> {
+    let mut headers = HeaderMap::with_capacity(lines.len() + 2);
+    for (index, (name, value)) in lines.iter().enumerate() {
         let bad = |name: String| FetchError::BadHeader {
-            url: redact(&request.url),
+            url: redact(url),
             name,
         };
         let name = HeaderName::from_bytes(name.trim().as_bytes())

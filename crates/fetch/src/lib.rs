@@ -10,6 +10,7 @@
 //! - `target`: one hop of a request, what may be sent to it, redirects
 //! - `download`: attempts, redirects and the body of one request
 //! - `document`: repository metadata in memory, requested conditionally
+//! - `post`: reports whose answers are ignored
 //! - `retry`: waits between attempts, unreachable hosts
 //! - `client`, `tls`, `proxy`: connections, trust, routes
 //! - `names`: addresses of hosts
@@ -25,6 +26,7 @@ mod download;
 mod error;
 mod names;
 mod pace;
+mod post;
 mod proxy;
 mod retry;
 mod sink;
@@ -51,6 +53,7 @@ use download::{Received, Shared, transfer};
 pub use error::{FetchError, TransportKind};
 use names::Names;
 use pace::Flow;
+pub use post::Post;
 pub use proxy::Proxies;
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;

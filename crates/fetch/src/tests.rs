@@ -8,6 +8,7 @@
 mod documents;
 mod limits;
 mod names;
+mod posts;
 mod security;
 mod server;
 mod transfers;

@@ -24,6 +24,9 @@ pub struct Seen {
     pub path: String,
     /// Headers as `name: value`, with names in lower case.
     pub headers: Vec<(String, String)>,
+    /// Method of the request, and its body if the server speaks HTTP/1.1.
+    pub method: String,
+    pub body: Vec<u8>,
     /// Number of earlier requests for this path.
     pub before: usize,
 }
@@ -212,12 +215,24 @@ async fn accept(listener: TcpListener, wire: Wire, counters: Arc<Counters>, scri
 }
 
 fn record(counters: &Counters, path: &str, headers: Vec<(String, String)>) -> Seen {
+    record_with(counters, path, headers, "", Vec::new())
+}
+
+fn record_with(
+    counters: &Counters,
+    path: &str,
+    headers: Vec<(String, String)>,
+    method: &str,
+    body: Vec<u8>,
+) -> Seen {
     let mut log = counters.log.lock();
     let before = log.iter().filter(|seen| seen.path == path).count();
     let path = path.to_owned();
     log.push(Seen {
         path,
         headers,
+        method: method.to_owned(),
+        body,
         before,
     });
     log[log.len() - 1].clone()
@@ -246,9 +261,19 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin>(
         let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
         buffer.drain(..end + 4);
         let mut lines = head.lines();
-        let path = lines.next().and_then(|line| line.split(' ').nth(1));
-        let path = path.unwrap_or_default().to_owned();
-        let reply = script(&record(&counters, &path, headers_of(lines)));
+        let mut words = lines.next().unwrap_or_default().split(' ');
+        let method = words.next().unwrap_or_default();
+        let path = words.next().unwrap_or_default();
+        let headers = headers_of(lines);
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, value)| value.parse().unwrap());
+        while buffer.len() < length {
+            if stream.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+        }
+        let body = buffer.drain(..length).collect();
+        let reply = script(&record_with(&counters, path, headers, method, body));
         enter(&counters);
         let sent = send1(&mut stream, &reply).await;
         counters.active.fetch_sub(1, Ordering::SeqCst);
