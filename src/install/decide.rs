@@ -55,7 +55,8 @@ impl Habits {
         if habits.dump.ambiguity == Ambiguity::BuiltIn {
             return Err(unfamiliar(OWN_READING));
         }
-        if habits.has_composer() {
+        let has_composer = |probe: &Probe| probe.composer.is_some();
+        if habits.probe.as_ref().is_some_and(has_composer) {
             proof::check(&mut habits, context, store)?;
         }
         Ok(habits)
