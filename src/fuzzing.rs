@@ -115,7 +115,15 @@ mod tests {
             postcard::to_stdvec(&((FORMAT, "0.1.0"), 0_u8, ["b/b"].as_slice())),
         ];
         let of_machine = crate::machine::seeds().map(Ok);
-        let bytes = bytes.into_iter().chain(of_machine).zip(0_u8..);
+        let of_install = postcard::to_stdvec(&(
+            [7_u8; 32],
+            (0_u8, 0_u8, 0_u8),
+            (0_u8, 0_u8, 0_u8, 0_u8),
+            (false, true),
+            ("/project/vendor", "/project/vendor/bin", 300_u64),
+        ));
+        let bytes = bytes.into_iter().chain(of_machine).chain([of_install]);
+        let bytes = bytes.zip(0_u8..);
         bytes
             .map(|(bytes, kind)| [&[kind][..], &bytes.expect("encoded")].concat())
             .collect()

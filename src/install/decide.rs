@@ -159,15 +159,6 @@ impl Habits {
     }
 }
 
-impl Habits {
-    /// Returns whether the machine's own Composer is the one whose result is wanted.
-    pub fn has_composer(&self) -> bool {
-        self.probe
-            .as_ref()
-            .is_some_and(|probe| probe.composer.is_some())
-    }
-}
-
 fn unfamiliar(reason: &str) -> Undecided {
     Undecided::Composer(Unfamiliar(reason.to_owned()))
 }

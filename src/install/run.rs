@@ -1,5 +1,8 @@
 //! Carries an install out, in the order in which Composer does (`Installer::run` and
 //! `Installer::doInstall`, composer 2.10.2).
+//!
+//! This file is long because the steps of a run share one state. The part of each step goes into a
+//! module of its own when the effects of plugins are added.
 
 use std::collections::HashMap;
 use std::fs;

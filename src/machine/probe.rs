@@ -418,6 +418,7 @@ pub(super) fn seed() -> Vec<u8> {
             "binary": "/php", "int_size": 8, "short_open_tag": false, "has_plain_scripts": true,
             "disabled_functions": ["exec"], "extensions": ["json"], "has_opcache": true,
             "has_zip_archive": true, "has_proc_open": true, "open_basedir": "",
+            "allow_url_fopen": "1", "memory_limit": "-1", "has_xdebug": false,
         },
         "composer": {
             "version": "2.10.2", "constant": "2.10.2", "branch_alias": "", "runtime_api": "2.2.2",
@@ -434,7 +435,7 @@ pub(super) fn seed() -> Vec<u8> {
                 "backslash_guards": true, "psr4_prefix": true, "psr0_prefix": true,
                 "filters_late": true,
             },
-            "unpackers": ["unzip"],
+            "unpackers": ["unzip"], "checks_versions": true,
         },
     });
     let kept = Kept {

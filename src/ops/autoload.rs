@@ -1,6 +1,7 @@
 //! Makes the class map for Composer's dump, and finds out whether a dump would change anything.
 
 mod convert;
+mod scanned;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -8,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+pub use scanned::Scanned;
+
 use super::attend::attend;
 use crate::protocol::dumped::{DumpedAnswer, DumpedRequest};
-use crate::protocol::scan::{
-    KnownFile, PlacedPackage, Rejected, ScanAnswer, ScanRequest, UnsureFile,
-};
+use crate::protocol::scan::{KnownFile, PlacedPackage, ScanAnswer, ScanRequest, UnsureFile};
 use crate::protocol::settings::Overrides;
 use crate::protocol::unchanged::{UnchangedAnswer, UnchangedRequest};
 use crate::settings::{Environment, Settings};
@@ -30,7 +31,7 @@ use allegro_vendor::classmap::lists::{Lists, Placed};
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
 use allegro_vendor::classmap::trace::{self, WalkState};
 use allegro_vendor::classmap::walk::{Declined, Found, real_path};
-use allegro_vendor::classmap::{Dialect, Records, Scan, ScanRule};
+use allegro_vendor::classmap::{Dialect, Records, ScanRule};
 
 /// The number of files for PHP to read above which Composer's own generator is the better way.
 const UNSURE: usize = 2_000;
@@ -72,52 +73,6 @@ impl Memory for Known<'_> {
             .classes(real, &found.identity)
             .or_else(|| self.lists.recall(found))
             .map(Cow::Borrowed)
-    }
-}
-
-/// The class map, or the reason why there is none.
-pub enum Scanned {
-    /// All files are read.
-    Done {
-        /// The class map.
-        scan: Scan,
-        /// Digest of the scan.
-        digest: [u8; 32],
-        /// Number of files that the rules cover.
-        covered: usize,
-        /// Number of files that were read for this scan.
-        read: usize,
-    },
-    /// PHP must read some files.
-    Unsure(Vec<UnsureFile>),
-    /// Composer's own generator takes over.
-    Declined {
-        /// Reason of the refusal.
-        reason: String,
-    },
-}
-
-impl From<Scanned> for ScanAnswer {
-    fn from(scanned: Scanned) -> Self {
-        match scanned {
-            Scanned::Done {
-                scan,
-                digest,
-                covered,
-                read,
-            } => Self::Scanned {
-                digest: hex(&digest),
-                covered,
-                read,
-                files: scan.files,
-                names: scan.names,
-                at: scan.at,
-                ambiguous: scan.ambiguous,
-                rejected: scan.rejected.into_iter().map(Rejected::from).collect(),
-            },
-            Scanned::Unsure(files) => Self::Unsure { files },
-            Scanned::Declined { reason } => Self::Declined { reason },
-        }
     }
 }
 
