@@ -6,11 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use allegro_composer::Unfamiliar;
+use allegro_composer::installed::Record;
 use allegro_composer::package::{Alias, Package};
 use allegro_composer::transaction::{Known, Operation, operations};
 
 use super::Sight;
-use super::generated::records;
+use super::generated::{is_alike, records};
 use crate::install::local_repository::LocalRepository;
 use crate::install::look::Look;
 use crate::install::requests::Requests;
@@ -26,9 +27,20 @@ pub struct State {
     pub is_dev: bool,
 }
 
+/// The order of Composer's repository. Some texts depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// That of an install into an empty vendor directory.
+    Fresh,
+    /// That of `installed.json`, which a later command reads.
+    Read,
+}
+
 /// The packages of a state, as Composer's repository has them.
 pub struct Base<'s> {
     locked: Vec<&'s Package>,
+    /// The locked packages as `installed.json` has them.
+    records: Vec<Record>,
     root_aliases: HashMap<String, Vec<Alias>>,
     state: State,
     look: &'s Look,
@@ -48,7 +60,18 @@ impl<'s> Base<'s> {
     /// Returns the packages of a state.
     pub fn of(look: &'s Look, state: State) -> Self {
         let locked = look.project.locked(state.is_dev);
+        let mut records: Vec<Record> = locked
+            .iter()
+            .filter(|_| state.is_locked)
+            .map(|package| Record {
+                package: (*package).clone(),
+                installation_source: (!package.is_metapackage()).then(|| "dist".to_owned()),
+                install_path: None,
+            })
+            .collect();
+        records.sort_by(|one, other| one.package.pretty_name.cmp(&other.package.pretty_name));
         Self {
+            records,
             root_aliases: look.project.root_aliases(&locked),
             locked,
             state,
@@ -80,12 +103,18 @@ impl<'s> Base<'s> {
     }
 
     /// Returns the repository of this state.
-    pub fn repository(&self) -> LocalRepository<'_> {
+    pub fn repository(&self, order: Order) -> LocalRepository<'_> {
         if !self.state.is_locked {
             return LocalRepository::new(&self.look.records);
         }
-        let mut repository = LocalRepository::new(&[]);
+        let mut repository = match order {
+            Order::Fresh => LocalRepository::new(&[]),
+            Order::Read => LocalRepository::new(&self.records),
+        };
         for operation in self.operations(&[]) {
+            if order == Order::Read && operation.touches_files() {
+                continue;
+            }
             repository.apply(operation, &[], &self.locked, &self.root_aliases);
         }
         repository
@@ -131,8 +160,10 @@ impl State {
                 is_dev,
             };
             let base = Base::of(look, state);
-            let expected = records(sight, &base);
-            if php.is_some() && expected.ok().is_some_and(|texts| php == Some(texts.php)) {
+            if let Some(php) = &php
+                && let Ok(texts) = records(sight, &base)
+                && texts.php.iter().any(|text| is_alike(php, text))
+            {
                 return state;
             }
         }
@@ -168,7 +199,7 @@ impl State {
             .collect();
         let base = Base::of(look, self);
         let members: Vec<(Package, PathBuf, Option<String>)> = base
-            .repository()
+            .repository(Order::Fresh)
             .packages()
             .filter(|package| !package.is_metapackage())
             .map(|package| {
