@@ -11,7 +11,8 @@ use allegro_base::error::{Error, Result};
 use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
 use allegro_composer::installed::Vendor;
-use allegro_composer::package::Package;
+use allegro_composer::json::Json;
+use allegro_composer::package::{Package, Place as Source};
 use allegro_store::Store;
 
 pub use alike::is_alike;
@@ -112,19 +113,20 @@ pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
     }
     look.records.iter().find_map(|record| {
         let package = &record.package;
-        let is_elsewhere = look.place_of(record) != look.project.path_of(package);
-        let is_archive = record.installation_source.as_deref() == Some("dist")
-            && package
-                .dist
-                .as_ref()
-                .is_some_and(|dist| dist.kind != "path");
-        if package.is_metapackage() || is_archive && !is_elsewhere {
+        let is_elsewhere =
+            !state.is_proven && look.place_of(record) != look.project.path_of(package);
+        let is_path = package
+            .dist
+            .as_ref()
+            .is_some_and(|dist| dist.kind == "path");
+        let is_source = record.installation_source.as_deref() == Some("source");
+        let name = &package.name;
+        if package.is_metapackage() {
             None
+        } else if is_path || is_source {
+            Some(format!("{name} was not installed from an archive"))
         } else {
-            Some(format!(
-                "{} was not installed from an archive",
-                package.name
-            ))
+            is_elsewhere.then(|| format!("{name} is installed at a place of its own"))
         }
     })
 }
@@ -217,11 +219,17 @@ impl<'t> NotedRoot<'t> {
         self.pretty_version.clone_into(&mut package.pretty_version);
         self.version.clone_into(&mut package.version);
         let reference = self.reference.map(str::to_owned);
-        for place in [&mut package.source, &mut package.dist]
-            .into_iter()
-            .flatten()
-        {
-            place.reference.clone_from(&reference);
+        // Without the repository, the package has no source.
+        let source = package.source.get_or_insert_with(|| Source {
+            kind: String::new(),
+            url: String::new(),
+            reference: None,
+            shasum: None,
+            mirrors: Json::Null,
+        });
+        source.reference.clone_from(&reference);
+        if let Some(dist) = &mut package.dist {
+            dist.reference = reference;
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::protocol::prepare::PackageRequest;
 pub struct State {
     /// Whether vendor is at the state of the lock. Else `installed.json` is believed.
     pub is_locked: bool,
+    /// Whether `installed.php` says so. Then `installed.json` may be damaged.
+    pub is_proven: bool,
     /// Whether packages for development are installed.
     pub is_dev: bool,
 }
@@ -157,6 +159,7 @@ impl State {
         for is_dev in [noted, !noted] {
             let state = Self {
                 is_locked: true,
+                is_proven: true,
                 is_dev,
             };
             let base = Base::of(look, state);
@@ -169,6 +172,7 @@ impl State {
         }
         let state = Self {
             is_locked: true,
+            is_proven: false,
             is_dev: noted,
         };
         let is_unrecorded = look.broken_records.is_some() || look.project.installed_text.is_none();
@@ -177,6 +181,7 @@ impl State {
         }
         Self {
             is_locked: false,
+            is_proven: false,
             is_dev: noted,
         }
     }
@@ -187,6 +192,7 @@ impl State {
         let places: HashMap<&str, PathBuf> = look
             .records
             .iter()
+            .filter(|_| !self.is_proven)
             .map(|record| (record.package.name.as_str(), look.place_of(record)))
             .collect();
         let from: HashMap<&str, &str> = look
