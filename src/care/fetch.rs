@@ -11,6 +11,7 @@ use allegro_composer::package::Package;
 use allegro_store::Store;
 use serde::Serialize;
 
+use crate::console::formatted;
 use crate::install::decide::Habits;
 use crate::install::look::{Look, Manifest};
 use crate::install::requests::Requests;
@@ -203,8 +204,13 @@ fn requests(
             Err(Unfamiliar(reason)) => fetched.skipped.push(Trouble::of(package, reason)),
         }
     }
+    let plain = |warning: String| {
+        let text = formatted(&warning, false);
+        text.strip_prefix("Warning: ").unwrap_or(&text).to_owned()
+    };
+    let warnings = requests.warnings.drain(..);
     fetched
         .notices
-        .extend(requests.warnings.drain(..).map(|(_, warning)| warning));
+        .extend(warnings.map(|(_, warning)| plain(warning)));
     (list, objections)
 }

@@ -1,24 +1,30 @@
 //! Knows the files that Composer generates in vendor, as native code would write them now.
 
+mod alike;
+mod programs;
+
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result};
 use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
-use allegro_composer::config::BinCompat;
 use allegro_composer::installed::Vendor;
-use allegro_composer::package::Package;
+use allegro_composer::json::Json;
+use allegro_composer::package::{Package, Place as Source};
 use allegro_store::Store;
-use allegro_vendor::bins::{Action, Bins, Place, Program, Target, Text};
+
+pub use alike::is_alike;
+use programs::programs;
 
 use super::Sight;
-use super::members::{Base, State};
+use super::members::{Base, Order, State};
 use crate::install::decide::as_set;
 use crate::install::dumping::{Dumping, FIXED, Undone, paths_of, real};
+use crate::install::local_repository::LocalRepository;
 use crate::install::{Context, Options, checks};
+use crate::machine::platform::Ignored;
 
 /// A file that Composer generates.
 #[derive(Debug)]
@@ -31,6 +37,13 @@ pub struct Wanted {
     pub mode: u32,
     /// Files of packages that the content depends on.
     pub origin: Origin,
+}
+
+impl Wanted {
+    /// Returns whether a content is right.
+    pub fn is_right(&self, content: &[u8]) -> bool {
+        self.contents.iter().any(|right| is_alike(content, right))
+    }
 }
 
 /// The files of packages that a generated file depends on.
@@ -57,8 +70,8 @@ pub struct Generated {
 pub struct Records {
     /// Texts of `installed.json` that are right. They differ in indentation.
     pub json: Vec<Vec<u8>>,
-    /// Text of `installed.php`.
-    pub php: Vec<u8>,
+    /// Texts of `installed.php` that are right. They differ in the order of lists.
+    pub php: Vec<Vec<u8>>,
 }
 
 /// Returns the paths below vendor of all files that Composer may generate, apart from programs.
@@ -100,19 +113,20 @@ pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
     }
     look.records.iter().find_map(|record| {
         let package = &record.package;
-        let is_elsewhere = look.place_of(record) != look.project.path_of(package);
-        let is_archive = record.installation_source.as_deref() == Some("dist")
-            && package
-                .dist
-                .as_ref()
-                .is_some_and(|dist| dist.kind != "path");
-        if package.is_metapackage() || is_archive && !is_elsewhere {
+        let is_elsewhere =
+            !state.is_proven && look.place_of(record) != look.project.path_of(package);
+        let is_path = package
+            .dist
+            .as_ref()
+            .is_some_and(|dist| dist.kind == "path");
+        let is_source = record.installation_source.as_deref() == Some("source");
+        let name = &package.name;
+        if package.is_metapackage() {
             None
+        } else if is_path || is_source {
+            Some(format!("{name} was not installed from an archive"))
         } else {
-            Some(format!(
-                "{} was not installed from an archive",
-                package.name
-            ))
+            is_elsewhere.then(|| format!("{name} is installed at a place of its own"))
         }
     })
 }
@@ -120,38 +134,53 @@ pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
 /// Returns the texts of the files that record what is installed.
 ///
 /// The version of the root package may come from Git, and change with each commit. So the version in
-/// the present `installed.php` is taken where Git is asked.
+/// the present `installed.php` is right too where Git is asked.
 pub fn records(sight: &Sight, base: &Base<'_>) -> Result<Records, Unfamiliar> {
     let look = base.look();
     let project = &look.project;
     let vendor_dir = &project.settings.vendor_dir;
     let vendor_real = real(vendor_dir).to_string_lossy().into_owned();
-    let repository = base.repository();
-    let packages: Vec<&Package> = repository.packages().collect();
-    let paths = paths_of(&vendor_real, &packages);
-    let members = repository.members(&paths);
-    let vendor = Vendor {
-        directory: &format!("{vendor_real}/composer"),
-        members: &members,
-        dev_names: &base.dev_names(),
-        is_dev: base.state().is_dev,
-        dialect: sight.habits.target.dialect,
-    };
-    let old = project.installed_text.as_deref();
-    let mut json = vec![vendor.installed_json(None)?.into_bytes()];
-    if old.is_some() {
-        json.push(vendor.installed_json(old)?.into_bytes());
-    }
-    let mut root = project.root.clone();
+    let mut roots = vec![project.root.clone()];
     if project.asks_git
         && let Ok(text) = fs::read_to_string(vendor_dir.join("composer/installed.php"))
         && let Some(noted) = NotedRoot::read(&text)
     {
+        let mut root = project.root.clone();
         noted.put_into(&mut root.package);
+        roots.push(root);
     }
-    let directory = project.directory.to_string_lossy();
-    let php = vendor.installed_php(&root, &directory)?.into_bytes();
-    Ok(Records { json, php })
+    let root_directory = project.directory.to_string_lossy();
+    let directory = format!("{vendor_real}/composer");
+    let mut records = Records {
+        json: Vec::new(),
+        php: Vec::new(),
+    };
+    for order in [Order::Fresh, Order::Read] {
+        let repository = base.repository(order);
+        let packages: Vec<&Package> = repository.packages().collect();
+        let paths = paths_of(&vendor_real, &packages);
+        let members = repository.members(&paths);
+        let vendor = Vendor {
+            directory: &directory,
+            members: &members,
+            dev_names: &base.dev_names(),
+            is_dev: base.state().is_dev,
+            dialect: sight.habits.target.dialect,
+        };
+        if order == Order::Fresh {
+            records.json.push(vendor.installed_json(None)?.into_bytes());
+            if let Some(old) = &project.installed_text {
+                records
+                    .json
+                    .push(vendor.installed_json(Some(old))?.into_bytes());
+            }
+        }
+        for root in &roots {
+            let php = vendor.installed_php(root, &root_directory)?;
+            records.php.push(php.into_bytes());
+        }
+    }
+    Ok(records)
 }
 
 /// The version of the root package that an `installed.php` has.
@@ -190,11 +219,17 @@ impl<'t> NotedRoot<'t> {
         self.pretty_version.clone_into(&mut package.pretty_version);
         self.version.clone_into(&mut package.version);
         let reference = self.reference.map(str::to_owned);
-        for place in [&mut package.source, &mut package.dist]
-            .into_iter()
-            .flatten()
-        {
-            place.reference.clone_from(&reference);
+        // Without the repository, the package has no source.
+        let source = package.source.get_or_insert_with(|| Source {
+            kind: String::new(),
+            url: String::new(),
+            reference: None,
+            shasum: None,
+            mirrors: Json::Null,
+        });
+        source.reference.clone_from(&reference);
+        if let Some(dist) = &mut package.dist {
+            dist.reference = reference;
         }
     }
 }
@@ -230,7 +265,7 @@ pub fn generated(
     let mut generated = Generated::default();
     let files = &mut generated.files;
     files.push(file("composer/installed.json", texts.json));
-    files.push(file("composer/installed.php", vec![texts.php]));
+    files.push(file("composer/installed.php", texts.php));
     if let Some(text) = sight.habits.texts.get("composer/InstalledVersions.php") {
         files.push(file("composer/InstalledVersions.php", vec![text.to_vec()]));
     }
@@ -290,8 +325,15 @@ fn autoload(
         .split_once("setApcuPrefix('")
         .and_then(|(_, rest)| rest.split_once("')"))
         .map(|(prefix, _)| prefix.to_owned());
+    // An install that ignored all requirements of the platform checks none.
+    let is_unchecked = !present.is_empty() && !present.contains("platform_check.php");
     let options = |optimize: bool| Options {
         no_dev: !base.state().is_dev,
+        ignored_platform: if is_unchecked {
+            Ignored::All
+        } else {
+            Ignored::None
+        },
         optimize,
         authoritative,
         apcu_prefix: apcu_prefix.clone(),
@@ -299,8 +341,23 @@ fn autoload(
     };
     let mut best: Option<(usize, Texts)> = None;
     let settled = authoritative || project.settings.authoritative || project.settings.optimize;
-    for optimize in [false, true] {
-        let texts = render(context, sight, base, &options(optimize), host)?;
+    for (optimize, order) in [
+        (false, Order::Fresh),
+        (false, Order::Read),
+        (true, Order::Fresh),
+        (true, Order::Read),
+    ] {
+        if optimize && settled {
+            break;
+        }
+        let texts = render(
+            context,
+            sight,
+            &base.repository(order),
+            base,
+            &options(optimize),
+            host,
+        )?;
         let differing = texts
             .iter()
             .filter(|(name, text)| fs::read(vendor_dir.join(name)).ok() != *text)
@@ -308,7 +365,7 @@ fn autoload(
         if best.as_ref().is_none_or(|(least, _)| differing < *least) {
             best = Some((differing, texts));
         }
-        if differing == 0 || settled {
+        if differing == 0 {
             break;
         }
     }
@@ -318,6 +375,7 @@ fn autoload(
 fn render(
     context: &Context<'_>,
     sight: &Sight,
+    repository: &LocalRepository<'_>,
     base: &Base<'_>,
     options: &Options,
     host: &mut dyn Host,
@@ -336,7 +394,6 @@ fn render(
         placed: Vec::new(),
         scratch: store.temporary(),
     };
-    let repository = base.repository();
     let names = as_set(&base.dev_names());
     let plan = dumping.plan(project, &repository.canonical_packages(), &names)?;
     let (scan, ..) = dumping.scan(project, &plan, host)?;
@@ -352,88 +409,6 @@ fn render(
         }
     }
     Ok(texts)
-}
-
-/// The number of bytes at the beginning of a program that its proxy depends on.
-const HEAD: u64 = 1 << 16;
-
-/// Returns the files that call the programs of packages. Of two programs with one name, either may
-/// have it.
-fn programs(context: &Context<'_>, sight: &Sight, base: &Base<'_>) -> Result<Vec<Wanted>, Undone> {
-    let project = &sight.look.project;
-    let settings = &project.settings;
-    let text = |path: &Path| {
-        path.to_str()
-            .map(str::to_owned)
-            .ok_or_else(|| Unfamiliar("a path is not UTF-8".to_owned()))
-    };
-    let (bin_dir, vendor_dir) = (text(&settings.bin_dir)?, text(&settings.vendor_dir)?);
-    let (bin_real, vendor_real) = (
-        text(&real(&settings.bin_dir))?,
-        text(&real(&settings.vendor_dir))?,
-    );
-    let facts = sight.habits.probe.as_ref();
-    let is_wsl = facts
-        .and_then(|probe| probe.composer.as_ref())
-        .is_some_and(|facts| facts.is_wsl);
-    let bins = Bins {
-        traits: sight.habits.bins,
-        templates: &sight.habits.templates,
-        bin_dir: &bin_dir,
-        vendor_dir: &vendor_dir,
-        vendor_real: &vendor_real,
-        full: settings.bin_compat == BinCompat::Full
-            || settings.bin_compat == BinCompat::Auto && is_wsl,
-        umask: context.umask,
-    };
-    let mut files: Vec<Wanted> = Vec::new();
-    for package in base.repository().packages() {
-        let directory = text(&project.path_of(package))?;
-        for bin in &package.bins {
-            let path = Path::new(&directory).join(bin);
-            let mut head = Vec::new();
-            let read = File::open(&path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-            if read.is_err() || !path.is_file() {
-                continue;
-            }
-            let program = Program {
-                package: &package.name,
-                bin,
-                directory: &directory,
-            };
-            let target = Target::File(&head);
-            let action = bins.action(program, target, &bin_real, Place::Free, false)?;
-            if let Action::Write { proxy, batch, .. } = action {
-                for text in proxy.into_iter().chain(batch) {
-                    claim(&mut files, text, &path, context.umask);
-                }
-            }
-        }
-    }
-    // A file of the user's own in a directory outside of vendor keeps its place.
-    files.retain(|file| {
-        file.path.starts_with(&vendor_real)
-            || fs::read(&file.path).is_ok_and(|content| {
-                let marks = [&b"COMPOSER_RUNTIME_BIN_DIR"[..], b"generated by Composer"];
-                marks
-                    .iter()
-                    .any(|mark| content.windows(mark.len()).any(|part| part == *mark))
-            })
-    });
-    Ok(files)
-}
-
-fn claim(files: &mut Vec<Wanted>, text: Text, program: &Path, umask: u32) {
-    let path = PathBuf::from(text.path);
-    match files.iter_mut().find(|file| file.path == path) {
-        Some(file) => file.contents.push(text.text),
-        None => files.push(Wanted {
-            path,
-            contents: vec![text.text],
-            mode: 0o777 & !umask,
-            origin: Origin::Program(program.to_owned()),
-        }),
-    }
 }
 
 /// Returns the reason for which a dump is not done.

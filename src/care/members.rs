@@ -6,11 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use allegro_composer::Unfamiliar;
+use allegro_composer::installed::Record;
 use allegro_composer::package::{Alias, Package};
 use allegro_composer::transaction::{Known, Operation, operations};
 
 use super::Sight;
-use super::generated::records;
+use super::generated::{is_alike, records};
 use crate::install::local_repository::LocalRepository;
 use crate::install::look::Look;
 use crate::install::requests::Requests;
@@ -22,13 +23,26 @@ use crate::protocol::prepare::PackageRequest;
 pub struct State {
     /// Whether vendor is at the state of the lock. Else `installed.json` is believed.
     pub is_locked: bool,
+    /// Whether `installed.php` says so. Then `installed.json` may be damaged.
+    pub is_proven: bool,
     /// Whether packages for development are installed.
     pub is_dev: bool,
+}
+
+/// The order of Composer's repository. Some texts depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// That of an install into an empty vendor directory.
+    Fresh,
+    /// That of `installed.json`, which a later command reads.
+    Read,
 }
 
 /// The packages of a state, as Composer's repository has them.
 pub struct Base<'s> {
     locked: Vec<&'s Package>,
+    /// The locked packages as `installed.json` has them.
+    records: Vec<Record>,
     root_aliases: HashMap<String, Vec<Alias>>,
     state: State,
     look: &'s Look,
@@ -48,7 +62,18 @@ impl<'s> Base<'s> {
     /// Returns the packages of a state.
     pub fn of(look: &'s Look, state: State) -> Self {
         let locked = look.project.locked(state.is_dev);
+        let mut records: Vec<Record> = locked
+            .iter()
+            .filter(|_| state.is_locked)
+            .map(|package| Record {
+                package: (*package).clone(),
+                installation_source: (!package.is_metapackage()).then(|| "dist".to_owned()),
+                install_path: None,
+            })
+            .collect();
+        records.sort_by(|one, other| one.package.pretty_name.cmp(&other.package.pretty_name));
         Self {
+            records,
             root_aliases: look.project.root_aliases(&locked),
             locked,
             state,
@@ -80,12 +105,18 @@ impl<'s> Base<'s> {
     }
 
     /// Returns the repository of this state.
-    pub fn repository(&self) -> LocalRepository<'_> {
+    pub fn repository(&self, order: Order) -> LocalRepository<'_> {
         if !self.state.is_locked {
             return LocalRepository::new(&self.look.records);
         }
-        let mut repository = LocalRepository::new(&[]);
+        let mut repository = match order {
+            Order::Fresh => LocalRepository::new(&[]),
+            Order::Read => LocalRepository::new(&self.records),
+        };
         for operation in self.operations(&[]) {
+            if order == Order::Read && operation.touches_files() {
+                continue;
+            }
             repository.apply(operation, &[], &self.locked, &self.root_aliases);
         }
         repository
@@ -128,16 +159,20 @@ impl State {
         for is_dev in [noted, !noted] {
             let state = Self {
                 is_locked: true,
+                is_proven: true,
                 is_dev,
             };
             let base = Base::of(look, state);
-            let expected = records(sight, &base);
-            if php.is_some() && expected.ok().is_some_and(|texts| php == Some(texts.php)) {
+            if let Some(php) = &php
+                && let Ok(texts) = records(sight, &base)
+                && texts.php.iter().any(|text| is_alike(php, text))
+            {
                 return state;
             }
         }
         let state = Self {
             is_locked: true,
+            is_proven: false,
             is_dev: noted,
         };
         let is_unrecorded = look.broken_records.is_some() || look.project.installed_text.is_none();
@@ -146,6 +181,7 @@ impl State {
         }
         Self {
             is_locked: false,
+            is_proven: false,
             is_dev: noted,
         }
     }
@@ -156,6 +192,7 @@ impl State {
         let places: HashMap<&str, PathBuf> = look
             .records
             .iter()
+            .filter(|_| !self.is_proven)
             .map(|record| (record.package.name.as_str(), look.place_of(record)))
             .collect();
         let from: HashMap<&str, &str> = look
@@ -168,7 +205,7 @@ impl State {
             .collect();
         let base = Base::of(look, self);
         let members: Vec<(Package, PathBuf, Option<String>)> = base
-            .repository()
+            .repository(Order::Fresh)
             .packages()
             .filter(|package| !package.is_metapackage())
             .map(|package| {

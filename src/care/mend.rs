@@ -301,7 +301,7 @@ impl Mending<'_> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(at("creating", parent))?;
         }
-        let is_right = fs::read(path).is_ok_and(|content| wanted.contents.contains(&content));
+        let is_right = fs::read(path).is_ok_and(|content| wanted.is_right(&content));
         if let Some(content) = wanted.contents.first().filter(|_| !is_right) {
             write_if_modified(path, content)?;
         }

@@ -337,7 +337,7 @@ impl Survey {
             return note(Fault::Kind);
         }
         match fs::read(&wanted.path) {
-            Ok(content) if wanted.contents.contains(&content) => {}
+            Ok(content) if wanted.is_right(&content) => {}
             Ok(_) => note(Fault::Content),
             Err(error) => note(Fault::Unreadable(error.to_string())),
         }

@@ -345,15 +345,12 @@ fn play_generated(scene: &Scene, before: &Snapshot, seed: u64) -> usize {
         &["autoload.php", "autoload_real.php", "autoload_static.php"],
     ];
     for group in groups {
-        let spared: Vec<&str> = match group.len() {
-            2 => vec![group[random.below(2)]],
-            _ => {
-                let kept = random.below(3);
-                (0..3)
-                    .filter(|place| *place != kept)
-                    .map(|place| group[place])
-                    .collect()
-            }
+        let chosen = random.below(group.len());
+        let spared: Vec<&str> = if group.len() == 2 {
+            vec![group[chosen]]
+        } else {
+            let others = (0..group.len()).filter(|place| *place != chosen);
+            others.map(|place| group[place]).collect()
         };
         files.retain(|path| !spared.iter().any(|name| path.ends_with(name)));
     }
