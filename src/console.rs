@@ -51,6 +51,14 @@ impl Console {
         }
     }
 
+    /// Writes a line to standard output, at normal verbosity.
+    pub fn output(&mut self, text: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            let mut line = formatted(text, self.is_decorated);
+            line.push('\n');
+            self.write_raw(line.as_bytes());
+        }
+    }
 }
 
 impl ScriptIo for Console {
