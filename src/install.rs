@@ -1,11 +1,12 @@
 //! Installs a project from its lock without PHP, as `composer install` does.
 //!
-//! Composer's own code does what this module doesn't know: a project with a plugin, a package from
+//! Composer's own code does what this module doesn't know: a project with an unknown plugin, a package from
 //! a repository of its own, and everything else that is [`Unfamiliar`]. That is decided before
 //! anything is written.
 //!
 //! - [`project`]: reads manifest, lock, installed packages and configuration.
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
+//! - [`plugins`]: does what known plugins would do.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`] and
 //!   [`dumping`].
 
@@ -17,6 +18,7 @@ mod guess;
 mod local_repository;
 mod options;
 mod placing;
+mod plugins;
 mod project;
 mod repeat;
 mod requests;

@@ -55,17 +55,8 @@ fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
     Ok(())
 }
 
-/// Checks the plugins of a project: those of the lock, those that are installed, and global ones.
-pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
-    let installed = project.installed.iter().map(|record| &record.package);
-    if let Some(plugin) = locked
-        .iter()
-        .copied()
-        .chain(installed)
-        .find(|package| package.is_plugin())
-    {
-        return unfamiliar(format!("{} is a plugin", plugin.name));
-    }
+/// Checks that there are no global plugins.
+pub fn check_global_plugins(project: &Project) -> Result<(), Unfamiliar> {
     let global = project.settings.home.join(GLOBAL);
     if global_plugins(&global) {
         return unfamiliar("there are global plugins");

@@ -55,6 +55,9 @@ pub fn repeat(
         for line in &told.dump {
             console.line(line);
         }
+        for line in &told.dump_output {
+            console.output(line);
+        }
         let event = Event {
             name: "post-autoload-dump",
             optimize: Some(told.optimizes),
@@ -65,6 +68,9 @@ pub fn repeat(
     }
     for line in &told.after {
         console.line(line);
+    }
+    for line in &told.after_output {
+        console.output(line);
     }
     if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
         return Ok(Some(stopped(&stop, console)));

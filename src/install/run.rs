@@ -30,6 +30,7 @@ use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
+use super::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP, Plugins, Question};
 use super::project::Project;
 use super::requests::Requests;
 use super::repeat;
@@ -85,11 +86,18 @@ pub fn install(
         timeout: project.settings.process_timeout,
     };
     let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
-    let (wanted, sharing) = {
+    let (wanted, sharing, plugins) = {
         let steps = Steps::of(&project, options, &habits.target)?;
         if !options.no_plugins {
-            checks::check_plugins(&project, &steps.locked)?;
+            checks::check_global_plugins(&project)?;
         }
+        let plugins = Plugins::of(&Question {
+            context,
+            options,
+            habits: &habits,
+            project: &project,
+            steps: &steps,
+        })?;
         checks::check_policies(&project, &habits.target, context.variable)?;
         check_platform(&project, options, &habits)?;
         let sharing = Sharing::of(
@@ -99,7 +107,7 @@ pub fn install(
             &project.settings.vendor_dir,
         )?;
         let wanted: Vec<Package> = steps.new_packages().cloned().collect();
-        (wanted, sharing)
+        (wanted, sharing, plugins)
     };
     let asked = requests(&mut project, &sharing, &habits, options, &wanted)?;
     let run = Run {
@@ -110,6 +118,7 @@ pub fn install(
         store: &store,
         scripts: &scripts,
         setup: &setup,
+        plugins: &plugins,
         clock,
         key,
         dists: asked.list.iter().map(|request| request.dist.clone()).collect(),
@@ -164,6 +173,7 @@ struct Run<'a> {
     store: &'a Store,
     scripts: &'a Scripts,
     setup: &'a Setup,
+    plugins: &'a Plugins,
     /// Clock that was started before anything was read.
     clock: Clock,
     /// Digest of everything that the run depends on and that is no file.
@@ -182,6 +192,8 @@ impl Run<'_> {
         let steps = Steps::of(self.project, self.options, &self.habits.target)?;
         let bins = self.bins()?;
         self.check_records(&steps, &bins)?;
+        self.plugins.announce(console);
+        self.act(COMMAND, &LocalRepository::new(&self.project.installed), console)?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
         if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
             return Ok(stopped(&stop, console));
@@ -198,6 +210,10 @@ impl Run<'_> {
                 return Err(undecided);
             }
         };
+        if let Err(reason) = self.plugins.check_staged(&stages(&answer, &steps)) {
+            self.clear(&staging, made_vendor);
+            return Err(reason.into());
+        }
         let summary = Summary::of(&answer);
         let took = began.elapsed();
         let done = self.execute(&steps, &bins, &staging, &answer, &asked.warnings, console);
@@ -258,7 +274,7 @@ impl Run<'_> {
 
     /// Makes everything once whose form may turn out to be unfamiliar, before anything is written.
     fn check_records(&self, steps: &Steps<'_>, bins: &BinPlaces<'_>) -> Result<(), Undecided> {
-        let repository = self.repository_after(steps);
+        let repository = LocalRepository::after(self.project, steps);
         self.record_texts(&repository)?;
         for package in steps.new_packages() {
             let path = self.project.path_of(package);
@@ -274,13 +290,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn repository_after<'s>(&'s self, steps: &'s Steps<'s>) -> LocalRepository<'s> {
-        let installed = &self.project.installed;
-        let mut repository = LocalRepository::new(installed);
-        for &operation in &steps.operations {
-            repository.apply(operation, installed, &steps.locked, &steps.root_aliases);
-        }
-        repository
+    /// Lets plugins do their part at an event.
+    fn act(
+        &self,
+        event: &str,
+        repository: &LocalRepository<'_>,
+        console: &mut Console,
+    ) -> Result<()> {
+        let facts = (self.habits.target.dialect, self.options.dev_mode());
+        self.plugins.act(event, self.project, repository, facts, console)
     }
 
     fn prepare(
@@ -605,6 +623,7 @@ impl Run<'_> {
                 name,
                 optimize: Some(scans),
             };
+            self.act(PRE_DUMP, repository, console)?;
             if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
                 return Ok(stopped(&stop, console));
             }
@@ -632,6 +651,7 @@ impl Run<'_> {
                     dumped.files.0, dumped.files.1
                 ),
             );
+            self.act(POST_DUMP, repository, console)?;
             if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
                 return Ok(stopped(&stop, console));
             }
@@ -650,6 +670,7 @@ impl Run<'_> {
         for line in self.funding(repository) {
             console.line(&line);
         }
+        self.act(POST_INSTALL, repository, console)?;
         if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
             return Ok(stopped(&stop, console));
         }
@@ -675,6 +696,7 @@ impl Run<'_> {
             .iter()
             .filter(|path| !path.ends_with("composer/installed.json"))
             .cloned()
+            .chain(self.plugins.watched())
             .collect()
     }
 
@@ -749,7 +771,8 @@ impl Run<'_> {
         let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
         // The manifest decides about the version that Git tells, and a repository changes often.
         let is_asked = project.origin.is_asked;
-        if !steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked {
+        let may_repeat = self.plugins.may_repeat();
+        if !steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked || !may_repeat {
             return;
         }
         let Ok((json, php)) = self.record_texts(repository) else {
@@ -763,6 +786,7 @@ impl Run<'_> {
         if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
             outputs.push((target.join("InstalledVersions.php"), text.to_vec()));
         }
+        outputs.extend(self.plugins.written());
         let mut needed = Vec::new();
         for package in repository.packages().filter(|package| !package.is_metapackage()) {
             let path = project.path_of(package);
@@ -774,16 +798,27 @@ impl Run<'_> {
             }
             needed.push(path);
         }
-        let mut before: Vec<String> = self.opening().into();
+        let said = |event| self.plugins.lines(event, self.context.verbosity);
+        let mut before = said(COMMAND).0;
+        before.extend(self.opening());
         if !project.is_fresh {
             before.push(STALE.to_owned());
         }
         before.push(NOTHING.to_owned());
         before.extend(self.abandoned());
+        let mut dump = said(PRE_DUMP).0;
+        dump.extend(dumped.iter().flat_map(|dumped| dumped.messages.iter().cloned()));
+        let (lines, dump_output) = said(POST_DUMP);
+        dump.extend(lines);
+        let mut after = self.funding(repository);
+        let (lines, after_output) = said(POST_INSTALL);
+        after.extend(lines);
         let told = Told {
             before,
-            dump: dumped.map(|dumped| dumped.messages.clone()).unwrap_or_default(),
-            after: self.funding(repository),
+            dump,
+            dump_output,
+            after,
+            after_output,
             optimizes: self.scans(),
             has_dump: !self.options.no_autoloader,
             vendor_real: real(&project.settings.vendor_dir),
