@@ -1,6 +1,6 @@
 //! Installs a project from its lock without PHP, as `composer install` does.
 //!
-//! Composer's own code does what this module doesn't know: a project with a plugin, a package from
+//! Composer's own code does what this module doesn't know: a project with an unknown plugin, a package from
 //! a repository of its own, and everything else that is [`Unfamiliar`]. That is decided before
 //! anything is written.
 //!
@@ -8,6 +8,7 @@
 //!   of them as there is, for commands that install nothing.
 //! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
 //! - [`proof`]: compares native code with the machine's Composer.
+//! - [`plugins`]: does what known plugins would do.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
 //!   [`records`] and [`dumping`]. It reports installed packages with [`notifications`].
 
@@ -22,6 +23,7 @@ pub(crate) mod look;
 mod notifications;
 mod options;
 pub(crate) mod placing;
+mod plugins;
 pub(crate) mod project;
 mod proof;
 mod records;

@@ -59,7 +59,7 @@ pub fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
     Ok(())
 }
 
-/// Checks the plugins of a project: those of the lock, those that are installed, and global ones.
+/// Checks that a project has no plugin at all: neither in the lock nor installed nor global.
 pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
     let installed = project.installed.iter().map(|record| &record.package);
     if let Some(plugin) = locked
@@ -70,6 +70,11 @@ pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfam
     {
         return unfamiliar(format!("{} is a plugin", plugin.name));
     }
+    check_global_plugins(project)
+}
+
+/// Checks that there are no global plugins.
+pub fn check_global_plugins(project: &Project) -> Result<(), Unfamiliar> {
     let global = project.settings.home.join(GLOBAL);
     if global_plugins(&global) {
         return unfamiliar("there are global plugins");

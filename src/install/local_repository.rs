@@ -7,6 +7,9 @@ use allegro_composer::installed::{Member, Present, Record};
 use allegro_composer::package::{Alias, Package};
 use allegro_composer::transaction::Operation;
 
+use super::decide::Steps;
+use super::project::Project;
+
 /// A member of the repository.
 #[derive(Debug, Clone, Copy)]
 enum Entry<'a> {
@@ -35,6 +38,20 @@ impl<'a> LocalRepository<'a> {
             entries.push(Entry::Package(&record.package, source));
         }
         Self { entries }
+    }
+
+    /// Returns the repository after all operations.
+    pub fn after(project: &'a Project, steps: &'a Steps<'a>) -> Self {
+        let mut repository = Self::new(&project.installed);
+        for &operation in &steps.operations {
+            repository.apply(
+                operation,
+                &project.installed,
+                &steps.locked,
+                &steps.root_aliases,
+            );
+        }
+        repository
     }
 
     /// Changes the repository as an operation does.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use allegro_composer::Unfamiliar;
 use allegro_composer::access::{Access, Agent, ArchiveCache, CertificateProbe, Found, HttpSetup};
 use allegro_composer::config::{
-    BinCompat, Config, Directories, Files, PlatformCheck, PreferredInstall, Probes, Release,
+    AllowPlugins, BinCompat, Config, Directories, Files, PlatformCheck, PreferredInstall, Probes,
+    Release,
 };
 use allegro_composer::dialect::Dialect;
 use allegro_composer::installed::{Installed, Record};
@@ -68,6 +69,8 @@ pub struct Configured {
     pub bin_dir: PathBuf,
     /// Kind of files in the bin directory.
     pub bin_compat: BinCompat,
+    /// Plugins that may run.
+    pub allow_plugins: AllowPlugins,
     /// Choice between archives and sources.
     pub preferred_install: PreferredInstall,
     /// Extent of the platform check.
@@ -409,6 +412,7 @@ pub(super) fn configured(
         vendor_dir: absolute(config.vendor_dir()?),
         bin_dir: absolute(config.bin_dir()?),
         bin_compat: config.bin_compat()?,
+        allow_plugins: config.allow_plugins()?,
         preferred_install: config.preferred_install()?,
         platform_check: config.platform_check()?,
         optimize: config.optimize_autoloader()?,

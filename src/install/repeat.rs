@@ -62,6 +62,9 @@ pub fn repeat(
         for line in &told.dump {
             console.line(line);
         }
+        for line in &told.dump_output {
+            console.output_line(line);
+        }
         console.line_at(Verbosity::Verbose, "Allegro: the autoloader is up to date");
         let event = Event {
             name: "post-autoload-dump",
@@ -73,6 +76,9 @@ pub fn repeat(
     }
     for line in &told.after {
         console.line(line);
+    }
+    for line in &told.after_output {
+        console.output_line(line);
     }
     if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
         return Ok(Some(stopped(&stop, console)));

@@ -4,6 +4,7 @@ use allegro_store::Store;
 
 use super::decide::{Habits, Stage, Steps, check_platform, plan_scripts, read_project};
 use super::options::Options;
+use super::plugins::{Plugins, Question};
 use super::sharing::Sharing;
 use super::{Context, Undecided, checks};
 
@@ -23,8 +24,15 @@ pub fn check(context: &Context<'_>, options: &Options) -> Result<(), Undecided> 
     )?;
     let steps = Steps::of(&project, options, &habits.target)?;
     if !options.no_plugins {
-        checks::check_plugins(&project, &steps.locked)?;
+        checks::check_global_plugins(&project)?;
     }
+    Plugins::of(&Question {
+        context,
+        options,
+        habits: &habits,
+        project: &project,
+        steps: &steps,
+    })?;
     checks::check_policies(&project, &habits.target, context.variable)?;
     check_platform(&project, options, &habits)?;
     Sharing::of(

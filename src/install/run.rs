@@ -34,6 +34,7 @@ use super::local_repository::LocalRepository;
 use super::notifications::{Notifications, Prepared};
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
+use super::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP, Plugins, Question};
 use super::project::Project;
 use super::records;
 use super::repeat;
@@ -100,8 +101,15 @@ pub fn install(
     let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
     let steps = Steps::of(&project, options, &habits.target)?;
     if !options.no_plugins {
-        checks::check_plugins(&project, &steps.locked)?;
+        checks::check_global_plugins(&project)?;
     }
+    let plugins = Plugins::of(&Question {
+        context,
+        options,
+        habits: &habits,
+        project: &project,
+        steps: &steps,
+    })?;
     checks::check_policies(&project, &habits.target, context.variable)?;
     check_platform(&project, options, &habits)?;
     let sharing = Sharing::of(
@@ -137,6 +145,7 @@ pub fn install(
         store: &store,
         scripts: &scripts,
         setup: &setup,
+        plugins: &plugins,
         clock,
         key,
         steps: &steps,
@@ -156,6 +165,7 @@ struct Run<'a> {
     store: &'a Store,
     scripts: &'a Scripts,
     setup: &'a Setup,
+    plugins: &'a Plugins,
     /// Clock that was started before anything was read.
     clock: Clock,
     /// Digest of everything that the run depends on and that is no file.
@@ -183,6 +193,12 @@ impl Run<'_> {
         let bins = self.bins()?;
         let repository = self.repository();
         let records = self.records(&repository, &bins)?;
+        self.plugins.announce(console);
+        self.act(
+            COMMAND,
+            &LocalRepository::new(&self.project.installed),
+            console,
+        )?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
         if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
             return Ok(stopped(&stop, console));
@@ -193,6 +209,9 @@ impl Run<'_> {
         let made_vendor = !self.project.settings.vendor_dir.exists();
         let answer = self
             .prepare(&staging, requests, objections, progress)
+            .inspect_err(|_| self.clear(&staging, made_vendor))?;
+        self.plugins
+            .check_staged(&self.stages(&answer))
             .inspect_err(|_| self.clear(&staging, made_vendor))?;
         let summary = Summary::of(&answer);
         let took = began.elapsed();
@@ -291,13 +310,19 @@ impl Run<'_> {
 
     /// Returns the repository after the operations.
     fn repository(&self) -> LocalRepository<'_> {
-        let installed = &self.project.installed;
-        let steps = self.steps;
-        let mut repository = LocalRepository::new(installed);
-        for &operation in &steps.operations {
-            repository.apply(operation, installed, &steps.locked, &steps.root_aliases);
-        }
-        repository
+        LocalRepository::after(self.project, self.steps)
+    }
+
+    /// Lets plugins do their part at an event.
+    fn act(
+        &self,
+        event: &str,
+        repository: &LocalRepository<'_>,
+        console: &mut Console,
+    ) -> Result<()> {
+        let facts = (self.habits.target.dialect, self.options.dev_mode());
+        self.plugins
+            .act(event, self.project, repository, facts, console)
     }
 
     fn prepare(
@@ -603,6 +628,7 @@ impl Run<'_> {
                 name,
                 optimize: Some(scans),
             };
+            self.act(PRE_DUMP, repository, console)?;
             if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
                 return Ok(stopped(&stop, console));
             }
@@ -635,6 +661,7 @@ impl Run<'_> {
                     dumped.files.0, dumped.files.1
                 ),
             );
+            self.act(POST_DUMP, repository, console)?;
             if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
                 return Ok(stopped(&stop, console));
             }
@@ -653,6 +680,7 @@ impl Run<'_> {
         for line in self.funding(repository) {
             console.line(&line);
         }
+        self.act(POST_INSTALL, repository, console)?;
         if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
             return Ok(stopped(&stop, console));
         }
@@ -678,6 +706,7 @@ impl Run<'_> {
             .iter()
             .filter(|path| !path.ends_with("composer/installed.json"))
             .cloned()
+            .chain(self.plugins.watched())
             .collect()
     }
 
@@ -749,7 +778,9 @@ impl Run<'_> {
         let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
         // The manifest decides about the version that Git tells, and a repository changes often.
         let is_asked = project.origin.is_asked;
-        if !self.steps.operations.is_empty() || has_bin_messages || has_odd_dump || is_asked {
+        let may_repeat = self.plugins.may_repeat();
+        let is_unlike = has_bin_messages || has_odd_dump || is_asked || !may_repeat;
+        if !self.steps.operations.is_empty() || is_unlike {
             return;
         }
         let target = project.settings.vendor_dir.join("composer");
@@ -766,6 +797,7 @@ impl Run<'_> {
         if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
             outputs.push((target.join("InstalledVersions.php"), text.to_vec()));
         }
+        outputs.extend(self.plugins.written());
         let mut needed = Vec::new();
         for package in repository
             .packages()
@@ -780,18 +812,31 @@ impl Run<'_> {
             }
             needed.push(path);
         }
-        let mut before: Vec<String> = self.opening().into();
+        let said = |event| self.plugins.lines(event, self.context.verbosity);
+        let mut before = said(COMMAND).0;
+        before.extend(self.opening());
         if !project.is_fresh {
             before.push(STALE.to_owned());
         }
         before.push(NOTHING.to_owned());
         before.extend(self.abandoned());
+        let mut dump = said(PRE_DUMP).0;
+        dump.extend(
+            dumped
+                .iter()
+                .flat_map(|dumped| dumped.messages.iter().cloned()),
+        );
+        let (lines, dump_output) = said(POST_DUMP);
+        dump.extend(lines);
+        let mut after = self.funding(repository);
+        let (lines, after_output) = said(POST_INSTALL);
+        after.extend(lines);
         let told = Told {
             before,
-            dump: dumped
-                .map(|dumped| dumped.messages.clone())
-                .unwrap_or_default(),
-            after: self.funding(repository),
+            dump,
+            dump_output,
+            after,
+            after_output,
             output: Vec::new(),
             optimizes: self.scans(),
             has_dump: !self.options.no_autoloader,

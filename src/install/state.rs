@@ -40,10 +40,14 @@ pub struct Told {
     pub before: Vec<String>,
     /// Messages of the dump.
     pub dump: Vec<String>,
+    /// Lines of plugins after the dump, for standard output.
+    pub dump_output: Vec<String>,
     /// Lines after the dump.
     pub after: Vec<String>,
     /// Lines on standard output after the dump.
     pub output: Vec<String>,
+    /// Lines of plugins at the end, for standard output.
+    pub after_output: Vec<String>,
     /// Whether the autoloader is dumped with the classes of PSR rules.
     pub optimizes: bool,
     /// Whether the dump is part of the run.

@@ -40,6 +40,7 @@ mod locks;
 mod mixes;
 mod name_resolution;
 mod native;
+mod native_plugins;
 mod neighbours;
 mod network;
 mod notifications;

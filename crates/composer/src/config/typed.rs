@@ -306,6 +306,20 @@ impl Config<'_> {
     }
 }
 
+impl AllowPlugins {
+    /// Returns what is said about the plugin of a package, if something is said
+    /// (`PluginManager::isPluginAllowed`, composer 2.10.2, the same since 2.2.0).
+    pub fn allow(&self, name: &str) -> Option<bool> {
+        match self {
+            Self::All(allowed) => Some(*allowed),
+            Self::Rules(rules) => rules
+                .iter()
+                .find(|(pattern, _)| fits(pattern, name))
+                .map(|(_, allowed)| *allowed),
+        }
+    }
+}
+
 impl PreferredInstall {
     /// Returns whether a package that has both comes from its archive
     /// (`DownloadManager::getAvailableSources`, composer 2.10.2, the same since 2.2.0).
