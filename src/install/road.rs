@@ -33,7 +33,13 @@ pub fn check(context: &Context<'_>, options: &Options) -> Result<(), Undecided> 
         project: &project,
         steps: &steps,
     })?;
-    checks::check_policies(&project, &habits.target, context.variable)?;
+    let facts = habits
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.composer.as_ref());
+    if facts.is_some() {
+        checks::check_policies(&project, &habits.target, context.variable)?;
+    }
     check_platform(&project, options, &habits)?;
     Sharing::of(
         &project.manifest,

@@ -81,11 +81,11 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    if habits
+    let has_composer = habits
         .probe
         .as_ref()
-        .is_some_and(|probe| probe.composer.is_some())
-    {
+        .is_some_and(|probe| probe.composer.is_some());
+    if has_composer {
         checks::check_user(&habits.target, context.variable)?;
     }
     let (project, mut access) = read_project(context, &habits.target)?;
@@ -110,7 +110,9 @@ pub fn install(
         project: &project,
         steps: &steps,
     })?;
-    checks::check_policies(&project, &habits.target, context.variable)?;
+    if has_composer {
+        checks::check_policies(&project, &habits.target, context.variable)?;
+    }
     check_platform(&project, options, &habits)?;
     let sharing = Sharing::of(
         &project.manifest,
