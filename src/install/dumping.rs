@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use allegro_base::error::{Error, Result, at};
 use allegro_base::hex::hex;
@@ -258,7 +259,13 @@ impl Dumping<'_> {
         for name in FIXED {
             if let Some(bytes) = self.texts.get(name) {
                 let path = vendor_dir.join(name);
-                write_if_modified(&path, bytes)?;
+                let is_new = write_if_modified(&path, bytes)?;
+                if let Some(&time) = self.texts.times.get(name).filter(|_| is_new) {
+                    let time = UNIX_EPOCH + Duration::from_secs(time);
+                    let file = fs::File::options().write(true).open(&path);
+                    // A file system may keep no times.
+                    let _ = file.and_then(|file| file.set_modified(time));
+                }
                 outputs.push((path, sum(bytes)));
             }
         }

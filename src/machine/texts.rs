@@ -1,6 +1,9 @@
 //! Obtains the texts that a version of Composer writes into every project.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,9 @@ pub struct FixedTexts {
     /// Files by their paths below the vendor directory, such as `composer/ClassLoader.php` and
     /// `bin/probe-plain`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Modification times, in seconds since 1970, of files that this Composer copies with the times
+    /// of its own files.
+    pub times: BTreeMap<String, u64>,
     /// Comparison of native code with these texts, if it was made.
     pub proof: Option<Proof>,
 }
@@ -111,6 +117,7 @@ impl FixedTexts {
                 .into_iter()
                 .map(|(name, text)| (name.to_owned(), text.to_vec()))
                 .collect(),
+            times: BTreeMap::new(),
             proof: None,
         }
     }
@@ -163,9 +170,11 @@ impl Machine {
         {
             return Ok(Some(kept.texts));
         }
+        let (files, times) = self.installed(php, composer, store)?;
         let texts = FixedTexts {
             version: facts.version,
-            files: self.installed(php, composer, store)?,
+            files,
+            times,
             proof: None,
         };
         if let Some(missing) = NEEDED.into_iter().find(|name| texts.get(name).is_none()) {
@@ -199,13 +208,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Installs the project with Composer, and returns the files that Composer has written.
+    /// Installs the project with Composer, and returns the files that Composer has written, and the
+    /// times of copied ones.
     fn installed(
         &self,
         php: &Php,
         composer: &ComposerBinary,
         store: &Store,
-    ) -> Result<BTreeMap<String, Vec<u8>>> {
+    ) -> Result<(BTreeMap<String, Vec<u8>>, BTreeMap<String, u64>)> {
+        let started = SystemTime::now();
         let place = store.temporary();
         let directory = Directory::create(place.clone()).map_err(in_store("creating", &place))?;
         let at = directory.path().join("project");
@@ -240,8 +251,28 @@ impl Machine {
                 "it has copied a directory that it should have linked",
             ));
         }
-        project::written(&at.join("vendor")).map_err(|error| failed(&error.to_string()))
+        let vendor = at.join("vendor");
+        let files = project::written(&vendor).map_err(|error| failed(&error.to_string()))?;
+        Ok((files, times_before(&vendor, started)))
     }
+}
+
+/// Files that Composer copies with their times since 2.6.0 (`Filesystem::safeCopy`).
+const COPIED: [&str; 2] = ["composer/ClassLoader.php", "composer/LICENSE"];
+
+/// Returns the times of copied files that are older than the copy.
+fn times_before(vendor: &Path, started: SystemTime) -> BTreeMap<String, u64> {
+    // Some file systems keep even seconds.
+    let margin = Duration::from_secs(3);
+    let time = |name: &str| {
+        let time = fs::metadata(vendor.join(name)).ok()?.modified().ok()?;
+        let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        (time + margin < started).then_some(seconds)
+    };
+    COPIED
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), time(name)?)))
+        .collect()
 }
 
 fn keep(store: &Store, place: &str, stamp: [u8; 32], texts: &FixedTexts) {
@@ -278,6 +309,7 @@ pub(super) fn seed() -> Vec<u8> {
         texts: FixedTexts {
             version: "2.10.2".to_owned(),
             files: BTreeMap::from([("bin/a".to_owned(), b"#!".to_vec())]),
+            times: BTreeMap::from([("bin/a".to_owned(), 1_700_000_000)]),
             proof: Some(Proof {
                 difference: Some("bin/a".to_owned()),
             }),
