@@ -118,7 +118,7 @@ mod tests {
         let of_install = postcard::to_stdvec(&(
             [7_u8; 32],
             (0_u8, 0_u8, 0_u8),
-            (0_u8, 0_u8, 0_u8, 0_u8),
+            (0_u8, 0_u8, 0_u8, 0_u8, 0_u8, 0_u8),
             (false, true),
             ("/project/vendor", "/project/vendor/bin", 300_u64),
         ));
