@@ -18,6 +18,7 @@ mod dump_autoload;
 pub(crate) mod dumping;
 pub(crate) mod files;
 mod guess;
+mod http;
 pub(crate) mod local_repository;
 pub(crate) mod look;
 mod notifications;

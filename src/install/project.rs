@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use allegro_composer::Unfamiliar;
-use allegro_composer::access::{Access, Agent, ArchiveCache, CertificateProbe, Found, HttpSetup};
+use allegro_composer::access::{Access, ArchiveCache};
 use allegro_composer::config::{
     AllowPlugins, BinCompat, Config, Directories, Files, PlatformCheck, PreferredInstall, Probes,
     Release,
@@ -21,7 +21,8 @@ use allegro_composer::{content_hash, shape};
 use allegro_semver::version::Dialect as Semver;
 
 use super::guess::{self, Origin};
-use crate::protocol::http::{HttpOptions, Proxies};
+use super::http::http;
+use crate::protocol::http::HttpOptions;
 
 /// Everything about a project that an install depends on.
 pub struct Project {
@@ -441,64 +442,5 @@ fn protect(directories: &[String]) {
             let _ = fs::create_dir_all(directory);
             let _ = fs::write(&file, "Deny from all");
         }
-    }
-}
-
-fn http(
-    config: &Config<'_>,
-    environment: &dyn Fn(&str) -> Option<String>,
-    target: &Target,
-) -> Result<(HttpOptions, bool), Unfamiliar> {
-    let system = rustix::system::uname();
-    let agent = Agent {
-        composer: &target.version,
-        system: system.sysname().to_str().unwrap_or("Linux"),
-        system_release: system.release().to_str().unwrap_or_default(),
-        php: target.php.as_deref().unwrap_or("8.4.0"),
-        client: "streams",
-        command: Some("install"),
-    };
-    let probe = CertificateProbe {
-        ini_cafile: "",
-        ini_capath: "",
-        look: &look,
-    };
-    let setup = HttpSetup::new(config, environment, &agent, &probe)?;
-    let options = HttpOptions {
-        user_agent: setup.user_agent,
-        ca_file: setup.certificates.file.map(PathBuf::from),
-        ca_dir: setup.certificates.directory.map(PathBuf::from),
-        secure_http: setup.secure_http,
-        proxies: Proxies {
-            http: setup.proxies.http,
-            https: setup.proxies.https,
-            no_proxy: setup.proxies.no_proxy,
-        },
-    };
-    Ok((options, setup.is_offline))
-}
-
-/// Tells what a path is to somebody who looks for certificates.
-fn look(path: &str) -> Found {
-    let path = Path::new(path);
-    match fs::metadata(path) {
-        Ok(facts) if facts.is_dir() => {
-            let is_filled = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-            if is_filled {
-                Found::Directory
-            } else {
-                Found::Nothing
-            }
-        }
-        Ok(_) => {
-            let is_bundle = fs::read_to_string(path)
-                .is_ok_and(|text| text.contains("-----BEGIN CERTIFICATE-----"));
-            if is_bundle {
-                Found::File
-            } else {
-                Found::Nothing
-            }
-        }
-        Err(_) => Found::Nothing,
     }
 }

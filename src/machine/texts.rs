@@ -210,12 +210,7 @@ impl Machine {
 
     /// Installs the project with Composer, and returns the files that Composer has written, and the
     /// times of copied ones.
-    fn installed(
-        &self,
-        php: &Php,
-        composer: &ComposerBinary,
-        store: &Store,
-    ) -> Result<(BTreeMap<String, Vec<u8>>, BTreeMap<String, u64>)> {
+    fn installed(&self, php: &Php, composer: &ComposerBinary, store: &Store) -> Result<Written> {
         let started = SystemTime::now();
         let place = store.temporary();
         let directory = Directory::create(place.clone()).map_err(in_store("creating", &place))?;
@@ -256,6 +251,9 @@ impl Machine {
         Ok((files, times_before(&vendor, started)))
     }
 }
+
+/// Files by their paths, and the times of copied ones.
+type Written = (BTreeMap<String, Vec<u8>>, BTreeMap<String, u64>);
 
 /// Files that Composer copies with their times since 2.6.0 (`Filesystem::safeCopy`).
 const COPIED: [&str; 2] = ["composer/ClassLoader.php", "composer/LICENSE"];
