@@ -94,15 +94,7 @@ fn changes(look: &Look, dev: bool, compares_abandoned: bool) -> Vec<Change> {
     let project = &look.project;
     let locked = project.locked(dev);
     let root_aliases = project.root_aliases(&locked);
-    let known: Vec<Known<'_>> = locked
-        .iter()
-        .map(|package| Known {
-            package,
-            root_aliases: root_aliases
-                .get(&package.name)
-                .map_or(&[][..], Vec::as_slice),
-        })
-        .collect();
+    let known = Known::all(&locked, &root_aliases);
     let installed: Vec<&Package> = look.records.iter().map(|record| &record.package).collect();
     let version = |package: &Package| Some(full_pretty_version(package));
     let change = |package: &Package, change, from, to| Change {

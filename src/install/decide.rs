@@ -190,15 +190,7 @@ impl<'p> Steps<'p> {
     pub fn unchecked(project: &'p Project, options: &Options, target: &Target) -> Self {
         let locked = project.locked(options.dev_mode());
         let root_aliases = project.root_aliases(&locked);
-        let known: Vec<Known<'_>> = locked
-            .iter()
-            .map(|package| Known {
-                package,
-                root_aliases: root_aliases
-                    .get(&package.name)
-                    .map_or(&[][..], Vec::as_slice),
-            })
-            .collect();
+        let known = Known::all(&locked, &root_aliases);
         let installed: Vec<&Package> = project
             .installed
             .iter()

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use allegro_base::error::{Error, Result, in_store};
-use allegro_base::report::{Event, Host};
+use allegro_base::report::Silent;
 use allegro_composer::Unfamiliar;
 use allegro_store::Store;
 use allegro_vendor::bins::{self, Bins};
@@ -189,17 +189,6 @@ impl Sample<'_> {
                 })?;
         }
         Ok(())
-    }
-}
-
-/// A host that shows nothing.
-struct Silent;
-
-impl Host for Silent {
-    fn events(&mut self, _events: Vec<Event>) {}
-
-    fn interrupted(&mut self) -> bool {
-        false
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use allegro_composer::package::{Link, Package};
+use allegro_composer::package::{Link, Package, is_platform};
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Op, Terms, VersionId};
 use allegro_semver::version::{self, Stability};
 
@@ -15,7 +15,6 @@ mod known;
 mod question;
 
 pub use ignored::Ignored;
-pub use known::is_platform;
 pub use question::{Question, Root, RootAlias, Verdict};
 
 use known::Known;

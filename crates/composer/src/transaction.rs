@@ -47,6 +47,22 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
+    /// Joins packages with the aliases that the root package makes for them, by their names.
+    pub fn all(
+        packages: &[&'a Package],
+        root_aliases: &'a HashMap<String, Vec<Alias>>,
+    ) -> Vec<Self> {
+        packages
+            .iter()
+            .map(|package| Self {
+                package,
+                root_aliases: root_aliases
+                    .get(&package.name)
+                    .map_or(&[][..], Vec::as_slice),
+            })
+            .collect()
+    }
+
     fn aliases(&self) -> impl Iterator<Item = &'a Alias> + use<'a> {
         self.package.alias.iter().chain(self.root_aliases)
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use allegro_base::tables::{HashMap, HashSet};
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Op, Terms};
 use regex::Regex;
 
@@ -15,7 +16,7 @@ use super::policy::Policy;
 use super::pool::Pool;
 use super::pool_builder::Builder;
 use super::provider::Provider;
-use super::request::{PlatformFilter, Problem, is_platform};
+use super::request::{PlatformFilter, Problem};
 use super::rules::{Generator, Relaxed};
 use super::solver::Solver;
 use super::verdict::conflict::{Conflict, Context};

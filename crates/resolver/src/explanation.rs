@@ -8,9 +8,9 @@
 mod tests;
 
 use super::pool::Number;
-use super::request::is_platform;
 use super::usort::usort;
 use allegro_base::tables::{HashMap, IndexMap};
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{ConstraintId, Op, Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 

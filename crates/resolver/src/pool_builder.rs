@@ -14,8 +14,9 @@ use super::Stop;
 use super::metadata::Metadata;
 use super::package::{GivenConstraint, PackageId, PackageOrigin, Packages, add_given};
 use super::provider::Provider;
-use super::request::{Content, Problem, Reach, Repository, is_platform, name_fits};
+use super::request::{Content, Problem, Reach, Repository, name_fits};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{Constraint, ConstraintId, NameId, Terms, VersionId};
 use allegro_semver::version::Stability;
 

@@ -232,38 +232,3 @@ pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
     }
     rest.ends_with(last)
 }
-
-/// Returns whether a name belongs to the platform (`PlatformRepository::isPlatformPackage`,
-/// Composer 2.5.5).
-pub(super) fn is_platform(name: &str) -> bool {
-    match name {
-        "php"
-        | "php-64bit"
-        | "php-ipv6"
-        | "php-zts"
-        | "php-debug"
-        | "hhvm"
-        | "composer"
-        | "composer-plugin-api"
-        | "composer-runtime-api" => true,
-        _ => {
-            let Some(rest) = name
-                .strip_prefix("ext-")
-                .or_else(|| name.strip_prefix("lib-"))
-            else {
-                return false;
-            };
-            let bytes = rest.as_bytes();
-            // The rest must match [a-z0-9](?:[_.-]?[a-z0-9]+)*
-            !bytes.is_empty()
-                && bytes[0].is_ascii_alphanumeric()
-                && bytes[bytes.len() - 1].is_ascii_alphanumeric()
-                && bytes
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
-                && bytes
-                    .windows(2)
-                    .all(|two| two.iter().any(u8::is_ascii_alphanumeric))
-        }
-    }
-}

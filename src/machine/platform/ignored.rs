@@ -1,6 +1,6 @@
 //! Requirements that `--ignore-platform-req` and `--ignore-platform-reqs` name.
 
-use super::is_platform;
+use allegro_composer::package::is_platform;
 
 /// The platform requirements that are ignored (`PlatformRequirementFilterFactory::fromBoolOrList`,
 /// composer 2.10.2).

@@ -1,12 +1,11 @@
 //! The platform's packages as the lock sees them.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use allegro_composer::json::Json;
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::normalize;
-use regex::Regex;
 
 use super::{Doubt, Question};
 use crate::machine::PlatformLink;
@@ -17,21 +16,6 @@ pub(super) struct Known<'a> {
     pub(super) version: VersionId,
     pub(super) provides: &'a [PlatformLink],
     pub(super) replaces: &'a [PlatformLink],
-}
-
-#[expect(clippy::expect_used, reason = "the pattern is a constant")]
-static PLATFORM: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        "(?i-u)^(?:php(?:-64bit|-ipv6|-zts|-debug)?|hhvm|(?:ext|lib)-[a-z0-9](?:[_.-]?[a-z0-9]+)*\
-         |composer(?:-(?:plugin|runtime)-api)?)$",
-    )
-    .expect("a valid pattern")
-});
-
-/// Returns whether a name belongs to the platform (`PlatformRepository::isPlatformPackage`, composer
-/// 2.10.2).
-pub fn is_platform(name: &str) -> bool {
-    !name.contains('/') && PLATFORM.is_match(name)
 }
 
 impl<'a> Known<'a> {

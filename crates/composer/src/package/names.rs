@@ -3,8 +3,10 @@
 /// Returns whether a name is that of a platform package, such as `php` or `ext-json`
 /// (`PlatformRepository::isPlatformPackage`, composer 2.10.2).
 pub fn is_platform(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    match lower.as_str() {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return is_platform(&name.to_ascii_lowercase());
+    }
+    match name {
         "php"
         | "php-64bit"
         | "php-ipv6"
@@ -15,7 +17,7 @@ pub fn is_platform(name: &str) -> bool {
         | "composer-plugin-api"
         | "composer-runtime-api" => true,
         _ => {
-            let part = lower.strip_prefix("ext-").or(lower.strip_prefix("lib-"));
+            let part = name.strip_prefix("ext-").or(name.strip_prefix("lib-"));
             part.is_some_and(|part| has_words(part, |gap| matches!(gap, "_" | "." | "-")))
         }
     }
@@ -59,3 +61,6 @@ fn has_words(text: &str, is_gap: impl Fn(&str) -> bool) -> bool {
         rest = &word[end..];
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@
 use super::super::Stop;
 use super::super::metadata::{Entry, Metadata};
 use super::super::package::{Package, PackageId, PackageOrigin};
-use super::super::request::is_platform;
 use super::{Builder, Source};
 use allegro_base::tables::{HashMap, HashSet, IndexMap};
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{ConstraintId, NameId};
 use allegro_semver::version::{Stability, stability};
 

@@ -10,9 +10,10 @@ use indexmap::IndexSet;
 use super::super::metadata::Metadata;
 use super::super::package::{PackageId, Packages};
 use super::super::pool::Pool;
-use super::super::request::{Problem, is_platform};
+use super::super::request::Problem;
 use super::super::rules::Blamed;
 use allegro_base::tables::HashSet;
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{ConstraintId, NameId, Terms};
 use groups::Blame;
 

@@ -1,9 +1,10 @@
 //! Finds the reason why nothing meets a requirement.
 
-use super::super::request::{Content, Problem, is_platform};
+use super::super::request::{Content, Problem};
 use super::super::solve::Kept;
 use super::conflict::Unmet;
 use super::words;
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{Terms, VersionId};
 use allegro_semver::version::{Stability, stability};
 

@@ -3,12 +3,13 @@
 
 use indexmap::IndexSet;
 
-use super::super::request::{Problem, Reach, is_platform};
+use super::super::request::{Problem, Reach};
 use super::super::solve::Attempts;
 use super::super::{Answer, Stop};
 use super::Change;
 use super::changes::{self, Edit, LOWER, To, Unit, changes_of};
 use super::conflict::Conflict;
+use allegro_composer::package::is_platform;
 use allegro_semver::version::Stability;
 
 /// The number of changes that are tried. Real conflicts are between two to eight requirements, and

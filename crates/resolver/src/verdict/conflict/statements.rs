@@ -4,10 +4,10 @@
 use super::super::super::metadata::Metadata;
 use super::super::super::outline::LinkKind;
 use super::super::super::package::{Link, Package, PackageId, PackageOrigin};
-use super::super::super::request::is_platform;
 use super::super::words;
 use super::groups::{Blame, Dispute, Exclusion};
 use super::{Statement, What};
+use allegro_composer::package::is_platform;
 use allegro_semver::constraint::{ConstraintId, NameId};
 
 impl Blame<'_> {
