@@ -6,7 +6,7 @@
 //!
 //! - [`project`]: reads manifest, lock, installed packages and configuration. [`look`] reads as much
 //!   of them as there is, for commands that install nothing.
-//! - [`decide`], [`checks`]: decide whether the install is native, and work out its operations.
+//! - [`decide`], [`decision`], [`checks`]: decide whether the install is native, and work out its operations.
 //! - [`proof`]: compares native code with the machine's Composer.
 //! - [`plugins`]: does what known plugins would do.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
@@ -14,6 +14,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod decide;
+mod decision;
 mod dump_autoload;
 pub(crate) mod dumping;
 pub(crate) mod files;

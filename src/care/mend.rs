@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result, at};
-use allegro_base::fs::{remove_all, unique};
+use allegro_base::fs::{own_inode, remove_all, unique};
 use allegro_base::report::Host;
 use allegro_store::link::Fault;
 use serde::Serialize;
@@ -17,7 +17,6 @@ use super::verify::{Asked, Checked, Survey, below, files_of};
 use super::{plugins, shown};
 use crate::install::files::write_if_modified;
 use crate::install::placing::Placing;
-use crate::install::sharing::own_inode;
 use crate::install::{Context, Undecided};
 use crate::ops;
 use crate::protocol::prepare::{PackageOutcome, PackageRequest, PrepareRequest};

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result, at};
+use allegro_base::fs::own_inode;
 use allegro_base::progress;
 use allegro_base::threads::with_pool;
 use rayon::prelude::*;
@@ -13,7 +14,6 @@ use serde::Serialize;
 
 use super::Sight;
 use super::members::State;
-use crate::install::sharing::own_inode;
 use crate::install::{Context, Undecided};
 
 /// What was done to a package.

@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::commands::Invocation;
 use super::failure::{Code, Failure, Outcome};
+use super::surroundings::umask;
 use super::terminal::Terminal;
 use crate::console::{Console, Verbosity};
 use crate::install::{Context, Progress, Undecided};
@@ -75,8 +76,6 @@ fn natively(
         .map_err(|_| unfamiliar("the settings make no sense"))?;
     let composer_path = context.settings.composer_path.value.as_deref();
     let machine = Machine::find(context.environment, composer_path);
-    let umask = rustix::process::umask(rustix::fs::Mode::empty());
-    rustix::process::umask(umask);
     let variable = |name: &str| invocation.variable(name);
     let asks = !invocation.has_word("-n") && !invocation.has_word("--no-interaction");
     let may_ask =
@@ -97,7 +96,7 @@ fn natively(
         is_interactive: io::stdin().is_terminal() && asks && may_ask,
         is_terminal: io::stdout().is_terminal(),
         verbosity,
-        umask: umask.as_raw_mode(),
+        umask: umask(),
         timezone: variable("TZ"),
     };
     let decorates = |is_terminal| is_decorated(invocation, is_terminal);

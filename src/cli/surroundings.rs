@@ -38,8 +38,6 @@ pub fn with<T>(
         let value = (context.environment.variable)(OsStr::new(name));
         value.and_then(|value| value.into_string().ok())
     };
-    let umask = rustix::process::umask(Mode::from_raw_mode(0o022));
-    rustix::process::umask(umask);
     Ok(work(&crate::install::Context {
         directory,
         variable: &variable,
@@ -51,9 +49,16 @@ pub fn with<T>(
         is_interactive: false,
         is_terminal: io::stdout().is_terminal(),
         verbosity: Verbosity::Normal,
-        umask: umask.as_raw_mode(),
+        umask: umask(),
         timezone: variable("TZ"),
     }))
+}
+
+/// Returns the mode bits that new files don't get. The system tells them only to those who set them.
+pub fn umask() -> u32 {
+    let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::umask(umask);
+    umask.as_raw_mode()
 }
 
 /// Returns whether a setting is a path, and not the name of a program in `PATH`.

@@ -55,11 +55,16 @@ impl Habits {
         if habits.dump.ambiguity == Ambiguity::BuiltIn {
             return Err(unfamiliar(OWN_READING));
         }
-        let has_composer = |probe: &Probe| probe.composer.is_some();
-        if habits.probe.as_ref().is_some_and(has_composer) {
+        if habits.has_composer() {
             proof::check(&mut habits, context, store)?;
         }
         Ok(habits)
+    }
+
+    /// Returns whether the machine has a Composer.
+    pub fn has_composer(&self) -> bool {
+        let probe = self.probe.as_ref();
+        probe.is_some_and(|probe| probe.composer.is_some())
     }
 
     /// Finds out about the machine's Composer as far as facts and samples tell.
@@ -216,12 +221,16 @@ impl<'p> Steps<'p> {
     }
 }
 
-/// Reads a project, in words of the command line where a file is missing.
+/// Reads a project, in words of the command line where a file is missing, for a user about whom
+/// Composer has nothing to say.
 pub fn read_project(
     context: &Context<'_>,
-    target: &Target,
+    habits: &Habits,
 ) -> Result<(Project, Access), Undecided> {
-    match Project::read(&context.directory, context.variable, target) {
+    if habits.has_composer() {
+        checks::check_user(&habits.target, context.variable)?;
+    }
+    match Project::read(&context.directory, context.variable, &habits.target) {
         Ok(read) => Ok(read),
         Err(Unread::Unfamiliar(reason)) => Err(Undecided::Composer(reason)),
         Err(Unread::NoManifest(path)) => Err(Undecided::NoManifest(path)),

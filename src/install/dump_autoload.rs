@@ -40,14 +40,7 @@ pub fn dump_autoload(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    if habits
-        .probe
-        .as_ref()
-        .is_some_and(|probe| probe.composer.is_some())
-    {
-        checks::check_user(&habits.target, context.variable)?;
-    }
-    let (project, _) = read_project(context, &habits.target)?;
+    let (project, _) = read_project(context, &habits)?;
     if project.missing > 0 {
         return Err(Unfamiliar("directories of packages are gone".to_owned()).into());
     }

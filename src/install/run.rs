@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use allegro_base::error::{Error, Result, at};
-use allegro_base::fs::{remove_all, unique};
+use allegro_base::fs::{own_inode, remove_all, unique};
 use allegro_base::identity::Clock;
 use allegro_composer::Unfamiliar;
-use allegro_composer::config::{BinCompat, Release};
+use allegro_composer::config::BinCompat;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
 };
@@ -24,22 +24,19 @@ use allegro_vendor::autoload::DumpPlan;
 use allegro_vendor::bins::{self, Bins};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
-use super::checks;
-use super::decide::{
-    Habits, Stage, Steps, as_set, check_platform, dev_names, plan_scripts, read_project,
-};
+use super::decide::{Habits, Steps, as_set, dev_names, read_project};
+use super::decision::Decision;
 use super::dumping::{Dumped, Dumping, Undone, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
 use super::notifications::{Notifications, Prepared};
 use super::options::{Options, PSR_VIOLATION};
 use super::placing::Placing;
-use super::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP, Plugins, Question};
+use super::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP, Plugins};
 use super::project::Project;
 use super::records;
 use super::repeat;
 use super::requests::Requests;
-use super::sharing::{Sharing, own_inode};
 use super::state::{self, Kind, State, Told};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
@@ -54,9 +51,6 @@ use crate::scripts::{Dispatcher, Event, Scripts, Setup, Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
 const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
-
-/// The first version of Composer whose `install` knows `--strict-psr-autoloader`.
-const STRICT_PSR: &str = "2.10.0";
 
 /// The line about an install without operations.
 const NOTHING: &str = "Nothing to install, update or remove";
@@ -81,45 +75,14 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    let has_composer = habits
-        .probe
-        .as_ref()
-        .is_some_and(|probe| probe.composer.is_some());
-    if has_composer {
-        checks::check_user(&habits.target, context.variable)?;
-    }
-    let (project, mut access) = read_project(context, &habits.target)?;
-    if options.no_cache {
-        return Err(Unfamiliar("the caches are switched off".to_owned()).into());
-    }
-    if options.strict_psr
-        && Release::parse(STRICT_PSR).is_none_or(|since| habits.target.release < since)
-    {
-        return Err(Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into());
-    }
-    let stage = Stage::of_install(&project);
-    let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
-    let steps = Steps::of(&project, options, &habits.target)?;
-    if !options.no_plugins {
-        checks::check_global_plugins(&project)?;
-    }
-    let plugins = Plugins::of(&Question {
-        context,
-        options,
-        habits: &habits,
-        project: &project,
-        steps: &steps,
-    })?;
-    if has_composer {
-        checks::check_policies(&project, &habits.target, context.variable)?;
-    }
-    check_platform(&project, options, &habits)?;
-    let sharing = Sharing::of(
-        &project.manifest,
-        &steps.locked,
-        &project.directory,
-        &project.settings.vendor_dir,
-    )?;
+    let (project, mut access) = read_project(context, &habits)?;
+    let Decision {
+        scripts,
+        setup,
+        steps,
+        plugins,
+        sharing,
+    } = Decision::of(context, options, &habits, &project)?;
     let mut requests = Requests {
         project: &project,
         access: &mut access,

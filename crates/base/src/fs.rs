@@ -1,6 +1,10 @@
 //! Provides shared file operations: atomic writes, removal of trees, cheap unique names, and inode
 //! facts.
 
+mod own_inode;
+
+pub use own_inode::own_inode;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

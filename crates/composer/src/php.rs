@@ -13,24 +13,28 @@ pub fn string(text: &str) -> String {
     out
 }
 
-/// Appends a string as a literal in single quotes, as `var_export` writes it. A zero byte leaves
-/// the quotes, because single quotes have no escape for it.
+/// Appends a string as a literal in single quotes, as `var_export` writes it.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('\'');
+    write_escaped(out, text);
+    out.push('\'');
+}
+
+/// Appends the characters of a string as they stand between single quotes. A zero byte leaves the
+/// quotes, because single quotes have no escape for it.
+pub fn write_escaped(out: &mut String, text: &str) {
+    let bytes = text.as_bytes();
     let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
+    for at in memchr::memchr3_iter(b'\'', b'\\', 0, bytes) {
+        out.push_str(&text[from..at]);
+        out.push_str(match bytes[at] {
             b'\'' => "\\'",
             b'\\' => "\\\\",
-            0 => "' . \"\\0\" . '",
-            _ => continue,
-        };
-        out.push_str(&text[from..at]);
-        out.push_str(escape);
+            _ => "' . \"\\0\" . '",
+        });
         from = at + 1;
     }
     out.push_str(&text[from..]);
-    out.push('\'');
 }
 
 /// Returns a value as `var_export` writes it. Objects and lists are both PHP arrays.

@@ -11,7 +11,6 @@
 mod exclude;
 mod order;
 mod paths;
-mod php;
 mod platform;
 mod render;
 mod rules;

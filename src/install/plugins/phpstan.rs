@@ -4,6 +4,7 @@
 use std::fs;
 
 use allegro_base::error::{Result, at};
+use allegro_base::fs::own_inode;
 use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::operation_text::full_pretty_version;
@@ -12,7 +13,6 @@ use allegro_composer::{paths, php};
 
 use super::{Deed, Effect, Said, Scene, template, unfamiliar};
 use crate::install::dumping::real;
-use crate::install::sharing::own_inode;
 
 /// The names that contain `phpstan` without being extensions.
 const OWN: [&str; 4] = [

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use allegro_composer::Unfamiliar;
+use allegro_composer::php;
 use rayon::prelude::*;
 
-use super::php;
 use super::traits::Traits;
 
 /// Returns an error unless a path consists of plain names and slashes. Other paths have a meaning

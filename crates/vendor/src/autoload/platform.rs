@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use allegro_composer::Unfamiliar;
 use allegro_composer::package::Link;
+use allegro_composer::php;
 use allegro_semver::constraint::{Constraint, ConstraintId, Op, Terms};
 use allegro_semver::version::Version;
 
-use super::php;
 use super::rules::Item;
 use super::traits::Traits;
 use super::{IgnoredPlatform, Input, PlatformCheck};

@@ -1,12 +1,12 @@
 //! Carries decisions about programs out.
 
-use std::fs::{self, File, FileTimes, Permissions};
-use std::io::{self, Read as _};
+use std::fs::{self, File, Permissions};
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, at};
-use allegro_base::fs::beside;
+use allegro_base::fs::own_inode;
 use allegro_composer::Unfamiliar;
 
 use super::{Action, Bins, Place, Program, Target, Text, link_name};
@@ -205,36 +205,7 @@ fn place_of(link: &Path, path: &Path) -> Place {
     }
 }
 
-/// Replaces a file that has several names by a copy, so that a change doesn't reach the other
-/// names. Mode and times stay, and so does the time of the directory.
+/// Parts a program, or the file that a link to it leads to, from the file's other names.
 fn give_own_inode(path: &Path) -> Result<(), Error> {
-    let path = &fs::canonicalize(path).map_err(at("reading", path))?;
-    let facts = fs::metadata(path).map_err(at("reading", path))?;
-    if facts.nlink() < 2 || !facts.is_file() {
-        return Ok(());
-    }
-    let copy = beside(path);
-    let result = (|| -> io::Result<()> {
-        fs::copy(path, &copy)?;
-        let times = FileTimes::new()
-            .set_accessed(facts.accessed()?)
-            .set_modified(facts.modified()?);
-        File::open(&copy)?.set_times(times)?;
-        fs::set_permissions(&copy, facts.permissions())?;
-        let directory = path.parent().map(File::open).transpose()?;
-        let before = directory.as_ref().map(File::metadata).transpose()?;
-        fs::rename(&copy, path)?;
-        if let (Some(directory), Some(before)) = (directory, before) {
-            let times = FileTimes::new()
-                .set_accessed(before.accessed()?)
-                .set_modified(before.modified()?);
-            // Only the owner of a directory may set its times.
-            let _ = directory.set_times(times);
-        }
-        Ok(())
-    })();
-    result.map_err(|error| {
-        let _ = fs::remove_file(&copy);
-        at("copying", path)(error)
-    })
+    own_inode(&fs::canonicalize(path).map_err(at("reading", path))?)
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use allegro_composer::php;
+
 use super::{ClassMap, Codes, Namespaces};
 use crate::autoload::DumpPlan;
 use crate::autoload::paths::{Bases, PathCode};
-use crate::autoload::php;
 use crate::autoload::traits::Code;
 
 /// Returns the start of a file up to its array (`AutoloadGenerator::dump`, composer 2.10.2).

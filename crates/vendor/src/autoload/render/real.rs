@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use allegro_composer::php;
+
 use super::Codes;
 use crate::autoload::DumpPlan;
-use crate::autoload::php;
 use crate::autoload::traits::{Code, Guard, Require};
 
 /// Static arrays have at most so many values on PHP 5.6.

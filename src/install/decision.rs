@@ -1,0 +1,83 @@
+//! Decides whether an install is native, and works out its parts.
+
+use allegro_composer::Unfamiliar;
+use allegro_composer::config::Release;
+
+use super::decide::{Habits, Stage, Steps, check_platform, plan_scripts};
+use super::options::Options;
+use super::plugins::{Plugins, Question};
+use super::project::Project;
+use super::sharing::Sharing;
+use super::{Context, Undecided, checks};
+use crate::scripts::{Scripts, Setup};
+
+/// The first version of Composer whose `install` knows `--strict-psr-autoloader`.
+const STRICT_PSR: &str = "2.10.0";
+
+/// The parts of a native install that are known before archives are looked for.
+pub struct Decision<'a> {
+    /// Scripts of the root package.
+    pub scripts: Scripts,
+    /// Surroundings of the scripts.
+    pub setup: Setup,
+    /// Packages and operations.
+    pub steps: Steps<'a>,
+    /// Effects of plugins.
+    pub plugins: Plugins,
+    /// Files that the project has for itself.
+    pub sharing: Sharing,
+}
+
+impl<'a> Decision<'a> {
+    /// Decides on the install of a project.
+    ///
+    /// # Errors
+    /// Fails with the reason for which the install is not native.
+    pub fn of(
+        context: &Context<'_>,
+        options: &Options,
+        habits: &Habits,
+        project: &'a Project,
+    ) -> Result<Self, Undecided> {
+        if options.no_cache {
+            return Err(Unfamiliar("the caches are switched off".to_owned()).into());
+        }
+        if options.strict_psr
+            && Release::parse(STRICT_PSR).is_none_or(|since| habits.target.release < since)
+        {
+            return Err(
+                Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into(),
+            );
+        }
+        let stage = Stage::of_install(project);
+        let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
+        let steps = Steps::of(project, options, &habits.target)?;
+        if !options.no_plugins {
+            checks::check_global_plugins(project)?;
+        }
+        let plugins = Plugins::of(&Question {
+            context,
+            options,
+            habits,
+            project,
+            steps: &steps,
+        })?;
+        if habits.has_composer() {
+            checks::check_policies(project, &habits.target, context.variable)?;
+        }
+        check_platform(project, options, habits)?;
+        let sharing = Sharing::of(
+            &project.manifest,
+            &steps.locked,
+            &project.directory,
+            &project.settings.vendor_dir,
+        )?;
+        Ok(Self {
+            scripts,
+            setup,
+            steps,
+            plugins,
+            sharing,
+        })
+    }
+}
