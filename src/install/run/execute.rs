@@ -1,0 +1,167 @@
+//! Carries out the operations: puts new packages in place, removes old ones, and records what is
+//! installed.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use allegro_base::error::{Error, Result};
+use allegro_base::fs::own_inode;
+use allegro_composer::operation_text::{
+    full_pretty_version, install_text, uninstall_text, update_text,
+};
+use allegro_composer::package::Package;
+use allegro_composer::transaction::Operation;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+
+use super::Run;
+use super::bins::BinPlaces;
+use super::lines::STALE;
+use super::records::Records;
+use crate::console::Console;
+use crate::install::dumping::real;
+use crate::install::placing::Placing;
+use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
+use crate::scripts::Verbosity;
+
+impl Run<'_> {
+    /// Carries the operations out. Returns the directory with what was replaced.
+    pub(super) fn execute(
+        &self,
+        bins: &BinPlaces<'_>,
+        records: &Records,
+        staging: &Path,
+        answer: &PrepareAnswer,
+        console: &mut Console,
+    ) -> Result<Option<PathBuf>> {
+        let project = self.project;
+        let settings = &project.settings;
+        let steps = self.steps;
+        for line in self.opening() {
+            console.line(&line);
+        }
+        if !project.is_fresh {
+            console.line_at(Verbosity::Quiet, STALE);
+        }
+        self.tell_operations(console);
+        let stages = self.stages(answer);
+        for package in &answer.packages {
+            if let PackageOutcome::Ready {
+                from: Provenance::Download,
+                ..
+            } = &package.outcome
+            {
+                let id = package.id;
+                let package = self.wanted[id];
+                console.line(&format!(
+                    "  - Downloading <info>{}</info> (<comment>{}</comment>)",
+                    package.name,
+                    full_pretty_version(package)
+                ));
+                for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
+                    console.line(warning);
+                }
+            }
+        }
+        for notice in &answer.notices {
+            console.line(&format!("<warning>Allegro: {notice}</warning>"));
+        }
+        let mut placing = Placing::new(&settings.vendor_dir, staging);
+        // Old versions go before any new package comes.
+        for &operation in &steps.operations {
+            if let Operation::Update { from, .. } = operation {
+                let old = &project.installed[from].package;
+                if !old.is_metapackage() {
+                    bins.remove(&old.bins)?;
+                    placing.clear(&project.path_of(old))?;
+                }
+            }
+        }
+        for &operation in &steps.operations {
+            match operation {
+                Operation::Install(to) => {
+                    let package = steps.locked[to];
+                    console.line(&format!(
+                        "  - {}{}",
+                        install_text(package),
+                        appendix(package)
+                    ));
+                    self.place(package, &stages, &mut placing, bins, console)?;
+                }
+                Operation::Update { from, to } => {
+                    let (old, new) = (&project.installed[from].package, steps.locked[to]);
+                    if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
+                        console.line(&format!("  - {}{}", update_text(old, new), appendix(new)));
+                    } else {
+                        console.line(&format!("  - {}", uninstall_text(old)));
+                        console.line(&format!("  - {}{}", install_text(new), appendix(new)));
+                    }
+                    self.place(new, &stages, &mut placing, bins, console)?;
+                }
+                Operation::Uninstall(from) => {
+                    let package = &project.installed[from].package;
+                    console.line(&format!("  - {}", uninstall_text(package)));
+                    if !package.is_metapackage() {
+                        placing.uninstall(&project.path_of(package))?;
+                        bins.remove(&package.bins)?;
+                    }
+                }
+                Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
+            }
+        }
+        self.write_records(records)?;
+        if !steps.operations.is_empty() && settings.vendor_dir.is_dir() {
+            touch(&settings.vendor_dir);
+        }
+        Ok(placing.trash().map(Path::to_owned))
+    }
+    /// Puts a package and its programs in place.
+    fn place(
+        &self,
+        package: &Package,
+        stages: &HashMap<&str, &Path>,
+        placing: &mut Placing,
+        bins: &BinPlaces<'_>,
+        console: &mut Console,
+    ) -> Result<()> {
+        if package.is_metapackage() {
+            return Ok(());
+        }
+        let path = self.project.path_of(package);
+        let Some(stage) = stages.get(package.name.as_str()) else {
+            return Err(Error::Internal(format!("{} was not staged", package.name)));
+        };
+        placing.install(stage, &path)?;
+        for bin in &package.bins {
+            if let Ok(file) = fs::canonicalize(path.join(bin))
+                && file.starts_with(real(&self.project.settings.vendor_dir))
+            {
+                own_inode(&file)?;
+            }
+        }
+        bins.install(package, &path, true, console)?;
+        Placing::remove_if_empty(&path);
+        Ok(())
+    }
+}
+
+fn appendix(package: &Package) -> &'static str {
+    if package.is_metapackage() {
+        ""
+    } else {
+        ": Extracting archive"
+    }
+}
+
+/// Gives a directory the present time. A failure is silent, as in Composer.
+fn touch(path: &Path) {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    let _ = utimensat(CWD, path, &times, AtFlags::empty());
+}

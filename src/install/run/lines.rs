@@ -1,0 +1,132 @@
+//! The lines that Composer writes about an install.
+
+use allegro_composer::operation_text::full_pretty_version;
+use allegro_composer::package::Package;
+use allegro_composer::transaction::Operation;
+
+use super::Run;
+use crate::console::Console;
+use crate::install::local_repository::LocalRepository;
+use crate::scripts::{Stop, Verbosity};
+
+/// A warning of Composer about a lock that doesn't belong to the manifest.
+pub(super) const STALE: &str = "<warning>Warning: The lock file is not up to date with the latest changes in composer.json. You may be getting outdated dependencies. It is recommended that you run `composer update` or `composer update <package name>`.</warning>";
+
+/// The line about an install without operations.
+pub(super) const NOTHING: &str = "Nothing to install, update or remove";
+
+impl Run<'_> {
+    /// Returns the lines with which an install begins.
+    pub(super) fn opening(&self) -> [String; 2] {
+        let mode = if self.options.dev_mode() {
+            " (including require-dev)"
+        } else {
+            ""
+        };
+        [
+            format!("<info>Installing dependencies from lock file{mode}</info>"),
+            "<info>Verifying lock file contents can be installed on current platform.</info>"
+                .to_owned(),
+        ]
+    }
+
+    /// Tells how many packages are installed, updated and removed.
+    pub(super) fn tell_operations(&self, console: &mut Console) {
+        let steps = self.steps;
+        let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
+        let named =
+            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
+        for operation in &steps.operations {
+            match *operation {
+                Operation::Install(to) => installs.push(named(steps.locked[to])),
+                Operation::Update { to, .. } => updates.push(named(steps.locked[to])),
+                Operation::Uninstall(from) => {
+                    removals.push(self.project.installed[from].package.pretty_name.clone());
+                }
+                Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
+            }
+        }
+        if installs.is_empty() && updates.is_empty() && removals.is_empty() {
+            console.line(NOTHING);
+            return;
+        }
+        let plural = |list: &[String]| if list.len() == 1 { "" } else { "s" };
+        console.line(&format!(
+            "<info>Package operations: {} install{}, {} update{}, {} removal{}</info>",
+            installs.len(),
+            plural(&installs),
+            updates.len(),
+            plural(&updates),
+            removals.len(),
+            plural(&removals),
+        ));
+        for (title, list) in [
+            ("Installs", &installs),
+            ("Updates", &updates),
+            ("Removals", &removals),
+        ] {
+            if !list.is_empty() {
+                console.line_at(Verbosity::Verbose, &format!("{title}: {}", list.join(", ")));
+            }
+        }
+    }
+
+    /// Returns the warnings about abandoned packages.
+    pub(super) fn abandoned(&self) -> Vec<String> {
+        let lock = &self.project.lock;
+        lock.packages
+            .iter()
+            .chain(&lock.packages_dev)
+            .filter_map(|package| {
+                let replacement = package.abandoned.as_ref()?;
+                let advice = replacement.as_ref().map_or_else(
+                    || "No replacement was suggested".to_owned(),
+                    |name| format!("Use {name} instead"),
+                );
+                Some(format!(
+                    "<warning>Package {} is abandoned, you should avoid using it. {advice}.</warning>",
+                    package.pretty_name
+                ))
+            })
+            .collect()
+    }
+
+    /// Returns the lines about packages that look for funding.
+    pub(super) fn funding(&self, repository: &LocalRepository<'_>) -> Vec<String> {
+        let shows = (self.context.variable)("COMPOSER_FUND")
+            .and_then(|text| text.trim().parse::<f64>().ok())
+            .is_none_or(|number| number.trunc() != 0.0);
+        let count = repository
+            .packages()
+            .filter(|package| package.has_funding)
+            .count();
+        if !shows || count == 0 {
+            return Vec::new();
+        }
+        let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
+        vec![
+            format!(
+                "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
+            ),
+            "<info>Use the `composer fund` command to find out more!</info>".to_owned(),
+        ]
+    }
+}
+
+/// Returns the line before a dump.
+pub fn generating(scans: bool) -> &'static str {
+    if scans {
+        "<info>Generating optimized autoload files</info>"
+    } else {
+        "<info>Generating autoload files</info>"
+    }
+}
+
+/// Tells why scripts ended a run, and returns the exit code.
+pub fn stopped(stop: &Stop, console: &mut Console) -> i32 {
+    let text = stop.to_string();
+    if !text.is_empty() {
+        console.line_at(Verbosity::Quiet, &format!("<error>{text}</error>"));
+    }
+    stop.code()
+}

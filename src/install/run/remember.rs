@@ -1,0 +1,116 @@
+//! Keeps the state of a project, so that a repeated install is fast.
+
+use std::path::{Path, PathBuf};
+
+use super::Run;
+use super::lines::{NOTHING, STALE};
+use super::records::Records;
+use crate::install::dumping::{Dumped, real};
+use crate::install::local_repository::LocalRepository;
+use crate::install::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP};
+use crate::install::state::{Kind, State, Told};
+
+impl Run<'_> {
+    /// Returns the name of the dump of a run that has nothing to do.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let key = self.key.filter(|_| self.steps.operations.is_empty())?;
+        let inputs: Vec<PathBuf> = self.inputs();
+        Some(State::fingerprint(&key, &inputs))
+    }
+
+    /// Returns the files that decide what is installed. What is installed itself is compared with
+    /// its record.
+    pub(super) fn inputs(&self) -> Vec<PathBuf> {
+        self.project
+            .files
+            .iter()
+            .filter(|path| !path.ends_with("composer/installed.json"))
+            .cloned()
+            .chain(self.plugins.watched())
+            .collect()
+    }
+    /// Keeps the state of the project, if this run had nothing to do.
+    pub(super) fn keep_state(
+        &self,
+        repository: &LocalRepository<'_>,
+        records: &Records,
+        dumped: Option<&Dumped>,
+        has_bin_messages: bool,
+    ) {
+        let Some(key) = self.key else { return };
+        let project = self.project;
+        let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
+        // The manifest decides about the version that Git tells, and a repository changes often.
+        let is_asked = project.origin.is_asked;
+        let may_repeat = self.plugins.may_repeat();
+        let is_unlike = has_bin_messages || has_odd_dump || is_asked || !may_repeat;
+        if !self.steps.operations.is_empty() || is_unlike {
+            return;
+        }
+        let target = project.settings.vendor_dir.join("composer");
+        let mut outputs = vec![
+            (
+                target.join("installed.json"),
+                records.json.clone().into_bytes(),
+            ),
+            (
+                target.join("installed.php"),
+                records.php.clone().into_bytes(),
+            ),
+        ];
+        if let Some(text) = self.habits.texts.get("composer/InstalledVersions.php") {
+            outputs.push((target.join("InstalledVersions.php"), text.to_vec()));
+        }
+        outputs.extend(self.plugins.written());
+        let mut needed = Vec::new();
+        for package in repository
+            .packages()
+            .filter(|package| !package.is_metapackage())
+        {
+            let path = project.path_of(package);
+            for bin in &package.bins {
+                needed.push(path.join(bin));
+                if let Some(name) = Path::new(bin).file_name() {
+                    needed.push(project.settings.bin_dir.join(name));
+                }
+            }
+            needed.push(path);
+        }
+        let said = |event| self.plugins.lines(event, self.context.verbosity);
+        let mut before = said(COMMAND).0;
+        before.extend(self.opening());
+        if !project.is_fresh {
+            before.push(STALE.to_owned());
+        }
+        before.push(NOTHING.to_owned());
+        before.extend(self.abandoned());
+        let mut dump = said(PRE_DUMP).0;
+        dump.extend(
+            dumped
+                .iter()
+                .flat_map(|dumped| dumped.messages.iter().cloned()),
+        );
+        let (lines, dump_output) = said(POST_DUMP);
+        dump.extend(lines);
+        let mut after = self.funding(repository);
+        let (lines, after_output) = said(POST_INSTALL);
+        after.extend(lines);
+        let told = Told {
+            before,
+            dump,
+            dump_output,
+            after,
+            after_output,
+            output: Vec::new(),
+            optimizes: self.scans(),
+            has_dump: !self.options.no_autoloader,
+            vendor_real: real(&project.settings.vendor_dir),
+            bin_dir: project.settings.bin_dir.clone(),
+            timeout: project.settings.process_timeout,
+        };
+        let inputs = self.inputs();
+        if let Some(state) = State::after(key, &self.clock, &inputs, &outputs, needed, told) {
+            state.keep(self.context, self.store, Kind::Install);
+        }
+    }
+}

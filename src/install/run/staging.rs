@@ -1,0 +1,101 @@
+//! Makes the files of packages ready in a directory beside their places.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use allegro_base::fs::{remove_all, unique};
+use allegro_composer::Unfamiliar;
+
+use super::Run;
+use crate::install::{Progress, Undecided};
+use crate::ops;
+use crate::protocol::prepare::{PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest};
+
+impl Run<'_> {
+    /// Returns the path of a new staging directory.
+    pub(super) fn staging(&self) -> PathBuf {
+        let name = format!(".allegro-{}", unique());
+        self.project.settings.vendor_dir.join("composer").join(name)
+    }
+    /// Removes the staging directory, and directories that were made for it.
+    pub(super) fn clear(&self, staging: &Path, made_vendor: bool) {
+        let _ = remove_all(staging);
+        if made_vendor {
+            let _ = fs::remove_dir(self.project.settings.vendor_dir.join("composer"));
+            let _ = fs::remove_dir(&self.project.settings.vendor_dir);
+        }
+    }
+    /// Makes the packages ready. Composer does the install if one of them is not at hand.
+    pub(super) fn prepare(
+        &self,
+        staging: &Path,
+        packages: Vec<PackageRequest>,
+        objections: &[String],
+        progress: &mut dyn Progress,
+    ) -> Result<PrepareAnswer, Undecided> {
+        let names: Vec<(usize, String)> = packages
+            .iter()
+            .map(|package| (package.id, package.name.clone()))
+            .collect();
+        if packages.is_empty() {
+            return Ok(PrepareAnswer {
+                packages: Vec::new(),
+                method: None,
+                notices: Vec::new(),
+                made: (0, 0),
+            });
+        }
+        let request = PrepareRequest {
+            vendor_dir: self.project.settings.vendor_dir.clone(),
+            staging: staging.to_owned(),
+            umask: self.context.umask,
+            timezone: self.context.timezone.clone(),
+            is_quiet: false,
+            settings: self.context.overrides.clone(),
+            http: self.project.settings.http.clone(),
+            packages,
+        };
+        progress.begin(&names);
+        let answer = ops::prepare(&request, self.context.environment, progress);
+        progress.end();
+        let answer = answer?;
+        let mut missing = Vec::new();
+        for package in &answer.packages {
+            match &package.outcome {
+                PackageOutcome::Ready { .. } => {}
+                PackageOutcome::Missing => missing.push(names[package.id].1.clone()),
+                PackageOutcome::Declined { reason, .. } => {
+                    let name = &names[package.id].1;
+                    return Err(Unfamiliar(format!("{name}: {reason}")).into());
+                }
+                // Composer finds its own words for it, or another way.
+                PackageOutcome::Failed { message, .. } => {
+                    return Err(Unfamiliar(message.clone()).into());
+                }
+            }
+        }
+        if !missing.is_empty() {
+            if self.options.offline {
+                return Err(Undecided::Offline(missing));
+            }
+            let reason = objections.first().cloned();
+            let reason = reason.unwrap_or_else(|| format!("{} is not at hand", missing[0]));
+            return Err(Unfamiliar(reason).into());
+        }
+        Ok(answer)
+    }
+    /// Returns the staged directory of each package by name.
+    pub(super) fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> HashMap<&'s str, &'s Path> {
+        answer
+            .packages
+            .iter()
+            .filter_map(|package| match &package.outcome {
+                PackageOutcome::Ready { stage, .. } => {
+                    Some((self.wanted[package.id].name.as_str(), stage.as_path()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}
