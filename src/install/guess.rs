@@ -12,6 +12,8 @@ use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_semver::version::{Dialect, normalize, normalize_branch};
 
+use crate::settings::Environment;
+
 /// A version that was guessed, in Composer's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guess {
@@ -94,10 +96,8 @@ fn read(place: &Path) -> Option<(Guess, Vec<PathBuf>)> {
     if !place.is_dir() || !is_ours(place) || !is_ours(place.parent()?) {
         return None;
     }
-    if crate::settings::all_variables().any(|(name, _)| {
-        name.to_str()
-            .is_some_and(|name| name.starts_with("GIT_CONFIG") || name == "GIT_CEILING_DIRECTORIES")
-    }) {
+    let has_prefix = Environment::PROCESS.has_prefix;
+    if has_prefix("GIT_CONFIG") || has_prefix("GIT_CEILING_DIRECTORIES") {
         return None;
     }
     let head = place.join("HEAD");

@@ -8,7 +8,7 @@ use allegro_composer::access::{Agent, CertificateProbe, Found, HttpSetup};
 use allegro_composer::config::Config;
 
 use super::project::Target;
-use crate::protocol::http::{HttpOptions, Proxies};
+use crate::protocol::http::HttpOptions;
 
 /// Returns the options of all requests, and whether the network is switched off.
 pub fn http(
@@ -36,11 +36,7 @@ pub fn http(
         ca_file: setup.certificates.file.map(PathBuf::from),
         ca_dir: setup.certificates.directory.map(PathBuf::from),
         secure_http: setup.secure_http,
-        proxies: Proxies {
-            http: setup.proxies.http,
-            https: setup.proxies.https,
-            no_proxy: setup.proxies.no_proxy,
-        },
+        proxies: setup.proxies,
     };
     Ok((options, setup.is_offline))
 }

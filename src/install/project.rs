@@ -23,6 +23,7 @@ use allegro_semver::version::Dialect as Semver;
 use super::guess::{self, Origin};
 use super::http::http;
 use crate::protocol::http::HttpOptions;
+use crate::settings::Environment;
 
 /// Everything about a project that an install depends on.
 pub struct Project {
@@ -359,8 +360,7 @@ pub(super) fn configured(
 ) -> Result<(Configured, Access), Unfamiliar> {
     let probes = Probes {
         environment,
-        has_xdg_variable: crate::settings::all_variables()
-            .any(|(name, _)| name.as_encoded_bytes().starts_with(b"XDG_")),
+        has_xdg_variable: (Environment::PROCESS.has_prefix)("XDG_"),
         is_dir: &|path| Path::new(path).is_dir(),
         is_macos: cfg!(target_os = "macos"),
     };

@@ -1,6 +1,6 @@
 //! Converts the HTTP options of a request into those of the fetcher.
 
-use crate::protocol::http::{ClientCertificate, HttpOptions, Proxies, Tls};
+use crate::protocol::http::{ClientCertificate, HttpOptions, Tls};
 use crate::settings::Settings;
 use allegro_fetch::FetchOptions;
 
@@ -24,16 +24,6 @@ pub fn headers(lines: &[String]) -> Vec<(String, String)> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
         .collect()
-}
-
-impl From<Proxies> for allegro_fetch::Proxies {
-    fn from(proxies: Proxies) -> Self {
-        Self {
-            http: proxies.http,
-            https: proxies.https,
-            no_proxy: proxies.no_proxy,
-        }
-    }
 }
 
 impl From<Tls> for allegro_fetch::Tls {

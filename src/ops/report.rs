@@ -57,7 +57,7 @@ pub fn report(reports: Vec<Report>, settings: &Settings, http: &HttpOptions) -> 
         return Sending(None);
     }
     let options = fetch_options(settings, http);
-    let proxies = allegro_fetch::Proxies::from(http.proxies.clone());
+    let proxies = http.proxies.clone();
     let send = move || {
         let posts: Vec<Post> = reports
             .into_iter()

@@ -90,7 +90,7 @@ pub fn resolve<H: Host, R>(
     let queue = Queue::default();
     let repositories = Repositories {
         sources: request.sources,
-        proxies: request.http.proxies.into(),
+        proxies: request.http.proxies,
     };
     let work = |events, result: Sender<_>| {
         thread::scope(|scope| {

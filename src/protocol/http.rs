@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use allegro_base::redact::redact;
+use allegro_base::proxies::Proxies;
 use serde::{Deserialize, Serialize};
 
 /// Options that all HTTP requests of a call share.
@@ -20,29 +20,6 @@ pub struct HttpOptions {
     pub secure_http: bool,
     /// Proxies, as Composer read them from the environment.
     pub proxies: Proxies,
-}
-
-/// The proxies of a run. They may contain credentials, so `Debug` hides those.
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Proxies {
-    /// Proxy for http URLs: a URL whose scheme is http, https, socks4, socks4a, socks5 or socks5h.
-    pub http: Option<String>,
-    /// Proxy for https URLs.
-    pub https: Option<String>,
-    /// The environment variable `no_proxy` as it is.
-    pub no_proxy: String,
-}
-
-impl fmt::Debug for Proxies {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Proxies")
-            .field("http", &self.http.as_deref().map(redact))
-            .field("https", &self.https.as_deref().map(redact))
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
 }
 
 /// Certificates of one request, in place of those that all requests share.

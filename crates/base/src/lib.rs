@@ -10,6 +10,7 @@ pub mod identity;
 pub mod limits;
 pub mod memory;
 pub mod progress;
+pub mod proxies;
 pub mod redact;
 pub mod report;
 pub mod sealed;

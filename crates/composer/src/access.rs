@@ -24,7 +24,7 @@ use crate::unfamiliar::Unfamiliar;
 
 pub use certificates::{CertificateProbe, Certificates, Found};
 pub use mirrors::dist_urls;
-pub use proxies::Proxies;
+pub use proxies::proxies;
 pub use setup::{Agent, HttpSetup};
 pub use url::update_reference;
 

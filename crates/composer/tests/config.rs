@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use allegro_composer::access::{Access, Agent, CertificateProbe, Found, HttpSetup, Proxies};
+use allegro_composer::access::{Access, Agent, CertificateProbe, Found, HttpSetup, proxies};
 use allegro_composer::config::{Config, Directories, Files, Probes, Release, manifest_path};
 use allegro_composer::json::Json;
 use allegro_composer::package::{Package, Place};
@@ -259,7 +259,7 @@ fn check_proxies(
     tally: &mut Tally,
     text: &str,
 ) {
-    let proxies = Proxies::of(release, environment).ok();
+    let proxies = proxies(release, environment).ok();
     for (url, theirs) in case.proxied.iter().zip(theirs.items_at("proxies")) {
         let ours = proxies.as_ref().map(|proxies| {
             let proxy = if url.starts_with("https:") {

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::client::Clients;
 use super::error::{FetchError, TransportKind};
 use super::pace::Flow;
+use super::proxy;
 use super::retry::{self, Hosts};
 use super::sink::Sink;
 use super::target::Target;
@@ -228,7 +229,7 @@ async fn send(
     target: &Target,
     own: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let proxy = request.proxies.of(&target.url);
+    let proxy = proxy::of(&request.proxies, &target.url);
     let host = format!("{} {}", proxy.unwrap_or_default(), target.origin());
     if shared.hosts.is_down(&host) {
         return Err(FetchError::Transport {

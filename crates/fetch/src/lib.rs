@@ -46,6 +46,7 @@ use reqwest::header::HeaderValue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
+pub use allegro_base::proxies::Proxies;
 use client::Clients;
 use crew::{Stop, Wait};
 pub use document::{Document, DocumentRequest, Documents, Errand, Queue};
@@ -54,7 +55,6 @@ pub use error::{FetchError, TransportKind};
 use names::Names;
 use pace::Flow;
 pub use post::Post;
-pub use proxy::Proxies;
 use retry::Hosts;
 pub use sink::TEMP_PREFIX;
 use tls::Trust;

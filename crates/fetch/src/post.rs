@@ -12,7 +12,7 @@ use super::client::Clients;
 use super::download::header_map;
 use super::error::FetchError;
 use super::target::Target;
-use super::{Fetcher, Proxies, runtime};
+use super::{Fetcher, Proxies, proxy, runtime};
 use allegro_base::redact::redact;
 
 /// Most reports that are under way at once, as many as Composer's transfers.
@@ -92,7 +92,7 @@ impl Fetcher {
         let mut target = Target::parse(&post.url)?;
         let mut followed = 0;
         loop {
-            let proxy = post.proxies.of(&target.url);
+            let proxy = proxy::of(&post.proxies, &target.url);
             let client = clients.get(proxy, target.is_secure(), None, || target.shown())?;
             let mut headers = if target.trusted {
                 own.clone()

@@ -1,54 +1,19 @@
 //! Chooses the proxy for a URL by Composer's rules.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
 
-use allegro_base::redact::redact;
+use allegro_base::proxies::Proxies;
 
-/// The proxies of a run. They are evaluated again for each redirect, since another host may need
-/// another proxy.
-#[derive(Clone, Default)]
-pub struct Proxies {
-    /// Proxy URL for http URLs (http, https, socks4, socks4a, socks5, socks5h), perhaps with
-    /// credentials.
-    pub http: Option<String>,
-    /// Proxy URL for https URLs.
-    pub https: Option<String>,
-    /// Value of `no_proxy` in the environment.
-    pub no_proxy: String,
-}
-
-impl fmt::Debug for Proxies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxies")
-            .field("http", &self.http.as_deref().map(redact))
-            .field("https", &self.https.as_deref().map(redact))
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
-}
-
-impl Proxies {
-    /// Returns proxies with the same URL for all requests.
-    pub fn all(url: impl Into<String>) -> Self {
-        let url = url.into();
-        Self {
-            http: Some(url.clone()),
-            https: Some(url),
-            no_proxy: String::new(),
-        }
-    }
-
-    /// Returns the proxy for a URL, or `None` for a direct connection.
-    pub(super) fn of(&self, url: &Url) -> Option<&str> {
-        let proxy = match url.scheme() {
-            "https" => self.https.as_deref(),
-            _ => self.http.as_deref(),
-        };
-        proxy.filter(|_| !is_excluded(&self.no_proxy, url))
-    }
+/// Returns the proxy for a URL, or `None` for a direct connection. Each redirect asks again, since
+/// another host may need another proxy.
+pub(super) fn of<'a>(proxies: &'a Proxies, url: &Url) -> Option<&'a str> {
+    let proxy = match url.scheme() {
+        "https" => proxies.https.as_deref(),
+        _ => proxies.http.as_deref(),
+    };
+    proxy.filter(|_| !is_excluded(&proxies.no_proxy, url))
 }
 
 /// Returns whether `no_proxy` excludes a URL, as Composer's `NoProxyPattern` does. Rules are host
@@ -194,7 +159,7 @@ mod tests {
             https: None,
             no_proxy: "b.test".to_owned(),
         };
-        let of = |url| proxies.of(&Url::parse(url).unwrap());
+        let of = |url| of(&proxies, &Url::parse(url).unwrap());
         assert_eq!(of("http://a.test/"), Some("http://u:s3cr3t@one:1"));
         assert_eq!(of("https://a.test/"), None);
         assert_eq!(of("http://b.test/"), None);

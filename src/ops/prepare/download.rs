@@ -34,7 +34,7 @@ impl Preparation<'_> {
                 id: package.id,
                 url: info.url.clone(),
                 headers: headers(&info.headers),
-                proxies: self.request.http.proxies.clone().into(),
+                proxies: self.request.http.proxies.clone(),
                 tls: info.tls.clone().map(Into::into),
                 sha1: package.dist.shasum.clone().filter(|sum| !sum.is_empty()),
                 dest: self.download_path(package),

@@ -1,80 +1,64 @@
 //! Proxies of the environment.
 
-use std::fmt;
-
-use allegro_base::redact::redact;
+use allegro_base::proxies::Proxies;
 
 use crate::config::{Environment, Release, is_true};
 use crate::unfamiliar::Unfamiliar;
 
-/// The proxies of a run. They may contain credentials, so `Debug` hides those.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Proxies {
-    /// URL of the proxy for http URLs: its scheme is http, https, socks4, socks4a, socks5 or
-    /// socks5h.
-    pub http: Option<String>,
-    /// URL of the proxy for https URLs.
-    pub https: Option<String>,
-    /// Value of `no_proxy`, empty if there is none.
-    pub no_proxy: String,
+/// Reads the proxies as a release of Composer does (`ProxyManager`, composer 2.10.2 and 2.5.5).
+pub fn proxies(release: Release, environment: Environment) -> Result<Proxies, Unfamiliar> {
+    if release.since(7, 3) {
+        of_newer(release, environment)
+    } else {
+        of_older(environment)
+    }
 }
 
-impl Proxies {
-    /// Reads the proxies as a release of Composer does (`ProxyManager`, composer 2.10.2 and 2.5.5).
-    pub fn of(release: Release, environment: Environment) -> Result<Self, Unfamiliar> {
-        if release.since(7, 3) {
-            Self::of_newer(release, environment)
-        } else {
-            Self::of_older(environment)
-        }
+/// Reads the proxies as `ProxyHelper` of composer 2.5.5 does, which is the same from 2.2.0 to
+/// 2.7.2.
+fn of_older(environment: Environment) -> Result<Proxies, Unfamiliar> {
+    let variable = |names: &[&str]| {
+        let values = names.iter().filter_map(|name| environment(name));
+        values.into_iter().find(|value| is_true(value))
+    };
+    let proxy = |names: &[&str]| variable(names).map(|url| proxy_url(&url)).transpose();
+    let usual = proxy(&["http_proxy", "HTTP_PROXY"])?;
+    let http = proxy(&["CGI_HTTP_PROXY"])?.or(usual);
+    let https = proxy(&["https_proxy", "HTTPS_PROXY"])?.or_else(|| http.clone());
+    if variable(&["all_proxy", "ALL_PROXY"]).is_some() {
+        // Where Composer has no proxy, curl looks for this one.
+        return Err(Unfamiliar("ALL_PROXY is left to curl".to_owned()));
     }
+    Ok(Proxies {
+        http,
+        https,
+        no_proxy: variable(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+    })
+}
 
-    /// Reads the proxies as `ProxyHelper` of composer 2.5.5 does, which is the same from 2.2.0 to
-    /// 2.7.2.
-    fn of_older(environment: Environment) -> Result<Self, Unfamiliar> {
-        let variable = |names: &[&str]| {
-            let values = names.iter().filter_map(|name| environment(name));
-            values.into_iter().find(|value| is_true(value))
-        };
-        let proxy = |names: &[&str]| variable(names).map(|url| proxy_url(&url)).transpose();
-        let usual = proxy(&["http_proxy", "HTTP_PROXY"])?;
-        let http = proxy(&["CGI_HTTP_PROXY"])?.or(usual);
-        let https = proxy(&["https_proxy", "HTTPS_PROXY"])?.or_else(|| http.clone());
-        if variable(&["all_proxy", "ALL_PROXY"]).is_some() {
-            // Where Composer has no proxy, curl looks for this one.
-            return Err(Unfamiliar("ALL_PROXY is left to curl".to_owned()));
-        }
-        Ok(Self {
-            http,
-            https,
-            no_proxy: variable(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
-        })
+fn of_newer(release: Release, environment: Environment) -> Result<Proxies, Unfamiliar> {
+    let variable = |name: &str| {
+        let names = [name.to_owned(), name.to_ascii_uppercase()];
+        names
+            .iter()
+            .filter_map(|name| environment(name))
+            .find(|value| !value.is_empty())
+    };
+    let proxy = |name: &str| variable(name).map(|url| proxy_url(&url)).transpose();
+    let http = match proxy("http_proxy")? {
+        Some(proxy) => Some(proxy),
+        None => proxy("cgi_http_proxy")?,
+    };
+    let https = proxy("https_proxy")?;
+    if !release.since(8, 0) && http.is_some() && https.is_none() {
+        // These releases take the other proxy, and warn.
+        return Err(Unfamiliar("https_proxy is not set".to_owned()));
     }
-
-    fn of_newer(release: Release, environment: Environment) -> Result<Self, Unfamiliar> {
-        let variable = |name: &str| {
-            let names = [name.to_owned(), name.to_ascii_uppercase()];
-            names
-                .iter()
-                .filter_map(|name| environment(name))
-                .find(|value| !value.is_empty())
-        };
-        let proxy = |name: &str| variable(name).map(|url| proxy_url(&url)).transpose();
-        let http = match proxy("http_proxy")? {
-            Some(proxy) => Some(proxy),
-            None => proxy("cgi_http_proxy")?,
-        };
-        let https = proxy("https_proxy")?;
-        if !release.since(8, 0) && http.is_some() && https.is_none() {
-            // These releases take the other proxy, and warn.
-            return Err(Unfamiliar("https_proxy is not set".to_owned()));
-        }
-        Ok(Self {
-            http,
-            https,
-            no_proxy: variable("no_proxy").unwrap_or_default(),
-        })
-    }
+    Ok(Proxies {
+        http,
+        https,
+        no_proxy: variable("no_proxy").unwrap_or_default(),
+    })
 }
 
 /// Returns the URL of a proxy with scheme and port. Only plain URLs are accepted.
@@ -123,15 +107,4 @@ fn plain_proxy_url(text: &str) -> Option<String> {
         .map(|text| format!("{text}@"))
         .unwrap_or_default();
     Some(format!("{scheme}://{credentials}{host}:{port}"))
-}
-
-impl fmt::Debug for Proxies {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Proxies")
-            .field("http", &self.http.as_deref().map(redact))
-            .field("https", &self.https.as_deref().map(redact))
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
 }

@@ -1,7 +1,9 @@
 //! The options that all requests of a run share.
 
+use allegro_base::proxies::Proxies;
+
 use super::certificates::{CertificateProbe, Certificates};
-use super::proxies::Proxies;
+use super::proxies::proxies;
 use crate::config::{Config, Environment, is_true};
 use crate::unfamiliar::Unfamiliar;
 
@@ -53,7 +55,7 @@ impl HttpSetup {
             user_agent: agent.text(config, is_set("CI"))?,
             certificates: Certificates::choose(config, environment, probe)?,
             secure_http: config.secure_http()?,
-            proxies: Proxies::of(config.release(), environment)?,
+            proxies: proxies(config.release(), environment)?,
             is_offline: is_set("COMPOSER_DISABLE_NETWORK"),
         })
     }
