@@ -21,7 +21,7 @@ use std::process::Command;
 
 use allegro_base::env;
 
-pub use composer::{Composer, Form, interpreter};
+pub use composer::{Composer, Form};
 pub use home::Homes;
 pub use kept::{directory as kept_directory, identity, name as kept_name};
 pub use manner::{Manner, command_at, is_known, manner, names};

@@ -5,7 +5,7 @@
 //! PHP once, and keep the answer in the store until one of the files changes that it depends on.
 
 mod classes;
-mod find;
+pub(crate) mod find;
 pub mod platform;
 mod probe;
 pub mod project;
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use allegro_base::identity::Identity;
 
+pub use find::Named;
 pub use probe::{ComposerFacts, PhpFacts, PlatformLink, PlatformPackage, Probe, ScanFacts};
 pub(crate) use run::Directory as SampleDirectory;
 pub use texts::{FixedTexts, Proof};

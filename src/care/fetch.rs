@@ -11,7 +11,6 @@ use allegro_composer::package::Package;
 use allegro_store::Store;
 use serde::Serialize;
 
-use crate::console::formatted;
 use crate::install::decide::Habits;
 use crate::install::look::{Look, Manifest};
 use crate::install::requests::Requests;
@@ -20,6 +19,7 @@ use crate::install::{Context, Undecided};
 use crate::ops;
 use crate::protocol::error::ErrorKind;
 use crate::protocol::prepare::{PackageOutcome, PackageRequest, PrepareRequest, Provenance};
+use crate::scripts::markup::formatted;
 
 /// The result of a fetch.
 #[derive(Debug, Default, Serialize)]

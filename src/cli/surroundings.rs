@@ -3,25 +3,60 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use allegro_base::error::ErrorKind;
 use allegro_base::report::{Event, Host};
 use indicatif::ProgressBar;
 use rustix::fs::Mode;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::Context;
 use super::failure::{Code, Failure};
 use super::terminal::Terminal;
-use crate::install::Undecided;
-use crate::machine::Machine;
+use crate::install::{Progress, Undecided};
+use crate::machine::{Machine, Named};
 use crate::scripts::Verbosity;
 
-/// Calls `work` with the surroundings of a command.
+/// The part of the surroundings that the arguments of a command decide on.
+pub struct Manner {
+    /// Arguments that Composer would be given, from the command on.
+    pub arguments: Vec<String>,
+    /// Whether questions may be asked.
+    pub is_interactive: bool,
+    /// Number of details that are told.
+    pub verbosity: Verbosity,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            arguments: vec!["install".to_owned()],
+            is_interactive: false,
+            verbosity: Verbosity::Normal,
+        }
+    }
+}
+
+/// Calls `work` with the surroundings of one of Allegro's own commands.
 ///
 /// # Errors
 /// Fails where the settings make no sense, or the project's directory is gone.
 pub fn with<T>(
     context: &Context<'_>,
+    work: impl FnOnce(&crate::install::Context<'_>) -> T,
+) -> Result<T, Failure> {
+    with_manner(context, Manner::default(), work)
+}
+
+/// Calls `work` with the surroundings of a command.
+///
+/// # Errors
+/// Fails as [`with`] does.
+pub fn with_manner<T>(
+    context: &Context<'_>,
+    manner: Manner,
     work: impl FnOnce(&crate::install::Context<'_>) -> T,
 ) -> Result<T, Failure> {
     let core = context.settings.core(context.environment)?;
@@ -32,8 +67,12 @@ pub fn with<T>(
             format_args!("{shown} can't be entered: {error}"),
         )
     })?;
-    let composer = context.settings.composer_path.value.as_deref();
-    let machine = Machine::find(context.environment, composer.filter(|path| is_path(path)));
+    let named = Named {
+        composer: context.settings.composer_path.value.as_deref(),
+        php: context.settings.php_path.value.as_deref(),
+    };
+    let machine = Machine::find_named(context.environment, named);
+    // Composer tells an empty variable from an absent one in some places.
     let variable = |name: &str| {
         let value = (context.environment.variable)(OsStr::new(name));
         value.and_then(|value| value.into_string().ok())
@@ -45,28 +84,24 @@ pub fn with<T>(
         settings: &core,
         overrides: context.settings.overrides(),
         machine: &machine,
-        arguments: vec!["install".to_owned()],
-        is_interactive: false,
+        arguments: manner.arguments,
+        is_interactive: manner.is_interactive,
         is_terminal: io::stdout().is_terminal(),
-        verbosity: Verbosity::Normal,
+        verbosity: manner.verbosity,
         umask: umask(),
         timezone: variable("TZ"),
     }))
 }
 
 /// Returns the mode bits that new files don't get. The system tells them only to those who set them.
-pub fn umask() -> u32 {
+fn umask() -> u32 {
     let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     rustix::process::umask(umask);
     umask.as_raw_mode()
 }
 
-/// Returns whether a setting is a path, and not the name of a program in `PATH`.
-fn is_path(path: &Path) -> bool {
-    path.components().count() > 1
-}
-
-/// Converts the reason for which an operation on a project was not done.
+/// Converts the reason for which an operation on a project was not done. An operation that a signal
+/// has ended ends the process as the signal would have done.
 pub fn failure(undecided: Undecided) -> Failure {
     match undecided {
         Undecided::Composer(reason) => Failure::new(Code::Project, reason.0),
@@ -79,34 +114,89 @@ pub fn failure(undecided: Undecided) -> Failure {
             format_args!("there is no {}", path.display()),
         )
         .hint("allegro update writes one"),
-        Undecided::Offline(names) => Failure::new(
-            Code::Network,
-            format_args!("these packages are not at hand: {}", names.join(", ")),
-        ),
-        Undecided::Failed(error) => error.into(),
+        Undecided::Offline(missing) => offline(&missing),
+        Undecided::Failed(error) => {
+            if error.kind() == ErrorKind::Interrupted {
+                let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
+            }
+            error.into()
+        }
     }
+}
+
+/// Returns the failure for packages that only the network has.
+fn offline(missing: &[String]) -> Failure {
+    let count = missing.len();
+    let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
+    Failure::new(
+        Code::Network,
+        format_args!(
+            "{count} package{plural} {verb} neither in the store nor in Composer's cache: {}",
+            missing.join(", ")
+        ),
+    )
+    .hint("run \"allegro fetch\" with a network, and then this command again")
 }
 
 /// A host that shows a bar with one step for each package.
 pub struct Shown<'a> {
-    /// Where remarks go.
-    pub terminal: &'a Terminal,
-    /// The bar.
-    pub bar: ProgressBar,
+    terminal: &'a Terminal,
+    bar: Option<ProgressBar>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl<'a> Shown<'a> {
+    /// Returns a host without a bar.
+    pub fn new(terminal: &'a Terminal) -> Self {
+        Self {
+            terminal,
+            bar: None,
+            is_over: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Returns the host with a bar.
+    #[must_use]
+    pub fn with_bar(self, bar: ProgressBar) -> Self {
+        Self {
+            bar: Some(bar),
+            ..self
+        }
+    }
+
+    /// Lets the work end in an orderly way at the first Ctrl-C. Only work that asks the host often
+    /// may have this.
+    #[must_use]
+    pub fn noticing_signals(self) -> Self {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // A second signal ends the process at once. Without a handler the first one does.
+            let is_over = || Arc::clone(&self.is_over);
+            let _ = signal_hook::flag::register_conditional_default(signal, is_over());
+            let _ = signal_hook::flag::register(signal, is_over());
+        }
+        self
+    }
 }
 
 impl Host for Shown<'_> {
     fn events(&mut self, events: Vec<Event>) {
+        let terminal = self.terminal;
+        let bar = self.bar.as_ref();
+        let between = |say: &dyn Fn()| match bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        };
         for event in events {
             match event {
-                Event::Settled { .. } => self.bar.inc(1),
-                Event::Notice { message } => {
-                    self.bar.suspend(|| self.terminal.warn(message));
+                Event::Settled { .. } => {
+                    if let Some(bar) = bar {
+                        bar.inc(1);
+                    }
                 }
+                Event::Notice { message } => between(&|| terminal.warn(&message)),
                 Event::Retrying { reason, .. } => {
-                    let terminal = self.terminal;
-                    let line = format!("allegro: retrying a download: {reason}");
-                    self.bar.suspend(|| terminal.detail(line));
+                    let line = format!("Allegro: retrying a download: {reason}");
+                    between(&|| terminal.detail(&line));
                 }
                 Event::Sized { .. } | Event::Received { .. } | Event::Metadata { .. } => {}
             }
@@ -114,6 +204,19 @@ impl Host for Shown<'_> {
     }
 
     fn interrupted(&mut self) -> bool {
-        false
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for Shown<'_> {
+    fn begin(&mut self, packages: &[(usize, String)]) {
+        let length = Some(packages.len() as u64);
+        self.bar = Some(self.terminal.progress(length, "packages"));
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 }

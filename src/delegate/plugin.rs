@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::kept;
+use crate::machine::find::own_binary;
 
 /// The files of the plugin's package, with paths relative to it.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/plugin_files.rs"));
@@ -21,7 +22,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The native part of the package is a symbolic link to this binary. So each place of the binary
 /// has a copy of its own.
 pub fn directory(store: &Path) -> io::Result<PathBuf> {
-    let binary = fs::canonicalize(binary()?)?;
+    let binary = fs::canonicalize(own_binary()?)?;
     let name = kept::name(&[DIGEST.as_bytes(), binary.as_os_str().as_bytes()]);
     kept::directory(&store.join("plugin-v1"), &name, |place| {
         for (path, bytes) in FILES {
@@ -34,16 +35,6 @@ pub fn directory(store: &Path) -> io::Result<PathBuf> {
         let native = place.join("native").join(platform());
         fs::create_dir_all(&native)?;
         std::os::unix::fs::symlink(&binary, native.join("allegro"))
-    })
-}
-
-/// Returns the path of this binary. Without `/proc` that is the path by which it was called.
-pub fn binary() -> io::Result<PathBuf> {
-    std::env::current_exe().or_else(|error| {
-        let called = std::env::args_os().next().map(PathBuf::from);
-        called
-            .filter(|path| path.components().count() > 1 && path.is_file())
-            .ok_or(error)
     })
 }
 

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::config::Release;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::project::{GLOBAL, Project, Target};
 
@@ -248,8 +248,4 @@ fn check_old(project: &Project, from: usize) -> Result<(), Unfamiliar> {
         return unfamiliar(format!("{name} has a target-dir"));
     }
     Ok(())
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use allegro_base::error::{Error, Result};
-use allegro_composer::Unfamiliar;
 use allegro_composer::access::Access;
 use allegro_composer::config::Release;
 use allegro_composer::dialect::Dialect;
 use allegro_composer::json::Json;
 use allegro_composer::package::{Alias, Package};
 use allegro_composer::transaction::{Known, Operation, operations};
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_store::Store;
 use allegro_vendor::autoload::traits::{Ambiguity, Traits as DumpTraits};
 use allegro_vendor::bins::{self, Templates};
@@ -53,7 +53,7 @@ impl Habits {
     pub fn of(context: &Context<'_>, store: &Store) -> Result<Self, Undecided> {
         let mut habits = Self::unproven(context, store)?;
         if habits.dump.ambiguity == Ambiguity::BuiltIn {
-            return Err(unfamiliar(OWN_READING));
+            return unfamiliar(OWN_READING);
         }
         if habits.has_composer() {
             proof::check(&mut habits, context, store)?;
@@ -72,18 +72,20 @@ impl Habits {
         let probe = context.machine.probe(store)?;
         let facts = probe.as_ref().and_then(|probe| probe.composer.as_ref());
         if context.machine.composer.is_some() && context.machine.php.is_some() && facts.is_none() {
-            return Err(unfamiliar("PHP can't load the classes of this Composer"));
+            return unfamiliar("PHP can't load the classes of this Composer");
         }
         let (Some(probe_facts), Some(facts)) = (&probe, facts) else {
             return Self::built_in(probe);
         };
         let version = facts.version.clone();
-        let unknown = || unfamiliar(&format!("Composer {version} is not known"));
+        let unknown = || Unfamiliar::new(format!("Composer {version} is not known"));
         let release = Release::parse(&version).ok_or_else(unknown)?;
         let dialect = Dialect::of(&version)
             .ok_or_else(unknown)?
             .with_checked_versions(facts.checks_versions);
-        let scan = probe_facts.scan().ok_or_else(|| unfamiliar(OWN_READING))?;
+        let scan = probe_facts
+            .scan()
+            .ok_or_else(|| Unfamiliar::new(OWN_READING))?;
         let generator = match (scan.1.psr4_prefix, scan.1.psr0_prefix) {
             (true, _) => "1.0.0",
             (false, true) => "1.7.2",
@@ -101,9 +103,9 @@ impl Habits {
             .ok_or_else(unknown)?;
         let plain_modes = probe_facts
             .plain_modes()
-            .ok_or_else(|| unfamiliar("nothing here unpacks a zip"))?;
+            .ok_or_else(|| Unfamiliar::new("nothing here unpacks a zip"))?;
         if facts.unpackers.iter().all(|name| name != "unzip") && !plain_modes {
-            return Err(unfamiliar("zip archives are unpacked by 7-Zip"));
+            return unfamiliar("zip archives are unpacked by 7-Zip");
         }
         let target = Target {
             release,
@@ -115,7 +117,7 @@ impl Habits {
         let texts = context
             .machine
             .texts(store)?
-            .ok_or_else(|| unfamiliar("this Composer gives no texts"))?;
+            .ok_or_else(|| Unfamiliar::new("this Composer gives no texts"))?;
         Ok(Self {
             templates: texts.templates().ok_or_else(unknown)?,
             bins: texts.bin_traits().ok_or_else(unknown)?,
@@ -132,7 +134,7 @@ impl Habits {
     pub fn built_in(probe: Option<Probe>) -> Result<Self, Undecided> {
         let texts = FixedTexts::built_in();
         let version = texts.composer_version().to_owned();
-        let unknown = || unfamiliar("the built-in texts are not known");
+        let unknown = || Unfamiliar::new("the built-in texts are not known");
         let dump = DumpTraits::of(&version).ok_or_else(unknown)?;
         let scan = (
             scan::Dialect {
@@ -162,10 +164,6 @@ impl Habits {
             probe,
         })
     }
-}
-
-fn unfamiliar(reason: &str) -> Undecided {
-    Undecided::Composer(Unfamiliar(reason.to_owned()))
 }
 
 /// The packages of an install, and what happens to them.

@@ -17,8 +17,6 @@ use super::run::stopped;
 use super::state::{self, Kind, State, Told};
 use super::{Context, Progress, Undecided};
 use crate::console::Console;
-use crate::ops;
-use crate::protocol::unchanged::UnchangedRequest;
 use crate::scripts::{DUMP_EVENTS, Dispatcher, Event};
 
 /// Dumps the autoloader of a context's project, and returns the exit code.
@@ -35,7 +33,14 @@ pub fn dump_autoload(
     let store = Store::open(&context.settings.store)?;
     let key = state::key(context, options, context.machine.stamp(&store)?);
     if let Some(key) = &key
-        && let Some(code) = repeated(context, options, &store, key, console, progress)?
+        && let Some(code) = repeat::repeat(
+            context,
+            options,
+            &store,
+            (Kind::Dump, key),
+            console,
+            progress,
+        )?
     {
         return Ok(code);
     }
@@ -137,52 +142,6 @@ fn needed(project: &Project, repository: &LocalRepository<'_>) -> Vec<PathBuf> {
         .filter(|package| !package.is_metapackage())
         .map(|package| project.path_of(package))
         .collect()
-}
-
-/// Repeats a dump that would give what is there.
-fn repeated(
-    context: &Context<'_>,
-    options: &Options,
-    store: &Store,
-    key: &[u8; 32],
-    console: &mut Console,
-    progress: &mut dyn Progress,
-) -> Result<Option<i32>, Undecided> {
-    let Some(state) = State::current(context, store, Kind::Dump, key) else {
-        return Ok(None);
-    };
-    let told = &state.told;
-    let command = ("dump-autoload", &DUMP_EVENTS[..]);
-    let Some((scripts, setup)) = repeat::scripts(context, options, store, &state, command)? else {
-        return Ok(None);
-    };
-    let request = UnchangedRequest {
-        vendor_dir: told.vendor_real.clone(),
-        fingerprint: state.own_fingerprint(),
-    };
-    let [before, after] = &told.output[..] else {
-        return Ok(None);
-    };
-    if !ops::unchanged_with(&request, context.settings, progress)?.unchanged {
-        return Ok(None);
-    }
-    let mut dispatcher = Dispatcher::new(&scripts, &setup);
-    console.output_line(before);
-    for line in &told.dump {
-        console.line(line);
-    }
-    let event = Event {
-        name: "post-autoload-dump",
-        optimize: Some(told.optimizes),
-    };
-    if let Err(stop) = dispatcher.dispatch(event, console) {
-        return Ok(Some(stopped(&stop, console)));
-    }
-    console.output_line(after);
-    Ok(Some(match dispatcher.finish(console) {
-        Ok(()) => 0,
-        Err(stop) => stopped(&stop, console),
-    }))
 }
 
 /// The lines of the command.

@@ -29,11 +29,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::Result;
-use allegro_composer::Unfamiliar;
 use allegro_composer::dialect::Dialect;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::Context;
 use super::decide::{Habits, Steps};
@@ -447,8 +447,4 @@ fn sort(active: &mut [Active], project: &Project) -> Result<(), Unfamiliar> {
         return Ok(());
     }
     unfamiliar("the order of the plugins is not certain")
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }

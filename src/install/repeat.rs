@@ -1,4 +1,4 @@
-//! Repeats an install that had nothing to do, if that is still so.
+//! Repeats a run that had nothing to do, if that is still so.
 
 use std::fs;
 
@@ -14,18 +14,20 @@ use super::{Context, Options, Progress, Undecided};
 use crate::console::{Console, Verbosity};
 use crate::ops;
 use crate::protocol::unchanged::UnchangedRequest;
-use crate::scripts::{Dispatcher, Event, INSTALL_EVENTS, ScriptIo, Scripts, Setup};
+use crate::scripts::{
+    DUMP_EVENTS, Dispatcher, Event, INSTALL_EVENTS, ScriptIo, Scripts, Setup, Stop,
+};
 
-/// Repeats the install, and returns its exit code; `None` if it has to be done.
+/// Repeats an install or a dump, and returns its exit code; `None` if it has to be done.
 pub fn repeat(
     context: &Context<'_>,
     options: &Options,
     store: &Store,
-    key: &[u8; 32],
+    (kind, key): (Kind, &[u8; 32]),
     console: &mut Console,
     progress: &mut dyn Progress,
 ) -> Result<Option<i32>, Undecided> {
-    let Some(state) = State::current(context, store, Kind::Install, key) else {
+    let Some(state) = State::current(context, store, kind, key) else {
         return Ok(None);
     };
     // The state of files that were written just before the record is settled by now. The next run
@@ -33,17 +35,10 @@ pub fn repeat(
     if state.has_unsettled() {
         return Ok(None);
     }
-    let told = &state.told;
-    let Some((scripts, setup)) = scripts(
-        context,
-        options,
-        store,
-        &state,
-        ("install", &INSTALL_EVENTS),
-    )?
-    else {
+    let Some((scripts, setup)) = scripts(context, options, store, &state, kind)? else {
         return Ok(None);
     };
+    let told = &state.told;
     if told.has_dump {
         let request = UnchangedRequest {
             vendor_dir: told.vendor_real.clone(),
@@ -53,26 +48,30 @@ pub fn repeat(
             return Ok(None);
         }
     }
+    let mut dispatcher = Dispatcher::new(&scripts, &setup);
+    let done = match kind {
+        Kind::Install => again(&state, &mut dispatcher, console),
+        Kind::Dump => dump_again(&state, &mut dispatcher, console),
+    };
+    Ok(Some(match done.and_then(|()| dispatcher.finish(console)) {
+        Ok(()) => 0,
+        Err(stop) => stopped(&stop, console),
+    }))
+}
+
+/// Tells what an install tells, and plays its events.
+fn again(
+    state: &State,
+    dispatcher: &mut Dispatcher<'_>,
+    console: &mut Console,
+) -> Result<(), Stop> {
+    let told = &state.told;
     for line in &told.before {
         console.line(line);
     }
-    let mut dispatcher = Dispatcher::new(&scripts, &setup);
     if told.has_dump {
         console.line(generating(told.optimizes));
-        for line in &told.dump {
-            console.line(line);
-        }
-        for line in &told.dump_output {
-            console.output_line(line);
-        }
-        console.line_at(Verbosity::Verbose, "Allegro: the autoloader is up to date");
-        let event = Event {
-            name: "post-autoload-dump",
-            optimize: Some(told.optimizes),
-        };
-        if let Err(stop) = dispatcher.dispatch(event, console) {
-            return Ok(Some(stopped(&stop, console)));
-        }
+        after_dump(state, dispatcher, console)?;
     }
     for line in &told.after {
         console.line(line);
@@ -80,24 +79,56 @@ pub fn repeat(
     for line in &told.after_output {
         console.output_line(line);
     }
-    if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
-        return Ok(Some(stopped(&stop, console)));
-    }
+    dispatcher.dispatch(Event::named("post-install-cmd"), console)?;
     console.flush();
-    Ok(Some(match dispatcher.finish(console) {
-        Ok(()) => 0,
-        Err(stop) => stopped(&stop, console),
-    }))
+    Ok(())
+}
+
+/// Tells what `dump-autoload` tells, and plays its event.
+fn dump_again(
+    state: &State,
+    dispatcher: &mut Dispatcher<'_>,
+    console: &mut Console,
+) -> Result<(), Stop> {
+    let mut lines = state.told.output.iter();
+    if let Some(line) = lines.next() {
+        console.output_line(line);
+    }
+    after_dump(state, dispatcher, console)?;
+    for line in lines {
+        console.output_line(line);
+    }
+    Ok(())
+}
+
+fn after_dump(
+    state: &State,
+    dispatcher: &mut Dispatcher<'_>,
+    console: &mut Console,
+) -> Result<(), Stop> {
+    let told = &state.told;
+    for line in &told.dump {
+        console.line(line);
+    }
+    for line in &told.dump_output {
+        console.output_line(line);
+    }
+    console.line_at(Verbosity::Verbose, "Allegro: the autoloader is up to date");
+    let event = Event {
+        name: "post-autoload-dump",
+        optimize: Some(told.optimizes),
+    };
+    dispatcher.dispatch(event, console).map(drop)
 }
 
 /// Plans the scripts of the run. Returns `None` if a listener comes before the work, because it may
 /// change what the work depends on.
-pub fn scripts(
+fn scripts(
     context: &Context<'_>,
     options: &Options,
     store: &Store,
     state: &State,
-    (command, events): (&str, &[&str]),
+    kind: Kind,
 ) -> Result<Option<(Scripts, Setup)>, Undecided> {
     let path = context.directory.join(MANIFEST);
     let text = fs::read_to_string(&path).map_err(at("reading", &path))?;
@@ -111,6 +142,10 @@ pub fn scripts(
         context.machine.probe(store)?
     } else {
         None
+    };
+    let (command, events) = match kind {
+        Kind::Install => ("install", &INSTALL_EVENTS[..]),
+        Kind::Dump => ("dump-autoload", &DUMP_EVENTS[..]),
     };
     let stage = Stage {
         manifest: &manifest,

@@ -35,7 +35,7 @@ use super::plugins::{COMMAND, Plugins};
 use super::project::Project;
 use super::repeat;
 use super::requests::Requests;
-use super::state;
+use super::state::{self, Kind};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
 use crate::console::Console;
@@ -58,7 +58,14 @@ pub fn install(
     let key = state::key(context, options, context.machine.stamp(&store)?);
     if let Some(key) = &key
         && !options.force
-        && let Some(code) = repeat::repeat(context, options, &store, key, console, progress)?
+        && let Some(code) = repeat::repeat(
+            context,
+            options,
+            &store,
+            (Kind::Install, key),
+            console,
+            progress,
+        )?
     {
         return Ok(code);
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use allegro_composer::Unfamiliar;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::step::{Kind, Step};
 use super::variables::{Variables, integer};
@@ -92,7 +92,7 @@ impl Scripts {
         }
         for event in OTHER_EVENTS.into_iter().chain(RESERVED) {
             if self.events.iter().any(|(name, _)| name == event) {
-                return unfamiliar(&format!("there is a script {event}"));
+                return unfamiliar(format!("there is a script {event}"));
             }
         }
         let mut needs = Needs::default();
@@ -122,13 +122,13 @@ impl Scripts {
         }
         for listener in listeners {
             if markup::changes(listener) || listener.contains("\"${:") {
-                return unfamiliar(&format!("special characters in a listener of {event}"));
+                return unfamiliar(format!("special characters in a listener of {event}"));
             }
             let step = Step::of(listener, setup.version());
             match &step.kind {
                 Kind::Script(name) => {
                     if stack.contains(&name.as_str()) {
-                        return unfamiliar(&format!("the script {name} calls itself"));
+                        return unfamiliar(format!("the script {name} calls itself"));
                     }
                     if let Some((name, _)) = self.events.iter().find(|(event, _)| event == name) {
                         self.visit(name, setup, needs, stack)?;
@@ -136,7 +136,7 @@ impl Scripts {
                 }
                 Kind::Composer => set_first(&mut needs.composer, listener),
                 Kind::Callback if top.starts_with("pre-") => {
-                    return unfamiliar(&format!("the callback {listener} runs on {top}"));
+                    return unfamiliar(format!("the callback {listener} runs on {top}"));
                 }
                 Kind::Callback => {
                     needs.callbacks = true;
@@ -165,7 +165,7 @@ impl Scripts {
     /// Composer runs a listener that is named like a program of the root package in another way.
     fn check_bins(&self, text: &str) -> Result<(), Unfamiliar> {
         if self.bins.iter().any(|bin| bin.trim_end().ends_with(text)) {
-            return unfamiliar(&format!("{text} is a program of the root package"));
+            return unfamiliar(format!("{text} is a program of the root package"));
         }
         Ok(())
     }
@@ -175,14 +175,10 @@ impl Scripts {
     fn check_classmap(&self, setup: &Setup) -> Result<(), Unfamiliar> {
         let missing = |path: &&String| path.contains('*') || !setup.root.join(path).exists();
         match self.classmap.iter().find(missing) {
-            Some(path) => unfamiliar(&format!("the class map names {path}, which is missing")),
+            Some(path) => unfamiliar(format!("the class map names {path}, which is missing")),
             None => Ok(()),
         }
     }
-}
-
-fn unfamiliar<T>(reason: &str) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.to_owned()))
 }
 
 fn set_first(slot: &mut Option<String>, listener: &str) {
@@ -199,7 +195,7 @@ fn check_putenv(text: &str, top: &str) -> Result<(), Unfamiliar> {
         || READ_LATE.contains(&lower.as_str())
         || matches!(top, "pre-install-cmd" | "pre-update-cmd")
     {
-        return unfamiliar(&format!("{text} in {top}"));
+        return unfamiliar(format!("{text} in {top}"));
     }
     Ok(())
 }
@@ -220,7 +216,7 @@ fn check_setup(setup: &Setup, variables: &Variables, needs: &Needs) -> Result<()
         if let Some(value) = variables.get(name)
             && value != integer(value).to_string().as_str()
         {
-            return unfamiliar(&format!("{name} is no number"));
+            return unfamiliar(format!("{name} is no number"));
         }
     }
     if let Some(php) = &setup.php {

@@ -38,11 +38,7 @@ struct Streams {
 
 impl ScriptIo for Streams {
     fn write_error(&mut self, line: &str) {
-        let line = if self.is_decorated {
-            markup::decorated(line)
-        } else {
-            markup::plain(line)
-        };
+        let line = markup::formatted(line, self.is_decorated);
         writeln!(std::io::stderr(), "{line}").unwrap();
     }
 

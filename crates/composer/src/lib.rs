@@ -22,4 +22,4 @@ mod unfamiliar;
 pub use content_hash::content_hash;
 pub use dialect::Dialect;
 pub use dist::{Dist, ManifestKey};
-pub use unfamiliar::Unfamiliar;
+pub use unfamiliar::{Unfamiliar, unfamiliar};

@@ -13,18 +13,17 @@ use crate::install::summary::bytes;
 /// Runs the command.
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let terminal = &context.terminal;
-    let mut host = Shown {
-        terminal,
-        bar: terminal.progress(Some(0), "fetching"),
-    };
-    let bar = host.bar.clone();
+    let bar = terminal.progress(Some(0), "fetching");
+    let mut host = Shown::new(terminal)
+        .with_bar(bar.clone())
+        .noticing_signals();
     let with_dev = !context.settings.no_dev.value;
     let is_offline = context.settings.offline.value;
     let fetched = surroundings::with(context, |surroundings| {
         let mut begin = |count: usize| bar.set_length(count as u64);
         care::fetch(surroundings, with_dev, is_offline, &mut begin, &mut host)
     })?;
-    host.bar.finish_and_clear();
+    bar.finish_and_clear();
     let fetched = fetched.map_err(surroundings::failure)?;
     let code = code(&fetched, is(matches, "strict"));
     if is(matches, "json") {

@@ -1,6 +1,6 @@
 //! `allegro install`: installs what `composer.lock` names.
 
-use allegro_composer::Unfamiliar;
+use allegro_composer::unfamiliar;
 use clap::ArgMatches;
 
 use super::{Invocation, is, text};
@@ -37,7 +37,7 @@ fn options(invocation: &Invocation) -> Result<Options, Undecided> {
     let matches = known(invocation, &OF_COMPOSER)?;
     let prefer = text(matches, "prefer-install");
     if !prefer.is_empty() && prefer != "dist" {
-        return Err(unfamiliar("another kind of packages is preferred"));
+        return unfamiliar("another kind of packages is preferred");
     }
     let prefix = text(matches, "apcu-autoloader-prefix");
     let settings = &invocation.context.settings;
@@ -60,10 +60,10 @@ pub fn known<'a>(
     of_composer: &[&str],
 ) -> Result<&'a ArgMatches, Undecided> {
     let Some(matches) = &invocation.matches else {
-        return Err(unfamiliar("an option is not known"));
+        return unfamiliar("an option is not known");
     };
     match of_composer.iter().find(|name| is(matches, name)) {
-        Some(name) => Err(unfamiliar(&format!("--{name} is Composer's"))),
+        Some(name) => unfamiliar(format!("--{name} is Composer's")),
         None => Ok(matches),
     }
 }
@@ -80,7 +80,7 @@ pub fn common(invocation: &Invocation, matches: &ArgMatches) -> Result<Options, 
             .variable(name)
             .is_some_and(|value| !value.is_empty())
     }) {
-        return Err(unfamiliar(&format!("{name} is set")));
+        return unfamiliar(format!("{name} is set"));
     }
     let ignored: Vec<String> = matches
         .try_get_many::<String>("ignore-platform-req")
@@ -104,8 +104,4 @@ pub fn common(invocation: &Invocation, matches: &ArgMatches) -> Result<Options, 
         force: settings.force.value,
         ..Options::default()
     })
-}
-
-fn unfamiliar(reason: &str) -> Undecided {
-    Undecided::Composer(Unfamiliar(reason.to_owned()))
 }

@@ -30,18 +30,22 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         content: is(matches, "content"),
     };
     let terminal = &context.terminal;
-    let mut host = Shown {
-        terminal,
-        bar: terminal.progress(None, "verifying"),
-    };
+    let bar = terminal.progress(None, "verifying");
+    let mut host = Shown::new(terminal).with_bar(bar.clone());
+    if is_fix {
+        // A package must not be left half mended.
+        host = host.noticing_signals();
+    }
     let result = surroundings::with(context, |surroundings| {
         if !names.is_empty() {
             let all = care::names(surroundings).map_err(surroundings::failure)?;
             known(&names, &all)?;
         }
-        work(matches, context, surroundings, asked, &mut host).map_err(surroundings::failure)
+        let done = work(matches, context, surroundings, asked, &mut host);
+        bar.finish_and_clear();
+        done.map_err(surroundings::failure)
     })?;
-    host.bar.finish_and_clear();
+    bar.finish_and_clear();
     let (mended, report) = result?;
     let code = u8::from(!report.is_sound());
     if is(matches, "json") {

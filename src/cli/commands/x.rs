@@ -18,6 +18,7 @@ use crate::cli::Context;
 use crate::cli::arguments::usage;
 use crate::cli::failure::{Code, Failure, Outcome};
 use crate::delegate::{self, Call, Composer, Form};
+use crate::machine::find::interpreter;
 
 /// Variables that would move files out of an environment.
 const WITHOUT: [&str; 4] = [
@@ -244,7 +245,7 @@ fn stem(name: &str) -> &str {
 fn start(program: &Path, php: Option<&Path>) -> Command {
     let mut head = Vec::new();
     let _ = fs::File::open(program).and_then(|file| file.take(256).read_to_end(&mut head));
-    if let (Some(php), Some((_, options))) = (php, delegate::interpreter(&head)) {
+    if let (Some(php), Some((_, options))) = (php, interpreter(&head)) {
         let mut command = Command::new(php);
         command.args::<Vec<OsString>, _>(options).arg(program);
         return command;

@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::config::{AllowPlugins, Release};
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_semver::constraint::{Op, Terms};
 
-use super::{Fate, Question, unfamiliar};
+use super::{Fate, Question};
 
 /// The version in which `allow-plugins` came.
 const ALLOWS: &str = "2.2.0";

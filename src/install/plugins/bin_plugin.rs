@@ -2,10 +2,10 @@
 //! says which of its settings will change.
 
 use allegro_base::error::Result;
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
-use super::{COMMAND, Deed, Effect, Said, Scene, unfamiliar};
+use super::{COMMAND, Deed, Effect, Said, Scene};
 use crate::console::Verbosity;
 
 /// Decides on 1.8.2 and later (`Config::__construct`).

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use allegro_base::hex::hex;
-use allegro_composer::Unfamiliar;
 use allegro_composer::package::Package;
+use allegro_composer::{Unfamiliar, unfamiliar};
 use sha2::{Digest as _, Sha256};
 
 use super::known::KNOWN;
-use super::{Effect, Scene, unfamiliar};
+use super::{Effect, Scene};
 
 /// A plugin, and the versions of it that behave alike.
 #[derive(Debug)]

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use allegro_base::error::Result;
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
-use super::{Deed, Effect, Nothing, Scene, unfamiliar};
+use super::{Deed, Effect, Nothing, Scene};
 use crate::install::dumping::real;
 use crate::install::files::remove_if_present;
 

@@ -1,9 +1,9 @@
 //! `composer/installers`: gives packages of certain types other directories. Without such a
 //! package it has no effect.
 
-use allegro_composer::Unfamiliar;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
-use super::{Effect, Nothing, Scene, unfamiliar};
+use super::{Effect, Nothing, Scene};
 
 /// The beginnings of types that any known version takes care of (`Installer::$supportedTypes`).
 const TYPES: [&str; 105] = [

@@ -4,11 +4,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::installed::Record;
 use allegro_composer::json::Json;
-
-use super::unfamiliar;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
 /// The weight of plugins that change the places of packages.
 const FIRST: i64 = -10_000;

@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use allegro_base::error::{Result, at};
 use allegro_base::fs::unique;
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::php;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
-use super::{Deed, Effect, Said, Scene, template, unfamiliar};
+use super::{Deed, Effect, Said, Scene, template};
 
 /// Decides on the plugin.
 pub fn plan(scene: &Scene<'_>) -> Result<Box<dyn Effect>, Unfamiliar> {

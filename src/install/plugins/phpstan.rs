@@ -5,13 +5,13 @@ use std::fs;
 
 use allegro_base::error::{Result, at};
 use allegro_base::fs::own_inode;
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::Package;
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_composer::{paths, php};
 
-use super::{Deed, Effect, Said, Scene, template, unfamiliar};
+use super::{Deed, Effect, Said, Scene, template};
 use crate::install::dumping::real;
 
 /// The names that contain `phpstan` without being extensions.

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Component, PathBuf};
 
 use allegro_base::error::{Result, at};
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::php;
+use allegro_composer::{Unfamiliar, unfamiliar};
 
-use super::{Deed, Effect, Nothing, Scene, unfamiliar};
+use super::{Deed, Effect, Nothing, Scene};
 use crate::install::dumping::real;
 use crate::install::files::write_if_modified;
 

@@ -279,16 +279,6 @@ fn the_memory_limit_is_raised() {
     assert_eq!(limit("1610612735"), "1536M");
 }
 
-#[test]
-fn tags_are_rendered() {
-    let line = "<error>no</error> and <info>yes</info>";
-    assert_eq!(markup::plain(line), "no and yes");
-    assert_eq!(
-        markup::decorated(line),
-        "\x1b[37;41mno\x1b[39;49m and \x1b[32myes\x1b[39m"
-    );
-}
-
 /// Output that is kept.
 #[derive(Default)]
 struct Kept(Vec<u8>, Vec<u8>);
@@ -366,7 +356,7 @@ fn a_failure_names_plugins_that_are_off() {
         .unwrap_err();
     assert_eq!(stop.code(), 4);
     assert_eq!(
-        markup::plain(&String::from_utf8(io.1).unwrap()),
+        markup::formatted(&String::from_utf8(io.1).unwrap(), false),
         "> exit 4 #\n\
          Script exit 4 # handling the post-install-cmd event returned with error code 4\n\
          Plugins have been disabled automatically as you are running as root, this may be the \
