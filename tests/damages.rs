@@ -158,6 +158,7 @@ impl World {
                 fetch: None,
                 private: id == 0,
                 bins: Vec::new(),
+                shares_bins: false,
                 plain_modes: false,
             });
         }

@@ -35,11 +35,26 @@ struct Fixed<'a> {
     name: NameId,
     version: VersionId,
     requires: Vec<(&'a str, ConstraintId)>,
-    conflicts: Vec<(&'a str, ConstraintId)>,
+    conflicts: Vec<(&'a str, Conflict<'a>)>,
     is_alias: bool,
     is_locked: bool,
     is_dev: bool,
     label: &'a str,
+}
+
+/// The versions that a package conflicts with.
+#[derive(Clone, Copy)]
+enum Conflict<'a> {
+    /// A constraint. Most are about packages that are absent, so it is parsed when it is needed.
+    Text(&'a str),
+    Parsed(ConstraintId),
+}
+
+fn unparsed(links: &[Link]) -> Vec<(&str, Conflict<'_>)> {
+    links
+        .iter()
+        .map(|link| (link.target.as_str(), Conflict::Text(&link.constraint)))
+        .collect()
 }
 
 /// A name under which a package is available.
@@ -150,7 +165,7 @@ impl<'a> Check<'a> {
             name: self.terms.name(root.name),
             version: self.terms.version(root.version),
             requires: Vec::new(),
-            conflicts: self.links(root.conflicts)?,
+            conflicts: unparsed(root.conflicts),
             is_alias: false,
             is_locked: false,
             is_dev: false,
@@ -199,7 +214,7 @@ impl<'a> Check<'a> {
             name: self.terms.name(&package.name),
             version: self.terms.version(&package.version),
             requires: self.links(&package.requires)?,
-            conflicts: self.links(&package.conflicts)?,
+            conflicts: unparsed(&package.conflicts),
             is_alias: false,
             is_locked: true,
             is_dev,
@@ -231,20 +246,24 @@ impl<'a> Check<'a> {
     ) -> Result<(), Doubt> {
         let version = self.terms.version(version);
         let exactly = self.terms.constraint(Constraint::Single(Op::Eq, version));
-        let has_self_version = |key: &str, target: &str| {
-            package.entry.entries_at(key).iter().any(|(name, value)| {
-                name.to_lowercase() == target && value.as_str() == Some("self.version")
-            })
-        };
         let own = |key: &'static str, links: &'a [Link]| {
+            let names: Vec<String> = package
+                .entry
+                .entries_at(key)
+                .iter()
+                .filter(|(_, value)| value.as_str() == Some("self.version"))
+                .map(|(name, _)| name.to_lowercase())
+                .collect();
             links
                 .iter()
-                .filter(move |link| has_self_version(key, &link.target))
+                .filter(move |link| names.contains(&link.target))
                 .map(move |link| (link.target.as_str(), exactly))
         };
         let requires: Vec<_> = own("require", &package.requires).collect();
         // The package itself has the conflicts without `self.version` already.
-        let conflicts = own("conflict", &package.conflicts).collect();
+        let conflicts = own("conflict", &package.conflicts)
+            .map(|(target, exactly)| (target, Conflict::Parsed(exactly)))
+            .collect();
         let mut provides = self.links(&package.provides)?;
         provides.extend(own("provide", &package.provides));
         let mut replaces = self.links(&package.replaces)?;
@@ -440,7 +459,7 @@ impl<'a> Check<'a> {
             }
         }
         for index in 0..self.fixed.len() {
-            for (target, constraint) in std::mem::take(&mut self.fixed[index].conflicts) {
+            for (target, conflict) in std::mem::take(&mut self.fixed[index].conflicts) {
                 if self.question.ignored.is_ignored(target) {
                     continue;
                 }
@@ -450,6 +469,11 @@ impl<'a> Check<'a> {
                 if !offers.iter().any(|offer| offer.is_exclusive) {
                     continue;
                 }
+                let constraint = match conflict {
+                    Conflict::Text(text) => self.parsed(text)?,
+                    Conflict::Parsed(constraint) => constraint,
+                };
+                let offers = &self.offers[&name];
                 let is_in_conflict = |offer: &Offer| {
                     // Another name of an alias belongs to its package too, which is tested itself.
                     let is_regular = !self.fixed[offer.package].is_alias || offer.own.is_some();

@@ -340,6 +340,7 @@ impl Preparation<'_> {
                 unpacking,
                 private: package.private,
                 bins: &package.bins,
+                shares_bins: package.shares_bins,
             };
             return check_files(&self.linker, manifest, options).map(|checked| checked.files);
         }
@@ -350,6 +351,7 @@ impl Preparation<'_> {
             unpacking,
             private: package.private,
             bins: &package.bins,
+            shares_bins: package.shares_bins,
         };
         match link_tree(&self.linker, manifest, &stage, options, &self.cancel) {
             Ok(linked) => {

@@ -84,6 +84,10 @@ pub struct PackageRequest {
     /// Files that must not share inodes with the store.
     #[serde(default)]
     pub bins: Vec<String>,
+    /// Whether files of `bins` that are executable already may share inodes with the store. It is
+    /// no part of the protocol, because Composer sets the mode of each program that it installs.
+    #[serde(skip)]
+    pub shares_bins: bool,
     /// Whether Composer would unpack the archive with `ZipArchive`, which knows neither modes nor
     /// links.
     #[serde(default)]

@@ -98,6 +98,7 @@ impl Package {
             unpacking: unpacking(&zone),
             private: false,
             bins: &[],
+            shares_bins: false,
         };
         let vendor = project.join("vendor");
         let target = vendor.join(&self.name);

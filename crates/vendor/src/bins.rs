@@ -174,6 +174,16 @@ static PHP: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?-u)\A(#!.*\r?\n)?([\r
 static CALLER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?-u)\A#!/(?:usr/bin/env )?(?:[^/]+/)*(.+)"));
 
+/// The beginning of a program that a longer text may still make a match of [`PHP`].
+static UNDECIDED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?-u)\A(?:#!.*|(?:#!.*\r?\n)?[\r\n\t ]*(?:<(?:\?(?:p(?:hp?)?)?)?)?)\z")
+});
+
+/// Returns whether the beginning of a program decides about its proxy, whatever follows.
+fn decides(head: &[u8]) -> bool {
+    memchr::memchr(b'\n', head).is_some() && !UNDECIDED.is_match(head)
+}
+
 impl Bins<'_> {
     /// Checks whether the names of a package's programs are familiar. The other functions fail for
     /// names that this function rejects.

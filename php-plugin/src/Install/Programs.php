@@ -71,22 +71,25 @@ final class Programs
     }
 
     /**
-     * Separates programs that don't lie in the package that declares them.
+     * Separates programs that don't lie in the package that declares them, and those whose mode
+     * Composer may change.
      *
      * Composer looks for all programs again at the end of a run. By then it finds files that came
-     * after the package.
+     * after the package. The command line shares programs that have the right mode, but another
+     * umask makes another mode right.
      *
      * @return list<string> programs for which that can't be done, each with its package
      */
     public function separateStrays(): array
     {
         $failures = [];
+        $mode = 0777 & ~umask();
         foreach ($this->all() as [$package, $path]) {
             $place = Paths::resolve($path);
             foreach ($package->getBinaries() as $bin) {
                 $file = Paths::resolve($path.'/'.$bin);
                 try {
-                    if ($file !== $place.'/'.$bin) {
+                    if ($file !== $place.'/'.$bin || (((int) @fileperms($file)) & 07777) !== $mode) {
                         $this->give($file, $path);
                     }
                 } catch (RefusedException $e) {

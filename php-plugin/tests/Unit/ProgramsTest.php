@@ -90,7 +90,23 @@ final class ProgramsTest extends TestCase
         $others = array_map([$this, 'linked'], ['vendor/acme/f/old', 'vendor/acme/f/new', 'vendor/acme/f/gone']);
         self::assertSame([], $this->programs->separateStrays());
         self::assertSame([2, 1, 2], array_map([self::class, 'links'], $others));
-        self::assertSame(2, self::links($own), 'seen to when it was placed');
+        self::assertSame(1, self::links($own), 'Composer would change its mode');
+    }
+
+    public function testAProgramWithTheRightModeStaysShared(): void
+    {
+        $own = $this->linked('vendor/acme/a/bin/run');
+        chmod($own, 0777 & ~umask());
+        $this->programs->add(self::package('acme/a', ['bin/run']), $this->project->dir.'/vendor/acme/a');
+        self::assertSame([], $this->programs->separateStrays());
+        self::assertSame(2, self::links($own));
+        $before = umask(0002);
+        try {
+            self::assertSame([], $this->programs->separateStrays());
+        } finally {
+            umask($before);
+        }
+        self::assertSame(1, self::links($own), 'the umask asks for another mode');
     }
 
     public function testFilesOfTheSystemStayAsTheyAre(): void

@@ -56,7 +56,7 @@ impl Run<'_> {
                 console.line(&format!(
                     "  - Downloading <info>{}</info> (<comment>{}</comment>)",
                     package.name,
-                    full_pretty_version(package)
+                    full_pretty_version(package, self.habits.target.dialect)
                 ));
                 for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
                     console.line(warning);
@@ -83,7 +83,7 @@ impl Run<'_> {
                     let package = steps.locked[to];
                     console.line(&format!(
                         "  - {}{}",
-                        install_text(package),
+                        install_text(package, self.habits.target.dialect),
                         appendix(package)
                     ));
                     self.place(package, &stages, &mut placing, bins, console)?;
@@ -91,16 +91,30 @@ impl Run<'_> {
                 Operation::Update { from, to } => {
                     let (old, new) = (&project.installed[from].package, steps.locked[to]);
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
-                        console.line(&format!("  - {}{}", update_text(old, new), appendix(new)));
+                        console.line(&format!(
+                            "  - {}{}",
+                            update_text(old, new, self.habits.target.dialect),
+                            appendix(new)
+                        ));
                     } else {
-                        console.line(&format!("  - {}", uninstall_text(old)));
-                        console.line(&format!("  - {}{}", install_text(new), appendix(new)));
+                        console.line(&format!(
+                            "  - {}",
+                            uninstall_text(old, self.habits.target.dialect)
+                        ));
+                        console.line(&format!(
+                            "  - {}{}",
+                            install_text(new, self.habits.target.dialect),
+                            appendix(new)
+                        ));
                     }
                     self.place(new, &stages, &mut placing, bins, console)?;
                 }
                 Operation::Uninstall(from) => {
                     let package = &project.installed[from].package;
-                    console.line(&format!("  - {}", uninstall_text(package)));
+                    console.line(&format!(
+                        "  - {}",
+                        uninstall_text(package, self.habits.target.dialect)
+                    ));
                     if !package.is_metapackage() {
                         placing.uninstall(&project.path_of(package))?;
                         bins.remove(&package.bins)?;

@@ -34,8 +34,13 @@ impl Run<'_> {
     pub(super) fn tell_operations(&self, console: &mut Console) {
         let steps = self.steps;
         let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
-        let named =
-            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
+        let named = |package: &Package| {
+            format!(
+                "{}:{}",
+                package.pretty_name,
+                full_pretty_version(package, self.habits.target.dialect)
+            )
+        };
         for operation in &steps.operations {
             match *operation {
                 Operation::Install(to) => installs.push(named(steps.locked[to])),

@@ -28,8 +28,18 @@ pub struct TreeOptions<'a> {
     /// Whether no file may share an inode with the store. That holds for plugins, patched packages,
     /// packages that the user names, and packages outside of vendor.
     pub private: bool,
-    /// Files that Composer will chmod, relative to the package. Each gets an inode of its own.
+    /// Files that become executable, relative to the package. Each gets an inode of its own.
     pub bins: &'a [String],
+    /// Whether files of `bins` that have the right mode already may be shared, because nobody sets
+    /// it again.
+    pub shares_bins: bool,
+}
+
+impl TreeOptions<'_> {
+    /// Returns whether the mode of a file is set after the file is in place.
+    fn is_changed_program(&self, path: &String, mode: u32) -> bool {
+        self.bins.contains(path) && !(self.shares_bins && mode == 0o777 & !self.unpacking.umask)
+    }
 }
 
 /// The count of linked files, taken from what was done.
@@ -235,7 +245,7 @@ fn sound_files(
             mode: options.unpacking.file_mode(item.mode),
             time: times.files[item.time as usize],
         };
-        let is_private = options.private || options.bins.contains(&item.path);
+        let is_private = options.private || options.is_changed_program(&item.path, spec.mode);
         progress::step();
         match linker.supply(&spec, is_private)? {
             Supply::Ready(source) => files.push(SoundFile {

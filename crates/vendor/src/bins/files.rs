@@ -32,8 +32,11 @@ impl From<Error> for Failure {
     }
 }
 
-/// The number of bytes that are read of a program, where Composer reads no more than its first line
-/// and [`HEAD`](super::HEAD).
+/// The number of bytes of a program that are read first. They mostly decide about its proxy.
+const FIRST_READ: u64 = 1 << 12;
+
+/// The number of bytes that are read after the first ones, where Composer reads no more than the
+/// first line and [`HEAD`](super::HEAD).
 const MOST_READ: u64 = 1 << 16;
 
 impl Bins<'_> {
@@ -57,24 +60,26 @@ impl Bins<'_> {
                 directory,
             };
             let path = PathBuf::from(format!("{directory}/{bin}"));
-            let head;
-            let target = match fs::metadata(&path) {
+            let mut target = match fs::metadata(&path) {
                 Err(_) => Target::Missing,
                 Ok(facts) if facts.is_dir() => Target::Directory,
                 Ok(_) if self.traits.confines && !is_inside(&path, directory) => Target::Outside,
-                Ok(facts) if facts.is_file() => {
-                    head = self.head(&path)?;
-                    Target::File(&head)
-                }
+                Ok(facts) if facts.is_file() => Target::File(&[]),
                 Ok(_) => {
                     return Err(Unfamiliar(format!("the program {bin} is no file")).into());
                 }
             };
             let mut bin_dir = String::new();
             let mut place = Place::Free;
+            let head;
             if let Target::File(_) = target {
                 bin_dir = self.made_bin_dir()?;
                 place = place_of(&Path::new(&bin_dir).join(link_name(bin)?), &path);
+                // A place that is taken stays as it is, whatever the program is.
+                if place != Place::Taken {
+                    head = self.head(&path)?;
+                    target = Target::File(&head);
+                }
             }
             match self.action(program, target, &bin_dir, place, reports_conflicts)? {
                 Action::Skip(message) => messages.extend(message),
@@ -128,16 +133,21 @@ impl Bins<'_> {
         Ok(())
     }
 
+    /// Returns as much of a program as decides about its proxy.
     fn head(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let limit = if self.traits.reads_head {
-            MOST_READ
-        } else {
-            u64::MAX
-        };
         let mut head = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(limit).read_to_end(&mut head))
-            .map_err(at("reading", path))?;
+        let read = |head: &mut Vec<u8>| {
+            let mut file = File::open(path)?;
+            file.by_ref().take(FIRST_READ).read_to_end(head)?;
+            if head.len() as u64 == FIRST_READ && !super::decides(head) {
+                file.by_ref().take(MOST_READ).read_to_end(head)?;
+                if !self.traits.reads_head {
+                    file.read_to_end(head)?;
+                }
+            }
+            Ok(())
+        };
+        read(&mut head).map_err(at("reading", path))?;
         Ok(head)
     }
 

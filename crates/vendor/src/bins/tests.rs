@@ -271,3 +271,39 @@ fn a_file_that_cannot_be_made_executable_is_no_failure() {
     assert_eq!(proxy, "#!/bin/sh\ncd '../vendor'\nexec ./run.sh\n");
     assert_eq!(fs::metadata(&path).expect("a file").mode() & 0o777, 0o700);
 }
+
+/// A cut anywhere in a program either decides as the whole program does, or asks for more.
+#[test]
+fn the_beginning_of_a_program_decides_as_the_whole_program_does() {
+    let programs: [&[u8]; 9] = [
+        b"#!/usr/bin/env php\n<?php\necho 1;\n",
+        b"#!/usr/bin/env php\r\n\n \t\n<?php\n",
+        b"#!/bin/sh\nexec php -r '<?php'\n",
+        b"<?php\necho 1;\n",
+        b"\n\n<?php\n",
+        b"\n<?hp\n",
+        b"#!/usr/bin/env php\n#!/bin/sh\n<?php\n",
+        b"\x7fELF\n<?php\n",
+        b"#!<?php\n\n<?php\n",
+    ];
+    let mut decided = 0;
+    for program in programs {
+        let found = |text: &[u8]| {
+            let php = PHP.captures(text)?;
+            Some(
+                (0..3)
+                    .map(|group| php.get(group).map(|part| part.range()))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        for end in 0..=program.len() {
+            let head = &program[..end];
+            if decides(head) {
+                decided += 1;
+                assert_eq!(found(head), found(program), "{head:?} of {program:?}");
+                assert_eq!(caller("bin/x", head), caller("bin/x", program), "{head:?}");
+            }
+        }
+    }
+    assert!(decided > 50, "{decided} cuts decide");
+}
