@@ -4,6 +4,7 @@ use std::fs;
 
 use allegro_registry::{Fault, Json, Rule};
 
+use crate::support::screen::on_terminal;
 use crate::support::{Scene, Side, same, same_tree};
 
 /// Plays Composer, and the command line cold, warm and with nothing to do.
@@ -120,5 +121,37 @@ fn scripts_before_a_dump_run_once() {
         assert!(said.contains("Allegro: Composer finishes it: "), "{said}");
         assert_eq!(runs(&scene), wanted, "{said}");
         same_tree(args[0], &plain, &ours);
+    }
+}
+
+/// Colours are those of Composer: on a terminal, and where an option asks for them.
+#[test]
+fn colours_are_composers() {
+    let Some(scene) = Scene::small() else { return };
+    let lines = |text: &str| -> Vec<String> {
+        let is_ours = |line: &&str| line.contains("Allegro:");
+        let lines = text.lines().filter(|line| !is_ours(line));
+        lines.map(str::to_owned).collect()
+    };
+    for option in ["--ansi", "--no-ansi", "-n"] {
+        let args = ["install", "--no-progress", option];
+        let piped = |side| {
+            scene.write_project();
+            let first = scene.run(side, &args).expect(0);
+            let again = scene.run(side, &args).expect(0);
+            [lines(&first.stderr), lines(&again.stderr)].concat()
+        };
+        assert_eq!(piped(Side::Serial), piped(Side::Native), "{option}");
+        let on_terminal = |side| {
+            scene.write_project();
+            let (exit, written) = on_terminal(&scene.call(side, &args), 300, |_| false)?;
+            assert_eq!(exit, 0, "{written}");
+            Some(lines(&written))
+        };
+        assert_eq!(
+            on_terminal(Side::Serial),
+            on_terminal(Side::Native),
+            "{option}"
+        );
     }
 }
