@@ -226,7 +226,7 @@ impl Run<'_> {
         repository: &LocalRepository<'_>,
         console: &mut Console,
     ) -> Result<()> {
-        let facts = (self.habits.target.dialect, self.options.dev_mode());
+        let facts = (self.habits, self.options.dev_mode());
         self.plugins
             .act(event, self.project, repository, facts, console)
     }

@@ -7,11 +7,11 @@ use allegro_composer::Unfamiliar;
 use super::code::Known;
 use super::{
     COMMAND, Effect, Nothing, POST_DUMP, POST_INSTALL, PRE_DUMP, Scene, bin_plugin, discovery,
-    installers, package_versions, pest, phpstan, runtime,
+    installers, package_versions, pest, phpcs, phpstan, runtime,
 };
 
 /// All plugins that are known.
-pub const KNOWN: [&Known; 12] = [
+pub const KNOWN: [&Known; 15] = [
     &NORMALIZE,
     &BIN_PLUGIN_OLD,
     &BIN_PLUGIN,
@@ -21,8 +21,11 @@ pub const KNOWN: [&Known; 12] = [
     &DISCOVERY,
     &RUNTIME,
     &PEST,
+    &phpcs::OLD,
+    &phpcs::NEW,
     &PHPSTAN_OLD,
     &PHPSTAN,
+    &PHPSTAN_NEW,
     &PACKAGE_VERSIONS,
 ];
 
@@ -269,10 +272,6 @@ const DISCOVERY: Known = Known {
             "969ecbbe2a29281c76c775cbf5ee303e7963f85af46e4615e8f9b4d9e6f28bf6",
             "1.19.0 1.19.1 1.19.2 1.19.3",
         ),
-        (
-            "00542086fb7255d0ba62bd5fcfde577ec91ba464fafe1eba05b8580015229a5f",
-            "1.20.0",
-        ),
     ],
     listeners: &[(PRE_DUMP, "preAutoloadDump")],
     plan: discovery::plan,
@@ -401,6 +400,23 @@ const PHPSTAN: Known = Known {
             "1.3.1",
         ),
     ],
+    listeners: &[(POST_INSTALL, "process")],
+    plan: phpstan::plan_ignoring,
+    leaves_silently: true,
+    may_change: false,
+    php_below: None,
+};
+
+/// The same, and writes down which versions of the linter they need.
+const PHPSTAN_NEW: Known = Known {
+    name: "phpstan/extension-installer",
+    class: "PHPStan\\ExtensionInstaller\\Plugin",
+    autoload: ("PHPStan\\ExtensionInstaller\\", "src"),
+    files: &["src/Plugin.php"],
+    codes: &[(
+        "278c1b436ad64026292651725a597cd3c424853df27beba18d4d334e105de7ab",
+        "1.4.3",
+    )],
     listeners: &[(POST_INSTALL, "process")],
     plan: phpstan::plan,
     leaves_silently: true,
