@@ -66,17 +66,7 @@ pub fn dump_autoload(
     options.no_dev = !options.dev.or(project.installed_dev).unwrap_or(false);
     let (scripts, setup) = plan_scripts(context, &stage, &options, habits.probe.as_ref())?;
     rest::check(context, &habits, &scripts, &[PRE_DUMP])?;
-    let dumping = Dumping {
-        options: &options,
-        settings: context.settings,
-        machine: context.machine,
-        texts: &habits.texts,
-        traits: &habits.dump,
-        dialect: habits.scan,
-        timezone: context.timezone.clone(),
-        placed: Vec::new(),
-        scratch: store.temporary(),
-    };
+    let dumping = Dumping::of(context, &habits, &options, &store);
     let repository = LocalRepository::new(&project.installed);
     let names = as_set(&project.installed_dev_names);
     let plan = dumping.plan(&project, &repository.canonical_packages(), &names)?;

@@ -214,6 +214,7 @@ impl Run<'_> {
         let _ = remove_all(&staging);
         code
     }
+
     /// Returns the repository after the operations.
     fn repository(&self) -> LocalRepository<'_> {
         LocalRepository::after(self.project, self.steps)

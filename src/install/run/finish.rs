@@ -105,6 +105,7 @@ impl Run<'_> {
             Err(stop) => Ok(stopped(&stop, console)),
         }
     }
+
     /// Returns the reason for which Composer has to dump the autoloader.
     fn rest(&self, reason: Unfamiliar) -> Undecided {
         let played = [rest::PRE_INSTALL, PRE_DUMP];
@@ -114,17 +115,11 @@ impl Run<'_> {
     /// Returns the dump of the install.
     pub(super) fn dumping(&self, placed: Vec<PlacedPackage>) -> Dumping<'_> {
         Dumping {
-            options: self.options,
-            settings: self.context.settings,
-            machine: self.context.machine,
-            texts: &self.habits.texts,
-            traits: &self.habits.dump,
-            dialect: self.habits.scan,
-            timezone: self.context.timezone.clone(),
             placed,
-            scratch: self.store.temporary(),
+            ..Dumping::of(self.context, self.habits, self.options, self.store)
         }
     }
+
     fn placed(&self, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
         let placed = answer.packages.iter().map(|package| {
             let path = self.project.path_of(self.wanted[package.id]);
@@ -138,6 +133,7 @@ impl Run<'_> {
         });
         placed.collect()
     }
+
     /// Returns whether the dump reads the classes of PSR rules.
     pub(super) fn scans(&self) -> bool {
         let settings = &self.project.settings;

@@ -56,6 +56,7 @@ impl Run<'_> {
         let name = format!(".allegro-{}", unique());
         self.project.settings.vendor_dir.join("composer").join(name)
     }
+
     /// Removes the staging directory, and directories that were made for it.
     pub(super) fn clear(&self, staging: &Path, made_vendor: bool) {
         let _ = remove_all(staging);
@@ -64,6 +65,7 @@ impl Run<'_> {
             let _ = fs::remove_dir(&self.project.settings.vendor_dir);
         }
     }
+
     /// Makes the packages ready. Composer does the install if one of them is not at hand.
     fn prepare(
         &self,
@@ -123,6 +125,7 @@ impl Run<'_> {
         }
         Ok(answer)
     }
+
     /// Returns the staged directory of each package by name.
     pub(super) fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> HashMap<&'s str, &'s Path> {
         answer
