@@ -38,6 +38,13 @@ impl Console {
         }
     }
 
+    /// Writes a line to standard output, if the run is verbose.
+    pub fn output_detail(&mut self, text: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.output_line(text);
+        }
+    }
+
     /// Writes a line at normal verbosity. Nobody may be reading, which is not a failure.
     pub fn line(&mut self, text: &str) {
         self.line_at(Verbosity::Normal, text);

@@ -49,9 +49,17 @@ pub struct Call<'a> {
     pub arguments: Vec<OsString>,
     /// Variables of the environment that Composer must not see.
     pub without: &'static [&'static str],
+    /// Events whose scripts have been played. The plugin leaves those out.
+    pub played: Vec<&'static str>,
 }
 
 impl Call<'_> {
+    /// Returns the call with events whose scripts have been played.
+    #[must_use]
+    pub fn played(self, played: Vec<&'static str>) -> Self {
+        Self { played, ..self }
+    }
+
     /// Replaces this process by Composer.
     pub fn replace(self) -> Failure {
         let (command, composer) = match self.command() {
@@ -275,6 +283,11 @@ impl Call<'_> {
     fn set_variables(&self, command: &mut Command) -> Result<(), Failure> {
         for name in self.without {
             command.env_remove(name);
+        }
+        // A run inside of scripts is a run of its own.
+        command.env_remove(env::PLAYED_EVENTS);
+        if !self.played.is_empty() {
+            command.env(env::PLAYED_EVENTS, self.played.join(","));
         }
         let settings = self.settings;
         let is_ours = |source: &Source| matches!(source, Source::Flag(_) | Source::File(_));

@@ -7,6 +7,7 @@
 //! - [`project`]: reads manifest, lock, installed packages and configuration. [`look`] reads as much
 //!   of them as there is, for commands that install nothing.
 //! - [`decide`], [`decision`], [`checks`]: decide whether the install is native, and work out its operations.
+//! - [`rest`]: hands a run over to Composer in its middle.
 //! - [`proof`]: compares native code with the machine's Composer.
 //! - [`plugins`]: does what known plugins would do.
 //! - [`run`]: carries it out, with [`requests`], [`placing`], [`local_repository`],
@@ -31,6 +32,7 @@ mod proof;
 mod records;
 mod repeat;
 pub(crate) mod requests;
+mod rest;
 pub(crate) mod road;
 mod run;
 pub(crate) mod sharing;
@@ -78,13 +80,19 @@ pub struct Context<'a> {
     pub umask: u32,
     /// Composer's `TZ`, if it is set.
     pub timezone: Option<String>,
+    /// Reason for which Composer can't finish a run whose first scripts have been played here.
+    pub obstacle: &'a dyn Fn() -> Option<String>,
 }
 
-/// Reason why an install was not done natively. Nothing has been written then.
+/// Reason why an install was not done natively. Nothing has been written then, except where it says
+/// so.
 #[derive(Debug)]
 pub enum Undecided {
     /// Composer must do it.
     Composer(Unfamiliar),
+    /// Composer must finish it. The scripts of these events have been played. Whatever has been
+    /// written is the state of a run that ended at this place.
+    Rest(Unfamiliar, Vec<&'static str>),
     /// There is no manifest at this path.
     NoManifest(PathBuf),
     /// There is no lock at this path.

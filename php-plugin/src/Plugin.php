@@ -43,6 +43,9 @@ final class Plugin implements PluginInterface, EventSubscriberInterface, Capable
             $methods = array_column(self::getSubscribedEvents(), 0);
             // Composer subscribes this plugin to its events, even if Allegro takes no part.
             Subscription::withoutAutoloader($composer->getEventDispatcher(), $this, $methods);
+            if (getenv('ALLEGRO_PLAYED_EVENTS') !== false) {
+                PlayedEvents::leaveOut($composer);
+            }
             if (Session::wanted($composer)) {
                 $this->session = Session::open($composer, $io);
             }

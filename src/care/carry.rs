@@ -53,13 +53,7 @@ pub fn cargo(
     };
     let directory = directory.unwrap_or(&context.directory);
     let mut look = Look::at(directory, &variable, &target, Manifest::Optional)?;
-    let packages: Vec<_> = look
-        .project
-        .locked(with_dev)
-        .into_iter()
-        .filter(|package| !package.is_metapackage())
-        .cloned()
-        .collect();
+    let packages = look.project.locked_with_files(with_dev);
     let mut requests = Requests {
         project: &look.project,
         access: &mut look.access,

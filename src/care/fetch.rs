@@ -83,13 +83,7 @@ pub fn fetch(
     let directory = &context.directory;
     let mut look = Look::at(directory, context.variable, &target, Manifest::Optional)?;
     let staging = staging(context)?;
-    let packages: Vec<Package> = look
-        .project
-        .locked(with_dev)
-        .into_iter()
-        .filter(|package| !package.is_metapackage())
-        .cloned()
-        .collect();
+    let packages = look.project.locked_with_files(with_dev);
     let mut fetched = Fetched::default();
     let (requests, objections) = requests(&mut look, &packages, is_offline, &mut fetched);
     begin(requests.len());

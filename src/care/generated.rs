@@ -383,17 +383,7 @@ fn render(
     let habits = &sight.habits;
     let project = &sight.look.project;
     let store = Store::open(&context.settings.store)?;
-    let dumping = Dumping {
-        options,
-        settings: context.settings,
-        machine: context.machine,
-        texts: &habits.texts,
-        traits: &habits.dump,
-        dialect: habits.scan,
-        timezone: context.timezone.clone(),
-        placed: Vec::new(),
-        scratch: store.temporary(),
-    };
+    let dumping = Dumping::of(context, habits, options, &store);
     let names = as_set(&base.dev_names());
     let plan = dumping.plan(project, &repository.canonical_packages(), &names)?;
     let (scan, ..) = dumping.scan(project, &plan, host)?;

@@ -59,6 +59,7 @@ impl Invocation<'_> {
             purpose: &self.purpose,
             arguments: self.composer_arguments.clone(),
             without: &[],
+            played: Vec::new(),
         }
     }
 

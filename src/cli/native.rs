@@ -7,7 +7,7 @@ use allegro_base::error::Error;
 use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::commands::Invocation;
-use super::failure::{Failure, Outcome};
+use super::failure::{Code, Failure, Outcome};
 use super::surroundings::{self, Manner, Shown};
 use crate::console::{Console, Verbosity};
 use crate::install::{Context, Progress, Undecided};
@@ -25,6 +25,15 @@ pub fn run(
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
             invocation.delegate()
         }
+        Err(Undecided::Rest(Unfamiliar(reason), played)) => {
+            terminal.detail(format_args!("Allegro: Composer finishes it: {reason}"));
+            if !played.is_empty()
+                && let Some(obstacle) = obstacle(invocation)
+            {
+                return Err(unfinished(&reason, &played, &obstacle));
+            }
+            Err(invocation.call().played(played).replace())
+        }
         Err(Undecided::NoManifest(path) | Undecided::NoLock(path)) => {
             let missing = path.display();
             terminal.detail(format_args!(
@@ -39,6 +48,30 @@ pub fn run(
         }
         Err(other) => Err(surroundings::failure(other)),
     }
+}
+
+/// Returns the reason for which Composer would play scripts once more that were played here.
+fn obstacle(invocation: &Invocation) -> Option<String> {
+    if invocation.has_word("--no-plugins") {
+        return Some("--no-plugins is given".to_owned());
+    }
+    match invocation.call().obstacle() {
+        Ok(obstacle) => obstacle,
+        Err(_) => Some("there is no Composer".to_owned()),
+    }
+}
+
+/// Returns the failure of a run that Composer can't finish.
+fn unfinished(reason: &str, played: &[&str], obstacle: &str) -> Failure {
+    let events = played.join(" and ");
+    Failure::new(
+        Code::General,
+        format_args!(
+            "{reason}, and Composer can't finish the run because it would play the scripts of \
+             {events} again: {obstacle}"
+        ),
+    )
+    .hint("run \"composer install\", which plays these scripts as well")
 }
 
 fn natively(
@@ -59,6 +92,7 @@ fn natively(
             .collect(),
         is_interactive: io::stdin().is_terminal() && asks && may_ask,
         verbosity,
+        obstacle: &|| obstacle(invocation),
     };
     let done = surroundings::with_manner(context, manner, |surroundings| {
         let output = BufWriter::with_capacity(1 << 14, io::stderr());

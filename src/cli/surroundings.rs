@@ -20,21 +20,24 @@ use crate::machine::{Machine, Named};
 use crate::scripts::Verbosity;
 
 /// The part of the surroundings that the arguments of a command decide on.
-pub struct Manner {
+pub struct Manner<'a> {
     /// Arguments that Composer would be given, from the command on.
     pub arguments: Vec<String>,
     /// Whether questions may be asked.
     pub is_interactive: bool,
     /// Number of details that are told.
     pub verbosity: Verbosity,
+    /// Reason for which Composer can't finish a run that was begun here.
+    pub obstacle: &'a dyn Fn() -> Option<String>,
 }
 
-impl Default for Manner {
+impl Default for Manner<'_> {
     fn default() -> Self {
         Self {
             arguments: vec!["install".to_owned()],
             is_interactive: false,
             verbosity: Verbosity::Normal,
+            obstacle: &|| None,
         }
     }
 }
@@ -56,7 +59,7 @@ pub fn with<T>(
 /// Fails as [`with`] does.
 pub fn with_manner<T>(
     context: &Context<'_>,
-    manner: Manner,
+    manner: Manner<'_>,
     work: impl FnOnce(&crate::install::Context<'_>) -> T,
 ) -> Result<T, Failure> {
     let core = context.settings.core(context.environment)?;
@@ -90,6 +93,7 @@ pub fn with_manner<T>(
         verbosity: manner.verbosity,
         umask: umask(),
         timezone: variable("TZ"),
+        obstacle: manner.obstacle,
     }))
 }
 
@@ -104,7 +108,9 @@ fn umask() -> u32 {
 /// has ended ends the process as the signal would have done.
 pub fn failure(undecided: Undecided) -> Failure {
     match undecided {
-        Undecided::Composer(reason) => Failure::new(Code::Project, reason.0),
+        Undecided::Composer(reason) | Undecided::Rest(reason, _) => {
+            Failure::new(Code::Project, reason.0)
+        }
         Undecided::NoManifest(path) => Failure::new(
             Code::Project,
             format_args!("there is no {}", path.display()),

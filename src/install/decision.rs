@@ -5,10 +5,10 @@ use allegro_composer::config::Release;
 
 use super::decide::{Habits, Stage, Steps, check_platform, plan_scripts};
 use super::options::Options;
-use super::plugins::{Plugins, Question};
+use super::plugins::{PRE_DUMP, Plugins, Question};
 use super::project::Project;
 use super::sharing::Sharing;
-use super::{Context, Undecided, checks};
+use super::{Context, Undecided, checks, rest};
 use crate::scripts::{Scripts, Setup};
 
 /// The first version of Composer whose `install` knows `--strict-psr-autoloader`.
@@ -51,6 +51,8 @@ impl<'a> Decision<'a> {
         }
         let stage = Stage::of_install(project);
         let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
+        let early = [rest::PRE_INSTALL, PRE_DUMP];
+        rest::check(context, habits, &scripts, &early)?;
         let steps = Steps::of(project, options, &habits.target)?;
         if !options.no_plugins {
             checks::check_global_plugins(project)?;

@@ -11,8 +11,10 @@ use super::decide::{Habits, Stage, as_set, plan_scripts, read_project};
 use super::dumping::{Dumping, Undone, real};
 use super::local_repository::LocalRepository;
 use super::options::Options;
+use super::plugins::PRE_DUMP;
 use super::project::Project;
 use super::repeat;
+use super::rest;
 use super::run::stopped;
 use super::state::{self, Kind, State, Told};
 use super::{Context, Progress, Undecided};
@@ -63,17 +65,8 @@ pub fn dump_autoload(
     let mut options = options.clone();
     options.no_dev = !options.dev.or(project.installed_dev).unwrap_or(false);
     let (scripts, setup) = plan_scripts(context, &stage, &options, habits.probe.as_ref())?;
-    let dumping = Dumping {
-        options: &options,
-        settings: context.settings,
-        machine: context.machine,
-        texts: &habits.texts,
-        traits: &habits.dump,
-        dialect: habits.scan,
-        timezone: context.timezone.clone(),
-        placed: Vec::new(),
-        scratch: store.temporary(),
-    };
+    rest::check(context, &habits, &scripts, &[PRE_DUMP])?;
+    let dumping = Dumping::of(context, &habits, &options, &store);
     let repository = LocalRepository::new(&project.installed);
     let names = as_set(&project.installed_dev_names);
     let plan = dumping.plan(&project, &repository.canonical_packages(), &names)?;
@@ -85,7 +78,7 @@ pub fn dump_autoload(
         name,
         optimize: Some(words.scans()),
     };
-    if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
+    if let Err(stop) = dispatcher.dispatch(event(PRE_DUMP), console) {
         return Ok(stopped(&stop, console));
     }
     let inputs: Vec<PathBuf> = project.files.clone();
@@ -94,7 +87,7 @@ pub fn dump_autoload(
         .dump(&project, &plan, fingerprint.as_deref(), progress)
         .map_err(|undone| match undone {
             Undone::Failed(error) => Undecided::Failed(error),
-            Undone::Unfamiliar(reason) => Undecided::Composer(reason),
+            Undone::Unfamiliar(reason) => rest::after(reason.into(), &scripts, &[PRE_DUMP]),
         })?;
     for message in &dumped.messages {
         console.line(message);

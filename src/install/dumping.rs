@@ -11,6 +11,7 @@ use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
 use allegro_composer::config::PlatformCheck as Checked;
 use allegro_composer::package::Package;
+use allegro_store::Store;
 use allegro_vendor::autoload::traits::Traits;
 use allegro_vendor::autoload::{
     self, AutoloadPackage, DumpPlan, IgnoredPlatform, Input, PlatformCheck, Rendered, Root,
@@ -18,9 +19,10 @@ use allegro_vendor::autoload::{
 use allegro_vendor::classmap::Scan;
 use sha2::{Digest as _, Sha256};
 
-use super::Options;
+use super::decide::Habits;
 use super::files::{remove_if_present, write_if_modified};
 use super::project::Project;
+use super::{Context, Options};
 use crate::machine::platform::Ignored;
 use crate::machine::{FixedTexts, Machine};
 use crate::ops::{Scanned, dumped_with, scan_with};
@@ -92,7 +94,27 @@ impl From<Error> for Undone {
     }
 }
 
-impl Dumping<'_> {
+impl<'a> Dumping<'a> {
+    /// Returns a dump of a command in which no package was put in place.
+    pub fn of(
+        context: &Context<'a>,
+        habits: &'a Habits,
+        options: &'a Options,
+        store: &Store,
+    ) -> Self {
+        Self {
+            options,
+            settings: context.settings,
+            machine: context.machine,
+            texts: &habits.texts,
+            traits: &habits.dump,
+            dialect: habits.scan,
+            timezone: context.timezone.clone(),
+            placed: Vec::new(),
+            scratch: store.temporary(),
+        }
+    }
+
     /// Plans a dump without touching anything, to find out whether it can be done natively.
     pub fn plan(
         &self,

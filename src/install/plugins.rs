@@ -17,6 +17,7 @@ mod known;
 mod order;
 mod package_versions;
 mod pest;
+mod phpcs;
 mod phpstan;
 mod runtime;
 mod template;
@@ -29,7 +30,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::Result;
-use allegro_composer::dialect::Dialect;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
@@ -60,8 +60,8 @@ pub struct Scene<'a> {
     pub project: &'a Project,
     /// The installed packages after the operations.
     pub repository: &'a LocalRepository<'a>,
-    /// Differences in what Composer records.
-    pub dialect: Dialect,
+    /// The Composer whose result is wanted.
+    pub habits: &'a Habits,
     /// Whether packages for development are installed.
     pub dev_mode: bool,
     /// The directory of the plugin.
@@ -98,6 +98,8 @@ pub trait Effect: std::fmt::Debug {
 pub enum Said {
     /// A line for standard output (`IOInterface::write`).
     Out(String),
+    /// A line for standard output that only a verbose run shows.
+    Detail(String),
     /// A line for standard error (`IOInterface::writeError`).
     Error(Verbosity, String),
 }
@@ -200,7 +202,7 @@ impl Plugins {
             let scene = Scene {
                 project,
                 repository: &repository,
-                dialect: question.habits.target.dialect,
+                habits: question.habits,
                 dev_mode: question.options.dev_mode(),
                 directory: &directory,
             };
@@ -288,7 +290,7 @@ impl Plugins {
         event: &str,
         project: &Project,
         repository: &LocalRepository<'_>,
-        (dialect, dev_mode): (Dialect, bool),
+        (habits, dev_mode): (&Habits, bool),
         console: &mut Console,
     ) -> Result<()> {
         for plugin in &self.active {
@@ -308,7 +310,7 @@ impl Plugins {
                 &Scene {
                     project,
                     repository,
-                    dialect,
+                    habits,
                     dev_mode,
                     directory: &plugin.directory,
                 },
@@ -317,6 +319,7 @@ impl Plugins {
             for line in &said {
                 match line {
                     Said::Out(text) => console.output_line(text),
+                    Said::Detail(text) => console.output_detail(text),
                     Said::Error(verbosity, text) => console.line_at(*verbosity, text),
                 }
             }
@@ -342,8 +345,9 @@ impl Plugins {
         for said in self.done.borrow().lines.get(event).into_iter().flatten() {
             match said {
                 Said::Out(text) => outputs.push(text.clone()),
+                Said::Detail(text) if verbosity >= Verbosity::Verbose => outputs.push(text.clone()),
                 Said::Error(least, text) if verbosity >= *least => errors.push(text.clone()),
-                Said::Error(..) => {}
+                Said::Detail(_) | Said::Error(..) => {}
             }
         }
         (errors, outputs)

@@ -300,6 +300,15 @@ impl Project {
         self.lock.packages.iter().chain(dev).collect()
     }
 
+    /// Returns the packages to be installed that have files.
+    pub fn locked_with_files(&self, with_dev: bool) -> Vec<Package> {
+        let locked = self.locked(with_dev).into_iter();
+        locked
+            .filter(|package| !package.is_metapackage())
+            .cloned()
+            .collect()
+    }
+
     /// Returns the aliases that the root package makes for each locked package that has one.
     pub fn root_aliases(&self, packages: &[&Package]) -> HashMap<String, Vec<Alias>> {
         let mut found: HashMap<String, Vec<Alias>> = HashMap::new();

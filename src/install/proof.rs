@@ -122,15 +122,7 @@ impl Sample<'_> {
         })?;
         let options = Options::default();
         let steps = Steps::unchecked(&project, &options, &habits.target);
-        let mut repository = LocalRepository::new(&project.installed);
-        for &operation in &steps.operations {
-            repository.apply(
-                operation,
-                &project.installed,
-                &steps.locked,
-                &steps.root_aliases,
-            );
-        }
+        let repository = LocalRepository::after(&project, &steps);
         let is_dev = options.dev_mode();
         let (json, php) = records::texts(&project, &repository, is_dev, habits.target.dialect)?;
         let target = project.settings.vendor_dir.join("composer");

@@ -16,8 +16,6 @@ mod records;
 mod remember;
 mod staging;
 
-use std::time::Instant;
-
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
 use allegro_base::identity::Clock;
@@ -25,6 +23,7 @@ use allegro_composer::package::Package;
 use allegro_store::Store;
 
 pub use lines::{generating, stopped};
+use staging::Staged;
 
 use super::decide::{Habits, Steps, read_project};
 use super::decision::Decision;
@@ -35,6 +34,7 @@ use super::plugins::{COMMAND, Plugins};
 use super::project::Project;
 use super::repeat;
 use super::requests::Requests;
+use super::rest;
 use super::state::{self, Kind};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
@@ -153,28 +153,37 @@ impl Run<'_> {
         let bins = self.bins()?;
         let repository = self.repository();
         let records = self.records(&repository, &bins)?;
+        let has_early_scripts = !self.scripts.listeners(rest::PRE_INSTALL).is_empty();
+        // A script must not see what it would not see with Composer. Without one, Composer may
+        // still do the whole install.
+        let staged = if has_early_scripts {
+            Err(requests)
+        } else {
+            Ok(self.stage(requests, objections, progress)?)
+        };
         self.plugins.announce(console);
-        self.act(
-            COMMAND,
-            &LocalRepository::new(&self.project.installed),
-            console,
-        )?;
+        let before = LocalRepository::new(&self.project.installed);
+        let begun = self.act(COMMAND, &before, console);
+        if let (Err(_), Ok(staged)) = (&begun, &staged) {
+            self.clear(&staged.directory, staged.made_vendor);
+        }
+        begun?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
-        if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
+        if let Err(stop) = dispatcher.dispatch(Event::named(rest::PRE_INSTALL), console) {
             return Ok(stopped(&stop, console));
         }
-
-        let began = Instant::now();
-        let staging = self.staging();
-        let made_vendor = !self.project.settings.vendor_dir.exists();
-        let answer = self
-            .prepare(&staging, requests, objections, progress)
-            .inspect_err(|_| self.clear(&staging, made_vendor))?;
-        self.plugins
-            .check_staged(&self.stages(&answer))
-            .inspect_err(|_| self.clear(&staging, made_vendor))?;
+        let Staged {
+            directory: staging,
+            answer,
+            took,
+            made_vendor,
+        } = match staged {
+            Ok(staged) => staged,
+            Err(requests) => self
+                .stage(requests, objections, progress)
+                .map_err(|undecided| rest::after(undecided, self.scripts, &[rest::PRE_INSTALL]))?,
+        };
         let summary = Summary::of(&answer);
-        let took = began.elapsed();
         let done = self.execute(&bins, &records, &staging, &answer, console);
         let prepared = Prepared {
             packages: self.wanted.clone(),
@@ -205,6 +214,7 @@ impl Run<'_> {
         let _ = remove_all(&staging);
         code
     }
+
     /// Returns the repository after the operations.
     fn repository(&self) -> LocalRepository<'_> {
         LocalRepository::after(self.project, self.steps)
@@ -217,7 +227,7 @@ impl Run<'_> {
         repository: &LocalRepository<'_>,
         console: &mut Console,
     ) -> Result<()> {
-        let facts = (self.habits.target.dialect, self.options.dev_mode());
+        let facts = (self.habits, self.options.dev_mode());
         self.plugins
             .act(event, self.project, repository, facts, console)
     }

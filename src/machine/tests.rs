@@ -15,7 +15,7 @@ use allegro_store::{Record, Store};
 use allegro_vendor::bins::Traits;
 use tempfile::TempDir;
 
-use super::{FixedTexts, Machine, Probe};
+use super::{FixedTexts, Machine, Named, Probe};
 use crate::settings::Environment;
 
 /// Returns the Composers to test with.
@@ -234,6 +234,26 @@ fn without_php_there_is_no_answer() {
     assert_eq!(machine.probe(&store).expect("an answer"), None);
     assert_eq!(machine.texts(&store).expect("an answer"), None);
     assert_eq!(Machine::find(&environment, None).composer, None);
+}
+
+#[test]
+fn settings_name_programs_by_path_or_name() {
+    let found = |composer: &str, php: &str| {
+        let named = Named {
+            composer: Some(Path::new(composer)),
+            php: Some(Path::new(php)),
+        };
+        let machine = Machine::find_named(&Environment::PROCESS, named);
+        let php = machine.php.map(|php| php.path);
+        (machine.composer.map(|composer| composer.path), php)
+    };
+    let (composer, php) = found("sh", "sh");
+    let composer = composer.expect("a shell in PATH");
+    assert!(composer.ends_with("sh") && composer.is_absolute());
+    assert_eq!(php, Some(composer.clone()));
+    let path = composer.to_str().expect("a path");
+    assert_eq!(found(path, path), (Some(composer.clone()), php));
+    assert_eq!(found("no-such-program", "/no/such/program"), (None, None));
 }
 
 #[test]

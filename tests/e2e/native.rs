@@ -1,8 +1,11 @@
 //! Tests the native command line in Composer's place.
 
-use allegro_registry::{Catalog, Profile};
+use std::fs;
 
-use crate::support::{Scene, SceneOptions, Side, same, same_tree};
+use allegro_registry::{Fault, Json, Rule};
+
+use crate::support::screen::on_terminal;
+use crate::support::{Scene, Side, same, same_tree};
 
 /// Plays Composer, and the command line cold, warm and with nothing to do.
 #[test]
@@ -27,5 +30,128 @@ fn small_project() {
         let _ = scene.run(Side::Serial, args);
         let plain_again = scene.outcome(&scene.call(Side::Serial, args));
         same(&format!("{what}: again"), &plain_again, &again);
+    }
+}
+
+/// Scripts that write down that they run. One of them plays another event once more.
+const COUNTED: &str = r#"{
+    "pre-install-cmd": "echo before >> runs",
+    "pre-autoload-dump": ["echo dump >> runs", "echo dumping >> runs"],
+    "post-autoload-dump": "echo dumped >> runs",
+    "post-install-cmd": ["@pre-install-cmd", "echo after >> runs"]
+}"#;
+
+fn with_scripts(scene: &Scene) {
+    scene.write_project();
+    scene.edit_manifest(|manifest| {
+        manifest.set("scripts", Json::parse(COUNTED).expect("JSON"));
+    });
+}
+
+fn runs(scene: &Scene) -> String {
+    fs::read_to_string(scene.project().join("runs")).expect("a script ran")
+}
+
+/// A download fails here after the first script, and Composer's own attempt succeeds.
+#[test]
+fn scripts_before_an_install_run_once() {
+    let Some(scene) = Scene::small() else { return };
+    with_scripts(&scene);
+    let plain = scene.outcome(&scene.call(Side::Serial, &["install"]));
+    let wanted = "before\ndump\ndumping\ndumped\nbefore\nafter\n";
+    assert_eq!(runs(&scene), wanted);
+    scene.forget_all();
+    with_scripts(&scene);
+    let name = &scene.server.catalog().packages()[5].spec.name;
+    let rule = Rule::times(format!("/dist/{name}/*"), Fault::Hang(0), 4);
+    scene.server.set_faults(vec![rule]);
+    let call = scene.call(Side::Native, &["install", "-v"]);
+    let ours = scene.outcome(&call.env("ALLEGRO_IDLE_TIMEOUT_MS", "300"));
+    let said = &ours.run.stderr;
+    assert!(said.contains("Allegro: Composer finishes it: "), "{said}");
+    assert_eq!(runs(&scene), wanted, "{said}");
+    same_tree("a download fails", &plain, &ours);
+    // Without the plugin, Composer would play the script again. So it does the whole install.
+    scene.forget_all();
+    with_scripts(&scene);
+    let ours = scene.outcome(&scene.call(Side::Native, &["install", "-v", "--no-plugins"]));
+    let said = "Allegro: Composer does it: scripts come before the work, and --no-plugins is given";
+    assert!(ours.run.stderr.contains(said), "{}", ours.run.stderr);
+    same_tree("without plugins", &plain, &ours);
+}
+
+/// The class map turns out to be unfamiliar when all packages are in their places.
+#[test]
+fn scripts_before_a_dump_run_once() {
+    let Some(scene) = Scene::small() else { return };
+    let write = |scene: &Scene| {
+        with_scripts(scene);
+        scene.edit_manifest(|manifest| {
+            let rules = r#"{"psr-4": {"Odd\\": "odd*one/"}}"#;
+            manifest.set("autoload", Json::parse(rules).expect("JSON"));
+        });
+        let class = scene.project().join("odd*one/One.php");
+        fs::create_dir_all(class.parent().expect("a directory")).expect("made");
+        fs::write(class, "<?php\nnamespace Odd;\nclass One {}\n").expect("written");
+    };
+    for (args, wanted) in [
+        (
+            &["install", "-o"][..],
+            "before\ndump\ndumping\ndumped\nbefore\nafter\n",
+        ),
+        (&["dump-autoload", "-o"], "dump\ndumping\ndumped\n"),
+    ] {
+        let steps = |side| {
+            write(&scene);
+            if args[0] == "dump-autoload" {
+                let _ = scene
+                    .run(Side::Serial, &["install", "--no-scripts"])
+                    .expect(0);
+            }
+            let mut loud = args.to_vec();
+            if side == Side::Native {
+                loud.push("-v");
+            }
+            scene.outcome(&scene.call(side, &loud))
+        };
+        let plain = steps(Side::Serial);
+        assert_eq!(runs(&scene), wanted);
+        let ours = steps(Side::Native);
+        let said = &ours.run.stderr;
+        assert!(said.contains("Allegro: Composer finishes it: "), "{said}");
+        assert_eq!(runs(&scene), wanted, "{said}");
+        same_tree(args[0], &plain, &ours);
+    }
+}
+
+/// Colours are those of Composer: on a terminal, and where an option asks for them.
+#[test]
+fn colours_are_composers() {
+    let Some(scene) = Scene::small() else { return };
+    let lines = |text: &str| -> Vec<String> {
+        let is_ours = |line: &&str| line.contains("Allegro:");
+        let lines = text.lines().filter(|line| !is_ours(line));
+        lines.map(str::to_owned).collect()
+    };
+    for option in ["--ansi", "--no-ansi", "-n"] {
+        let args = ["install", "--no-progress", option];
+        let piped = |side| {
+            scene.write_project();
+            let first = scene.run(side, &args).expect(0);
+            let again = scene.run(side, &args).expect(0);
+            [lines(&first.stderr), lines(&again.stderr)].concat()
+        };
+        assert_eq!(piped(Side::Serial), piped(Side::Native), "{option}");
+        let on_terminal = |side| {
+            scene.write_project();
+            let (exit, written) = on_terminal(&scene.call(side, &args), 300, |_| false)?;
+            assert_eq!(exit, 0, "{written}");
+            Some(lines(&written))
+        };
+        assert_eq!(
+            on_terminal(Side::Serial),
+            on_terminal(Side::Native),
+            "{option}"
+        );
     }
 }

@@ -18,11 +18,13 @@ const COMPOSERS: &str = "Allegro: Composer does it: ";
 
 /// A project with plugins.
 #[derive(Default)]
-struct Case {
+struct Case<'a> {
     /// Repository, tag and name of each plugin.
-    plugins: &'static [(&'static str, &'static str, &'static str)],
+    plugins: &'a [(&'static str, &'static str, &'static str)],
     /// Made-up packages: their lock entries.
     packages: &'static [&'static str],
+    /// Further files of these packages: package, path and content.
+    files: &'static [(&'static str, &'static str, &'static str)],
     /// Members of composer.json, as JSON.
     manifest: &'static str,
     /// Members of `config`, as JSON.
@@ -85,7 +87,7 @@ fn members(text: &str) -> Vec<(String, Json)> {
 }
 
 /// Makes the scene of a case. The trees of the plugins are read when they are first asked for.
-fn scene(case: &Case) -> Option<(Scene, TempDir)> {
+fn scene(case: &Case<'_>) -> Option<(Scene, TempDir)> {
     let mut catalog = Catalog::generated(&allegro_registry::Profile::Small.spec());
     let trees = tempfile::tempdir().expect("a directory");
     let mut options = ProjectOptions {
@@ -115,10 +117,15 @@ fn scene(case: &Case) -> Option<(Scene, TempDir)> {
             "*"
         }
         .to_owned();
-        let files = vec![
+        let mut files = vec![
             ("src/One.php".to_owned(), b"<?php\n".to_vec(), false),
             ("README.md".to_owned(), name.clone().into_bytes(), false),
         ];
+        let more = case.files.iter().filter(|(of, ..)| *of == name);
+        files.extend(more.map(|(_, path, text)| {
+            let is_program = path.starts_with("bin/");
+            ((*path).to_owned(), text.as_bytes().to_vec(), is_program)
+        }));
         options
             .extra_packages
             .push(catalog.add_files(entry, files).expect("a package"));
@@ -144,7 +151,7 @@ fn scene(case: &Case) -> Option<(Scene, TempDir)> {
     Some((scene, trees))
 }
 
-fn write(scene: &Scene, case: &Case) {
+fn write(scene: &Scene, case: &Case<'_>) {
     scene.write_project();
     scene.edit_manifest(|manifest| {
         for (key, value) in members(case.manifest) {
@@ -160,7 +167,7 @@ fn write(scene: &Scene, case: &Case) {
 
 /// Plays an install of a case: fresh, again, and once more. `-v` shows who does it.
 #[track_caller]
-fn play(case: &Case, arguments: &[&str]) {
+fn play(case: &Case<'_>, arguments: &[&str]) {
     let Some((scene, _trees)) = scene(case) else {
         return;
     };
@@ -367,6 +374,9 @@ fn a_list_of_extensions() {
             "source": {"type": "git", "url": "https://invalid.invalid/a.git", "reference": "0123456789012345678901234567890123456789"}}"#,
         r#"{"name": "acme/phpstan-things", "version": "v2.0.0"}"#,
         r#"{"name": "acme/other", "version": "1.0", "extra": {"phpstan": {"includes": ["a.neon"]}}}"#,
+        r#"{"name": "acme/older", "version": "1.0", "type": "phpstan-extension", "require": {"phpstan/phpstan": "~1.9.4 || ^1.10"}}"#,
+        r#"{"name": "acme/newer", "version": "1.0", "type": "phpstan-extension", "require": {"phpstan/phpstan": "^1.9.7"}}"#,
+        r#"{"name": "acme/open", "version": "1.0", "type": "phpstan-extension", "require": {"phpstan/phpstan": ">=1.0"}}"#,
     ];
     for plugins in [
         &[(
@@ -382,6 +392,11 @@ fn a_list_of_extensions() {
         &[(
             "phpstan+extension-installer",
             "1.3.1",
+            "phpstan/extension-installer",
+        )],
+        &[(
+            "phpstan+extension-installer",
+            "1.4.3",
             "phpstan/extension-installer",
         )],
     ] {
@@ -410,6 +425,69 @@ fn a_list_of_extensions() {
             },
             &["--no-scripts"],
         );
+    }
+}
+
+/// A program with the part of `phpcs` that the plugin calls.
+const PHPCS: &str = r#"#!/usr/bin/env php
+<?php
+$file = dirname(__DIR__).'/CodeSniffer.conf';
+$config = is_file($file) ? json_decode(file_get_contents($file), true) : [];
+[, $option, $key, $value] = $argv + ['', '', '', ''];
+echo "Using config file: $file\n\n";
+if ($option === '--config-show') {
+    foreach ($config as $key => $value) {
+        echo "$key: $value\n";
+    }
+    exit;
+}
+if ($option === '--config-set') {
+    $config[$key] = getenv('STUBBORN') ? 'no' : $value;
+} else {
+    unset($config[$key]);
+}
+file_put_contents($file, json_encode($config));
+echo "Config value \"$key\" changed successfully\n";
+exit(getenv('FAILS') ? 3 : 0);
+"#;
+
+#[test]
+fn places_of_coding_standards() {
+    const LINTER: &str = r#"{"name": "squizlabs/php_codesniffer", "version": "3.7.2",
+        "bin": ["bin/phpcs"]}"#;
+    const FILES: &[(&str, &str, &str)] = &[
+        ("squizlabs/php_codesniffer", "bin/phpcs", PHPCS),
+        ("acme/Rules", "Acme/ruleset.xml", "<ruleset/>"),
+        ("acme/Rules", "a/b/c/ruleset.xml", "<ruleset/>"),
+        ("acme/Rules", "a/b/c/d/ruleset.xml", "too deep"),
+        ("acme/Rules", ".hidden/Other/ruleset.xml", "hidden"),
+        ("acme/Rules", "CVS/Other/ruleset.xml", "of version control"),
+        ("acme/flat", "ruleset.xml", "<ruleset/>"),
+        ("acme/none", "Acme/ruleset.xml", "of another type"),
+    ];
+    let standards = &[
+        LINTER,
+        r#"{"name": "acme/Rules", "version": "1.0.0", "type": "phpcodesniffer-standard"}"#,
+        r#"{"name": "acme/flat", "version": "2.0.0", "type": "phpcodesniffer-standard"}"#,
+        r#"{"name": "acme/none", "version": "2.0.0"}"#,
+    ];
+    for tag in ["v1.0.0", "v1.1.2", "v1.2.0", "v1.2.1"] {
+        let plugin = (
+            "PHPCSStandards+composer-installer",
+            tag,
+            "dealerdirect/phpcodesniffer-composer-installer",
+        );
+        for packages in [&[LINTER][..], standards] {
+            play(
+                &Case {
+                    plugins: &[plugin],
+                    packages,
+                    files: FILES,
+                    ..Case::default()
+                },
+                &[],
+            );
+        }
     }
 }
 

@@ -36,3 +36,6 @@ pub const PHP: &str = "ALLEGRO_PHP";
 /// Directory of the plugin's package that the command line puts in place. The default is the copy
 /// in the binary.
 pub const PLUGIN_DIR: &str = "ALLEGRO_PLUGIN_DIR";
+/// Names of events whose scripts the command line has played, separated by commas. It is set for a
+/// Composer that finishes a run, and the plugin reads it.
+pub const PLAYED_EVENTS: &str = "ALLEGRO_PLAYED_EVENTS";

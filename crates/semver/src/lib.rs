@@ -1,5 +1,6 @@
 //! Versions and constraints, with the semantics of composer/semver.
 
+pub mod bounds;
 pub mod constraint;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;

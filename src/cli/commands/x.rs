@@ -76,6 +76,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
                     purpose: "allegro x",
                     arguments,
                     without: &WITHOUT,
+                    played: Vec::new(),
                 }
                 .wait()
             };

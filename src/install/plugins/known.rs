@@ -7,11 +7,11 @@ use allegro_composer::Unfamiliar;
 use super::code::Known;
 use super::{
     COMMAND, Effect, Nothing, POST_DUMP, POST_INSTALL, PRE_DUMP, Scene, bin_plugin, discovery,
-    installers, package_versions, pest, phpstan, runtime,
+    installers, package_versions, pest, phpcs, phpstan, runtime,
 };
 
 /// All plugins that are known.
-pub const KNOWN: [&Known; 12] = [
+pub const KNOWN: [&Known; 15] = [
     &NORMALIZE,
     &BIN_PLUGIN_OLD,
     &BIN_PLUGIN,
@@ -21,8 +21,11 @@ pub const KNOWN: [&Known; 12] = [
     &DISCOVERY,
     &RUNTIME,
     &PEST,
+    &phpcs::OLD,
+    &phpcs::NEW,
     &PHPSTAN_OLD,
     &PHPSTAN,
+    &PHPSTAN_NEW,
     &PACKAGE_VERSIONS,
 ];
 
@@ -93,27 +96,12 @@ const NORMALIZE: Known = Known {
 
 /// A command that may run with others.
 const BIN_PLUGIN_OLD: Known = Known {
-    name: "bamarni/composer-bin-plugin",
-    class: "Bamarni\\Composer\\Bin\\BamarniBinPlugin",
-    autoload: ("Bamarni\\Composer\\Bin\\", "src"),
-    files: &[
-        "src/BamarniBinPlugin.php",
-        "src/Config/Config.php",
-        "src/Logger.php",
-        "src/PublicIO.php",
-    ],
     codes: &[(
         "65b8224576e319329a4494b3165b1d94a7f38974ccad5b412b6bab276ebe2bdb",
         "1.8.0 1.8.1",
     )],
-    listeners: &[
-        (COMMAND, "onCommandEvent"),
-        (POST_DUMP, "onPostAutoloadDump"),
-    ],
     plan: bin_plugin::plan_old,
-    leaves_silently: false,
-    may_change: false,
-    php_below: None,
+    ..BIN_PLUGIN
 };
 
 /// The same, with other words.
@@ -149,13 +137,6 @@ const BIN_PLUGIN: Known = Known {
 
 /// An installer for other types of packages.
 const INSTALLERS_OLD: Known = Known {
-    name: "composer/installers",
-    class: "Composer\\Installers\\Plugin",
-    autoload: ("Composer\\Installers\\", "src/Composer/Installers"),
-    files: &[
-        "src/Composer/Installers/Installer.php",
-        "src/Composer/Installers/Plugin.php",
-    ],
     codes: &[
         (
             "9d81da8138bab196cf331462e6c0aef1d454c45d38b719a8ddab928eb5f8b94d",
@@ -174,11 +155,8 @@ const INSTALLERS_OLD: Known = Known {
             "1.12.0",
         ),
     ],
-    listeners: &[],
-    plan: installers::plan,
-    leaves_silently: true,
-    may_change: true,
     php_below: Some(IMPLICIT_NULL),
+    ..INSTALLERS
 };
 
 /// The same, for newer versions of PHP.
@@ -217,10 +195,6 @@ const INSTALLERS: Known = Known {
 
 /// Listens to updates.
 const DISCOVERY_OLD: Known = Known {
-    name: "php-http/discovery",
-    class: "Http\\Discovery\\Composer\\Plugin",
-    autoload: ("Http\\Discovery\\", "src"),
-    files: &["src/Composer/Plugin.php"],
     codes: &[
         (
             "66429a6c1391754627a0d61dc8caa6f3c8cc9965ecabd61373a0eef892ddc88b",
@@ -245,9 +219,7 @@ const DISCOVERY_OLD: Known = Known {
     ],
     listeners: &[],
     plan: discovery::plan_old,
-    leaves_silently: true,
-    may_change: true,
-    php_below: None,
+    ..DISCOVERY
 };
 
 /// The same, and pins implementations.
@@ -268,10 +240,6 @@ const DISCOVERY: Known = Known {
         (
             "969ecbbe2a29281c76c775cbf5ee303e7963f85af46e4615e8f9b4d9e6f28bf6",
             "1.19.0 1.19.1 1.19.2 1.19.3",
-        ),
-        (
-            "00542086fb7255d0ba62bd5fcfde577ec91ba464fafe1eba05b8580015229a5f",
-            "1.20.0",
         ),
     ],
     listeners: &[(PRE_DUMP, "preAutoloadDump")],
@@ -370,27 +338,16 @@ const PEST: Known = Known {
 
 /// Lists extensions of a linter.
 const PHPSTAN_OLD: Known = Known {
-    name: "phpstan/extension-installer",
-    class: "PHPStan\\ExtensionInstaller\\Plugin",
-    autoload: ("PHPStan\\ExtensionInstaller\\", "src"),
-    files: &["src/Plugin.php"],
     codes: &[(
         "958f65e2a168649e58b3a3ee71fa15711d4db768428909eaa472526488b65977",
         "1.2.0",
     )],
-    listeners: &[(POST_INSTALL, "process")],
     plan: phpstan::plan_old,
-    leaves_silently: true,
-    may_change: false,
-    php_below: None,
+    ..PHPSTAN
 };
 
 /// The same, and passes over some of them.
 const PHPSTAN: Known = Known {
-    name: "phpstan/extension-installer",
-    class: "PHPStan\\ExtensionInstaller\\Plugin",
-    autoload: ("PHPStan\\ExtensionInstaller\\", "src"),
-    files: &["src/Plugin.php"],
     codes: &[
         (
             "d8b35305689a17491f094e7bebc970b54084565c8f0193a99325914b16fd287d",
@@ -401,6 +358,20 @@ const PHPSTAN: Known = Known {
             "1.3.1",
         ),
     ],
+    plan: phpstan::plan_ignoring,
+    ..PHPSTAN_NEW
+};
+
+/// The same, and writes down which versions of the linter they need.
+const PHPSTAN_NEW: Known = Known {
+    name: "phpstan/extension-installer",
+    class: "PHPStan\\ExtensionInstaller\\Plugin",
+    autoload: ("PHPStan\\ExtensionInstaller\\", "src"),
+    files: &["src/Plugin.php"],
+    codes: &[(
+        "278c1b436ad64026292651725a597cd3c424853df27beba18d4d334e105de7ab",
+        "1.4.3",
+    )],
     listeners: &[(POST_INSTALL, "process")],
     plan: phpstan::plan,
     leaves_silently: true,

@@ -1,6 +1,8 @@
 //! `phpstan/extension-installer`: lists the extensions of PHPStan in a class of its own
-//! (`Plugin::process`, phpstan/extension-installer 1.3.1).
+//! (`Plugin::process`, phpstan/extension-installer 1.3.1 and
+//! 1.4.3).
 
+use std::collections::HashMap;
 use std::fs;
 
 use allegro_base::error::{Result, at};
@@ -10,6 +12,7 @@ use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::Package;
 use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_composer::{paths, php};
+use allegro_semver::constraint::{ConstraintId, Terms};
 
 use super::{Deed, Effect, Said, Scene, template};
 use crate::install::dumping::real;
@@ -22,11 +25,23 @@ const OWN: [&str; 4] = [
     "phpstan/extension-installer",
 ];
 
-/// Decides on 1.3 and later.
+/// Decides on 1.4, which writes down the versions of PHPStan that extensions require.
 pub fn plan(scene: &Scene<'_>) -> Result<Box<dyn Effect>, Unfamiliar> {
+    let mut extensions = extensions(scene, ignored(scene)?)?;
+    extensions.limits = Some(Limits::of(scene, &extensions.ignored)?);
+    Ok(Box::new(extensions))
+}
+
+/// Decides on 1.3, which may ignore extensions.
+pub fn plan_ignoring(scene: &Scene<'_>) -> Result<Box<dyn Effect>, Unfamiliar> {
+    Ok(Box::new(extensions(scene, ignored(scene)?)?))
+}
+
+/// Returns the extensions that the root package wants to be ignored.
+fn ignored(scene: &Scene<'_>) -> Result<Vec<String>, Unfamiliar> {
     let none = Json::Null;
     let settings = scene.extra("phpstan/extension-installer").unwrap_or(&none);
-    let ignored: Vec<String> = match settings.get("ignore") {
+    Ok(match settings.get("ignore") {
         None | Some(Json::Null) => Vec::new(),
         Some(Json::Array(names)) => names
             .iter()
@@ -34,16 +49,15 @@ pub fn plan(scene: &Scene<'_>) -> Result<Box<dyn Effect>, Unfamiliar> {
             .map(str::to_owned)
             .collect(),
         Some(_) => return unfamiliar("extra.phpstan/extension-installer.ignore is no list"),
-    };
-    plan_with(scene, ignored)
+    })
 }
 
 /// Decides on 1.1 and 1.2, which ignore no extension.
 pub fn plan_old(scene: &Scene<'_>) -> Result<Box<dyn Effect>, Unfamiliar> {
-    plan_with(scene, Vec::new())
+    Ok(Box::new(extensions(scene, Vec::new())?))
 }
 
-fn plan_with(scene: &Scene<'_>, ignored: Vec<String>) -> Result<Box<dyn Effect>, Unfamiliar> {
+fn extensions(scene: &Scene<'_>, ignored: Vec<String>) -> Result<Extensions, Unfamiliar> {
     for package in scene.repository.packages() {
         let name = &package.name;
         let matters = is_extension(package) || name.contains("phpstan");
@@ -66,7 +80,69 @@ fn plan_with(scene: &Scene<'_>, ignored: Vec<String>) -> Result<Box<dyn Effect>,
             return unfamiliar(format!("the extension {name} has no files"));
         }
     }
-    Ok(Box::new(Extensions { ignored }))
+    Ok(Extensions {
+        ignored,
+        limits: None,
+    })
+}
+
+/// The versions of PHPStan that extensions require.
+#[derive(Debug)]
+struct Limits {
+    /// Versions for each extension, if it requires any. An extension without limits is passed over.
+    each: HashMap<String, Option<String>>,
+    /// Versions that fit all extensions.
+    all: Option<String>,
+}
+
+impl Limits {
+    fn of(scene: &Scene<'_>, ignored: &[String]) -> Result<Self, Unfamiliar> {
+        let mut terms = Terms::new(scene.habits.target.semver);
+        let mut each = HashMap::new();
+        let mut required = Vec::new();
+        let extensions = scene
+            .repository
+            .packages()
+            .filter(|package| is_extension(package) && !ignored.contains(&package.name));
+        for package in extensions {
+            let name = package.name.clone();
+            let link = package.requires.iter().find(|link| link.target == OWN[0]);
+            let Some(link) = link else {
+                each.insert(name, None);
+                continue;
+            };
+            let Some(constraint) = terms.parse(&link.constraint) else {
+                return unfamiliar(format!("{name} requires an unusual {}", OWN[0]));
+            };
+            let (lower, upper) = terms.bounds(constraint);
+            if !lower.is_zero() && !upper.is_infinite() {
+                required.push(constraint);
+                each.insert(name, Some(limits(&terms, constraint)));
+            }
+        }
+        let all = match required[..] {
+            [] => None,
+            [only] => Some(only),
+            _ => Some(terms.multi(true, &required)),
+        };
+        let all = all.map(|all| {
+            let all = terms.compact(all);
+            limits(&terms, all)
+        });
+        Ok(Self { each, all })
+    }
+}
+
+/// Returns the limits of a constraint as the plugin writes them.
+fn limits(terms: &Terms, constraint: ConstraintId) -> String {
+    let (lower, upper) = terms.bounds(constraint);
+    format!(
+        "{}{}, {}{}",
+        if lower.is_inclusive { ">=" } else { ">" },
+        lower.version.text(),
+        if upper.is_inclusive { "<=" } else { "<" },
+        upper.version.text()
+    )
 }
 
 fn extra(package: &Package) -> Option<&Json> {
@@ -81,6 +157,8 @@ fn is_extension(package: &Package) -> bool {
 #[derive(Debug)]
 struct Extensions {
     ignored: Vec<String>,
+    /// Versions of PHPStan, which 1.4 and later write down.
+    limits: Option<Limits>,
 }
 
 impl Effect for Extensions {
@@ -108,16 +186,25 @@ impl Effect for Extensions {
                 ignored.push(name);
                 continue;
             }
+            let limits = match &self.limits {
+                None => None,
+                Some(limits) => match limits.each.get(name) {
+                    Some(versions) => Some(versions.clone().map_or(Json::Null, Json::Str)),
+                    None => continue,
+                },
+            };
             let path = format!("{vendor}/{}", package.pretty_name);
-            let relative = paths::shortest(scene.dialect, &directory, &path);
+            let relative = paths::shortest(scene.habits.target.dialect, &directory, &path);
             let fields = [
                 ("install_path", Json::Str(path)),
                 ("relative_install_path", Json::Str(relative)),
                 ("extra", extra(package).cloned().unwrap_or(Json::Null)),
                 ("version", version),
             ];
+            let more = limits.map(|limits| ("phpstanVersionConstraint", limits));
+            let fields = fields.into_iter().chain(more);
             let fields = fields.map(|(key, value)| (key.to_owned(), value));
-            found.push((name.clone(), Json::Object(fields.into())));
+            found.push((name.clone(), Json::Object(fields.collect())));
         }
         let mut said =
             vec!["<info>phpstan/extension-installer:</info> Extensions installed".to_owned()];
@@ -132,11 +219,13 @@ impl Effect for Extensions {
             .map(|name| format!("> <comment>{name}:</comment> ignored"));
         let more: Vec<String> = installed.chain(unfit).chain(left_out).collect();
 
-        let values = [Json::Object(found), Json::Object(others)].map(|list| php::exported(&list));
-        let text = template::filled(
-            &scene.directory.join("src/Plugin.php"),
-            &[&values[0], &values[1]],
-        )?;
+        let mut values = vec![Json::Object(found), Json::Object(others)];
+        if let Some(limits) = &self.limits {
+            values.push(limits.all.clone().map_or(Json::Null, Json::Str));
+        }
+        let values: Vec<String> = values.iter().map(php::exported).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let text = template::filled(&scene.directory.join("src/Plugin.php"), &values)?;
         let path = scene.directory.join("src/GeneratedConfig.php");
         let is_old = fs::read(&path).is_ok_and(|old| old == text.as_bytes());
         if !is_old {

@@ -35,6 +35,7 @@ fn with_each(mut check: impl FnMut(&Context<'_>, &Store)) {
             verbosity: Verbosity::Normal,
             umask: 0o022,
             timezone: None,
+            obstacle: &|| None,
         };
         check(&context, &store);
     }

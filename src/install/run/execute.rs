@@ -129,6 +129,7 @@ impl Run<'_> {
         }
         Ok(placing.trash().map(Path::to_owned))
     }
+
     /// Puts a package and its programs in place.
     fn place(
         &self,

@@ -1,5 +1,7 @@
 //! Does everything that follows the operations: the dump, programs, and the events of scripts.
 
+use allegro_composer::Unfamiliar;
+
 use super::Run;
 use super::bins::BinPlaces;
 use super::lines::{generating, stopped};
@@ -10,6 +12,7 @@ use crate::install::dumping::{Dumping, Undone};
 use crate::install::local_repository::LocalRepository;
 use crate::install::options::PSR_VIOLATION;
 use crate::install::plugins::{POST_DUMP, POST_INSTALL, PRE_DUMP};
+use crate::install::rest;
 use crate::install::{Progress, Undecided};
 use crate::protocol::prepare::PrepareAnswer;
 use crate::protocol::scan::PlacedPackage;
@@ -40,7 +43,7 @@ impl Run<'_> {
                 optimize: Some(scans),
             };
             self.act(PRE_DUMP, repository, console)?;
-            if let Err(stop) = dispatcher.dispatch(event("pre-autoload-dump"), console) {
+            if let Err(stop) = dispatcher.dispatch(event(PRE_DUMP), console) {
                 return Ok(stopped(&stop, console));
             }
             let dumping = self.dumping(self.placed(answer));
@@ -52,7 +55,8 @@ impl Run<'_> {
                 _ => {
                     let names = as_set(&dev_names(self.project));
                     let packages = repository.canonical_packages();
-                    again = dumping.plan(self.project, &packages, &names)?;
+                    let plan = dumping.plan(self.project, &packages, &names);
+                    again = plan.map_err(|reason| self.rest(reason))?;
                     &again
                 }
             };
@@ -60,7 +64,7 @@ impl Run<'_> {
             let dumped = match dumped {
                 Ok(dumped) => dumped,
                 Err(Undone::Failed(error)) => return Err(Undecided::Failed(error)),
-                Err(Undone::Unfamiliar(reason)) => return Err(reason.into()),
+                Err(Undone::Unfamiliar(reason)) => return Err(self.rest(reason)),
             };
             for message in &dumped.messages {
                 console.line(message);
@@ -73,7 +77,7 @@ impl Run<'_> {
                 ),
             );
             self.act(POST_DUMP, repository, console)?;
-            if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
+            if let Err(stop) = dispatcher.dispatch(event(POST_DUMP), console) {
                 return Ok(stopped(&stop, console));
             }
             if self.options.strict_psr && dumped.violations > 0 {
@@ -92,7 +96,7 @@ impl Run<'_> {
             console.line(&line);
         }
         self.act(POST_INSTALL, repository, console)?;
-        if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
+        if let Err(stop) = dispatcher.dispatch(Event::named(POST_INSTALL), console) {
             return Ok(stopped(&stop, console));
         }
         self.keep_state(repository, records, finished.as_ref(), has_bin_messages);
@@ -101,20 +105,21 @@ impl Run<'_> {
             Err(stop) => Ok(stopped(&stop, console)),
         }
     }
+
+    /// Returns the reason for which Composer has to dump the autoloader.
+    fn rest(&self, reason: Unfamiliar) -> Undecided {
+        let played = [rest::PRE_INSTALL, PRE_DUMP];
+        rest::after(reason.into(), self.scripts, &played)
+    }
+
     /// Returns the dump of the install.
     pub(super) fn dumping(&self, placed: Vec<PlacedPackage>) -> Dumping<'_> {
         Dumping {
-            options: self.options,
-            settings: self.context.settings,
-            machine: self.context.machine,
-            texts: &self.habits.texts,
-            traits: &self.habits.dump,
-            dialect: self.habits.scan,
-            timezone: self.context.timezone.clone(),
             placed,
-            scratch: self.store.temporary(),
+            ..Dumping::of(self.context, self.habits, self.options, self.store)
         }
     }
+
     fn placed(&self, answer: &PrepareAnswer) -> Vec<PlacedPackage> {
         let placed = answer.packages.iter().map(|package| {
             let path = self.project.path_of(self.wanted[package.id]);
@@ -128,6 +133,7 @@ impl Run<'_> {
         });
         placed.collect()
     }
+
     /// Returns whether the dump reads the classes of PSR rules.
     pub(super) fn scans(&self) -> bool {
         let settings = &self.project.settings;

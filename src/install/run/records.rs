@@ -49,6 +49,7 @@ impl Run<'_> {
         };
         Ok(Records { json, php, plan })
     }
+
     /// Returns the texts of `installed.json` and `installed.php`.
     fn record_texts(
         &self,
@@ -57,6 +58,7 @@ impl Run<'_> {
         let dialect = self.habits.target.dialect;
         records::texts(self.project, repository, self.options.dev_mode(), dialect)
     }
+
     /// Writes the records, and the class that reads them.
     pub(super) fn write_records(&self, records: &Records) -> Result<()> {
         let target = self.project.settings.vendor_dir.join("composer");

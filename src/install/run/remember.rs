@@ -29,6 +29,7 @@ impl Run<'_> {
             .chain(self.plugins.watched())
             .collect()
     }
+
     /// Keeps the state of the project, if this run had nothing to do.
     pub(super) fn keep_state(
         &self,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use allegro_base::fs::{remove_all, unique};
 use allegro_composer::Unfamiliar;
@@ -12,12 +13,50 @@ use crate::install::{Progress, Undecided};
 use crate::ops;
 use crate::protocol::prepare::{PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest};
 
+/// Packages that are ready beside their places.
+pub(super) struct Staged {
+    /// The staging directory.
+    pub(super) directory: PathBuf,
+    /// The answer about each package.
+    pub(super) answer: PrepareAnswer,
+    /// Time that the packages took.
+    pub(super) took: Duration,
+    /// Whether the vendor directory was made for the staging directory.
+    pub(super) made_vendor: bool,
+}
+
 impl Run<'_> {
+    /// Makes the packages ready, and checks the code of plugins among them. A failure leaves
+    /// nothing behind.
+    pub(super) fn stage(
+        &self,
+        packages: Vec<PackageRequest>,
+        objections: &[String],
+        progress: &mut dyn Progress,
+    ) -> Result<Staged, Undecided> {
+        let began = Instant::now();
+        let directory = self.staging();
+        let made_vendor = !self.project.settings.vendor_dir.exists();
+        let answer = self.prepare(&directory, packages, objections, progress);
+        let checked = answer.and_then(|answer| {
+            self.plugins.check_staged(&self.stages(&answer))?;
+            Ok(answer)
+        });
+        let answer = checked.inspect_err(|_| self.clear(&directory, made_vendor))?;
+        Ok(Staged {
+            directory,
+            answer,
+            took: began.elapsed(),
+            made_vendor,
+        })
+    }
+
     /// Returns the path of a new staging directory.
-    pub(super) fn staging(&self) -> PathBuf {
+    fn staging(&self) -> PathBuf {
         let name = format!(".allegro-{}", unique());
         self.project.settings.vendor_dir.join("composer").join(name)
     }
+
     /// Removes the staging directory, and directories that were made for it.
     pub(super) fn clear(&self, staging: &Path, made_vendor: bool) {
         let _ = remove_all(staging);
@@ -26,8 +65,9 @@ impl Run<'_> {
             let _ = fs::remove_dir(&self.project.settings.vendor_dir);
         }
     }
+
     /// Makes the packages ready. Composer does the install if one of them is not at hand.
-    pub(super) fn prepare(
+    fn prepare(
         &self,
         staging: &Path,
         packages: Vec<PackageRequest>,
@@ -85,6 +125,7 @@ impl Run<'_> {
         }
         Ok(answer)
     }
+
     /// Returns the staged directory of each package by name.
     pub(super) fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> HashMap<&'s str, &'s Path> {
         answer
