@@ -3,6 +3,7 @@
 //! The user's own configuration stays as it is. Composer gets a copy of the user's home that has
 //! the plugin in addition, and PHP keeps Composer's compiled code in the store.
 
+pub mod ahead;
 mod composer;
 mod home;
 mod kept;
@@ -49,6 +50,8 @@ pub struct Call<'a> {
     pub arguments: Vec<OsString>,
     /// Variables of the environment that Composer must not see.
     pub without: &'static [&'static str],
+    /// What is done natively while Composer starts, if Composer replaces this process.
+    pub ahead: Option<ahead::Task>,
 }
 
 impl Call<'_> {
@@ -157,7 +160,12 @@ impl Call<'_> {
         let shown = (script != composer).then_some(composer);
         let start = match manner {
             Manner::WithPlugin => match self.overlay(&store, homes.as_ref(), shown) {
-                Ok(start) => Some(start),
+                Ok(start) => {
+                    if let Some(task) = &self.ahead {
+                        task.start();
+                    }
+                    Some(start)
+                }
                 Err(reason) => {
                     self.detail_why("Composer runs without the plugin", &reason);
                     None

@@ -24,6 +24,8 @@ pub use explain::explain;
 pub use info::info;
 pub use lock_diff::lock_diff;
 pub use mend::mend;
+#[cfg(feature = "cli")]
+pub use prepare::prepare_ahead;
 pub use prepare::{fill, prepare, restore};
 pub use remove::remove;
 pub use replace::replace;

@@ -16,6 +16,7 @@ use super::failure::{Code, Failure, Outcome};
 use super::surroundings::umask;
 use super::terminal::Terminal;
 use crate::console::{Console, Verbosity};
+use crate::delegate::ahead::Task;
 use crate::install::{Context, Progress, Undecided};
 use crate::machine::Machine;
 use crate::scripts::ScriptIo as _;
@@ -25,12 +26,22 @@ pub fn run(
     invocation: &Invocation,
     work: impl FnOnce(&Context<'_>, &mut Console, &mut dyn Progress) -> Result<i32, Undecided>,
 ) -> Outcome {
+    run_ahead(invocation, work, || None)
+}
+
+/// Runs a command as [`run`] does. If the command is Composer's, what `ahead` returns is done
+/// natively meanwhile.
+pub fn run_ahead(
+    invocation: &Invocation,
+    work: impl FnOnce(&Context<'_>, &mut Console, &mut dyn Progress) -> Result<i32, Undecided>,
+    ahead: impl FnOnce() -> Option<Task>,
+) -> Outcome {
     let terminal = &invocation.context.terminal;
     match natively(invocation, work) {
         Ok(code) => Ok(u8::try_from(code).unwrap_or(1)),
         Err(Undecided::Composer(Unfamiliar(reason))) => {
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
-            invocation.delegate()
+            invocation.delegate_with(ahead())
         }
         Err(Undecided::NoManifest(path) | Undecided::NoLock(path)) => {
             let missing = path.display();

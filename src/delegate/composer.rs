@@ -167,7 +167,7 @@ pub fn interpreter(head: &[u8]) -> Option<(PathBuf, Vec<OsString>)> {
 }
 
 /// Returns the first program with a name in `PATH` that is not this very program.
-fn in_path(name: &OsStr, environment: &Environment) -> Option<PathBuf> {
+pub(super) fn in_path(name: &OsStr, environment: &Environment) -> Option<PathBuf> {
     let own = plugin::binary().and_then(fs::metadata).ok();
     let path = environment.value("PATH")?;
     std::env::split_paths(&path)

@@ -1,5 +1,8 @@
 //! `allegro install`: installs what `composer.lock` names.
 
+use std::fs;
+
+use allegro_base::env;
 use allegro_composer::Unfamiliar;
 use clap::ArgMatches;
 
@@ -7,7 +10,10 @@ use super::{Invocation, is, text};
 use crate::cli::failure::Outcome;
 use crate::cli::native;
 use crate::cli::project::Project;
-use crate::install::{self, Options, Undecided};
+use crate::cli::surroundings::umask;
+use crate::console::Console;
+use crate::delegate::ahead::Task;
+use crate::install::{self, Context, Options, Progress, Undecided};
 use crate::machine::platform::Ignored;
 
 /// Options whose meaning only Composer knows.
@@ -27,9 +33,39 @@ pub fn run(invocation: &Invocation) -> Outcome {
     if invocation.is_frozen {
         Project::of(invocation.context).check_lock()?;
     }
-    native::run(invocation, |context, console, progress| {
+    let work = |context: &Context<'_>, console: &mut Console, progress: &mut dyn Progress| {
         let options = options(invocation)?;
         install::install(context, &options, console, progress)
+    };
+    native::run_ahead(invocation, work, || task(invocation))
+}
+
+/// Returns what can be done while Composer starts, unless nothing of it would be needed.
+fn task(invocation: &Invocation) -> Option<Task> {
+    const WITHOUT_ARCHIVES: [&str; 6] = [
+        "dry-run",
+        "download-only",
+        "prefer-source",
+        "no-install",
+        "no-cache",
+        "no-plugins",
+    ];
+    let context = invocation.context;
+    let matches = invocation.matches.as_ref()?;
+    let is_off = |name: &&str| is(matches, name) || invocation.has_word(&format!("--{name}"));
+    let is_switched_off = context
+        .environment
+        .text(env::AHEAD)
+        .is_some_and(|value| value == "0");
+    if is_switched_off || WITHOUT_ARCHIVES.iter().any(|name| is_off(&name)) {
+        return None;
+    }
+    Some(Task {
+        directory: fs::canonicalize(&context.directory).ok()?,
+        with_dev: !(context.settings.no_dev.value || invocation.is_on("COMPOSER_NO_DEV")),
+        settings: context.settings.overrides(),
+        umask: umask(),
+        timezone: invocation.variable("TZ"),
     })
 }
 

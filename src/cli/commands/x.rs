@@ -75,6 +75,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
                     purpose: "allegro x",
                     arguments,
                     without: &WITHOUT,
+                    ahead: None,
                 }
                 .wait()
             };
