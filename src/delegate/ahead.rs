@@ -66,7 +66,6 @@ impl Task {
         // A pipe of the caller must not stay open until the worker ends.
         let _ = Command::new(binary)
             .args([COMMAND, &order])
-            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

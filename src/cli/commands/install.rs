@@ -10,6 +10,7 @@ use super::{Invocation, is, text};
 use crate::cli::failure::Outcome;
 use crate::cli::native;
 use crate::cli::project::Project;
+use crate::cli::settings::is_on;
 use crate::cli::surroundings::umask;
 use crate::console::Console;
 use crate::delegate::ahead::Task;
@@ -56,7 +57,7 @@ fn task(invocation: &Invocation) -> Option<Task> {
     let is_switched_off = context
         .environment
         .text(env::AHEAD)
-        .is_some_and(|value| value == "0");
+        .is_some_and(|value| !is_on(&value));
     if is_switched_off || WITHOUT_ARCHIVES.iter().any(|name| is_off(&name)) {
         return None;
     }

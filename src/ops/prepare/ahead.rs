@@ -18,6 +18,7 @@ use allegro_base::error::{Error, Result, in_store};
 use allegro_base::fs::{read_regular, remove_all};
 use allegro_base::hex::hex;
 use allegro_base::identity::Moment;
+use allegro_base::limits;
 use allegro_base::report::Host;
 use allegro_store::Store;
 use allegro_store::link::{Linker, Method};
@@ -49,6 +50,9 @@ const NOTICE: &str = "notice";
 
 /// Name of a package's directory while it is being made.
 const UNFINISHED: &str = "tree";
+
+/// Bytes that the worker may need, as the helper for the same packages.
+const MEMORY: u64 = 96 << 20;
 
 /// The interval at which the helper looks for a package that the worker is making.
 const LOOK: Duration = Duration::from_micros(300);
@@ -397,6 +401,7 @@ fn make(
     shelf: &Shelf,
     host: &mut dyn Host,
 ) -> Result<()> {
+    limits::check(MEMORY)?;
     let linker = Linker::new(store, &shelf.dir, settings.strategy, settings.verify)?;
     if linker.refusal().is_some() {
         return Err(Error::Declined {
@@ -499,3 +504,6 @@ impl Preparation<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

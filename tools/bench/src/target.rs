@@ -122,6 +122,9 @@ impl Mark {
                 vec![native(Side::Viv, 0.86), native(Side::Floor, 1.5)]
             }
             (Scenario::Warm, Project::Symfony) => vec![native(Side::Viv, 1.0)],
+            (Scenario::Warm, project) if Project::BY_ROAD.contains(&project) => {
+                return vec![native(Side::Helper, 0.75)];
+            }
             (Scenario::NoOp, Project::Koel) => vec![native(Side::Viv, 0.7)],
             (Scenario::NoOp, Project::Suite) => vec![native(Side::Viv, 0.5)],
             (Scenario::DumpOptimized, Project::Koel) => vec![native(Side::Viv, 0.08)],
