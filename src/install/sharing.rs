@@ -94,16 +94,15 @@ impl Sharing {
 
     /// Returns whether the files of a package may be shared below the vendor directory.
     pub fn may_share(&self, package: &Package) -> bool {
+        let kind = package.kind.as_str();
+        let is_elsewhere =
+            self.has_installers && ELSEWHERE.iter().any(|prefix| kind.starts_with(prefix));
+        let name = package.name.as_bytes();
+        let mut private = self.private.iter();
         !self.holds_project
             && !package.is_plugin()
-            && !(self.has_installers
-                && ELSEWHERE
-                    .iter()
-                    .any(|prefix| package.kind.starts_with(prefix)))
-            && !self
-                .private
-                .iter()
-                .any(|pattern| matches(pattern.as_bytes(), package.name.as_bytes()))
+            && !is_elsewhere
+            && !private.any(|pattern| matches(pattern.as_bytes(), name))
     }
 }
 

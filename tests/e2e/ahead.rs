@@ -155,13 +155,16 @@ fn archives_are_unpacked_ahead() {
     is_tidy(&scene);
 }
 
+/// Name, arguments, and a change of the project.
+type Case = (&'static str, &'static [&'static str], fn(&Scene));
+
 /// Where Composer installs nothing, vendor stays absent.
 #[test]
 fn what_composer_refuses_leaves_nothing() {
     let Some(scene) = scene() else { return };
     scene.forget_all();
     let _ = scene.fresh(Side::Native, &["install"]);
-    let cases: [(&str, &[&str], fn(&Scene)); 6] = [
+    let cases: [Case; 6] = [
         ("dry run", &["install", "--dry-run"], |_| {}),
         ("platform", &["install"], |scene| {
             let path = scene.project().join("composer.lock");

@@ -58,7 +58,7 @@ fn task(invocation: &Invocation) -> Option<Task> {
         .environment
         .text(env::AHEAD)
         .is_some_and(|value| !is_on(&value));
-    if is_switched_off || WITHOUT_ARCHIVES.iter().any(|name| is_off(&name)) {
+    if is_switched_off || WITHOUT_ARCHIVES.iter().any(is_off) {
         return None;
     }
     Some(Task {

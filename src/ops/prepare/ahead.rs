@@ -211,10 +211,9 @@ impl Shelf {
             // The helper makes each package for which there is no shelf.
             _ => return Claim::Mine,
         }
-        let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+        let mut entries = fs::read_dir(&place).into_iter().flatten().flatten();
         entries
-            .filter_map(|entry| Some((entry.path(), Made::of_name(&entry.file_name())?)))
-            .next()
+            .find_map(|entry| Some((entry.path(), Made::of_name(&entry.file_name())?)))
             .map_or(Claim::Theirs, |(path, made)| Claim::Made(path, made))
     }
 
@@ -324,14 +323,14 @@ pub fn terms(
     dir: &Path,
 ) -> String {
     format!(
-        "{} {:o} {:?} {} {} {} {:?}\n{}\n{}",
+        "{} {:o} {:?} {} {} {} {}\n{}\n{}",
         env!("CARGO_PKG_VERSION"),
         request.umask,
         request.timezone,
         settings.strategy,
         settings.verify,
         settings.utf8_locale,
-        settings.zone_directory,
+        settings.zone_directory.display(),
         linker.facts(),
         inherited(dir),
     )
@@ -371,7 +370,9 @@ pub fn prepare_ahead(
     environment: &Environment,
     host: &mut dyn Host,
 ) -> Result<()> {
-    let settings = Settings::resolve(&request.settings, environment)?;
+    let mut settings = Settings::resolve(&request.settings, environment)?;
+    // One processor is PHP's, which everything waits for in the end.
+    settings.threads = settings.threads.saturating_sub(1).max(1);
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(request.umask));
     let store = open_store(&settings, host)?;
     if !store.is_writable() {
