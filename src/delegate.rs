@@ -13,6 +13,7 @@ mod overlay;
 mod phar;
 mod plugin;
 mod process;
+pub mod remembered;
 
 use std::ffi::OsString;
 use std::fs;

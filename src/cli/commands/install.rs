@@ -1,6 +1,8 @@
 //! `allegro install`: installs what `composer.lock` names.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use allegro_base::env;
 use allegro_composer::Unfamiliar;
@@ -13,7 +15,9 @@ use crate::cli::project::Project;
 use crate::cli::settings::is_on;
 use crate::cli::surroundings::umask;
 use crate::console::Console;
+use crate::delegate::Homes;
 use crate::delegate::ahead::Task;
+use crate::delegate::remembered::Memory;
 use crate::install::{self, Context, Options, Progress, Undecided};
 use crate::machine::platform::Ignored;
 
@@ -38,7 +42,42 @@ pub fn run(invocation: &Invocation) -> Outcome {
         let options = options(invocation)?;
         install::install(context, &options, console, progress)
     };
-    native::run_ahead(invocation, work, || task(invocation))
+    let memory = memory(invocation);
+    if let Some(reason) = memory.as_ref().and_then(Memory::reason) {
+        let terminal = &invocation.context.terminal;
+        terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
+        return invocation.delegate_with(task(invocation));
+    }
+    native::run_ahead(invocation, work, |reason| {
+        if let Some(memory) = memory {
+            memory.keep(reason);
+        }
+        task(invocation)
+    })
+}
+
+/// Returns the memory of this command line, unless nothing of former runs shall be believed.
+fn memory(invocation: &Invocation) -> Option<Memory> {
+    let context = invocation.context;
+    if context.settings.force.value {
+        return None;
+    }
+    let store = context.settings.core(context.environment).ok()?.store;
+    let directory = fs::canonicalize(&context.directory).ok()?;
+    let homes = Homes::of(context.environment, Path::is_dir)?;
+    let mut files: Vec<_> = [
+        "composer.json",
+        "composer.lock",
+        "vendor/composer/installed.json",
+    ]
+    .iter()
+    .map(|name| directory.join(name))
+    .collect();
+    files.push(homes.home.join("config.json"));
+    files.push(homes.home.join("composer.json"));
+    let words = invocation.composer_arguments.iter();
+    let words = words.map(|word| word.as_bytes());
+    Some(Memory::of(&store, &directory, words, &files))
 }
 
 /// Returns what can be done while Composer starts, unless nothing of it would be needed.
