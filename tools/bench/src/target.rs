@@ -44,7 +44,9 @@ impl Target {
                 | Scenario::DumpOptimized
                 | Scenario::FreshClone
                 | Scenario::Resolve
-                | Scenario::Growth,
+                | Scenario::Growth
+                // Projects by road have marks for the command line.
+                | Scenario::Warm,
                 _,
             ) => return None,
         };
