@@ -3,6 +3,7 @@
 //! The user's own configuration stays as it is. Composer gets a copy of the user's home that has
 //! the plugin in addition, and PHP keeps Composer's compiled code in the store.
 
+pub mod ahead;
 mod composer;
 mod home;
 mod kept;
@@ -12,6 +13,7 @@ mod overlay;
 mod phar;
 mod plugin;
 mod process;
+pub mod remembered;
 
 use std::ffi::OsString;
 use std::fs;
@@ -51,6 +53,8 @@ pub struct Call<'a> {
     pub without: &'static [&'static str],
     /// Events whose scripts have been played. The plugin leaves those out.
     pub played: Vec<&'static str>,
+    /// What is done natively while Composer starts, if Composer replaces this process.
+    pub ahead: Option<ahead::Task>,
 }
 
 impl Call<'_> {
@@ -165,7 +169,12 @@ impl Call<'_> {
         let shown = (script != composer).then_some(composer);
         let start = match manner {
             Manner::WithPlugin => match self.overlay(&store, homes.as_ref(), shown) {
-                Ok(start) => Some(start),
+                Ok(start) => {
+                    if let Some(task) = &self.ahead {
+                        task.start();
+                    }
+                    Some(start)
+                }
                 Err(reason) => {
                     self.detail_why("Composer runs without the plugin", &reason);
                     None

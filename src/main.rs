@@ -17,6 +17,13 @@ fn main() -> ExitCode {
         return helper();
     }
     #[cfg(feature = "cli")]
+    if arguments.len() == 3
+        && arguments[1] == allegro::delegate::ahead::COMMAND
+        && let Some(order) = arguments[2].to_str()
+    {
+        return allegro::delegate::ahead::work(order, &Environment::PROCESS);
+    }
+    #[cfg(feature = "cli")]
     return ExitCode::from(allegro::cli::run(arguments, &Environment::PROCESS));
     #[cfg(not(feature = "cli"))]
     return plain::run(&arguments[1..]);

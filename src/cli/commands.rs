@@ -30,6 +30,7 @@ use clap::ArgMatches;
 use super::Context;
 use super::failure::{Code, Failure, Outcome};
 use crate::delegate::Call;
+use crate::delegate::ahead::Task;
 
 /// A call of a command that is Composer's.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Invocation<'_> {
             arguments: self.composer_arguments.clone(),
             without: &[],
             played: Vec::new(),
+            ahead: None,
         }
     }
 
@@ -83,6 +85,15 @@ impl Invocation<'_> {
     /// Leaves the command to Composer, which replaces this process.
     pub fn delegate(&self) -> Outcome {
         Err(self.call().replace())
+    }
+
+    /// Leaves the command to Composer as [`Self::delegate`] does, while a task is done natively.
+    pub fn delegate_with(&self, ahead: Option<Task>) -> Outcome {
+        let call = Call {
+            ahead,
+            ..self.call()
+        };
+        Err(call.replace())
     }
 }
 

@@ -10,6 +10,7 @@ use super::commands::Invocation;
 use super::failure::{Code, Failure, Outcome};
 use super::surroundings::{self, Manner, Shown};
 use crate::console::{Console, Verbosity};
+use crate::delegate::ahead::Task;
 use crate::install::{Context, Progress, Undecided};
 use crate::scripts::ScriptIo as _;
 
@@ -18,12 +19,22 @@ pub fn run(
     invocation: &Invocation,
     work: impl FnOnce(&Context<'_>, &mut Console, &mut dyn Progress) -> Result<i32, Undecided>,
 ) -> Outcome {
+    run_ahead(invocation, work, |_| None)
+}
+
+/// Runs a command as [`run`] does. If the command is Composer's, `ahead` learns the reason, and
+/// what it returns is done natively meanwhile.
+pub fn run_ahead(
+    invocation: &Invocation,
+    work: impl FnOnce(&Context<'_>, &mut Console, &mut dyn Progress) -> Result<i32, Undecided>,
+    ahead: impl FnOnce(&str) -> Option<Task>,
+) -> Outcome {
     let terminal = &invocation.context.terminal;
     match natively(invocation, work) {
         Ok(code) => Ok(u8::try_from(code).unwrap_or(1)),
         Err(Undecided::Composer(Unfamiliar(reason))) => {
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
-            invocation.delegate()
+            invocation.delegate_with(ahead(&reason))
         }
         Err(Undecided::Rest(Unfamiliar(reason), played)) => {
             terminal.detail(format_args!("Allegro: Composer finishes it: {reason}"));

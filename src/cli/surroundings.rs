@@ -98,7 +98,7 @@ pub fn with_manner<T>(
 }
 
 /// Returns the mode bits that new files don't get. The system tells them only to those who set them.
-fn umask() -> u32 {
+pub fn umask() -> u32 {
     let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     rustix::process::umask(umask);
     umask.as_raw_mode()

@@ -7,6 +7,8 @@ use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 
+use super::look::Look;
+
 /// The packages whose files are not shared with the store.
 #[derive(Debug, Default)]
 pub struct Sharing {
@@ -14,7 +16,18 @@ pub struct Sharing {
     holds_project: bool,
     /// Patterns of names from `extra.allegro.copy`, and names of patched packages.
     private: Vec<String>,
+    /// Whether a plugin installs packages of some types outside of the vendor directory.
+    has_installers: bool,
 }
+
+/// Plugins that install packages outside of the vendor directory.
+const INSTALLERS: [&str; 2] = [
+    "composer/installers",
+    "oomphinc/composer-installers-extender",
+];
+
+/// Beginnings of the types of such packages.
+const ELSEWHERE: [&str; 2] = ["wordpress-", "drupal-"];
 
 impl Sharing {
     /// Reads the settings of a project.
@@ -25,14 +38,7 @@ impl Sharing {
         vendor_dir: &Path,
     ) -> Result<Self, Unfamiliar> {
         let extra = manifest.get("extra");
-        let mut private: Vec<String> = extra
-            .and_then(|extra| extra.get("allegro"))
-            .and_then(|allegro| allegro.get("copy"))
-            .map(Json::one_or_many)
-            .unwrap_or_default()
-            .into_iter()
-            .map(str::to_ascii_lowercase)
-            .collect();
+        let mut private = copied(manifest);
         for key in [
             "patches",
             "patches-file",
@@ -66,18 +72,51 @@ impl Sharing {
         Ok(Self {
             holds_project: project.starts_with(vendor_dir),
             private,
+            has_installers: false,
         })
+    }
+
+    /// Returns what the plugin will probably decide about a project that is Composer's.
+    pub fn expected(look: &Look) -> Self {
+        let project = &look.project;
+        let mut private: Vec<String> = look.patched().into_iter().collect();
+        private.extend(copied(&project.manifest));
+        let has_installers = project
+            .locked(true)
+            .iter()
+            .any(|package| INSTALLERS.contains(&package.name.as_str()));
+        Self {
+            holds_project: project.directory.starts_with(&project.settings.vendor_dir),
+            private,
+            has_installers,
+        }
     }
 
     /// Returns whether the files of a package may be shared below the vendor directory.
     pub fn may_share(&self, package: &Package) -> bool {
+        let kind = package.kind.as_str();
+        let is_elsewhere =
+            self.has_installers && ELSEWHERE.iter().any(|prefix| kind.starts_with(prefix));
+        let name = package.name.as_bytes();
+        let mut private = self.private.iter();
         !self.holds_project
             && !package.is_plugin()
-            && !self
-                .private
-                .iter()
-                .any(|pattern| matches(pattern.as_bytes(), package.name.as_bytes()))
+            && !is_elsewhere
+            && !private.any(|pattern| matches(pattern.as_bytes(), name))
     }
+}
+
+/// Returns the patterns of `extra.allegro.copy`.
+fn copied(manifest: &Json) -> Vec<String> {
+    manifest
+        .get("extra")
+        .and_then(|extra| extra.get("allegro"))
+        .and_then(|allegro| allegro.get("copy"))
+        .map(Json::one_or_many)
+        .unwrap_or_default()
+        .into_iter()
+        .map(str::to_ascii_lowercase)
+        .collect()
 }
 
 /// Returns whether a name matches a pattern with `*` and `?`, as PHP's `fnmatch` decides.

@@ -1,6 +1,8 @@
 //! Puts packages into directories in staging: from the store, from Composer's archive cache, or
 //! from the network.
 
+mod ahead;
+mod answer;
 mod damages;
 mod download;
 mod fill;
@@ -11,7 +13,7 @@ mod road;
 mod staging;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -25,9 +27,10 @@ use sha1::{Digest as _, Sha1};
 
 use super::attend::attend;
 use crate::protocol::prepare::{
-    PackageAnswer, PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
+    PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest, Provenance,
 };
 use crate::settings::{Environment, Settings};
+pub use ahead::prepare_ahead;
 use allegro_archive::{Unpacking, Zone};
 use allegro_base::error::{Error, Result};
 use allegro_base::fs::remove_all;
@@ -36,13 +39,14 @@ use allegro_base::report::{Event, Host, Unheard};
 use allegro_base::threads::with_pool;
 use allegro_composer::{Dist, ManifestKey};
 use allegro_store::link::{Linker, Method, TreeError, TreeOptions, check_files, link_tree};
-use allegro_store::{Manifest, PATIENCE, ProjectPackage, Store, ingest};
+use allegro_store::{Manifest, PATIENCE, Store, ingest};
 pub use fill::{fill, restore};
 
+use ahead::{Claim, Shelf, terms};
 use damages::Damages;
 use fill::Aim;
 use hand_over::{not_through_links, read_only};
-use notices::{CROWDED, decline_all, gather, of_copies};
+use notices::{CROWDED, decline_all};
 use road::{Road, plan};
 use staging::Staging;
 
@@ -90,23 +94,32 @@ fn prepare_for(
         return Err(Error::Interrupted);
     }
     let staging = Staging::open(&request.staging)?;
+    let linker = Linker::new(
+        &store,
+        &request.staging,
+        settings.strategy,
+        settings.verify || aim == Aim::Repair,
+    )?;
+    let shelf = (aim == Aim::Project)
+        .then(|| {
+            Shelf::find(&store, || {
+                terms(request, &settings, &linker, staging.path())
+            })
+        })
+        .flatten();
 
     let run = Preparation {
         started: Moment::now(),
-        linker: Linker::new(
-            &store,
-            &request.staging,
-            settings.strategy,
-            settings.verify || aim == Aim::Repair,
-        )?,
+        linker,
         zone: Zone::of(request.timezone.as_deref(), &settings.zone_directory),
         damages: Damages::default(),
         staging,
         answers: Mutex::new(HashMap::with_capacity(request.packages.len())),
-        method: Mutex::new(None),
+        methods: Mutex::default(),
         is_crowded: AtomicBool::new(false),
         cancel: AtomicBool::new(false),
         aim,
+        shelf: shelf.as_ref(),
         request,
         settings: &settings,
         store: &store,
@@ -134,6 +147,9 @@ fn prepare_for(
         run.give_way();
     }
     let answer = run.answer();
+    if let Some(shelf) = shelf {
+        shelf.tidy();
+    }
     store.retire_former_buckets(RETIREMENT);
     Ok(answer)
 }
@@ -167,6 +183,8 @@ fn open_store(settings: &Settings, host: &mut dyn Host) -> Result<Store> {
 /// One call of [`prepare`], shared by its threads.
 struct Preparation<'a> {
     aim: Aim,
+    /// Packages that are made ahead: by this call, or for it.
+    shelf: Option<&'a Shelf>,
     request: &'a PrepareRequest,
     settings: &'a Settings,
     store: &'a Store,
@@ -177,7 +195,8 @@ struct Preparation<'a> {
     damages: Damages,
     staging: Staging<'a>,
     answers: Mutex<HashMap<usize, PackageOutcome>>,
-    method: Mutex<Option<Method>>,
+    /// Methods by which shared files were put in place, by the packages' ids.
+    methods: Mutex<HashMap<usize, Method>>,
     /// Whether there was no room for the packages beside those that they replace.
     is_crowded: AtomicBool,
     cancel: AtomicBool,
@@ -196,28 +215,71 @@ impl Preparation<'_> {
                 self.settle(package, read_only(), events);
             }
         }
-        // A second round downloads packages that the store or the cache turned out not to hold
-        // soundly.
-        let unsound = Mutex::new(Vec::new());
+        if self.aim == Aim::Ahead {
+            // Composer has not announced any download yet.
+            wanted.clear();
+        }
+        // Packages that are being made ahead come after the others. The last round downloads
+        // packages that the store or the cache turned out not to hold soundly.
+        let (later, unsound) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         pool.in_place_scope(|scope| {
             for (package, road) in local {
-                let (events, unsound) = (events.clone(), &unsound);
-                scope.spawn(move |_| {
-                    let outcome = match road {
-                        Road::Store => self.take_from_store(package),
-                        Road::Archive => self.take_from_archive(package),
-                    };
-                    match outcome {
-                        Some(outcome) => self.settle(package, outcome, &events),
-                        None => unsound.lock().push(package),
+                let (events, later, unsound) = (events.clone(), &later, &unsound);
+                scope.spawn(move |_| match self.shelf {
+                    Some(shelf) if self.aim == Aim::Ahead => {
+                        self.make_ahead(package, road, shelf);
                     }
+                    Some(shelf) => match shelf.claim(package) {
+                        Claim::Theirs => later.lock().push((package, road, shelf)),
+                        claim => self.make(package, road, claim, &events, unsound),
+                    },
+                    None => self.make(package, road, Claim::Mine, &events, unsound),
                 });
             }
             self.download(std::mem::take(&mut wanted), scope, events);
         });
+        let later = later.into_inner();
+        if !later.is_empty() {
+            pool.in_place_scope(|scope| {
+                for (package, road, shelf) in later {
+                    let (events, unsound) = (events.clone(), &unsound);
+                    scope.spawn(move |_| {
+                        let claim = shelf.wait(package, &self.cancel);
+                        self.make(package, road, claim, &events, unsound);
+                    });
+                }
+            });
+        }
         let unsound = unsound.into_inner();
         if !unsound.is_empty() {
             pool.in_place_scope(|scope| self.download(unsound, scope, events));
+        }
+    }
+
+    /// Makes a package from what is at hand, or takes it where it was made ahead.
+    fn make<'p>(
+        &self,
+        package: &'p PackageRequest,
+        road: Road,
+        claim: Claim,
+        events: &Sender<Event>,
+        unsound: &Mutex<Vec<&'p PackageRequest>>,
+    ) {
+        let taken = match claim {
+            Claim::Made(path, made) => self.take(package, &path, made),
+            Claim::Mine | Claim::Theirs => None,
+        };
+        match taken.or_else(|| self.take_along(package, road)) {
+            Some(outcome) => self.settle(package, outcome, events),
+            None => unsound.lock().push(package),
+        }
+    }
+
+    /// Makes a package by its road. Returns `None` where it must be downloaded after all.
+    fn take_along(&self, package: &PackageRequest, road: Road) -> Option<PackageOutcome> {
+        match road {
+            Road::Store => self.take_from_store(package),
+            Road::Archive => self.take_from_archive(package),
         }
     }
 
@@ -237,6 +299,9 @@ impl Preparation<'_> {
     /// Leaves all packages of this call to Composer, which then has the room that ours take.
     fn give_way(&self) {
         self.staging.clear(&self.request.packages);
+        if let Some(shelf) = self.shelf {
+            shelf.abandon();
+        }
         for outcome in self.answers.lock().values_mut() {
             if matches!(outcome, PackageOutcome::Ready { .. }) {
                 *outcome = PackageOutcome::Declined {
@@ -346,7 +411,7 @@ impl Preparation<'_> {
         }
         hand_over::check(package, manifest, self.staging.path(), &unpacking)
             .map_err(TreeError::Failed)?;
-        let stage = self.staging.of(package);
+        let stage = self.stage_of(package);
         let options = TreeOptions {
             unpacking,
             private: package.private,
@@ -355,8 +420,7 @@ impl Preparation<'_> {
         };
         match link_tree(&self.linker, manifest, &stage, options, &self.cancel) {
             Ok(linked) => {
-                let mut method = self.method.lock();
-                *method = (*method).max(linked.method);
+                self.note_method(package, linked.method);
                 Ok(linked.files)
             }
             Err(error) => {
@@ -410,78 +474,13 @@ impl Preparation<'_> {
             Provenance::Store | Provenance::Archive => package.archive.clone().unwrap_or_default(),
         });
         PackageOutcome::Ready {
-            stage: self.staging.of(package),
+            stage: self.stage_of(package),
             from,
             files,
             downloaded,
             archive,
         }
     }
-
-    fn answer(self) -> PrepareAnswer {
-        let damage = self.damages.notice(self.store);
-        let mut answers = self.answers.into_inner();
-        let vendor_dir = self.request.vendor_dir.as_path();
-        let mut roots: BTreeMap<&Path, Vec<ProjectPackage>> = BTreeMap::new();
-        for package in &self.request.packages {
-            if self.aim != Aim::Store
-                && matches!(answers.get(&package.id), Some(PackageOutcome::Ready { .. }))
-            {
-                // A package outside of vendor is a root of its own, because a new project has no
-                // vendor directory yet.
-                let root = match &package.path {
-                    Some(path) if !is_below(path, vendor_dir) => path,
-                    _ => vendor_dir,
-                };
-                roots.entry(root).or_default().push(ProjectPackage {
-                    name: package.name.clone(),
-                    version: package.version.clone(),
-                    key: Dist::from(&package.dist).key(),
-                    bytes: None,
-                });
-            }
-        }
-        let method = self.method.into_inner();
-        for (root, packages) in roots {
-            // Only later pruning and the naming of projects use the root, so a failure doesn't fail
-            // the install.
-            let _ = self.store.note_packages(root, &packages, method);
-        }
-        let mut packages: Vec<PackageAnswer> = self
-            .request
-            .packages
-            .iter()
-            .map(|package| PackageAnswer {
-                id: package.id,
-                outcome: answers.remove(&package.id).unwrap_or_else(|| {
-                    Error::Internal(format!("{} was forgotten", package.name)).into()
-                }),
-            })
-            .collect();
-        let mut notices: Vec<String> = damage.into_iter().collect();
-        notices.extend(gather(&mut packages, self.store, vendor_dir));
-        if let Some(refusal) = self.linker.refusal()
-            && method.is_some()
-        {
-            notices.extend(of_copies(self.store, vendor_dir, refusal));
-        }
-        PrepareAnswer {
-            packages,
-            method: method.map(Into::into),
-            notices,
-            made: (self.started.as_nanos(), Moment::now().as_nanos()),
-        }
-    }
-}
-
-/// Returns whether a path leads to a place below a directory without links. The path need not exist
-/// yet.
-fn is_below(path: &Path, directory: &Path) -> bool {
-    path.starts_with(directory)
-        || path
-            .ancestors()
-            .find_map(|above| above.canonicalize().ok())
-            .is_some_and(|real| real.starts_with(directory))
 }
 
 /// Returns the SHA-1 of a file, in lower-case hexadecimal.

@@ -15,6 +15,7 @@
 
 mod support;
 
+mod ahead;
 mod archives;
 mod autoload;
 mod care;

@@ -130,6 +130,7 @@ fn catalog(random: &mut Rng) -> Catalog {
         bytes: packages as u64 * random.range(4_000, 60_000) as u64,
         huge: 0,
         modules: random.below(100),
+        plugins: 0,
     });
     let names: Vec<String> = catalog.names().into_iter().map(str::to_owned).collect();
     for name in names {

@@ -29,6 +29,8 @@ pub const QUIET: &str = "ALLEGRO_QUIET";
 pub const VERBOSE: &str = "ALLEGRO_VERBOSE";
 /// Switch of the command line: do the work also where nothing seems to have changed.
 pub const FORCE: &str = "ALLEGRO_FORCE";
+/// Switch of the command line, off if it is `0`: make packages while Composer starts.
+pub const AHEAD: &str = "ALLEGRO_AHEAD";
 /// Path or name of the Composer that the command line calls.
 pub const COMPOSER_PATH: &str = "ALLEGRO_COMPOSER_PATH";
 /// Path or name of the PHP with which the command line starts Composer.

@@ -66,6 +66,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         },
         without: &[],
         played: Vec::new(),
+        ahead: None,
     };
     // The plugin knows what Composer's road needs.
     let asks_plugin = chart.problems.is_empty() && matches!(chart.road, Road::Composer(_));

@@ -1,5 +1,10 @@
 //! `allegro install`: installs what `composer.lock` names.
 
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use allegro_base::env;
 use allegro_composer::unfamiliar;
 use clap::ArgMatches;
 
@@ -7,7 +12,13 @@ use super::{Invocation, is, text};
 use crate::cli::failure::Outcome;
 use crate::cli::native;
 use crate::cli::project::Project;
-use crate::install::{self, Options, Undecided};
+use crate::cli::settings::is_on;
+use crate::cli::surroundings::umask;
+use crate::console::Console;
+use crate::delegate::Homes;
+use crate::delegate::ahead::Task;
+use crate::delegate::remembered::Memory;
+use crate::install::{self, Context, Options, Progress, Undecided};
 use crate::machine::platform::Ignored;
 
 /// Options whose meaning only Composer knows.
@@ -27,9 +38,74 @@ pub fn run(invocation: &Invocation) -> Outcome {
     if invocation.is_frozen {
         Project::of(invocation.context).check_lock()?;
     }
-    native::run(invocation, |context, console, progress| {
+    let work = |context: &Context<'_>, console: &mut Console, progress: &mut dyn Progress| {
         let options = options(invocation)?;
         install::install(context, &options, console, progress)
+    };
+    let memory = memory(invocation);
+    if let Some(reason) = memory.as_ref().and_then(Memory::reason) {
+        let terminal = &invocation.context.terminal;
+        terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
+        return invocation.delegate_with(task(invocation));
+    }
+    native::run_ahead(invocation, work, |reason| {
+        if let Some(memory) = memory {
+            memory.keep(reason);
+        }
+        task(invocation)
+    })
+}
+
+/// Returns the memory of this command line, unless nothing of former runs shall be believed.
+fn memory(invocation: &Invocation) -> Option<Memory> {
+    let context = invocation.context;
+    if context.settings.force.value {
+        return None;
+    }
+    let store = context.settings.core(context.environment).ok()?.store;
+    let directory = fs::canonicalize(&context.directory).ok()?;
+    let homes = Homes::of(context.environment, Path::is_dir)?;
+    let mut files: Vec<_> = [
+        "composer.json",
+        "composer.lock",
+        "vendor/composer/installed.json",
+    ]
+    .iter()
+    .map(|name| directory.join(name))
+    .collect();
+    files.push(homes.home.join("config.json"));
+    files.push(homes.home.join("composer.json"));
+    let words = invocation.composer_arguments.iter();
+    let words = words.map(|word| word.as_bytes());
+    Some(Memory::of(&store, &directory, words, &files))
+}
+
+/// Returns what can be done while Composer starts, unless nothing of it would be needed.
+fn task(invocation: &Invocation) -> Option<Task> {
+    const WITHOUT_ARCHIVES: [&str; 6] = [
+        "dry-run",
+        "download-only",
+        "prefer-source",
+        "no-install",
+        "no-cache",
+        "no-plugins",
+    ];
+    let context = invocation.context;
+    let matches = invocation.matches.as_ref()?;
+    let is_off = |name: &&str| is(matches, name) || invocation.has_word(&format!("--{name}"));
+    let is_switched_off = context
+        .environment
+        .text(env::AHEAD)
+        .is_some_and(|value| !is_on(&value));
+    if is_switched_off || WITHOUT_ARCHIVES.iter().any(is_off) {
+        return None;
+    }
+    Some(Task {
+        directory: fs::canonicalize(&context.directory).ok()?,
+        with_dev: !(context.settings.no_dev.value || invocation.is_on("COMPOSER_NO_DEV")),
+        settings: context.settings.overrides(),
+        umask: umask(),
+        timezone: invocation.variable("TZ"),
     })
 }
 

@@ -77,6 +77,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
                     arguments,
                     without: &WITHOUT,
                     played: Vec::new(),
+                    ahead: None,
                 }
                 .wait()
             };

@@ -30,8 +30,8 @@ impl Damages {
 
     /// Returns the notice about the damaged files, if there are any. It also names the projects
     /// that may have them through a hard link. The notice is one line, whatever happened.
-    pub fn notice(self, store: &Store) -> Option<String> {
-        let mut damages = self.0.into_inner();
+    pub fn notice(&self, store: &Store) -> Option<String> {
+        let mut damages = self.0.lock();
         damages.sort_by(|one, other| one.file.cmp(&other.file));
         let first = damages.first()?;
         let files: Vec<&str> = damages.iter().map(|damage| damage.file.as_str()).collect();

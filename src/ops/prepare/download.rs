@@ -113,7 +113,7 @@ impl Preparation<'_> {
     /// nobody follows a fetch.
     fn refused(&self, error: &FetchError) -> PackageOutcome {
         match self.aim {
-            Aim::Project | Aim::Repair => PackageOutcome::Declined {
+            Aim::Project | Aim::Repair | Aim::Ahead => PackageOutcome::Declined {
                 reason: error.to_string(),
                 loud: false,
             },

@@ -49,4 +49,6 @@ pub enum Aim {
     Repair,
     /// They only come into the store.
     Store,
+    /// They are linked before Composer asks for them.
+    Ahead,
 }

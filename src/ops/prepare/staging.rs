@@ -22,6 +22,11 @@ impl<'a> Staging<'a> {
         Ok(Self(path))
     }
 
+    /// Takes a directory of packages that are made ahead, which exists.
+    pub fn of_shelf(path: &'a Path) -> Self {
+        Self(path)
+    }
+
     /// Returns the directory.
     pub fn path(&self) -> &'a Path {
         self.0

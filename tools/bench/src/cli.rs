@@ -104,6 +104,14 @@ pub enum Project {
     Symfony,
     /// A Spryker shop of 1,570 packages
     Suite,
+    /// A generated site of 60 packages like WordPress with plugins, one package huge
+    Site,
+    /// Generated tools of 103 packages with plugins, one package huge
+    Tools,
+    /// A generated Laravel application of 113 packages with plugins
+    Laravel,
+    /// A generated Symfony application of 145 packages with plugins
+    SymfonyFlex,
 }
 
 impl Project {
@@ -113,7 +121,7 @@ impl Project {
     /// Projects with plugins, which show what an install costs on each road: natively, or handed to
     /// Composer. Each is a lock in the directory of locks, or a profile of the registry. They are
     /// measured in the scenarios `warm` and `no-op`.
-    const BY_ROAD: [Self; 0] = [];
+    pub const BY_ROAD: [Self; 4] = [Self::Site, Self::Tools, Self::Laravel, Self::SymfonyFlex];
 
     /// Returns the project's name for the registry and the directories of locks.
     pub fn source(self) -> &'static str {
@@ -130,6 +138,10 @@ impl Project {
             Self::KoelClassmap => "koel-classmap",
             Self::Symfony => "symfony",
             Self::Suite => "suite",
+            Self::Site => "site",
+            Self::Tools => "tools",
+            Self::Laravel => "laravel",
+            Self::SymfonyFlex => "symfony-flex",
         }
     }
 

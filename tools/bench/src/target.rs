@@ -44,7 +44,9 @@ impl Target {
                 | Scenario::DumpOptimized
                 | Scenario::FreshClone
                 | Scenario::Resolve
-                | Scenario::Growth,
+                | Scenario::Growth
+                // Projects by road have marks for the command line.
+                | Scenario::Warm,
                 _,
             ) => return None,
         };
@@ -122,6 +124,9 @@ impl Mark {
                 vec![native(Side::Viv, 0.86), native(Side::Floor, 1.5)]
             }
             (Scenario::Warm, Project::Symfony) => vec![native(Side::Viv, 1.0)],
+            (Scenario::Warm, project) if Project::BY_ROAD.contains(&project) => {
+                return vec![native(Side::Helper, 0.75)];
+            }
             (Scenario::NoOp, Project::Koel) => vec![native(Side::Viv, 0.7)],
             (Scenario::NoOp, Project::Suite) => vec![native(Side::Viv, 0.5)],
             (Scenario::DumpOptimized, Project::Koel) => vec![native(Side::Viv, 0.08)],

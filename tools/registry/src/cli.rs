@@ -82,6 +82,14 @@ enum ProfileName {
     Symfony,
     /// 1,567 packages, 62k files
     Suite,
+    /// 113 packages with plugins, of the size of a Laravel application
+    Laravel,
+    /// 145 packages with plugins, of the size of a Symfony application
+    SymfonyFlex,
+    /// 103 packages with plugins, of the size of tools for quality
+    Tools,
+    /// 60 packages with plugins, of the size of a WordPress site
+    Site,
     /// 12 packages
     Small,
 }
@@ -92,6 +100,10 @@ impl From<ProfileName> for Profile {
             ProfileName::Koel => Self::Koel,
             ProfileName::Symfony => Self::SymfonyApp,
             ProfileName::Suite => Self::Suite,
+            ProfileName::Laravel => Self::Laravel,
+            ProfileName::SymfonyFlex => Self::SymfonyFlex,
+            ProfileName::Tools => Self::Tools,
+            ProfileName::Site => Self::Site,
             ProfileName::Small => Self::Small,
         }
     }

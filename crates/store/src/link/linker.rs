@@ -190,6 +190,11 @@ impl<'s> Linker<'s> {
         self.shared
     }
 
+    /// Returns everything that this linker found out about its place, as a text to compare.
+    pub fn facts(&self) -> String {
+        format!("{:?} {} {}", self.ground, self.shared, self.private)
+    }
+
     /// Returns the run's first reason why a file that may share an inode with the store doesn't.
     pub fn refusal(&self) -> Option<Refusal> {
         *self.refusal.lock()

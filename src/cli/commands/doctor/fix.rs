@@ -13,10 +13,11 @@ use crate::cli::failure::Failure;
 use crate::cli::surroundings;
 
 /// Directories of the store that are made again when they are missing.
-const REMADE: [&str; 4] = [
+const REMADE: [&str; 5] = [
     "composer-home-v1",
     "composers-v1",
     "opcache-v1",
+    "roads-v1",
     "plugin-v1",
 ];
 

@@ -30,6 +30,8 @@ pub struct GenSpec {
     /// Percentage of packages that are small modules of one vendor below one namespace, as Spryker
     /// has them.
     pub modules: usize,
+    /// Number of packages that are plugins without effect, whose code nobody knows.
+    pub plugins: usize,
 }
 
 /// The projects that measurements use.
@@ -44,16 +46,34 @@ pub enum Profile {
     SymfonyApp,
     /// A project of the Spryker suite's size: 1,567 packages, 62k files.
     Suite,
+    /// A project of a Laravel application's size, with plugins: 113 packages.
+    Laravel,
+    /// A project of a Symfony application's size, with plugins: 145 packages.
+    SymfonyFlex,
+    /// A project with tools for quality, which have plugins: 103 packages, one of them huge.
+    Tools,
+    /// A project of a WordPress site's size, with plugins: 60 packages, one of them huge.
+    Site,
 }
 
 impl Profile {
     /// Returns the size of the profile.
     pub fn spec(self) -> GenSpec {
+        let plugins = match self {
+            Self::Small | Self::Koel | Self::SymfonyApp | Self::Suite => 0,
+            Self::Laravel => 2,
+            Self::SymfonyFlex | Self::Site => 3,
+            Self::Tools => 4,
+        };
         let (packages, dev_packages, files, dirs, bytes, huge, modules) = match self {
             Self::Small => (12, 3, 180, 50, 900_000, 0, 0),
             Self::Koel => (201, 46, 7_900, 1_700, 44_000_000, 2, 0),
             Self::SymfonyApp => (144, 31, 18_000, 4_700, 281_000_000, 6, 0),
             Self::Suite => (1_567, 58, 62_000, 11_400, 230_000_000, 4, 88),
+            Self::Laravel => (113, 38, 7_200, 1_500, 38_000_000, 1, 0),
+            Self::SymfonyFlex => (145, 33, 9_500, 2_300, 46_000_000, 1, 0),
+            Self::Tools => (103, 64, 6_400, 1_300, 52_000_000, 1, 0),
+            Self::Site => (60, 12, 5_200, 800, 72_000_000, 1, 0),
         };
         GenSpec {
             seed: 1,
@@ -64,6 +84,7 @@ impl Profile {
             bytes,
             huge,
             modules,
+            plugins,
         }
     }
 }
@@ -81,6 +102,7 @@ impl GenSpec {
             bytes: packages as u64 * 110_000,
             huge: 0,
             modules: 80,
+            plugins: 0,
         }
     }
 }
@@ -93,7 +115,8 @@ impl From<Profile> for GenSpec {
 
 pub(super) fn catalog(spec: &GenSpec) -> Catalog {
     let mut rng = Rng::from_parts(&["project", &spec.seed.to_string()]);
-    let entries = entries(spec, &mut rng);
+    let mut entries = entries(spec, &mut rng);
+    make_plugins(spec, &mut entries);
     let mut files = layouts(spec, spec.dirs, &entries, rng.clone());
     // Roots and module folders come in addition to the planned directories. A second attempt takes
     // that into account.
@@ -173,6 +196,27 @@ fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
         known.push((name, constraint));
     }
     entries
+}
+
+/// Turns some of the entries into plugins, at even distances.
+fn make_plugins(spec: &GenSpec, entries: &mut [Json]) {
+    for number in 1..=spec.plugins {
+        let Some(entry) = entries.get_mut(number * spec.packages / (spec.plugins + 1)) else {
+            continue;
+        };
+        let prefix = entry
+            .get("autoload")
+            .map_or(&[][..], |autoload| autoload.entries_at("psr-4"))
+            .first()
+            .map_or_else(String::new, |(prefix, _)| prefix.clone());
+        entry.set("type", Json::str("composer-plugin"));
+        entry
+            .child("extra")
+            .set("class", Json::str(format!("{prefix}Plugin\\Setup")));
+        entry
+            .child("require")
+            .set("composer-plugin-api", Json::str("^2.0"));
+    }
 }
 
 fn version(rng: &mut Rng) -> (String, String) {
@@ -441,6 +485,11 @@ fn project(spec: &GenSpec, packages: &[(bool, Package)]) -> Project {
     manifest
         .child("config")
         .set("sort-packages", Json::Bool(true));
+    if spec.plugins > 0 {
+        manifest
+            .child("config")
+            .set("allow-plugins", Json::Bool(true));
+    }
     lock.child("platform").set("php", Json::str(">=8.1"));
     lock.set(
         "content-hash",
