@@ -13,6 +13,7 @@
 //!   [`records`] and [`dumping`]. It reports installed packages with [`notifications`].
 
 pub(crate) mod checks;
+pub(crate) mod closing;
 pub(crate) mod decide;
 mod decision;
 mod dump_autoload;
@@ -25,14 +26,14 @@ pub(crate) mod look;
 mod notifications;
 mod options;
 pub(crate) mod placing;
-mod plugins;
+pub(crate) mod plugins;
 pub(crate) mod project;
 mod proof;
 mod records;
 mod repeat;
 pub(crate) mod requests;
 pub(crate) mod road;
-mod run;
+pub(crate) mod run;
 pub(crate) mod sharing;
 mod state;
 pub(crate) mod summary;

@@ -6,7 +6,7 @@ mod constraints;
 mod convert;
 mod diagnose;
 mod explain;
-mod http;
+pub(crate) mod http;
 mod info;
 mod lock_diff;
 mod mend;
@@ -28,6 +28,8 @@ pub use prepare::{fill, prepare, restore};
 pub use remove::remove;
 pub use replace::replace;
 pub use report::{Report, Sending, report};
+#[cfg(feature = "cli")]
+pub use resolve::resolve_alone;
 pub use resolve::{resolve, warm_up};
 
 /// The decoders of records, for the fuzz targets.

@@ -367,6 +367,46 @@ impl Plugins {
     }
 }
 
+/// Known plugins that do nothing in an update without an install. They have no listeners, or those
+/// of the autoloader's dump alone.
+const SILENT_IN_UPDATES: [&str; 6] = [
+    "ergebnis/composer-normalize",
+    "composer/installers",
+    "oomphinc/composer-installers-extender",
+    "pestphp/pest-plugin",
+    "symfony/runtime",
+    "composer/package-versions-deprecated",
+];
+
+/// Checks that the installed plugins do nothing in an update without an install.
+///
+/// # Errors
+/// A plugin may take part.
+pub fn check_silent_in_updates(
+    context: &Context<'_>,
+    options: &Options,
+    habits: &Habits,
+    project: &Project,
+) -> Result<(), Unfamiliar> {
+    let steps = Steps {
+        locked: Vec::new(),
+        root_aliases: HashMap::new(),
+        operations: Vec::new(),
+    };
+    let plugins = Plugins::of(&Question {
+        context,
+        options,
+        habits,
+        project,
+        steps: &steps,
+    })?;
+    let mut names = plugins.active.iter().map(|plugin| plugin.known.name);
+    match names.find(|name| !SILENT_IN_UPDATES.contains(name)) {
+        Some(name) => unfamiliar(format!("the plugin {name} may take part in updates")),
+        None => Ok(()),
+    }
+}
+
 /// What becomes of a plugin package in an install.
 #[derive(Debug, Clone, Copy)]
 pub enum Fate<'a> {

@@ -23,6 +23,7 @@ use allegro_semver::version::Dialect as Semver;
 use super::guess::{self, Origin};
 use super::http::http;
 use crate::protocol::http::HttpOptions;
+use crate::update::UpdateConfig;
 
 /// Everything about a project that an install depends on.
 pub struct Project {
@@ -34,6 +35,8 @@ pub struct Project {
     pub root: RootPackage,
     /// The lock.
     pub lock: Lock,
+    /// Text of the lock, if there is one.
+    pub lock_text: Option<String>,
     /// Whether the lock belongs to the manifest as it is (`Locker::isFresh`).
     pub is_fresh: bool,
     /// Text of `installed.json`, if there is one.
@@ -102,6 +105,8 @@ pub struct Configured {
     pub repositories: Json,
     /// Whether `config.policy` is false.
     pub policy_is_off: bool,
+    /// Values that only updates read, as far as they are understood.
+    pub update: Result<UpdateConfig, Unfamiliar>,
 }
 
 /// The Composer whose result is wanted.
@@ -127,6 +132,9 @@ pub const GLOBAL: &str = "vendor/composer/installed.json";
 
 /// The name of the lock in the project's directory.
 pub const LOCK: &str = "composer.lock";
+
+/// The text of a lock without packages.
+const EMPTY_LOCK: &str = r#"{"packages": [], "packages-dev": []}"#;
 
 /// Reason why a project can't be read.
 #[derive(Debug)]
@@ -167,6 +175,19 @@ impl Project {
         environment: &dyn Fn(&str) -> Option<String>,
         target: &Target,
     ) -> Result<(Self, Access), Unread> {
+        let (project, access) = Self::read_any(directory, environment, target)?;
+        match project.lock_text {
+            Some(_) => Ok((project, access)),
+            None => Err(Unread::NoLock(directory.join(LOCK))),
+        }
+    }
+
+    /// Reads a project that may have no lock. Its lock is an empty one then.
+    pub fn read_any(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        target: &Target,
+    ) -> Result<(Self, Access), Unread> {
         if environment("COMPOSER").is_some_and(|name| !name.trim().is_empty()) {
             return Err(Unfamiliar("COMPOSER names another manifest".to_owned()).into());
         }
@@ -177,9 +198,7 @@ impl Project {
         };
         let manifest = parse(&manifest_text, &manifest_path)?;
         shape::check(&manifest)?;
-        let Some(lock_text) = read(&lock_path)? else {
-            return Err(Unread::NoLock(lock_path));
-        };
+        let lock_text = read(&lock_path)?;
         let mut files = vec![manifest_path.clone(), lock_path];
         let (settings, access) = configured(
             directory,
@@ -200,7 +219,7 @@ impl Project {
                     .map(|text| Installed::parse(text, target.dialect));
                 Ok::<_, Unfamiliar>((text, installed.transpose()?))
             });
-            let lock = Lock::parse(&lock_text, target.dialect);
+            let lock = Lock::parse(lock_text.as_deref().unwrap_or(EMPTY_LOCK), target.dialect);
             let installed = installed
                 .join()
                 .unwrap_or_else(|_| Err(Unfamiliar("installed.json can't be read".to_owned())));
@@ -242,6 +261,7 @@ impl Project {
             manifest,
             root,
             lock,
+            lock_text,
             is_fresh,
             installed_text,
             installed,
@@ -429,6 +449,7 @@ pub(super) fn configured(
         http: http.0,
         repositories: config.repositories_json(),
         policy_is_off: config.policy()? == Json::Bool(false),
+        update: UpdateConfig::of(&config),
     };
     Ok((settings, access))
 }

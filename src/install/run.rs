@@ -24,6 +24,7 @@ use allegro_vendor::autoload::DumpPlan;
 use allegro_vendor::bins::{self, Bins};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
+use super::closing::{self, OperationNames};
 use super::decide::{Habits, Steps, as_set, dev_names, read_project};
 use super::decision::Decision;
 use super::dumping::{Dumped, Dumping, Undone, real};
@@ -469,28 +470,15 @@ impl Run<'_> {
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
         }
-        if installs.is_empty() && updates.is_empty() && removals.is_empty() {
+        let told = OperationNames {
+            installs,
+            updates,
+            removals,
+        };
+        if told.is_empty() {
             console.line(NOTHING);
-            return;
-        }
-        let plural = |list: &[String]| if list.len() == 1 { "" } else { "s" };
-        console.line(&format!(
-            "<info>Package operations: {} install{}, {} update{}, {} removal{}</info>",
-            installs.len(),
-            plural(&installs),
-            updates.len(),
-            plural(&updates),
-            removals.len(),
-            plural(&removals),
-        ));
-        for (title, list) in [
-            ("Installs", &installs),
-            ("Updates", &updates),
-            ("Removals", &removals),
-        ] {
-            if !list.is_empty() {
-                console.line_at(Verbosity::Verbose, &format!("{title}: {}", list.join(", ")));
-            }
+        } else {
+            told.tell("Package operations", console);
         }
     }
 
@@ -582,7 +570,8 @@ impl Run<'_> {
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
-        for line in self.abandoned() {
+        let lock = &self.project.lock;
+        for line in closing::abandoned(lock.packages.iter().chain(&lock.packages_dev)) {
             console.line(&line);
         }
         let mut finished = None;
@@ -642,7 +631,7 @@ impl Run<'_> {
                 has_bin_messages |= bins.install(package, &path, false, console)?;
             }
         }
-        for line in self.funding(repository) {
+        for line in closing::funding(self.context.variable, repository.packages()) {
             console.line(&line);
         }
         self.act(POST_INSTALL, repository, console)?;
@@ -687,47 +676,6 @@ impl Run<'_> {
             }
         });
         placed.collect()
-    }
-
-    /// Returns the warnings about abandoned packages.
-    fn abandoned(&self) -> Vec<String> {
-        let lock = &self.project.lock;
-        lock.packages
-            .iter()
-            .chain(&lock.packages_dev)
-            .filter_map(|package| {
-                let replacement = package.abandoned.as_ref()?;
-                let advice = replacement.as_ref().map_or_else(
-                    || "No replacement was suggested".to_owned(),
-                    |name| format!("Use {name} instead"),
-                );
-                Some(format!(
-                    "<warning>Package {} is abandoned, you should avoid using it. {advice}.</warning>",
-                    package.pretty_name
-                ))
-            })
-            .collect()
-    }
-
-    /// Returns the lines about packages that look for funding.
-    fn funding(&self, repository: &LocalRepository<'_>) -> Vec<String> {
-        let shows = (self.context.variable)("COMPOSER_FUND")
-            .and_then(|text| text.trim().parse::<f64>().ok())
-            .is_none_or(|number| number.trunc() != 0.0);
-        let count = repository
-            .packages()
-            .filter(|package| package.has_funding)
-            .count();
-        if !shows || count == 0 {
-            return Vec::new();
-        }
-        let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
-        vec![
-            format!(
-                "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
-            ),
-            "<info>Use the `composer fund` command to find out more!</info>".to_owned(),
-        ]
     }
 
     /// Keeps the state of the project, if this run had nothing to do.
@@ -784,7 +732,8 @@ impl Run<'_> {
             before.push(STALE.to_owned());
         }
         before.push(NOTHING.to_owned());
-        before.extend(self.abandoned());
+        let lock = &project.lock;
+        before.extend(closing::abandoned(lock.packages.iter().chain(&lock.packages_dev)));
         let mut dump = said(PRE_DUMP).0;
         dump.extend(
             dumped
@@ -793,7 +742,7 @@ impl Run<'_> {
         );
         let (lines, dump_output) = said(POST_DUMP);
         dump.extend(lines);
-        let mut after = self.funding(repository);
+        let mut after = closing::funding(self.context.variable, repository.packages());
         let (lines, after_output) = said(POST_INSTALL);
         after.extend(lines);
         let told = Told {

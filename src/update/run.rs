@@ -1,0 +1,499 @@
+//! Carries an update out, in the order in which Composer does (`Installer::doUpdate`, composer
+//! 2.10.2).
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use allegro_base::error::Result;
+use allegro_base::report::{Event as Progressed, Host};
+use allegro_composer::Unfamiliar;
+use allegro_composer::access::Access;
+use allegro_composer::json::Json;
+use allegro_store::Store;
+
+use super::config::UpdateConfig;
+use super::options::Options;
+use super::outcome::{LockSettings, Outcome, Solved};
+use super::problem::{Inputs, loads_packages};
+use super::repositories::Repositories;
+use crate::console::Console;
+use crate::install::closing;
+use crate::install::decide::{Habits, Stage, plan_scripts};
+use crate::install::files::write_if_modified;
+use crate::install::plugins::check_silent_in_updates;
+use crate::install::project::{LOCK, Project, Unread};
+use crate::install::run::stopped;
+use crate::install::{Context, Progress, Undecided, checks};
+use crate::machine::{ComposerFacts, Probe};
+use crate::ops;
+use crate::protocol::resolve::{ResolveAnswer, ResolveRequest};
+use crate::scripts::{Dispatcher, Event, Scripts, Setup, UPDATE_EVENTS, Verbosity, Version};
+
+/// The variables by which options of an update can be set.
+const OPTIONS: [&str; 11] = [
+    "COMPOSER_PREFER_STABLE",
+    "COMPOSER_PREFER_LOWEST",
+    "COMPOSER_MINIMAL_CHANGES",
+    "COMPOSER_WITH_DEPENDENCIES",
+    "COMPOSER_WITH_ALL_DEPENDENCIES",
+    "COMPOSER_NO_SECURITY_BLOCKING",
+    "COMPOSER_NO_BLOCKING",
+    "COMPOSER_PREFER_DEV_OVER_PRERELEASE",
+    "COMPOSER_POOL_OPTIMIZER",
+    "COMPOSER_SECURITY_BLOCKING_ABANDONED",
+    "COMPOSER_AUDIT_ABANDONED",
+];
+
+/// The first version of Composer that keeps versions out of updates by policies.
+const POLICIES: Version = Version(2, 9, 0);
+
+/// The first version of Composer that ends the line of an audit with a dot.
+const DOT: Version = Version(2, 6, 3);
+
+/// Updates the project of a context, and returns the exit code.
+///
+/// # Errors
+/// The update is not done, and nothing of it has been written.
+pub fn update(
+    context: &Context<'_>,
+    options: &Options,
+    console: &mut Console,
+    progress: &mut dyn Progress,
+) -> Result<i32, Undecided> {
+    if !options.no_install {
+        return Err(unfamiliar("an update is followed by an install").into());
+    }
+    if options.install.no_cache {
+        return Err(unfamiliar("the caches are switched off").into());
+    }
+    let set = |name: &&&str| (context.variable)(name).is_some_and(|value| !value.is_empty());
+    if let Some(name) = OPTIONS.iter().find(set) {
+        return Err(unfamiliar(&format!("{name} is set")).into());
+    }
+    let store = Store::open(&context.settings.store)?;
+    let habits = Habits::unproven(context, &store)?;
+    let probe = habits.probe.clone();
+    let Some((probe, facts)) = probe
+        .as_ref()
+        .and_then(|probe| Some((probe, probe.composer.as_ref()?)))
+    else {
+        return Err(unfamiliar("there is no Composer").into());
+    };
+    check_php(probe)?;
+    checks::check_user(&habits.target, context.variable)?;
+    let read = Project::read_any(&context.directory, context.variable, &habits.target);
+    let (project, mut access) = match read {
+        Ok(read) => read,
+        Err(Unread::Unfamiliar(reason)) => return Err(reason.into()),
+        Err(Unread::NoManifest(path) | Unread::NoLock(path)) => {
+            return Err(Undecided::NoManifest(path));
+        }
+    };
+    let config = project.settings.update.clone()?;
+    let version = Version::parse(&facts.version)
+        .ok_or_else(|| unfamiliar("the version of Composer is not known"))?;
+    check_project(&project, &config, options)?;
+    let stage = Stage {
+        command: "update",
+        events: &UPDATE_EVENTS,
+        ..Stage::of_install(&project)
+    };
+    let (scripts, setup) = plan_scripts(context, &stage, &options.install, Some(probe))?;
+    if !scripts.listeners("pre-update-cmd").is_empty() && !options.dry_run {
+        return Err(unfamiliar("a script runs before the update").into());
+    }
+    if !options.install.no_plugins {
+        checks::check_global_plugins(&project)?;
+        check_silent_in_updates(context, &options.install, &habits, &project)?;
+    }
+    let update = Update {
+        context,
+        options,
+        habits: &habits,
+        facts,
+        project: &project,
+        config: &config,
+        scripts: &scripts,
+        setup: &setup,
+        version,
+    };
+    let repositories = update.repositories(&mut access)?;
+    update.carry_out(repositories, console, progress)
+}
+
+/// An update under way.
+struct Update<'a> {
+    context: &'a Context<'a>,
+    options: &'a Options,
+    habits: &'a Habits,
+    facts: &'a ComposerFacts,
+    project: &'a Project,
+    config: &'a UpdateConfig,
+    scripts: &'a Scripts,
+    setup: &'a Setup,
+    version: Version,
+}
+
+/// Numbers that are told with `-v`.
+struct Work {
+    /// Duration of the resolution.
+    took: Duration,
+    /// Number of versions that could make a difference.
+    versions: usize,
+    /// Number of rules.
+    rules: usize,
+    /// Whether a repository was asked for metadata files.
+    has_asked: bool,
+}
+
+impl Update<'_> {
+    /// Reads the repositories, and checks that none of them keeps versions out of the update.
+    fn repositories(&self, access: &mut Access) -> Result<Repositories, Undecided> {
+        let settings = &self.project.settings;
+        if settings.is_offline || self.options.install.offline {
+            return Err(unfamiliar("the network is switched off").into());
+        }
+        let target = &self.habits.target;
+        let core = self.context.settings;
+        let repositories = Repositories::load(settings, self.config, access, target, core)?;
+        let advises = repositories.list.iter().any(|one| one.advisories.is_some());
+        if self.has_audit() && (advises || self.version >= POLICIES) {
+            return Err(unfamiliar("an audit follows").into());
+        }
+        let refuses = advises || repositories.list.iter().any(|one| one.has_lists);
+        let is_off = settings.policy_is_off;
+        if self.version >= POLICIES && !is_off {
+            if refuses && !self.options.no_blocking {
+                return Err(unfamiliar("policies may keep versions out").into());
+            }
+            let audit = self.config.audit.entries().iter();
+            let is_usual = |(name, value): &(String, Json)| match name.as_str() {
+                "ignore" => true,
+                "abandoned" => *value == Json::str("fail"),
+                _ => false,
+            };
+            let is_default = self.config.policy == Json::Null || self.config.policy == Json::Bool(true);
+            if !audit.clone().all(is_usual) || !is_default {
+                return Err(unfamiliar("the policies are unusual").into());
+            }
+        }
+        Ok(repositories)
+    }
+
+    fn has_audit(&self) -> bool {
+        let is_on = |name: &str| {
+            let value = (self.context.variable)(name);
+            value.is_some_and(|value| !value.is_empty() && value != "0")
+        };
+        !self.options.no_audit && !is_on("COMPOSER_NO_AUDIT")
+    }
+
+    fn carry_out(
+        self,
+        repositories: Repositories,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        let inputs = Inputs {
+            project: self.project,
+            overrides: &self.config.platform,
+            options: self.options,
+            habits: self.habits,
+            facts: &self.facts.update,
+            repositories: repositories.list.iter().map(|one| one.given.clone()).collect(),
+        };
+        let problem = inputs.problem()?;
+        let may_ask = loads_packages(&problem);
+        let sources = repositories.list.iter().map(|one| Some(one.source.clone()));
+        let request = ResolveRequest {
+            settings: self.context.overrides.clone(),
+            http: self.project.settings.http.clone(),
+            sources: sources.collect(),
+            problem,
+        };
+        let mut watch = Watch {
+            progress,
+            has_asked: false,
+        };
+        let began = Instant::now();
+        ops::resolve_alone(
+            request,
+            self.context.environment,
+            &mut watch,
+            |watch, answer, texts| {
+                let has_asked = watch.has_asked;
+                let decided = self.decide(answer, texts, &repositories).and_then(|found| {
+                    let (outcome, work) = found;
+                    // Composer warns about a host when it first asks it.
+                    if !has_asked && may_ask && !repositories.are_open {
+                        let reason = "it is not certain which repository is asked";
+                        return Err(unfamiliar(reason).into());
+                    }
+                    let work = Work {
+                        took: began.elapsed(),
+                        has_asked,
+                        ..work
+                    };
+                    self.finish(&outcome, &work, &repositories, answer, console)
+                });
+                Ok(decided)
+            },
+        )?
+    }
+
+    /// Makes the new lock's packages of an answer.
+    fn decide(
+        &self,
+        answer: &ResolveAnswer,
+        texts: &[String],
+        repositories: &Repositories,
+    ) -> Result<(Outcome, Work), Undecided> {
+        let (packages, aliases, considered, rules) = match answer {
+            ResolveAnswer::Solved {
+                packages,
+                aliases,
+                considered,
+                rules,
+                ..
+            } => (packages, aliases, *considered, *rules),
+            ResolveAnswer::Unsolvable { .. } => {
+                return Err(unfamiliar("the requirements can't be met").into());
+            }
+            ResolveAnswer::Declined { reason } => return Err(unfamiliar(reason).into()),
+        };
+        let solved = Solved {
+            packages,
+            aliases,
+            texts,
+        };
+        let outcome = Outcome::of(
+            &solved,
+            self.project,
+            repositories,
+            self.habits.target.dialect,
+            self.version >= POLICIES,
+        )?;
+        let work = Work {
+            took: Duration::ZERO,
+            versions: considered,
+            rules,
+            has_asked: false,
+        };
+        Ok((outcome, work))
+    }
+
+    /// Writes the lock, and does everything that follows.
+    fn finish(
+        &self,
+        outcome: &Outcome,
+        work: &Work,
+        repositories: &Repositories,
+        answer: &ResolveAnswer,
+        console: &mut Console,
+    ) -> Result<i32, Undecided> {
+        let project = self.project;
+        let root = &project.root;
+        let lock = outcome.lock(
+            project,
+            &LockSettings {
+                prefer_stable: self.options.prefer_stable || root.prefer_stable,
+                prefer_lowest: self.options.prefer_lowest,
+                platform_overrides: &self.config.platform,
+                plugin_api_version: &self.facts.plugin_api,
+                has_objects: self.facts.update.locks_objects,
+                dialect: self.habits.target.dialect,
+            },
+        );
+        let old = project.lock_text.as_deref();
+        let text = lock.text(old)?;
+        let is_new = match old {
+            Some(old) => lock.replaces(&text, old)?,
+            None => true,
+        };
+        self.announce(outcome, work, repositories, answer, console);
+        if is_new && !self.options.dry_run {
+            write_if_modified(&project.directory.join(LOCK), text.as_bytes())?;
+            console.line("<info>Writing lock file</info>");
+        }
+        self.close(outcome, console)
+    }
+
+    /// Tells everything that Composer tells before it writes the lock.
+    fn announce(
+        &self,
+        outcome: &Outcome,
+        work: &Work,
+        repositories: &Repositories,
+        answer: &ResolveAnswer,
+        console: &mut Console,
+    ) {
+        console.line("<info>Loading composer repositories with package information</info>");
+        if work.has_asked {
+            for warning in &repositories.warnings {
+                console.line(warning);
+            }
+        }
+        if let ResolveAnswer::Solved { kept, .. } = answer {
+            for name in kept {
+                console.line(&format!("<warning>Dependency {name} is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>"));
+            }
+        }
+        console.line("<info>Updating dependencies</info>");
+        let solved = |took: Duration| {
+            let seconds = took.as_secs_f64();
+            format!("Dependency resolution completed in {seconds:.3} seconds")
+        };
+        for line in [
+            solved(work.took),
+            format!("Analyzed {} packages to resolve dependencies", work.versions),
+            format!("Analyzed {} rules to resolve dependencies", work.rules),
+        ] {
+            console.line_at(Verbosity::Verbose, &line);
+        }
+        let has_operations = !outcome.operations.is_empty();
+        if !has_operations {
+            console.line("Nothing to modify in lock file");
+        }
+        if !self.project.root.package.dev_requires.is_empty() {
+            console.line_at(Verbosity::Verbose, &solved(Duration::ZERO));
+        }
+        if has_operations {
+            outcome.names(self.project).tell("Lock file operations", console);
+        }
+        for line in outcome.lines(self.project) {
+            console.line(&line);
+        }
+    }
+
+    /// Does everything that follows the lock (`Installer::run`, composer 2.10.2).
+    fn close(&self, outcome: &Outcome, console: &mut Console) -> Result<i32, Undecided> {
+        let platform: HashSet<String> = self
+            .facts
+            .platform
+            .iter()
+            .flat_map(|package| {
+                let links = package.provides.iter().chain(&package.replaces);
+                let links = links.map(|link| link.target.clone());
+                std::iter::once(package.name.clone()).chain(links)
+            })
+            .chain(self.overridden())
+            .collect();
+        let dev_mode = self.options.install.dev_mode();
+        let hidden: Vec<String> = self.hidden();
+        let platform: HashSet<String> = platform
+            .into_iter()
+            .filter(|name| !hidden.contains(name))
+            .collect();
+        let count = outcome.suggestions(self.project, dev_mode, &platform);
+        if count > 0 {
+            console.line(&format!("<info>{count} package suggestions were added by new dependencies, use `composer suggest` to see details.</info>"));
+        }
+        let mut locked: Vec<_> = outcome.packages.iter().zip(&outcome.is_dev).collect();
+        locked.sort_by(|(one, is_dev), (other, other_dev)| {
+            let lists = is_dev.cmp(other_dev);
+            lists.then_with(|| one.pretty_name.cmp(&other.pretty_name))
+        });
+        for line in closing::abandoned(locked.into_iter().map(|(package, _)| package)) {
+            console.line(&line);
+        }
+        let installed = self.project.installed.iter().map(|record| &record.package);
+        for line in closing::funding(self.context.variable, installed) {
+            console.line(&line);
+        }
+        if !self.options.dry_run {
+            let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
+            let done = dispatcher.dispatch(Event::named("post-update-cmd"), console);
+            if let Err(stop) = done.and_then(|_| dispatcher.finish(console)) {
+                return Ok(stopped(&stop, console));
+            }
+        }
+        if self.has_audit() {
+            if outcome.packages.is_empty() {
+                console.line("No locked packages - skipping audit.");
+            } else {
+                let dot = if self.version >= DOT { "." } else { "" };
+                console.line(&format!(
+                    "<info>No security vulnerability advisories found{dot}</info>"
+                ));
+            }
+        }
+        Ok(0)
+    }
+
+    /// Returns the platform packages whose version the configuration sets.
+    fn overridden(&self) -> impl Iterator<Item = String> {
+        let set = self.config.platform.iter().filter(|(_, version)| version.is_some());
+        set.map(|(name, _)| name.to_ascii_lowercase())
+    }
+
+    /// Returns the platform packages that the configuration hides.
+    fn hidden(&self) -> Vec<String> {
+        let hidden = self.config.platform.iter().filter(|(_, version)| version.is_none());
+        hidden.map(|(name, _)| name.to_ascii_lowercase()).collect()
+    }
+}
+
+/// Checks that Composer has nothing to say about PHP.
+fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
+    let has_curl = probe.php.extensions.iter().any(|name| name == "curl");
+    let is_off = |name: &String| name.starts_with("curl_multi_");
+    if !has_curl || probe.php.disabled_functions.iter().any(is_off) {
+        return Err(unfamiliar("PHP has no curl"));
+    }
+    if !probe.composer.as_ref().is_some_and(|facts| facts.update.requires_apart) {
+        return Err(unfamiliar("this Composer is too old"));
+    }
+    Ok(())
+}
+
+/// Checks the parts of a project that only updates read.
+fn check_project(
+    project: &Project,
+    config: &UpdateConfig,
+    options: &Options,
+) -> Result<(), Unfamiliar> {
+    let is_partial = !options.packages.is_empty() || options.root_requirements;
+    if is_partial && project.lock_text.is_none() {
+        return Err(unfamiliar("there is no lock to update a part of"));
+    }
+    if !project.root.references.is_empty() {
+        return Err(unfamiliar("a requirement names a commit"));
+    }
+    if config.bumps {
+        return Err(unfamiliar("requirements are bumped after the update"));
+    }
+    if config.has_minimal_changes {
+        return Err(unfamiliar("updates make minimal changes"));
+    }
+    if !project.root.package.entry.items_at("suggest").is_empty() {
+        return Err(unfamiliar("the project has a list of suggestions"));
+    }
+    Ok(())
+}
+
+fn unfamiliar(reason: &str) -> Unfamiliar {
+    Unfamiliar(reason.to_owned())
+}
+
+/// Notices whether metadata files are asked for.
+struct Watch<'a> {
+    progress: &'a mut dyn Progress,
+    has_asked: bool,
+}
+
+impl Host for Watch<'_> {
+    fn events(&mut self, events: Vec<Progressed>) {
+        self.has_asked |= events
+            .iter()
+            .any(|event| matches!(event, Progressed::Metadata { total, .. } if *total > 0));
+        self.progress.events(events);
+    }
+
+    fn alive(&mut self) {
+        self.progress.alive();
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.progress.interrupted()
+    }
+}
