@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use allegro_composer::dialect::Dialect;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::{Dist, ManifestKey, Unfamiliar};
 use allegro_store::Store;
@@ -70,7 +71,7 @@ pub fn cargo(
     };
     let mut cargo = Cargo::default();
     for (id, package) in packages.iter().enumerate() {
-        let shown = format!("{} ({})", package.name, full_pretty_version(package));
+        let shown = format!("{} ({})", package.name, full_pretty_version(package, Dialect::default()));
         match requests.of(id, package) {
             Ok(request) => {
                 let key = Dist::from(&request.dist).key();

@@ -6,6 +6,7 @@ use std::io;
 use allegro_base::error::in_store;
 use allegro_base::report::Host;
 use allegro_composer::Unfamiliar;
+use allegro_composer::dialect::Dialect;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::Package;
 use allegro_store::Store;
@@ -59,7 +60,7 @@ impl Trouble {
     fn of(package: &Package, reason: impl Into<String>) -> Self {
         Self {
             name: package.name.clone(),
-            version: full_pretty_version(package),
+            version: full_pretty_version(package, Dialect::default()),
             reason: reason.into(),
         }
     }

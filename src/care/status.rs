@@ -1,5 +1,6 @@
 //! Compares vendor with the lock, and the lock with the manifest.
 
+use allegro_composer::dialect::Dialect;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::{Known, Operation, operations};
@@ -96,7 +97,7 @@ fn changes(look: &Look, dev: bool, compares_abandoned: bool) -> Vec<Change> {
     let root_aliases = project.root_aliases(&locked);
     let known = Known::all(&locked, &root_aliases);
     let installed: Vec<&Package> = look.records.iter().map(|record| &record.package).collect();
-    let version = |package: &Package| Some(full_pretty_version(package));
+    let version = |package: &Package| Some(full_pretty_version(package, Dialect::default()));
     let change = |package: &Package, change, from, to| Change {
         name: package.pretty_name.clone(),
         change,

@@ -11,6 +11,7 @@ use allegro_base::fs::has_default_acl;
 use allegro_base::report::Host;
 use allegro_base::threads::with_pool;
 use allegro_composer::Dist;
+use allegro_composer::dialect::Dialect;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_store::Store;
 use allegro_store::link::{CompareOptions, Difference, Fault, compare_tree};
@@ -369,7 +370,7 @@ impl Survey {
         for (member, result) in self.members.iter().zip(&self.results) {
             let unchecked = |reason: &String| Unchecked {
                 name: member.package.name.clone(),
-                version: full_pretty_version(&member.package),
+                version: full_pretty_version(&member.package, Dialect::default()),
                 reason: reason.clone(),
             };
             match result {

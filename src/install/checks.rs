@@ -151,23 +151,9 @@ pub fn check_policies(
 /// Checks the operations: archives, and what lies at the places of packages.
 pub fn check_operations(
     project: &Project,
-    target: &Target,
     locked: &[&Package],
     operations: &[Operation],
 ) -> Result<(), Unfamiliar> {
-    let shows_dists = Release::parse(SHOWN_DISTS).is_some_and(|since| target.release >= since);
-    if !shows_dists
-        && let Some(package) = operations.iter().find_map(|operation| match *operation {
-            Operation::Install(to) | Operation::Update { to, .. } => is_shown_by_dist(locked[to]),
-            Operation::Uninstall(from) => is_shown_by_dist(&project.installed[from].package),
-            Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => None,
-        })
-    {
-        return unfamiliar(format!(
-            "{} is in development without a source",
-            package.name
-        ));
-    }
     for operation in operations {
         match *operation {
             Operation::Install(to) => check_new(project, locked[to])?,
@@ -184,19 +170,6 @@ pub fn check_operations(
         }
     }
     Ok(())
-}
-
-/// The first version of Composer that shows the dist's reference of a package without a source
-/// (`BasePackage::getFullPrettyVersion`).
-const SHOWN_DISTS: &str = "2.9.0";
-
-/// Returns the package if its version is shown with the dist's reference.
-fn is_shown_by_dist(package: &Package) -> Option<&Package> {
-    let has_source = package
-        .source
-        .as_ref()
-        .is_some_and(|source| matches!(source.kind.as_str(), "git" | "hg"));
-    (package.is_dev() && !has_source).then_some(package)
 }
 
 fn check_new(project: &Project, package: &Package) -> Result<(), Unfamiliar> {

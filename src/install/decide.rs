@@ -187,7 +187,7 @@ impl<'p> Steps<'p> {
     ) -> Result<Self, Unfamiliar> {
         let steps = Self::unchecked(project, options, target);
         checks::check_project(project, &steps.locked)?;
-        checks::check_operations(project, target, &steps.locked, &steps.operations)?;
+        checks::check_operations(project, &steps.locked, &steps.operations)?;
         Ok(steps)
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use allegro_base::hex::hex;
 use allegro_composer::Unfamiliar;
 use allegro_composer::access::{Access, DistUrl};
+use allegro_composer::dialect::Dialect;
 use allegro_composer::operation_text::full_pretty_version;
 use allegro_composer::package::{Package, Place};
 use sha2::{Digest as _, Sha256};
@@ -77,7 +78,7 @@ impl Requests<'_> {
         Ok(PackageRequest {
             id,
             name: package.name.clone(),
-            version: full_pretty_version(package),
+            version: full_pretty_version(package, Dialect::default()),
             dist,
             path: Some(self.project.path_of(package)),
             archive: archive.map(Into::into),

@@ -362,6 +362,7 @@ impl Run<'_> {
         let project = self.project;
         let settings = &project.settings;
         let steps = self.steps;
+        let dialect = self.habits.target.dialect;
         for line in self.opening() {
             console.line(&line);
         }
@@ -381,7 +382,7 @@ impl Run<'_> {
                 console.line(&format!(
                     "  - Downloading <info>{}</info> (<comment>{}</comment>)",
                     package.name,
-                    full_pretty_version(package)
+                    full_pretty_version(package, dialect)
                 ));
                 for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
                     console.line(warning);
@@ -408,7 +409,7 @@ impl Run<'_> {
                     let package = steps.locked[to];
                     console.line(&format!(
                         "  - {}{}",
-                        install_text(package),
+                        install_text(package, dialect),
                         appendix(package)
                     ));
                     self.place(package, &stages, &mut placing, bins, console)?;
@@ -416,16 +417,16 @@ impl Run<'_> {
                 Operation::Update { from, to } => {
                     let (old, new) = (&project.installed[from].package, steps.locked[to]);
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
-                        console.line(&format!("  - {}{}", update_text(old, new), appendix(new)));
+                        console.line(&format!("  - {}{}", update_text(old, new, dialect), appendix(new)));
                     } else {
-                        console.line(&format!("  - {}", uninstall_text(old)));
-                        console.line(&format!("  - {}{}", install_text(new), appendix(new)));
+                        console.line(&format!("  - {}", uninstall_text(old, dialect)));
+                        console.line(&format!("  - {}{}", install_text(new, dialect), appendix(new)));
                     }
                     self.place(new, &stages, &mut placing, bins, console)?;
                 }
                 Operation::Uninstall(from) => {
                     let package = &project.installed[from].package;
-                    console.line(&format!("  - {}", uninstall_text(package)));
+                    console.line(&format!("  - {}", uninstall_text(package, dialect)));
                     if !package.is_metapackage() {
                         placing.uninstall(&project.path_of(package))?;
                         bins.remove(&package.bins)?;
@@ -457,9 +458,10 @@ impl Run<'_> {
 
     fn tell_operations(&self, console: &mut Console) {
         let steps = self.steps;
+        let dialect = self.habits.target.dialect;
         let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
         let named =
-            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
+            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package, dialect));
         for operation in &steps.operations {
             match *operation {
                 Operation::Install(to) => installs.push(named(steps.locked[to])),

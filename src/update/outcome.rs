@@ -153,10 +153,10 @@ impl Outcome {
     }
 
     /// Returns the names of changed packages, in the order of the operations.
-    pub fn names(&self, project: &Project) -> OperationNames {
+    pub fn names(&self, project: &Project, dialect: Dialect) -> OperationNames {
         let old = project.locked(true);
         let named =
-            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package));
+            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package, dialect));
         let mut names = OperationNames::default();
         for operation in &self.operations {
             match *operation {
@@ -170,22 +170,22 @@ impl Outcome {
     }
 
     /// Returns the lines about changed packages: removals first, and each part sorted by name.
-    pub fn lines(&self, project: &Project) -> Vec<String> {
+    pub fn lines(&self, project: &Project, dialect: Dialect) -> Vec<String> {
         let old = project.locked(true);
         let mut lines: Vec<(bool, &str, String)> = Vec::new();
         for operation in &self.operations {
             match *operation {
                 Operation::Install(to) => {
                     let package = &self.packages[to];
-                    let text = install_text(package).replacen("Installing", "Locking", 1);
+                    let text = install_text(package, dialect).replacen("Installing", "Locking", 1);
                     lines.push((true, &package.name, text));
                 }
                 Operation::Update { from, to } => {
                     let package = &self.packages[to];
-                    lines.push((true, &package.name, update_text(old[from], package)));
+                    lines.push((true, &package.name, update_text(old[from], package, dialect)));
                 }
                 Operation::Uninstall(from) => {
-                    lines.push((false, &old[from].name, uninstall_text(old[from])));
+                    lines.push((false, &old[from].name, uninstall_text(old[from], dialect)));
                 }
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
@@ -267,6 +267,12 @@ fn entry(chosen: &ChosenPackage, text: &str, url: Option<&str>) -> Result<Json, 
         && let Some(url) = url
     {
         entry.set("notification-url", Json::str(url));
+    }
+    // Links to the package itself are left out (`ArrayLoader::configureCachedLinks`).
+    for key in ["require", "conflict", "provide", "replace", "require-dev"] {
+        if let Some(Json::Object(links)) = entry.get_mut(key) {
+            links.retain(|(target, _)| !target.eq_ignore_ascii_case(&chosen.name));
+        }
     }
     // The options of a package are those of its repository, and mirrors too.
     entry.remove("transport-options");

@@ -350,6 +350,7 @@ impl Update<'_> {
         ] {
             console.line_at(Verbosity::Verbose, &line);
         }
+        let dialect = self.habits.target.dialect;
         let has_operations = !outcome.operations.is_empty();
         if !has_operations {
             console.line("Nothing to modify in lock file");
@@ -358,9 +359,9 @@ impl Update<'_> {
             console.line_at(Verbosity::Verbose, &solved(Duration::ZERO));
         }
         if has_operations {
-            outcome.names(self.project).tell("Lock file operations", console);
+            outcome.names(self.project, dialect).tell("Lock file operations", console);
         }
-        for line in outcome.lines(self.project) {
+        for line in outcome.lines(self.project, dialect) {
             console.line(&line);
         }
     }

@@ -31,6 +31,9 @@ pub struct Dialect {
     pub last_flag_decides: bool,
     /// Whether `COMPOSER_ROOT_VERSION=1.2-dev` means `1.2.x-dev` (since 2.8.0).
     pub root_version_is_a_branch: bool,
+    /// Whether a development version without a source is shown with the reference of its dist
+    /// (since 2.9.0).
+    pub shows_dists: bool,
 }
 
 impl Dialect {
@@ -53,6 +56,7 @@ impl Dialect {
             aliases_in_alternatives: version >= (2, 4, 3),
             last_flag_decides: version.1 == 2,
             root_version_is_a_branch: version >= (2, 8, 0),
+            shows_dists: version >= (2, 9, 0),
         })
     }
 
@@ -81,6 +85,7 @@ impl Default for Dialect {
             aliases_in_alternatives: true,
             last_flag_decides: false,
             root_version_is_a_branch: true,
+            shows_dists: true,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use allegro_semver::version::{DEFAULT_BRANCH_ALIAS, Version};
 
+use crate::dialect::Dialect;
 use crate::package::{Package, Place};
 
 /// The reference that is shown beside a version.
@@ -17,31 +18,32 @@ enum Shown {
 
 /// Returns the version as Composer shows it, with the reference of a development version
 /// (`BasePackage::getFullPrettyVersion`, composer 2.10.2).
-pub fn full_pretty_version(package: &Package) -> String {
-    shown_version(package, Shown::IfDev)
+pub fn full_pretty_version(package: &Package, dialect: Dialect) -> String {
+    shown_version(package, Shown::IfDev, dialect)
 }
 
 /// Returns the description of an installation (`InstallOperation::format`).
-pub fn install_text(package: &Package) -> String {
+pub fn install_text(package: &Package, dialect: Dialect) -> String {
     format!(
         "Installing <info>{}</info> (<comment>{}</comment>)",
         package.pretty_name,
-        full_pretty_version(package)
+        full_pretty_version(package, dialect)
     )
 }
 
 /// Returns the description of a removal (`UninstallOperation::format`).
-pub fn uninstall_text(package: &Package) -> String {
+pub fn uninstall_text(package: &Package, dialect: Dialect) -> String {
     format!(
         "Removing <info>{}</info> (<comment>{}</comment>)",
         package.pretty_name,
-        full_pretty_version(package)
+        full_pretty_version(package, dialect)
     )
 }
 
 /// Returns the description of an update (`UpdateOperation::format`).
-pub fn update_text(from: &Package, to: &Package) -> String {
-    let (mut before, mut after) = (full_pretty_version(from), full_pretty_version(to));
+pub fn update_text(from: &Package, to: &Package, dialect: Dialect) -> String {
+    let shown = |package| full_pretty_version(package, dialect);
+    let (mut before, mut after) = (shown(from), shown(to));
     if before == after {
         let how = if reference(from.source.as_ref()) != reference(to.source.as_ref()) {
             Some(Shown::Source)
@@ -51,7 +53,8 @@ pub fn update_text(from: &Package, to: &Package) -> String {
             None
         };
         if let Some(how) = how {
-            (before, after) = (shown_version(from, how), shown_version(to, how));
+            let shown = |package| shown_version(package, how, dialect);
+            (before, after) = (shown(from), shown(to));
         }
     }
     let verb = if is_upgrade(&from.version, &to.version) {
@@ -69,7 +72,7 @@ fn reference(place: Option<&Place>) -> Option<&str> {
     place.and_then(|place| place.reference.as_deref())
 }
 
-fn shown_version(package: &Package, shown: Shown) -> String {
+fn shown_version(package: &Package, shown: Shown, dialect: Dialect) -> String {
     let kind = package.source.as_ref().map(|source| source.kind.as_str());
     let of_source = reference(package.source.as_ref());
     let of_dist = reference(package.dist.as_ref());
@@ -78,10 +81,11 @@ fn shown_version(package: &Package, shown: Shown) -> String {
     let found = match shown {
         Shown::IfDev => {
             let has_vcs = matches!(kind, Some("hg" | "git"));
-            if !package.is_dev() || (!has_vcs && (filled(kind) || !filled(of_dist))) {
+            let has_dist = dialect.shows_dists && !filled(kind) && filled(of_dist);
+            if !package.is_dev() || (!has_vcs && !has_dist) {
                 return version;
             }
-            if filled(of_source) {
+            if filled(of_source) || !dialect.shows_dists {
                 of_source
             } else {
                 of_dist

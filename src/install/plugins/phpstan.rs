@@ -97,7 +97,7 @@ impl Effect for Extensions {
         let (mut found, mut others, mut ignored) = (Vec::new(), Vec::new(), Vec::new());
         for package in packages {
             let name = &package.name;
-            let version = Json::Str(full_pretty_version(package));
+            let version = Json::Str(full_pretty_version(package, scene.dialect));
             if !is_extension(package) {
                 if name.contains("phpstan") && !OWN.contains(&name.as_str()) {
                     others.push((name.clone(), version));
