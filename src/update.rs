@@ -6,13 +6,14 @@
 //! - [`options`], [`config`]: the inputs from the command line and from Composer's configuration.
 //! - [`repositories`], [`root_file`]: the repositories and their `packages.json`.
 //! - [`problem`], [`snapshot`]: the problem that the resolver solves.
-//! - [`outcome`]: the new lock, made of the resolver's answer.
+//! - [`outcome`], [`references`]: the new lock, made of the resolver's answer.
 //! - [`run`]: carries the update out.
 
 mod config;
 mod options;
 mod outcome;
 mod problem;
+mod references;
 mod repositories;
 mod root_file;
 mod run;

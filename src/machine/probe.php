@@ -150,6 +150,8 @@ if (!function_exists('allegro_probe')) {
             'batch' => is_int($batch) ? $batch : null,
             'loads_if_required' => $builder->hasMethod('markPackageNameForLoadingIfRequired'),
             'ignored_types' => array_values(isset($defaults['ignoredTypes']) ? $defaults['ignoredTypes'] : array()),
+            'knows_platform' => strpos((string) file_get_contents((string) $builder->getFileName()), 'matchedPlatformPackage') !== false,
+            'updates_mirrors' => method_exists('Composer\DependencyResolver\LockTransaction', 'updateMirrorAndUrls'),
             'requires_apart' => $installer->hasMethod('requirePackagesForUpdate'),
             'locks_objects' => method_exists('Composer\Package\Locker', 'fixupJsonDataType'),
         );

@@ -117,6 +117,10 @@ pub struct UpdateFacts {
     pub loads_if_required: bool,
     /// Package types that are left out.
     pub ignored_types: Vec<String>,
+    /// Whether a requirement on the platform that is listed for update brings a warning of its own.
+    pub knows_platform: bool,
+    /// Whether an update of mirrors keeps the locked packages but for their URLs.
+    pub updates_mirrors: bool,
     /// Whether the requirements without `require-dev` can be told.
     pub requires_apart: bool,
     /// Whether a lock has `{}` in place of `[]` for empty lists of names.
@@ -455,7 +459,7 @@ pub(super) fn seed() -> Vec<u8> {
             "unpackers": ["unzip"], "checks_versions": true,
             "update": {
                 "batch": 50, "loads_if_required": true, "ignored_types": ["php-ext"],
-                "requires_apart": true, "locks_objects": true,
+                "requires_apart": true, "knows_platform": true, "updates_mirrors": true, "locks_objects": true,
             },
         },
     });

@@ -13,6 +13,7 @@ use allegro_composer::transaction::{Known, Operation, lock_operations};
 use allegro_composer::{content_hash, dialect::Dialect};
 
 use super::problem::locked_package;
+use super::references;
 use super::repositories::Repositories;
 use crate::install::closing::OperationNames;
 use crate::install::project::Project;
@@ -56,7 +57,7 @@ impl Outcome {
         let mut packages = Vec::with_capacity(solved.packages.len());
         let mut is_dev = Vec::with_capacity(solved.packages.len());
         for chosen in solved.packages {
-            let package = match chosen.repository {
+            let mut package = match chosen.repository {
                 Some(repository) => {
                     let gone = || Unfamiliar(format!("{} has no entry", chosen.name));
                     let repository = repositories.list.get(repository).ok_or_else(gone)?;
@@ -72,6 +73,11 @@ impl Outcome {
             };
             if package.name != chosen.name || package.version != chosen.version {
                 return unfamiliar(format!("the entry of {} is unusual", chosen.name));
+            }
+            let references = &project.root.references;
+            let reference = references.iter().find(|(name, _)| *name == package.name);
+            if let Some((_, reference)) = reference.filter(|_| chosen.repository.is_some()) {
+                references::set(&mut package, reference);
             }
             check(&package)?;
             packages.push(package);

@@ -54,7 +54,7 @@ impl Inputs<'_> {
         let semver = self.habits.target.semver;
         let mut snapshot = Snapshot::new(semver);
         let requires = merged(&root.package.requires, &root.package.dev_requires);
-        let allow = self.allow(&requires)?;
+        let allow = self.allow();
         let version = Version::parse(&self.habits.target.version);
         let since = |at: Version| version.is_some_and(|version| version >= at);
         if !allow.is_empty() && self.facts.loads_if_required && !since(Version(2, 6, 3)) {
@@ -114,9 +114,8 @@ impl Inputs<'_> {
         })
     }
 
-    /// Returns the names and patterns of a partial update. Composer has something to say of one
-    /// that matches nothing (`PoolBuilder::warnAboutNonMatchingUpdateAllowList`, composer 2.10.2).
-    fn allow(&self, requires: &[&Link]) -> Result<Vec<String>, Unfamiliar> {
+    /// Returns the names and patterns of a partial update.
+    fn allow(&self) -> Vec<String> {
         let root = &self.project.root.package;
         let mut packages = self.options.packages.clone();
         if self.options.root_requirements {
@@ -135,19 +134,43 @@ impl Inputs<'_> {
             if allow.contains(&package) {
                 continue;
             }
-            let covered = Ignored::These(vec![package.clone()]);
-            let locked = self.project.locked(true);
-            let is_locked = locked.iter().any(|locked| covers(&package, &locked.name));
-            let mut required = requires.iter().map(|link| link.target.as_str());
-            let is_required =
-                required.any(|name| !is_platform(name) && covers(&package, name));
-            let is_platform = requires.iter().any(|link| covered.is_ignored(&link.target));
-            if !is_locked && (!is_required || is_platform) {
-                return unfamiliar(format!("{package} is listed for update, and not locked"));
-            }
             allow.push(package);
         }
-        Ok(allow)
+        allow
+    }
+
+    /// Returns the warnings about names and patterns that match nothing
+    /// (`PoolBuilder::warnAboutNonMatchingUpdateAllowList`, composer 2.10.2).
+    pub fn warnings(&self) -> Vec<String> {
+        let root = &self.project.root.package;
+        let requires = merged(&root.requires, &root.dev_requires);
+        let locked = self.project.locked(true);
+        let mut warnings = Vec::new();
+        for pattern in self.allow() {
+            let is_locked = locked.iter().any(|package| covers(&pattern, &package.name));
+            let mut required = requires.iter().filter(|link| covers(&pattern, &link.target));
+            // Older versions of Composer take requirements on the platform for others.
+            let counts = |link: &&&Link| !self.facts.knows_platform || !is_platform(&link.target);
+            let has_platform = required.clone().next().is_some();
+            if is_locked || required.any(|link| counts(&link)) {
+                continue;
+            }
+            let text = if has_platform {
+                "listed for update matches platform packages, but these cannot be updated by \
+                 Composer."
+            } else if pattern.contains('*') {
+                "listed for update does not match any locked packages."
+            } else {
+                "listed for update is not locked."
+            };
+            let kind = if has_platform || pattern.contains('*') {
+                "Pattern"
+            } else {
+                "Package"
+            };
+            warnings.push(format!("<warning>{kind} \"{pattern}\" {text}</warning>"));
+        }
+        warnings
     }
 
     /// Returns the packages that can't change: the project and the platform

@@ -40,6 +40,8 @@ pub struct Repositories {
     pub warnings: Vec<String>,
     /// Whether each repository may be asked for any name.
     pub are_open: bool,
+    /// Whether each root file was recent in the cache when the update began.
+    pub are_recent: bool,
 }
 
 /// A repository as the configuration has it.
@@ -80,6 +82,7 @@ impl Repositories {
                 is_writable: update.is_writable,
             });
         }
+        let are_recent = wanted.iter().all(Wanted::is_recent);
         let files = root_file::fetch(&wanted, core, &settings.http)?;
         let mut list = Vec::new();
         for ((configuration, wanted), file) in configurations.iter().zip(wanted).zip(&files) {
@@ -105,6 +108,7 @@ impl Repositories {
         };
         Ok(Self {
             are_open: list.iter().all(is_open),
+            are_recent,
             list,
             warnings,
         })

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use allegro_base::fs::place_atomically;
 use allegro_composer::Unfamiliar;
@@ -21,6 +22,10 @@ const NAME: &str = "packages.json";
 /// The member of the cached file in which Composer keeps the time of the last change.
 const VALIDATOR: &str = "last-modified";
 
+/// The age up to which Composer believes the cached file where it only looks for advisories
+/// (`ComposerRepository::hasSecurityAdvisories`).
+const RECENT: Duration = Duration::from_secs(600);
+
 /// A root file that is wanted.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -30,6 +35,15 @@ pub struct Wanted {
     pub cache: Option<PathBuf>,
     /// Whether the cache may be written.
     pub is_writable: bool,
+}
+
+impl Wanted {
+    /// Returns whether the cached file is recent enough to be believed without a request.
+    pub fn is_recent(&self) -> bool {
+        let file = self.cache.as_ref().map(|cache| cache.join(NAME));
+        let changed = file.and_then(|file| fs::metadata(file).ok()?.modified().ok());
+        changed.is_some_and(|changed| changed.elapsed().is_ok_and(|age| age <= RECENT))
+    }
 }
 
 /// Returns the root files of repositories, from Composer's cache if the servers confirm them.

@@ -144,6 +144,8 @@ struct Work {
     rules: usize,
     /// Whether a repository was asked for metadata files.
     has_asked: bool,
+    /// Warnings about the arguments.
+    warnings: Vec<String>,
 }
 
 impl Update<'_> {
@@ -180,6 +182,12 @@ impl Update<'_> {
         Ok(repositories)
     }
 
+    /// Returns whether filters of policies ask each repository what it offers.
+    fn has_filters(&self) -> bool {
+        let is_off = self.project.settings.policy_is_off || self.options.no_blocking;
+        self.version >= POLICIES && !is_off
+    }
+
     fn has_audit(&self) -> bool {
         let is_on = |name: &str| {
             let value = (self.context.variable)(name);
@@ -202,6 +210,7 @@ impl Update<'_> {
             facts: &self.facts.update,
             repositories: repositories.list.iter().map(|one| one.given.clone()).collect(),
         };
+        let warnings = inputs.warnings();
         let problem = inputs.problem()?;
         let may_ask = loads_packages(&problem);
         let sources = repositories.list.iter().map(|one| Some(one.source.clone()));
@@ -221,7 +230,7 @@ impl Update<'_> {
             self.context.environment,
             &mut watch,
             |watch, answer, texts| {
-                let has_asked = watch.has_asked;
+                let has_asked = watch.has_asked || self.has_filters() && !repositories.are_recent;
                 let decided = self.decide(answer, texts, &repositories).and_then(|found| {
                     let (outcome, work) = found;
                     // Composer warns about a host when it first asks it.
@@ -232,6 +241,7 @@ impl Update<'_> {
                     let work = Work {
                         took: began.elapsed(),
                         has_asked,
+                        warnings,
                         ..work
                     };
                     self.finish(&outcome, &work, &repositories, answer, console)
@@ -278,6 +288,7 @@ impl Update<'_> {
             versions: considered,
             rules,
             has_asked: false,
+            warnings: Vec::new(),
         };
         Ok((outcome, work))
     }
@@ -328,6 +339,9 @@ impl Update<'_> {
         console: &mut Console,
     ) {
         console.line("<info>Loading composer repositories with package information</info>");
+        for warning in &work.warnings {
+            console.line(warning);
+        }
         if work.has_asked {
             for warning in &repositories.warnings {
                 console.line(warning);
@@ -456,9 +470,6 @@ fn check_project(
     let is_partial = !options.packages.is_empty() || options.root_requirements;
     if is_partial && project.lock_text.is_none() {
         return Err(unfamiliar("there is no lock to update a part of"));
-    }
-    if !project.root.references.is_empty() {
-        return Err(unfamiliar("a requirement names a commit"));
     }
     if config.bumps {
         return Err(unfamiliar("requirements are bumped after the update"));
