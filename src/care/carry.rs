@@ -71,7 +71,11 @@ pub fn cargo(
     };
     let mut cargo = Cargo::default();
     for (id, package) in packages.iter().enumerate() {
-        let shown = format!("{} ({})", package.name, full_pretty_version(package, Dialect::default()));
+        let shown = format!(
+            "{} ({})",
+            package.name,
+            full_pretty_version(package, Dialect::default())
+        );
         match requests.of(id, package) {
             Ok(request) => {
                 let key = Dist::from(&request.dist).key();

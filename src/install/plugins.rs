@@ -173,6 +173,18 @@ pub struct Question<'a> {
 }
 
 impl Plugins {
+    /// Checks that no plugin does anything in an update that it doesn't do in an install.
+    ///
+    /// # Errors
+    /// A plugin may take part.
+    pub fn check_silent_in_updates(&self) -> Result<(), Unfamiliar> {
+        let mut names = self.active.iter().map(|plugin| plugin.known.name);
+        match names.find(|name| !SILENT_IN_UPDATES.contains(name)) {
+            Some(name) => unfamiliar(format!("the plugin {name} may take part in updates")),
+            None => Ok(()),
+        }
+    }
+
     /// Decides on the part of each plugin before anything is written.
     ///
     /// # Errors
@@ -400,11 +412,7 @@ pub fn check_silent_in_updates(
         project,
         steps: &steps,
     })?;
-    let mut names = plugins.active.iter().map(|plugin| plugin.known.name);
-    match names.find(|name| !SILENT_IN_UPDATES.contains(name)) {
-        Some(name) => unfamiliar(format!("the plugin {name} may take part in updates")),
-        None => Ok(()),
-    }
+    plugins.check_silent_in_updates()
 }
 
 /// What becomes of a plugin package in an install.

@@ -26,6 +26,7 @@ use crate::protocol::http::HttpOptions;
 use crate::update::UpdateConfig;
 
 /// Everything about a project that an install depends on.
+#[derive(Clone)]
 pub struct Project {
     /// The project's directory without links, which is the working directory.
     pub directory: PathBuf,
@@ -60,6 +61,7 @@ pub struct Project {
 }
 
 /// Values of Composer's configuration.
+#[derive(Clone)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a setting of Composer"
@@ -275,6 +277,16 @@ impl Project {
         };
         project.purge()?;
         Ok((project, access))
+    }
+
+    /// Returns the project with another lock, which belongs to its manifest.
+    pub fn with_lock(&self, text: String, dialect: Dialect) -> Result<Self, Unfamiliar> {
+        Ok(Self {
+            lock: Lock::parse(&text, dialect)?,
+            lock_text: Some(text),
+            is_fresh: true,
+            ..self.clone()
+        })
     }
 
     /// Forgets installed packages whose directories are gone (`Factory::purgePackages`, composer

@@ -13,6 +13,7 @@ use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::{own_inode, remove_all, unique};
 use allegro_base::identity::Clock;
 use allegro_composer::Unfamiliar;
+use allegro_composer::access::Access;
 use allegro_composer::config::BinCompat;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
@@ -26,7 +27,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use super::closing::{self, OperationNames};
 use super::decide::{Habits, Steps, as_set, dev_names, read_project};
-use super::decision::Decision;
+use super::decision::{Decision, Occasion};
 use super::dumping::{Dumped, Dumping, Undone, real};
 use super::files::write_if_modified;
 use super::local_repository::LocalRepository;
@@ -76,50 +77,128 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    let (project, mut access) = read_project(context, &habits)?;
-    let Decision {
-        scripts,
-        setup,
-        steps,
-        plugins,
-        sharing,
-    } = Decision::of(context, options, &habits, &project)?;
-    let mut requests = Requests {
-        project: &project,
-        access: &mut access,
-        sharing: &sharing,
-        plain_modes: habits.plain_modes,
-        is_offline: options.offline || project.settings.is_offline,
-        objections: Vec::new(),
-        warnings: Vec::new(),
-    };
-    let wanted: Vec<&Package> = steps.new_packages().collect();
-    // The id of a request is the place of its package.
-    let list: Vec<PackageRequest> = wanted
-        .iter()
-        .enumerate()
-        .map(|(id, package)| requests.of(id, package))
-        .collect::<Result<_, _>>()?;
-    let (objections, warnings) = (requests.objections, requests.warnings);
-    let notifications = Notifications::plan(&project, access, &steps, options.offline)?;
-    let run = Run {
-        dists: list.iter().map(|request| request.dist.clone()).collect(),
+    let (project, access) = read_project(context, &habits)?;
+    let task = Task {
         context,
         options,
         habits: &habits,
         project: &project,
         store: &store,
-        scripts: &scripts,
-        setup: &setup,
-        plugins: &plugins,
         clock,
         key,
-        steps: &steps,
-        wanted,
-        warnings,
-        notifications,
+        before: None,
     };
-    run.carry_out(list, &objections, console, progress)
+    task.carry_out(access, console, progress)
+}
+
+/// The part of an update before its install.
+pub trait Before {
+    /// Tells the changes of the lock, and writes it. Everything about the install is decided.
+    fn begin(&self, console: &mut Console) -> Result<()>;
+
+    /// Returns the warnings about hosts that are given before packages are downloaded.
+    fn warnings(&self) -> &[String];
+
+    /// Tells what comes before the warnings about abandoned packages.
+    fn suggest(&self, console: &mut Console);
+
+    /// Checks that the plugins of the install do nothing in an update.
+    fn check_plugins(&self, plugins: &Plugins) -> Result<(), Unfamiliar>;
+
+    /// Ends the update, given the number of installed packages.
+    fn end(&self, installed: usize, console: &mut Console);
+}
+
+/// An install that is wanted.
+pub struct Task<'a> {
+    /// The surroundings.
+    pub context: &'a Context<'a>,
+    /// The options.
+    pub options: &'a Options,
+    /// The Composer whose result is wanted.
+    pub habits: &'a Habits,
+    /// The project.
+    pub project: &'a Project,
+    /// The store.
+    pub store: &'a Store,
+    /// Clock that was started before anything was read.
+    pub clock: Clock,
+    /// Digest of everything that the run depends on and that is no file.
+    pub key: Option<[u8; 32]>,
+    /// The update that the install follows.
+    pub before: Option<&'a dyn Before>,
+}
+
+impl Task<'_> {
+    /// Decides on the install and carries it out. Returns the exit code.
+    ///
+    /// # Errors
+    /// The install is not done, and nothing of it has been written.
+    pub fn carry_out(
+        self,
+        mut access: Access,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        let Self {
+            context,
+            options,
+            habits,
+            project,
+            ..
+        } = self;
+        let occasion = match self.before {
+            Some(_) => Occasion::Update,
+            None => Occasion::Install,
+        };
+        let Decision {
+            scripts,
+            setup,
+            steps,
+            plugins,
+            sharing,
+        } = Decision::of(context, options, habits, project, occasion)?;
+        if let Some(before) = self.before {
+            before.check_plugins(&plugins)?;
+        }
+        let mut requests = Requests {
+            project,
+            access: &mut access,
+            sharing: &sharing,
+            plain_modes: habits.plain_modes,
+            is_offline: options.offline || project.settings.is_offline,
+            objections: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let wanted: Vec<&Package> = steps.new_packages().collect();
+        // The id of a request is the place of its package.
+        let list: Vec<PackageRequest> = wanted
+            .iter()
+            .enumerate()
+            .map(|(id, package)| requests.of(id, package))
+            .collect::<Result<_, _>>()?;
+        let (objections, warnings) = (requests.objections, requests.warnings);
+        let notifications = Notifications::plan(project, access, &steps, options.offline)?;
+        let run = Run {
+            dists: list.iter().map(|request| request.dist.clone()).collect(),
+            context,
+            options,
+            habits,
+            project,
+            store: self.store,
+            scripts: &scripts,
+            setup: &setup,
+            plugins: &plugins,
+            clock: self.clock,
+            key: self.key,
+            before: self.before,
+            steps: &steps,
+            wanted,
+            warnings,
+            notifications,
+        };
+        run.carry_out(list, &objections, console, progress)
+    }
 }
 
 /// An install that has been decided on.
@@ -136,6 +215,8 @@ struct Run<'a> {
     clock: Clock,
     /// Digest of everything that the run depends on and that is no file.
     key: Option<[u8; 32]>,
+    /// The update that the install follows.
+    before: Option<&'a dyn Before>,
     /// Packages and operations.
     steps: &'a Steps<'a>,
     /// Packages that get new files, by the ids of their requests.
@@ -166,7 +247,10 @@ impl Run<'_> {
             console,
         )?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
-        if let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console) {
+        // Scripts before an update are Composer's.
+        if self.before.is_none()
+            && let Err(stop) = dispatcher.dispatch(Event::named("pre-install-cmd"), console)
+        {
             return Ok(stopped(&stop, console));
         }
 
@@ -186,6 +270,7 @@ impl Run<'_> {
             packages: self.wanted.clone(),
             answer: &answer,
             warnings: &self.warnings,
+            given: self.before.map_or(&[], Before::warnings),
         };
         // The reports are on their way until the end of this function.
         let settings = self.context.settings;
@@ -363,8 +448,13 @@ impl Run<'_> {
         let settings = &project.settings;
         let steps = self.steps;
         let dialect = self.habits.target.dialect;
-        for line in self.opening() {
-            console.line(&line);
+        let opening = self.opening();
+        match self.before {
+            Some(before) => {
+                before.begin(console)?;
+                console.line(&opening[0]);
+            }
+            None => opening.iter().for_each(|line| console.line(line)),
         }
         if !project.is_fresh {
             console.line_at(Verbosity::Quiet, STALE);
@@ -417,10 +507,18 @@ impl Run<'_> {
                 Operation::Update { from, to } => {
                     let (old, new) = (&project.installed[from].package, steps.locked[to]);
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
-                        console.line(&format!("  - {}{}", update_text(old, new, dialect), appendix(new)));
+                        console.line(&format!(
+                            "  - {}{}",
+                            update_text(old, new, dialect),
+                            appendix(new)
+                        ));
                     } else {
                         console.line(&format!("  - {}", uninstall_text(old, dialect)));
-                        console.line(&format!("  - {}{}", install_text(new, dialect), appendix(new)));
+                        console.line(&format!(
+                            "  - {}{}",
+                            install_text(new, dialect),
+                            appendix(new)
+                        ));
                     }
                     self.place(new, &stages, &mut placing, bins, console)?;
                 }
@@ -460,8 +558,13 @@ impl Run<'_> {
         let steps = self.steps;
         let dialect = self.habits.target.dialect;
         let (mut installs, mut updates, mut removals) = (Vec::new(), Vec::new(), Vec::new());
-        let named =
-            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package, dialect));
+        let named = |package: &Package| {
+            format!(
+                "{}:{}",
+                package.pretty_name,
+                full_pretty_version(package, dialect)
+            )
+        };
         for operation in &steps.operations {
             match *operation {
                 Operation::Install(to) => installs.push(named(steps.locked[to])),
@@ -572,6 +675,9 @@ impl Run<'_> {
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
+        if let Some(before) = self.before {
+            before.suggest(console);
+        }
         let lock = &self.project.lock;
         for line in closing::abandoned(lock.packages.iter().chain(&lock.packages_dev)) {
             console.line(&line);
@@ -636,11 +742,20 @@ impl Run<'_> {
         for line in closing::funding(self.context.variable, repository.packages()) {
             console.line(&line);
         }
-        self.act(POST_INSTALL, repository, console)?;
-        if let Err(stop) = dispatcher.dispatch(Event::named("post-install-cmd"), console) {
+        let event = match self.before {
+            Some(_) => "post-update-cmd",
+            None => {
+                self.act(POST_INSTALL, repository, console)?;
+                "post-install-cmd"
+            }
+        };
+        if let Err(stop) = dispatcher.dispatch(Event::named(event), console) {
             return Ok(stopped(&stop, console));
         }
         self.keep_state(repository, records, finished.as_ref(), has_bin_messages);
+        if let Some(before) = self.before {
+            before.end(repository.canonical_packages().len(), console);
+        }
         match dispatcher.finish(console) {
             Ok(()) => Ok(0),
             Err(stop) => Ok(stopped(&stop, console)),
@@ -735,7 +850,9 @@ impl Run<'_> {
         }
         before.push(NOTHING.to_owned());
         let lock = &project.lock;
-        before.extend(closing::abandoned(lock.packages.iter().chain(&lock.packages_dev)));
+        before.extend(closing::abandoned(
+            lock.packages.iter().chain(&lock.packages_dev),
+        ));
         let mut dump = said(PRE_DUMP).0;
         dump.extend(
             dumped

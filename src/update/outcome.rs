@@ -99,11 +99,8 @@ impl Outcome {
         }
         let old = Known::all(&old_packages, &old_aliases);
         let new: Vec<&Package> = packages.iter().collect();
-        let operations = lock_operations(
-            &old,
-            &Known::all(&new, &root_aliases),
-            compares_abandoned,
-        );
+        let operations =
+            lock_operations(&old, &Known::all(&new, &root_aliases), compares_abandoned);
         Ok(Self {
             packages,
             is_dev,
@@ -152,7 +149,9 @@ impl Outcome {
             .map(|package| package.name.as_str())
             .collect();
         named.extend(self.root_aliases.keys().map(String::as_str));
-        let used = all.iter().filter(|alias| named.contains(alias.package.as_str()));
+        let used = all
+            .iter()
+            .filter(|alias| named.contains(alias.package.as_str()));
         let mut used: Vec<LockedAlias> = used.cloned().collect();
         used.sort_by(|one, other| one.package.cmp(&other.package));
         used
@@ -161,8 +160,13 @@ impl Outcome {
     /// Returns the names of changed packages, in the order of the operations.
     pub fn names(&self, project: &Project, dialect: Dialect) -> OperationNames {
         let old = project.locked(true);
-        let named =
-            |package: &Package| format!("{}:{}", package.pretty_name, full_pretty_version(package, dialect));
+        let named = |package: &Package| {
+            format!(
+                "{}:{}",
+                package.pretty_name,
+                full_pretty_version(package, dialect)
+            )
+        };
         let mut names = OperationNames::default();
         for operation in &self.operations {
             match *operation {
@@ -188,7 +192,11 @@ impl Outcome {
                 }
                 Operation::Update { from, to } => {
                     let package = &self.packages[to];
-                    lines.push((true, &package.name, update_text(old[from], package, dialect)));
+                    lines.push((
+                        true,
+                        &package.name,
+                        update_text(old[from], package, dialect),
+                    ));
                 }
                 Operation::Uninstall(from) => {
                     lines.push((false, &old[from].name, uninstall_text(old[from], dialect)));
@@ -348,7 +356,10 @@ fn platform_requirements(root: &Package, key: &str, links: &[Link]) -> Vec<(Stri
             let mut written = entries.iter().rev();
             let written = written.find(|(name, _)| name.eq_ignore_ascii_case(&link.target));
             let written = written.and_then(|(_, text)| text.as_str());
-            (link.target.clone(), written.unwrap_or(&link.constraint).to_owned())
+            (
+                link.target.clone(),
+                written.unwrap_or(&link.constraint).to_owned(),
+            )
         })
         .collect()
 }

@@ -48,7 +48,12 @@ impl Inputs<'_> {
     /// Returns the problem.
     pub fn problem(self) -> Result<Problem, Unfamiliar> {
         let root = &self.project.root;
-        if root.package.provides.iter().any(|link| is_platform(&link.target)) {
+        if root
+            .package
+            .provides
+            .iter()
+            .any(|link| is_platform(&link.target))
+        {
             return unfamiliar("the project provides a platform package");
         }
         let semver = self.habits.target.semver;
@@ -120,7 +125,11 @@ impl Inputs<'_> {
         let mut packages = self.options.packages.clone();
         if self.options.root_requirements {
             let dev = &root.dev_requires[..];
-            let dev = if self.options.install.no_dev { &[] } else { dev };
+            let dev = if self.options.install.no_dev {
+                &[]
+            } else {
+                dev
+            };
             let names = root.requires.iter().chain(dev).map(|link| &link.target);
             if packages.is_empty() {
                 packages = names.cloned().collect();
@@ -148,7 +157,9 @@ impl Inputs<'_> {
         let mut warnings = Vec::new();
         for pattern in self.allow() {
             let is_locked = locked.iter().any(|package| covers(&pattern, &package.name));
-            let mut required = requires.iter().filter(|link| covers(&pattern, &link.target));
+            let mut required = requires
+                .iter()
+                .filter(|link| covers(&pattern, &link.target));
             // Older versions of Composer take requirements on the platform for others.
             let counts = |link: &&&Link| !self.facts.knows_platform || !is_platform(&link.target);
             let has_platform = required.clone().next().is_some();
@@ -179,7 +190,11 @@ impl Inputs<'_> {
         let root = &self.project.root.package;
         let mut fixed = Vec::new();
         push(&mut fixed, snapshot.root(root)?, root.alias.as_ref());
-        let facts = self.habits.probe.as_ref().and_then(|probe| probe.composer.as_ref());
+        let facts = self
+            .habits
+            .probe
+            .as_ref()
+            .and_then(|probe| probe.composer.as_ref());
         let platform = facts.map_or(&[][..], |facts| facts.platform.as_slice());
         let mut own: HashMap<String, Option<String>> = HashMap::new();
         for (name, version) in self.overrides {
@@ -225,7 +240,10 @@ impl Inputs<'_> {
         for package in self.project.locked(true) {
             let given = snapshot.package(package)?;
             push(&mut locked, given, package.alias.as_ref());
-            if places.insert(package.name.clone(), locked.len() - 1).is_some() {
+            if places
+                .insert(package.name.clone(), locked.len() - 1)
+                .is_some()
+            {
                 return unfamiliar(format!("{} is locked twice", package.name));
             }
         }
@@ -249,7 +267,11 @@ impl Inputs<'_> {
         for one in &self.project.root.aliases {
             let (package, version) = (&one.package, &one.version);
             aliases.retain(|(name, of, _)| name != package || of != version);
-            aliases.push((package.clone(), version.clone(), one.alias_normalized.clone()));
+            aliases.push((
+                package.clone(),
+                version.clone(),
+                one.alias_normalized.clone(),
+            ));
         }
         aliases
     }
@@ -305,7 +327,9 @@ fn platform_filter(ignored: &Ignored) -> PlatformFilter {
         },
         Ignored::These(patterns) => {
             let whole = patterns.iter().filter(|pattern| !pattern.ends_with('+'));
-            let bounds = patterns.iter().filter_map(|pattern| pattern.strip_suffix('+'));
+            let bounds = patterns
+                .iter()
+                .filter_map(|pattern| pattern.strip_suffix('+'));
             PlatformFilter {
                 all: false,
                 names: any_of(whole.map(String::as_str)),

@@ -36,7 +36,9 @@ pub fn set(package: &mut Package, reference: &str) {
 /// Returns whether an archive is at a host whose URLs name the commit.
 pub fn names_commit(url: &str) -> bool {
     let url = url.to_ascii_lowercase();
-    let rest = ["https://", "http://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
     let host = rest.and_then(|rest| rest.split_once('/'));
     host.is_some_and(|(host, _)| HOSTS.contains(&host))
 }
@@ -51,7 +53,9 @@ pub fn with_commit(url: &str, reference: &str) -> String {
         let before = &bytes[..at];
         let begins = before.ends_with(b"/")
             || before.len() >= 4 && before[at - 4..].eq_ignore_ascii_case(b"sha=");
-        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_hexdigit());
+        let digits = bytes[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit());
         let ends = matches!(bytes.get(at + DIGITS), None | Some(b'/'));
         if begins && digits.count() == DIGITS && ends {
             out.push_str(reference);

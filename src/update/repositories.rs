@@ -104,7 +104,9 @@ impl Repositories {
             let Content::Metadata { available, .. } = &repository.given.content else {
                 return false;
             };
-            available.is_none() && repository.given.only.is_none() && repository.given.exclude.is_none()
+            available.is_none()
+                && repository.given.only.is_none()
+                && repository.given.exclude.is_none()
         };
         Ok(Self {
             are_open: list.iter().all(is_open),
@@ -118,9 +120,12 @@ impl Repositories {
 impl Configuration {
     fn of(entry: &Json) -> Result<Self, Unfamiliar> {
         let mut names = entry.entries().iter().map(|(name, _)| name.as_str());
-        if let Some(name) = names
-            .find(|name| !matches!(*name, "name" | "type" | "url" | "only" | "exclude" | "canonical"))
-        {
+        if let Some(name) = names.find(|name| {
+            !matches!(
+                *name,
+                "name" | "type" | "url" | "only" | "exclude" | "canonical"
+            )
+        }) {
             return unfamiliar(format!("a repository has the setting {name}"));
         }
         match entry.str_at("type") {
@@ -150,7 +155,10 @@ impl Configuration {
             Some(Json::Array(items)) if !items.is_empty() => {
                 let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
                 let texts: Option<Vec<String>> = texts.collect();
-                texts.map_or_else(|| unfamiliar("a filter of a repository is unusual"), |texts| Ok(Some(texts)))
+                texts.map_or_else(
+                    || unfamiliar("a filter of a repository is unusual"),
+                    |texts| Ok(Some(texts)),
+                )
             }
             Some(_) => unfamiliar("a filter of a repository is unusual"),
         };
@@ -182,7 +190,13 @@ impl Configuration {
         let name: String = self
             .url
             .chars()
-            .map(|one| if one.is_ascii_alphanumeric() || one == '.' { one } else { '-' })
+            .map(|one| {
+                if one.is_ascii_alphanumeric() || one == '.' {
+                    one
+                } else {
+                    '-'
+                }
+            })
             .collect();
         let directory = root.join(name);
         if update.is_writable {
@@ -220,7 +234,10 @@ impl Configuration {
             Some(Json::Array(items)) => {
                 let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
                 let texts: Option<Vec<String>> = texts.collect();
-                texts.map_or_else(|| unfamiliar(format!("the {key} of a repository")), |texts| Ok(Some(texts)))
+                texts.map_or_else(
+                    || unfamiliar(format!("the {key} of a repository")),
+                    |texts| Ok(Some(texts)),
+                )
             }
             Some(_) => unfamiliar(format!("the {key} of a repository")),
         };
@@ -270,9 +287,7 @@ impl Configuration {
                 .get("security-advisories")
                 .filter(|value| matches!(value, Json::Array(_) | Json::Object(_)))
                 .cloned(),
-            has_lists: file
-                .get("filter")
-                .is_some_and(|value| *value != Json::Null),
+            has_lists: file.get("filter").is_some_and(|value| *value != Json::Null),
         })
     }
 
@@ -282,7 +297,9 @@ impl Configuration {
             return url.to_owned();
         }
         let host = self.url.find("://").map_or(0, |at| at + 3);
-        let end = self.url[host..].find('/').map_or(self.url.len(), |at| host + at);
+        let end = self.url[host..]
+            .find('/')
+            .map_or(self.url.len(), |at| host + at);
         format!("{}{url}", &self.url[..end])
     }
 }

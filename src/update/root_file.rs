@@ -53,8 +53,7 @@ pub fn fetch(
     http: &HttpOptions,
 ) -> Result<Vec<Json>, Unfamiliar> {
     let unclear = |error: &dyn std::fmt::Display| Unfamiliar(error.to_string());
-    let fetcher =
-        Fetcher::new(fetch_options(settings, http)).map_err(|error| unclear(&error))?;
+    let fetcher = Fetcher::new(fetch_options(settings, http)).map_err(|error| unclear(&error))?;
     let documents = fetcher.documents().map_err(|error| unclear(&error))?;
     let queue = Queue::default();
     let errands: Vec<Asking> = wanted
@@ -87,7 +86,8 @@ pub fn fetch(
             let gone = || Unfamiliar("a repository gives no answer".to_owned());
             let Answer { text, is_new } = answer.ok_or_else(gone)??;
             let json = Json::read(NAME, text.as_str())?;
-            if is_new && wanted.is_writable
+            if is_new
+                && wanted.is_writable
                 && let Some(cache) = &wanted.cache
             {
                 // A failure is silent, as in Composer.

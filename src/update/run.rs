@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use allegro_base::error::Result;
+use allegro_base::identity::Clock;
 use allegro_base::report::{Event as Progressed, Host};
 use allegro_composer::Unfamiliar;
 use allegro_composer::access::Access;
@@ -20,14 +21,14 @@ use crate::console::Console;
 use crate::install::closing;
 use crate::install::decide::{Habits, Stage, plan_scripts};
 use crate::install::files::write_if_modified;
-use crate::install::plugins::check_silent_in_updates;
+use crate::install::plugins::{Plugins, check_silent_in_updates};
 use crate::install::project::{LOCK, Project, Unread};
-use crate::install::run::stopped;
+use crate::install::run::{Before, Task, stopped};
 use crate::install::{Context, Progress, Undecided, checks};
 use crate::machine::{ComposerFacts, Probe};
 use crate::ops;
 use crate::protocol::resolve::{ResolveAnswer, ResolveRequest};
-use crate::scripts::{Dispatcher, Event, Scripts, Setup, UPDATE_EVENTS, Verbosity, Version};
+use crate::scripts::{Dispatcher, Event, Scripts, Setup, Verbosity, Version};
 
 /// The variables by which options of an update can be set.
 const OPTIONS: [&str; 11] = [
@@ -60,8 +61,9 @@ pub fn update(
     console: &mut Console,
     progress: &mut dyn Progress,
 ) -> Result<i32, Undecided> {
-    if !options.no_install {
-        return Err(unfamiliar("an update is followed by an install").into());
+    let clock = Clock::start(&context.directory);
+    if options.dry_run && !options.no_install {
+        return Err(unfamiliar("nothing is installed, and it is told").into());
     }
     if options.install.no_cache {
         return Err(unfamiliar("the caches are switched off").into());
@@ -71,7 +73,11 @@ pub fn update(
         return Err(unfamiliar(&format!("{name} is set")).into());
     }
     let store = Store::open(&context.settings.store)?;
-    let habits = Habits::unproven(context, &store)?;
+    let habits = if options.no_install {
+        Habits::unproven(context, &store)?
+    } else {
+        Habits::of(context, &store)?
+    };
     let probe = habits.probe.clone();
     let Some((probe, facts)) = probe
         .as_ref()
@@ -93,11 +99,7 @@ pub fn update(
     let version = Version::parse(&facts.version)
         .ok_or_else(|| unfamiliar("the version of Composer is not known"))?;
     check_project(&project, &config, options)?;
-    let stage = Stage {
-        command: "update",
-        events: &UPDATE_EVENTS,
-        ..Stage::of_install(&project)
-    };
+    let stage = Stage::of_update(&project);
     let (scripts, setup) = plan_scripts(context, &stage, &options.install, Some(probe))?;
     if !scripts.listeners("pre-update-cmd").is_empty() && !options.dry_run {
         return Err(unfamiliar("a script runs before the update").into());
@@ -113,12 +115,14 @@ pub fn update(
         facts,
         project: &project,
         config: &config,
+        store: &store,
+        clock,
         scripts: &scripts,
         setup: &setup,
         version,
     };
     let repositories = update.repositories(&mut access)?;
-    update.carry_out(repositories, console, progress)
+    update.carry_out(&repositories, access, console, progress)
 }
 
 /// An update under way.
@@ -129,6 +133,9 @@ struct Update<'a> {
     facts: &'a ComposerFacts,
     project: &'a Project,
     config: &'a UpdateConfig,
+    store: &'a Store,
+    /// Clock that was started before anything was read.
+    clock: Clock,
     scripts: &'a Scripts,
     setup: &'a Setup,
     version: Version,
@@ -174,7 +181,8 @@ impl Update<'_> {
                 "abandoned" => *value == Json::str("fail"),
                 _ => false,
             };
-            let is_default = self.config.policy == Json::Null || self.config.policy == Json::Bool(true);
+            let is_default =
+                self.config.policy == Json::Null || self.config.policy == Json::Bool(true);
             if !audit.clone().all(is_usual) || !is_default {
                 return Err(unfamiliar("the policies are unusual").into());
             }
@@ -198,7 +206,8 @@ impl Update<'_> {
 
     fn carry_out(
         self,
-        repositories: Repositories,
+        repositories: &Repositories,
+        mut access: Access,
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
@@ -208,7 +217,11 @@ impl Update<'_> {
             options: self.options,
             habits: self.habits,
             facts: &self.facts.update,
-            repositories: repositories.list.iter().map(|one| one.given.clone()).collect(),
+            repositories: repositories
+                .list
+                .iter()
+                .map(|one| one.given.clone())
+                .collect(),
         };
         let warnings = inputs.warnings();
         let problem = inputs.problem()?;
@@ -231,10 +244,11 @@ impl Update<'_> {
             &mut watch,
             |watch, answer, texts| {
                 let has_asked = watch.has_asked || self.has_filters() && !repositories.are_recent;
-                let decided = self.decide(answer, texts, &repositories).and_then(|found| {
+                let decided = self.decide(answer, texts, repositories).and_then(|found| {
                     let (outcome, work) = found;
                     // Composer warns about a host when it first asks it.
-                    if !has_asked && may_ask && !repositories.are_open {
+                    let warns = !repositories.warnings.is_empty() && !repositories.are_open;
+                    if !has_asked && may_ask && warns {
                         let reason = "it is not certain which repository is asked";
                         return Err(unfamiliar(reason).into());
                     }
@@ -244,7 +258,20 @@ impl Update<'_> {
                         warnings,
                         ..work
                     };
-                    self.finish(&outcome, &work, &repositories, answer, console)
+                    if !has_asked {
+                        access.forget_warnings();
+                    }
+                    let (text, is_new) = self.lock(&outcome)?;
+                    let change = Change {
+                        update: &self,
+                        outcome: &outcome,
+                        work: &work,
+                        repositories,
+                        answer,
+                        text,
+                        is_new,
+                    };
+                    change.finish(access, console, watch.progress)
                 });
                 Ok(decided)
             },
@@ -293,15 +320,8 @@ impl Update<'_> {
         Ok((outcome, work))
     }
 
-    /// Writes the lock, and does everything that follows.
-    fn finish(
-        &self,
-        outcome: &Outcome,
-        work: &Work,
-        repositories: &Repositories,
-        answer: &ResolveAnswer,
-        console: &mut Console,
-    ) -> Result<i32, Undecided> {
+    /// Returns the text of the new lock, and whether it takes the place of the old one.
+    fn lock(&self, outcome: &Outcome) -> Result<(String, bool), Unfamiliar> {
         let project = self.project;
         let root = &project.root;
         let lock = outcome.lock(
@@ -321,33 +341,134 @@ impl Update<'_> {
             Some(old) => lock.replaces(&text, old)?,
             None => true,
         };
-        self.announce(outcome, work, repositories, answer, console);
-        if is_new && !self.options.dry_run {
-            write_if_modified(&project.directory.join(LOCK), text.as_bytes())?;
-            console.line("<info>Writing lock file</info>");
+        Ok((text, is_new))
+    }
+
+    /// Returns the names of the platform's packages, and those that they stand for.
+    fn platform(&self) -> HashSet<String> {
+        let packages = self.facts.platform.iter();
+        let mut names: HashSet<String> = packages
+            .flat_map(|package| {
+                let links = package.provides.iter().chain(&package.replaces);
+                let links = links.map(|link| link.target.clone());
+                std::iter::once(package.name.clone()).chain(links)
+            })
+            .collect();
+        for (name, version) in &self.config.platform {
+            let name = name.to_ascii_lowercase();
+            if version.is_some() {
+                names.insert(name);
+            } else {
+                names.remove(&name);
+            }
         }
-        self.close(outcome, console)
+        names
+    }
+}
+
+/// A change of the lock that has been decided on.
+struct Change<'a> {
+    update: &'a Update<'a>,
+    outcome: &'a Outcome,
+    work: &'a Work,
+    repositories: &'a Repositories,
+    answer: &'a ResolveAnswer,
+    /// Text of the new lock.
+    text: String,
+    /// Whether the new lock takes the place of the old one.
+    is_new: bool,
+}
+
+impl Change<'_> {
+    /// Writes the lock, and does everything that follows.
+    fn finish(
+        self,
+        access: Access,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        let update = self.update;
+        if update.options.no_install {
+            self.begin(console)?;
+            return self.close(console);
+        }
+        let dialect = update.habits.target.dialect;
+        let project = update.project.with_lock(self.text.clone(), dialect)?;
+        let task = Task {
+            context: update.context,
+            options: &update.options.install,
+            habits: update.habits,
+            project: &project,
+            store: update.store,
+            clock: update.clock,
+            key: None,
+            before: Some(&self),
+        };
+        task.carry_out(access, console, progress)
+    }
+
+    /// Does everything that follows a lock without an install (`Installer::run`, composer 2.10.2).
+    fn close(&self, console: &mut Console) -> Result<i32, Undecided> {
+        let update = self.update;
+        self.suggest(console);
+        let mut locked: Vec<_> = self
+            .outcome
+            .packages
+            .iter()
+            .zip(&self.outcome.is_dev)
+            .collect();
+        locked.sort_by(|(one, is_dev), (other, other_dev)| {
+            let lists = is_dev.cmp(other_dev);
+            lists.then_with(|| one.pretty_name.cmp(&other.pretty_name))
+        });
+        for line in closing::abandoned(locked.into_iter().map(|(package, _)| package)) {
+            console.line(&line);
+        }
+        let installed = update
+            .project
+            .installed
+            .iter()
+            .map(|record| &record.package);
+        for line in closing::funding(update.context.variable, installed) {
+            console.line(&line);
+        }
+        if !update.options.dry_run {
+            let mut dispatcher = Dispatcher::new(update.scripts, update.setup);
+            let done = dispatcher.dispatch(Event::named("post-update-cmd"), console);
+            if let Err(stop) = done.and_then(|_| dispatcher.finish(console)) {
+                return Ok(stopped(&stop, console));
+            }
+        }
+        self.audit("locked", self.outcome.packages.len(), console);
+        Ok(0)
+    }
+
+    /// Tells the result of the audit. No repository has advisories.
+    fn audit(&self, target: &str, packages: usize, console: &mut Console) {
+        if !self.update.has_audit() {
+            return;
+        }
+        if packages == 0 {
+            console.line(&format!("No {target} packages - skipping audit."));
+        } else {
+            let dot = if self.update.version >= DOT { "." } else { "" };
+            console.line(&format!(
+                "<info>No security vulnerability advisories found{dot}</info>"
+            ));
+        }
     }
 
     /// Tells everything that Composer tells before it writes the lock.
-    fn announce(
-        &self,
-        outcome: &Outcome,
-        work: &Work,
-        repositories: &Repositories,
-        answer: &ResolveAnswer,
-        console: &mut Console,
-    ) {
+    fn announce(&self, console: &mut Console) {
+        let (update, outcome, work) = (self.update, self.outcome, self.work);
         console.line("<info>Loading composer repositories with package information</info>");
         for warning in &work.warnings {
             console.line(warning);
         }
-        if work.has_asked {
-            for warning in &repositories.warnings {
-                console.line(warning);
-            }
+        for warning in self.warnings() {
+            console.line(warning);
         }
-        if let ResolveAnswer::Solved { kept, .. } = answer {
+        if let ResolveAnswer::Solved { kept, .. } = self.answer {
             for name in kept {
                 console.line(&format!("<warning>Dependency {name} is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>"));
             }
@@ -359,95 +480,72 @@ impl Update<'_> {
         };
         for line in [
             solved(work.took),
-            format!("Analyzed {} packages to resolve dependencies", work.versions),
+            format!(
+                "Analyzed {} packages to resolve dependencies",
+                work.versions
+            ),
             format!("Analyzed {} rules to resolve dependencies", work.rules),
         ] {
             console.line_at(Verbosity::Verbose, &line);
         }
-        let dialect = self.habits.target.dialect;
+        let dialect = update.habits.target.dialect;
         let has_operations = !outcome.operations.is_empty();
         if !has_operations {
             console.line("Nothing to modify in lock file");
         }
-        if !self.project.root.package.dev_requires.is_empty() {
+        if !update.project.root.package.dev_requires.is_empty() {
             console.line_at(Verbosity::Verbose, &solved(Duration::ZERO));
         }
         if has_operations {
-            outcome.names(self.project, dialect).tell("Lock file operations", console);
+            outcome
+                .names(update.project, dialect)
+                .tell("Lock file operations", console);
         }
-        for line in outcome.lines(self.project, dialect) {
+        for line in outcome.lines(update.project, dialect) {
             console.line(&line);
         }
-    }
-
-    /// Does everything that follows the lock (`Installer::run`, composer 2.10.2).
-    fn close(&self, outcome: &Outcome, console: &mut Console) -> Result<i32, Undecided> {
-        let platform: HashSet<String> = self
-            .facts
-            .platform
-            .iter()
-            .flat_map(|package| {
-                let links = package.provides.iter().chain(&package.replaces);
-                let links = links.map(|link| link.target.clone());
-                std::iter::once(package.name.clone()).chain(links)
-            })
-            .chain(self.overridden())
-            .collect();
-        let dev_mode = self.options.install.dev_mode();
-        let hidden: Vec<String> = self.hidden();
-        let platform: HashSet<String> = platform
-            .into_iter()
-            .filter(|name| !hidden.contains(name))
-            .collect();
-        let count = outcome.suggestions(self.project, dev_mode, &platform);
-        if count > 0 {
-            console.line(&format!("<info>{count} package suggestions were added by new dependencies, use `composer suggest` to see details.</info>"));
-        }
-        let mut locked: Vec<_> = outcome.packages.iter().zip(&outcome.is_dev).collect();
-        locked.sort_by(|(one, is_dev), (other, other_dev)| {
-            let lists = is_dev.cmp(other_dev);
-            lists.then_with(|| one.pretty_name.cmp(&other.pretty_name))
-        });
-        for line in closing::abandoned(locked.into_iter().map(|(package, _)| package)) {
-            console.line(&line);
-        }
-        let installed = self.project.installed.iter().map(|record| &record.package);
-        for line in closing::funding(self.context.variable, installed) {
-            console.line(&line);
-        }
-        if !self.options.dry_run {
-            let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
-            let done = dispatcher.dispatch(Event::named("post-update-cmd"), console);
-            if let Err(stop) = done.and_then(|_| dispatcher.finish(console)) {
-                return Ok(stopped(&stop, console));
-            }
-        }
-        if self.has_audit() {
-            if outcome.packages.is_empty() {
-                console.line("No locked packages - skipping audit.");
-            } else {
-                let dot = if self.version >= DOT { "." } else { "" };
-                console.line(&format!(
-                    "<info>No security vulnerability advisories found{dot}</info>"
-                ));
-            }
-        }
-        Ok(0)
-    }
-
-    /// Returns the platform packages whose version the configuration sets.
-    fn overridden(&self) -> impl Iterator<Item = String> {
-        let set = self.config.platform.iter().filter(|(_, version)| version.is_some());
-        set.map(|(name, _)| name.to_ascii_lowercase())
-    }
-
-    /// Returns the platform packages that the configuration hides.
-    fn hidden(&self) -> Vec<String> {
-        let hidden = self.config.platform.iter().filter(|(_, version)| version.is_none());
-        hidden.map(|(name, _)| name.to_ascii_lowercase()).collect()
     }
 }
 
+impl Before for Change<'_> {
+    fn begin(&self, console: &mut Console) -> Result<()> {
+        self.announce(console);
+        let update = self.update;
+        if self.is_new && !update.options.dry_run {
+            write_if_modified(&update.project.directory.join(LOCK), self.text.as_bytes())?;
+            console.line("<info>Writing lock file</info>");
+        }
+        Ok(())
+    }
+
+    fn warnings(&self) -> &[String] {
+        if self.work.has_asked {
+            &self.repositories.warnings
+        } else {
+            &[]
+        }
+    }
+
+    fn suggest(&self, console: &mut Console) {
+        let update = self.update;
+        let dev_mode = update.options.install.dev_mode();
+        let platform = update.platform();
+        let count = self
+            .outcome
+            .suggestions(update.project, dev_mode, &platform);
+        if count > 0 {
+            console.line(&format!("<info>{count} package suggestions were added by new dependencies, use `composer suggest` to see details.</info>"));
+        }
+    }
+
+    fn check_plugins(&self, plugins: &Plugins) -> Result<(), Unfamiliar> {
+        plugins.check_silent_in_updates()
+    }
+
+    fn end(&self, installed: usize, console: &mut Console) {
+        self.audit("installed", installed, console);
+    }
+}
 /// Checks that Composer has nothing to say about PHP.
 fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
     let has_curl = probe.php.extensions.iter().any(|name| name == "curl");
@@ -455,7 +553,11 @@ fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
     if !has_curl || probe.php.disabled_functions.iter().any(is_off) {
         return Err(unfamiliar("PHP has no curl"));
     }
-    if !probe.composer.as_ref().is_some_and(|facts| facts.update.requires_apart) {
+    if !probe
+        .composer
+        .as_ref()
+        .is_some_and(|facts| facts.update.requires_apart)
+    {
         return Err(unfamiliar("this Composer is too old"));
     }
     Ok(())

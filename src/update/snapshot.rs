@@ -179,7 +179,10 @@ fn bare(name: &str, version: &str) -> GivenPackage {
 
 /// Returns whether a path repository may link the package.
 fn is_linked(package: &Package) -> bool {
-    let is_path = package.dist.as_ref().is_some_and(|dist| dist.kind == "path");
+    let is_path = package
+        .dist
+        .as_ref()
+        .is_some_and(|dist| dist.kind == "path");
     let options = package.entry.get("transport-options");
     let symlink = options.and_then(|options| options.get("symlink"));
     is_path && symlink != Some(&Json::Bool(false))

@@ -62,3 +62,4 @@ mod terminal;
 mod times;
 mod trouble;
 mod unpackers;
+mod update_native;

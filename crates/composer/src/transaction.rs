@@ -256,7 +256,11 @@ fn ordered(
             }
         } else if let Some(&from) = present.by_name.get(name) {
             kept.insert(from);
-            if differs(present.known[from].package, node.package, compares_abandoned) {
+            if differs(
+                present.known[from].package,
+                node.package,
+                compares_abandoned,
+            ) {
                 operations.push(Operation::Update { from, to: node.at });
             }
         } else {

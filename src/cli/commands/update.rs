@@ -2,7 +2,7 @@
 
 use allegro_composer::Unfamiliar;
 
-use super::install::{common, known};
+use super::install::{known, of_install};
 use super::{Invocation, is, text};
 use crate::cli::failure::Outcome;
 use crate::cli::native;
@@ -11,7 +11,7 @@ use crate::protocol::resolve::problem::Reach;
 use crate::update::{self, Options};
 
 /// Options whose meaning only Composer knows.
-const OF_COMPOSER: [&str; 12] = [
+const OF_COMPOSER: [&str; 9] = [
     "prefer-source",
     "dev",
     "lock",
@@ -20,9 +20,6 @@ const OF_COMPOSER: [&str; 12] = [
     "patch-only",
     "interactive",
     "profile",
-    "no-autoloader",
-    "no-autoload",
-    "strict-psr-autoloader",
     "no-security-blocking",
 ];
 
@@ -39,10 +36,8 @@ pub fn run(invocation: &Invocation) -> Outcome {
 
 fn options(invocation: &Invocation) -> Result<Options, Undecided> {
     let matches = known(invocation, &OF_COMPOSER)?;
-    for name in ["prefer-install", "audit-format"] {
-        if !text(matches, name).is_empty() {
-            return Err(unfamiliar(&format!("--{name} is Composer's")));
-        }
+    if !text(matches, "audit-format").is_empty() {
+        return Err(unfamiliar("--audit-format is Composer's"));
     }
     for name in ["with", "bump-after-update"] {
         if matches.try_contains_id(name).unwrap_or(false)
@@ -63,7 +58,6 @@ fn options(invocation: &Invocation) -> Result<Options, Undecided> {
     if packages.iter().any(is_odd) {
         return Err(unfamiliar("an argument is no name of a package"));
     }
-    let settings = &invocation.context.settings;
     Ok(Options {
         packages,
         reach: if is(matches, "with-all-dependencies") {
@@ -80,11 +74,7 @@ fn options(invocation: &Invocation) -> Result<Options, Undecided> {
         prefer_stable: is(matches, "prefer-stable"),
         prefer_lowest: is(matches, "prefer-lowest"),
         no_blocking: is(matches, "no-blocking"),
-        install: crate::install::Options {
-            no_dev: settings.no_dev.value || invocation.is_on("COMPOSER_NO_DEV"),
-            offline: settings.offline.value,
-            ..common(invocation, matches)?
-        },
+        install: of_install(invocation, matches)?,
     })
 }
 

@@ -155,7 +155,9 @@ impl NewLock<'_> {
         if !self.platform_overrides.is_empty() {
             let overrides = self.platform_overrides.iter();
             let overrides = overrides.map(|(name, version)| {
-                let version = version.as_deref().map_or(Json::Bool(false), |version| Json::str(version));
+                let version = version
+                    .as_deref()
+                    .map_or(Json::Bool(false), |version| Json::str(version));
                 (name.clone(), version)
             });
             members.push(("platform-overrides", Json::Object(overrides.collect())));
@@ -184,9 +186,7 @@ fn sorted<'a>(packages: &[&'a Package]) -> Vec<&'a Package> {
 /// Returns an alias as it is written. Default branches have the version that Composer 1 gave them.
 fn alias(alias: &LockedAlias) -> Json {
     let version = match alias.version.as_str() {
-        "dev-master" | "dev-trunk" | "dev-default" => {
-            allegro_semver::version::DEFAULT_BRANCH_ALIAS
-        }
+        "dev-master" | "dev-trunk" | "dev-default" => allegro_semver::version::DEFAULT_BRANCH_ALIAS,
         other => other,
     };
     let texts = [
