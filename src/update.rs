@@ -7,8 +7,10 @@
 //! - [`repositories`], [`root_file`]: the repositories and their `packages.json`.
 //! - [`problem`], [`snapshot`]: the problem that the resolver solves.
 //! - [`outcome`], [`references`]: the new lock, made of the resolver's answer.
+//! - [`audit`]: asks repositories for advisories.
 //! - [`run`]: carries the update out.
 
+mod audit;
 mod config;
 mod options;
 mod outcome;

@@ -157,6 +157,15 @@ impl Outcome {
         used
     }
 
+    /// Returns the names and versions of the packages, with those for development if wanted.
+    pub fn versions(&self, with_dev: bool) -> Vec<(&str, &str)> {
+        let packages = self.packages.iter().zip(&self.is_dev);
+        let packages = packages.filter(|(_, is_dev)| with_dev || !**is_dev);
+        packages
+            .map(|(package, _)| (package.name.as_str(), package.version.as_str()))
+            .collect()
+    }
+
     /// Returns the names of changed packages, in the order of the operations.
     pub fn names(&self, project: &Project, dialect: Dialect) -> OperationNames {
         let old = project.locked(true);

@@ -12,6 +12,7 @@ use allegro_composer::access::Access;
 use allegro_composer::json::Json;
 use allegro_store::Store;
 
+use super::audit;
 use super::config::UpdateConfig;
 use super::options::Options;
 use super::outcome::{LockSettings, Outcome, Solved};
@@ -166,7 +167,7 @@ impl Update<'_> {
         let core = self.context.settings;
         let repositories = Repositories::load(settings, self.config, access, target, core)?;
         let advises = repositories.list.iter().any(|one| one.advisories.is_some());
-        if self.has_audit() && (advises || self.version >= POLICIES) {
+        if self.has_audit() && self.version >= POLICIES {
             return Err(unfamiliar("an audit follows").into());
         }
         let refuses = advises || repositories.list.iter().any(|one| one.has_lists);
@@ -188,6 +189,14 @@ impl Update<'_> {
             }
         }
         Ok(repositories)
+    }
+
+    fn audit_setup(&self) -> audit::Setup<'_> {
+        audit::Setup {
+            settings: self.context.settings,
+            http: &self.project.settings.http,
+            dialect: self.habits.target.semver,
+        }
     }
 
     /// Returns whether filters of policies ask each repository what it offers.
@@ -260,6 +269,11 @@ impl Update<'_> {
                     };
                     if !has_asked {
                         access.forget_warnings();
+                    }
+                    if self.has_audit() {
+                        let with_dev = self.options.no_install || self.options.install.dev_mode();
+                        let versions = outcome.versions(with_dev);
+                        audit::check(&versions, repositories, &mut access, self.audit_setup())?;
                     }
                     let (text, is_new) = self.lock(&outcome)?;
                     let change = Change {
@@ -443,7 +457,7 @@ impl Change<'_> {
         Ok(0)
     }
 
-    /// Tells the result of the audit. No repository has advisories.
+    /// Tells the result of the audit. No advisory affects a package.
     fn audit(&self, target: &str, packages: usize, console: &mut Console) {
         if !self.update.has_audit() {
             return;
