@@ -742,12 +742,11 @@ impl Run<'_> {
         for line in closing::funding(self.context.variable, repository.packages()) {
             console.line(&line);
         }
-        let event = match self.before {
-            Some(_) => "post-update-cmd",
-            None => {
-                self.act(POST_INSTALL, repository, console)?;
-                "post-install-cmd"
-            }
+        let event = if self.before.is_some() {
+            "post-update-cmd"
+        } else {
+            self.act(POST_INSTALL, repository, console)?;
+            "post-install-cmd"
         };
         if let Err(stop) = dispatcher.dispatch(Event::named(event), console) {
             return Ok(stopped(&stop, console));

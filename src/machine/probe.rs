@@ -110,6 +110,10 @@ pub struct ComposerFacts {
 
 /// Behaviour of Composer in updates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 pub struct UpdateFacts {
     /// Number of names that are loaded at a time.
     pub batch: Option<usize>,

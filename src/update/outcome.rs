@@ -57,19 +57,16 @@ impl Outcome {
         let mut packages = Vec::with_capacity(solved.packages.len());
         let mut is_dev = Vec::with_capacity(solved.packages.len());
         for chosen in solved.packages {
-            let mut package = match chosen.repository {
-                Some(repository) => {
-                    let gone = || Unfamiliar(format!("{} has no entry", chosen.name));
-                    let repository = repositories.list.get(repository).ok_or_else(gone)?;
-                    let text = texts.next().ok_or_else(gone)?;
-                    let url = repository.notification_url.as_deref();
-                    loader.load(entry(chosen, text, url)?)?
-                }
-                None => {
-                    let kept = locked_package(project, &chosen.name, &chosen.version);
-                    let gone = || Unfamiliar(format!("{} is not in the lock", chosen.name));
-                    kept.ok_or_else(gone)?.clone()
-                }
+            let mut package = if let Some(repository) = chosen.repository {
+                let gone = || Unfamiliar(format!("{} has no entry", chosen.name));
+                let repository = repositories.list.get(repository).ok_or_else(gone)?;
+                let text = texts.next().ok_or_else(gone)?;
+                let url = repository.notification_url.as_deref();
+                loader.load(entry(chosen, text, url)?)?
+            } else {
+                let kept = locked_package(project, &chosen.name, &chosen.version);
+                let gone = || Unfamiliar(format!("{} is not in the lock", chosen.name));
+                kept.ok_or_else(gone)?.clone()
             };
             if package.name != chosen.name || package.version != chosen.version {
                 return unfamiliar(format!("the entry of {} is unusual", chosen.name));

@@ -221,13 +221,12 @@ impl Inputs<'_> {
                 continue;
             }
             let is_php = package.name.starts_with("php-");
-            fixed.push(match php.as_deref().filter(|_| is_php) {
-                Some(php) => snapshot.platform(&package.name, php, &[], &[])?,
-                None => {
-                    let (provides, replaces) = (&package.provides, &package.replaces);
-                    snapshot.platform(&package.name, &package.version, provides, replaces)?
-                }
-            });
+            let (provides, replaces) = (&package.provides, &package.replaces);
+            let (version, provides, replaces) = match php.as_deref().filter(|_| is_php) {
+                Some(php) => (php, &[][..], &[][..]),
+                None => (&*package.version, &provides[..], &replaces[..]),
+            };
+            fixed.push(snapshot.platform(&package.name, version, provides, replaces)?);
         }
         Ok(fixed)
     }

@@ -139,7 +139,7 @@ impl Configuration {
         let mut url = url.trim_end_matches('/').to_owned();
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\\?#@%$".contains(&byte);
         let is_web = url.starts_with("https://") || url.starts_with("http://");
-        if !is_web || !url.bytes().all(is_plain) || url.ends_with(".json") {
+        if !is_web || !url.bytes().all(is_plain) {
             return unfamiliar("the address of a repository is unusual");
         }
         for scheme in ["https", "http"] {

@@ -46,6 +46,9 @@ const OPTIONS: [&str; 11] = [
     "COMPOSER_AUDIT_ABANDONED",
 ];
 
+/// The first version of Composer whose updates are done natively.
+const OLDEST: Version = Version(2, 4, 1);
+
 /// The first version of Composer that keeps versions out of updates by policies.
 const POLICIES: Version = Version(2, 9, 0);
 
@@ -99,6 +102,10 @@ pub fn update(
     let config = project.settings.update.clone()?;
     let version = Version::parse(&facts.version)
         .ok_or_else(|| unfamiliar("the version of Composer is not known"))?;
+    // Earlier versions read options from no variables, and have no way to tell some requirements.
+    if version < OLDEST || !facts.update.requires_apart {
+        return Err(unfamiliar("this Composer is too old").into());
+    }
     check_project(&project, &config, options)?;
     let stage = Stage::of_update(&project);
     let (scripts, setup) = plan_scripts(context, &stage, &options.install, Some(probe))?;
@@ -404,7 +411,7 @@ impl Change<'_> {
         let update = self.update;
         if update.options.no_install {
             self.begin(console)?;
-            return self.close(console);
+            return Ok(self.close(console));
         }
         let dialect = update.habits.target.dialect;
         let project = update.project.with_lock(self.text.clone(), dialect)?;
@@ -422,7 +429,7 @@ impl Change<'_> {
     }
 
     /// Does everything that follows a lock without an install (`Installer::run`, composer 2.10.2).
-    fn close(&self, console: &mut Console) -> Result<i32, Undecided> {
+    fn close(&self, console: &mut Console) -> i32 {
         let update = self.update;
         self.suggest(console);
         let mut locked: Vec<_> = self
@@ -450,11 +457,11 @@ impl Change<'_> {
             let mut dispatcher = Dispatcher::new(update.scripts, update.setup);
             let done = dispatcher.dispatch(Event::named("post-update-cmd"), console);
             if let Err(stop) = done.and_then(|_| dispatcher.finish(console)) {
-                return Ok(stopped(&stop, console));
+                return stopped(&stop, console);
             }
         }
         self.audit("locked", self.outcome.packages.len(), console);
-        Ok(0)
+        0
     }
 
     /// Tells the result of the audit. No advisory affects a package.
@@ -566,13 +573,6 @@ fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
     let is_off = |name: &String| name.starts_with("curl_multi_");
     if !has_curl || probe.php.disabled_functions.iter().any(is_off) {
         return Err(unfamiliar("PHP has no curl"));
-    }
-    if !probe
-        .composer
-        .as_ref()
-        .is_some_and(|facts| facts.update.requires_apart)
-    {
-        return Err(unfamiliar("this Composer is too old"));
     }
     Ok(())
 }

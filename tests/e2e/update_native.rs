@@ -2,6 +2,7 @@
 
 use allegro_registry::{Catalog, OlderOptions, Profile};
 
+use crate::support::home::composer_version;
 use crate::support::{Outcome, Scene, Side, same};
 
 fn scene() -> Option<Scene> {
@@ -53,6 +54,7 @@ fn updates_are_followed_by_installs() {
     for ((args, plain), ours) in steps.iter().zip(&plain).zip(&ours) {
         same(&args.join(" "), plain, ours);
     }
+    let partly = composer_version() == (2, 6);
     let loud = play(&scene, Side::Native, &steps, true);
     for (args, ours) in steps.iter().zip(&loud) {
         let said = &ours.run.stderr;
@@ -60,6 +62,10 @@ fn updates_are_followed_by_installs() {
         // The registry lists its packages, and whether it is asked for another one is not certain.
         let is_certain = !args.contains(&"e2e/nowhere");
         let is_native = !said.contains("Composer does it");
-        assert_eq!(is_native, is_certain, "{}: {said}", args.join(" "));
+        // Composer 2.6.0 to 2.6.2 have a fault in partial updates, and audits of later versions
+        // are Composer's.
+        if !partly && composer_version() < (2, 9) {
+            assert_eq!(is_native, is_certain, "{}: {said}", args.join(" "));
+        }
     }
 }

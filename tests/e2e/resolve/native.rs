@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Registry, family, manifest, release, said};
+use crate::support::home::composer_version;
 use crate::support::{Run, Side};
 
 #[test]
@@ -98,7 +99,11 @@ fn manifests() {
         let (is_native, lock) = registry.agree(&what, &project, None, &[]);
         assert!(is_native && lock.is_some(), "{what}");
         let (is_native, _) = registry.agree(&what, &project, lock.as_deref(), &["a/b"]);
-        assert!(is_native, "{what}, of a part");
+        // Composer 2.6.0 to 2.6.2 have a fault in partial updates.
+        assert!(
+            is_native || composer_version() == (2, 6),
+            "{what}, of a part"
+        );
     }
 }
 
@@ -118,7 +123,7 @@ fn audits() {
     let Some(registry) = Registry::native() else {
         return;
     };
-    if crate::support::home::composer_version() >= (2, 9) {
+    if composer_version() >= (2, 9) {
         println!("skipped: policies and audits of this Composer are its own");
         return;
     }

@@ -155,9 +155,7 @@ impl NewLock<'_> {
         if !self.platform_overrides.is_empty() {
             let overrides = self.platform_overrides.iter();
             let overrides = overrides.map(|(name, version)| {
-                let version = version
-                    .as_deref()
-                    .map_or(Json::Bool(false), |version| Json::str(version));
+                let version = version.as_deref().map_or(Json::Bool(false), Json::str);
                 (name.clone(), version)
             });
             members.push(("platform-overrides", Json::Object(overrides.collect())));
