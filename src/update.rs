@@ -8,9 +8,10 @@
 //! - [`problem`], [`snapshot`]: the problem that the resolver solves.
 //! - [`outcome`], [`references`]: the new lock, made of the resolver's answer.
 //! - [`audit`]: asks repositories for advisories.
-//! - [`run`]: carries the update out.
+//! - [`run`], [`change`]: carry the update out.
 
 mod audit;
+mod change;
 mod config;
 mod options;
 mod outcome;

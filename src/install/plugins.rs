@@ -22,6 +22,7 @@ mod runtime;
 mod template;
 #[cfg(test)]
 mod tests;
+mod updates;
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -44,6 +45,8 @@ use crate::console::{Console, Verbosity};
 use allowed::{Gate, Verdict};
 use code::{Known, check_code, check_digest, find};
 use order::Weights;
+
+pub use updates::check_silent_in_updates;
 
 /// The event before a command does anything (`PluginEvents::COMMAND`).
 pub const COMMAND: &str = "command";
@@ -173,18 +176,6 @@ pub struct Question<'a> {
 }
 
 impl Plugins {
-    /// Checks that no plugin does anything in an update that it doesn't do in an install.
-    ///
-    /// # Errors
-    /// A plugin may take part.
-    pub fn check_silent_in_updates(&self) -> Result<(), Unfamiliar> {
-        let mut names = self.active.iter().map(|plugin| plugin.known.name);
-        match names.find(|name| !SILENT_IN_UPDATES.contains(name)) {
-            Some(name) => unfamiliar(format!("the plugin {name} may take part in updates")),
-            None => Ok(()),
-        }
-    }
-
     /// Decides on the part of each plugin before anything is written.
     ///
     /// # Errors
@@ -377,42 +368,6 @@ impl Plugins {
             })
             .collect()
     }
-}
-
-/// Known plugins that do nothing in an update without an install. They have no listeners, or those
-/// of the autoloader's dump alone.
-const SILENT_IN_UPDATES: [&str; 6] = [
-    "ergebnis/composer-normalize",
-    "composer/installers",
-    "oomphinc/composer-installers-extender",
-    "pestphp/pest-plugin",
-    "symfony/runtime",
-    "composer/package-versions-deprecated",
-];
-
-/// Checks that the installed plugins do nothing in an update without an install.
-///
-/// # Errors
-/// A plugin may take part.
-pub fn check_silent_in_updates(
-    context: &Context<'_>,
-    options: &Options,
-    habits: &Habits,
-    project: &Project,
-) -> Result<(), Unfamiliar> {
-    let steps = Steps {
-        locked: Vec::new(),
-        root_aliases: HashMap::new(),
-        operations: Vec::new(),
-    };
-    let plugins = Plugins::of(&Question {
-        context,
-        options,
-        habits,
-        project,
-        steps: &steps,
-    })?;
-    plugins.check_silent_in_updates()
 }
 
 /// What becomes of a plugin package in an install.

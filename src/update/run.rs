@@ -13,23 +13,21 @@ use allegro_composer::json::Json;
 use allegro_store::Store;
 
 use super::audit;
+use super::change::Change;
 use super::config::UpdateConfig;
 use super::options::Options;
 use super::outcome::{LockSettings, Outcome, Solved};
 use super::problem::{Inputs, loads_packages};
 use super::repositories::Repositories;
 use crate::console::Console;
-use crate::install::closing;
 use crate::install::decide::{Habits, Stage, plan_scripts};
-use crate::install::files::write_if_modified;
-use crate::install::plugins::{Plugins, check_silent_in_updates};
-use crate::install::project::{LOCK, Project, Unread};
-use crate::install::run::{Before, Task, stopped};
+use crate::install::plugins::check_silent_in_updates;
+use crate::install::project::{Project, Unread};
 use crate::install::{Context, Progress, Undecided, checks};
 use crate::machine::{ComposerFacts, Probe};
 use crate::ops;
 use crate::protocol::resolve::{ResolveAnswer, ResolveRequest};
-use crate::scripts::{Dispatcher, Event, Scripts, Setup, Verbosity, Version};
+use crate::scripts::{Scripts, Setup, Version};
 
 /// The variables by which options of an update can be set.
 const OPTIONS: [&str; 11] = [
@@ -51,9 +49,6 @@ const OLDEST: Version = Version(2, 4, 1);
 
 /// The first version of Composer that keeps versions out of updates by policies.
 const POLICIES: Version = Version(2, 9, 0);
-
-/// The first version of Composer that ends the line of an audit with a dot.
-const DOT: Version = Version(2, 6, 3);
 
 /// Updates the project of a context, and returns the exit code.
 ///
@@ -134,33 +129,43 @@ pub fn update(
 }
 
 /// An update under way.
-struct Update<'a> {
-    context: &'a Context<'a>,
-    options: &'a Options,
-    habits: &'a Habits,
-    facts: &'a ComposerFacts,
-    project: &'a Project,
-    config: &'a UpdateConfig,
-    store: &'a Store,
+pub struct Update<'a> {
+    /// The surroundings.
+    pub context: &'a Context<'a>,
+    /// The options.
+    pub options: &'a Options,
+    /// The Composer whose result is wanted.
+    pub habits: &'a Habits,
+    /// Facts about Composer.
+    pub facts: &'a ComposerFacts,
+    /// The project.
+    pub project: &'a Project,
+    /// Values of the configuration.
+    pub config: &'a UpdateConfig,
+    /// The store.
+    pub store: &'a Store,
     /// Clock that was started before anything was read.
-    clock: Clock,
-    scripts: &'a Scripts,
-    setup: &'a Setup,
-    version: Version,
+    pub clock: Clock,
+    /// Scripts of the root package.
+    pub scripts: &'a Scripts,
+    /// Surroundings of the scripts.
+    pub setup: &'a Setup,
+    /// Version of Composer.
+    pub version: Version,
 }
 
 /// Numbers that are told with `-v`.
-struct Work {
+pub struct Work {
     /// Duration of the resolution.
-    took: Duration,
+    pub took: Duration,
     /// Number of versions that could make a difference.
-    versions: usize,
+    pub versions: usize,
     /// Number of rules.
-    rules: usize,
+    pub rules: usize,
     /// Whether a repository was asked for metadata files.
-    has_asked: bool,
+    pub has_asked: bool,
     /// Warnings about the arguments.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Update<'_> {
@@ -212,7 +217,8 @@ impl Update<'_> {
         self.version >= POLICIES && !is_off
     }
 
-    fn has_audit(&self) -> bool {
+    /// Returns whether an audit follows.
+    pub fn has_audit(&self) -> bool {
         let is_on = |name: &str| {
             let value = (self.context.variable)(name);
             value.is_some_and(|value| !value.is_empty() && value != "0")
@@ -366,7 +372,7 @@ impl Update<'_> {
     }
 
     /// Returns the names of the platform's packages, and those that they stand for.
-    fn platform(&self) -> HashSet<String> {
+    pub fn platform(&self) -> HashSet<String> {
         let packages = self.facts.platform.iter();
         let mut names: HashSet<String> = packages
             .flat_map(|package| {
@@ -387,186 +393,6 @@ impl Update<'_> {
     }
 }
 
-/// A change of the lock that has been decided on.
-struct Change<'a> {
-    update: &'a Update<'a>,
-    outcome: &'a Outcome,
-    work: &'a Work,
-    repositories: &'a Repositories,
-    answer: &'a ResolveAnswer,
-    /// Text of the new lock.
-    text: String,
-    /// Whether the new lock takes the place of the old one.
-    is_new: bool,
-}
-
-impl Change<'_> {
-    /// Writes the lock, and does everything that follows.
-    fn finish(
-        self,
-        access: Access,
-        console: &mut Console,
-        progress: &mut dyn Progress,
-    ) -> Result<i32, Undecided> {
-        let update = self.update;
-        if update.options.no_install {
-            self.begin(console)?;
-            return Ok(self.close(console));
-        }
-        let dialect = update.habits.target.dialect;
-        let project = update.project.with_lock(self.text.clone(), dialect)?;
-        let task = Task {
-            context: update.context,
-            options: &update.options.install,
-            habits: update.habits,
-            project: &project,
-            store: update.store,
-            clock: update.clock,
-            key: None,
-            before: Some(&self),
-        };
-        task.carry_out(access, console, progress)
-    }
-
-    /// Does everything that follows a lock without an install (`Installer::run`, composer 2.10.2).
-    fn close(&self, console: &mut Console) -> i32 {
-        let update = self.update;
-        self.suggest(console);
-        let mut locked: Vec<_> = self
-            .outcome
-            .packages
-            .iter()
-            .zip(&self.outcome.is_dev)
-            .collect();
-        locked.sort_by(|(one, is_dev), (other, other_dev)| {
-            let lists = is_dev.cmp(other_dev);
-            lists.then_with(|| one.pretty_name.cmp(&other.pretty_name))
-        });
-        for line in closing::abandoned(locked.into_iter().map(|(package, _)| package)) {
-            console.line(&line);
-        }
-        let installed = update
-            .project
-            .installed
-            .iter()
-            .map(|record| &record.package);
-        for line in closing::funding(update.context.variable, installed) {
-            console.line(&line);
-        }
-        if !update.options.dry_run {
-            let mut dispatcher = Dispatcher::new(update.scripts, update.setup);
-            let done = dispatcher.dispatch(Event::named("post-update-cmd"), console);
-            if let Err(stop) = done.and_then(|_| dispatcher.finish(console)) {
-                return stopped(&stop, console);
-            }
-        }
-        self.audit("locked", self.outcome.packages.len(), console);
-        0
-    }
-
-    /// Tells the result of the audit. No advisory affects a package.
-    fn audit(&self, target: &str, packages: usize, console: &mut Console) {
-        if !self.update.has_audit() {
-            return;
-        }
-        if packages == 0 {
-            console.line(&format!("No {target} packages - skipping audit."));
-        } else {
-            let dot = if self.update.version >= DOT { "." } else { "" };
-            console.line(&format!(
-                "<info>No security vulnerability advisories found{dot}</info>"
-            ));
-        }
-    }
-
-    /// Tells everything that Composer tells before it writes the lock.
-    fn announce(&self, console: &mut Console) {
-        let (update, outcome, work) = (self.update, self.outcome, self.work);
-        console.line("<info>Loading composer repositories with package information</info>");
-        for warning in &work.warnings {
-            console.line(warning);
-        }
-        for warning in self.warnings() {
-            console.line(warning);
-        }
-        if let ResolveAnswer::Solved { kept, .. } = self.answer {
-            for name in kept {
-                console.line(&format!("<warning>Dependency {name} is also a root requirement. Package has not been listed as an update argument, so keeping locked at old version. Use --with-all-dependencies (-W) to include root dependencies.</warning>"));
-            }
-        }
-        console.line("<info>Updating dependencies</info>");
-        let solved = |took: Duration| {
-            let seconds = took.as_secs_f64();
-            format!("Dependency resolution completed in {seconds:.3} seconds")
-        };
-        for line in [
-            solved(work.took),
-            format!(
-                "Analyzed {} packages to resolve dependencies",
-                work.versions
-            ),
-            format!("Analyzed {} rules to resolve dependencies", work.rules),
-        ] {
-            console.line_at(Verbosity::Verbose, &line);
-        }
-        let dialect = update.habits.target.dialect;
-        let has_operations = !outcome.operations.is_empty();
-        if !has_operations {
-            console.line("Nothing to modify in lock file");
-        }
-        if !update.project.root.package.dev_requires.is_empty() {
-            console.line_at(Verbosity::Verbose, &solved(Duration::ZERO));
-        }
-        if has_operations {
-            outcome
-                .names(update.project, dialect)
-                .tell("Lock file operations", console);
-        }
-        for line in outcome.lines(update.project, dialect) {
-            console.line(&line);
-        }
-    }
-}
-
-impl Before for Change<'_> {
-    fn begin(&self, console: &mut Console) -> Result<()> {
-        self.announce(console);
-        let update = self.update;
-        if self.is_new && !update.options.dry_run {
-            write_if_modified(&update.project.directory.join(LOCK), self.text.as_bytes())?;
-            console.line("<info>Writing lock file</info>");
-        }
-        Ok(())
-    }
-
-    fn warnings(&self) -> &[String] {
-        if self.work.has_asked {
-            &self.repositories.warnings
-        } else {
-            &[]
-        }
-    }
-
-    fn suggest(&self, console: &mut Console) {
-        let update = self.update;
-        let dev_mode = update.options.install.dev_mode();
-        let platform = update.platform();
-        let count = self
-            .outcome
-            .suggestions(update.project, dev_mode, &platform);
-        if count > 0 {
-            console.line(&format!("<info>{count} package suggestions were added by new dependencies, use `composer suggest` to see details.</info>"));
-        }
-    }
-
-    fn check_plugins(&self, plugins: &Plugins) -> Result<(), Unfamiliar> {
-        plugins.check_silent_in_updates()
-    }
-
-    fn end(&self, installed: usize, console: &mut Console) {
-        self.audit("installed", installed, console);
-    }
-}
 /// Checks that Composer has nothing to say about PHP.
 fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
     let has_curl = probe.php.extensions.iter().any(|name| name == "curl");
