@@ -331,13 +331,12 @@ impl Project {
         self.lock.packages.iter().chain(dev).collect()
     }
 
-    /// Returns the aliases that the root package makes for each locked package that has one.
+    /// Returns the aliases that the root package makes for each locked package that has one. Names
+    /// alone decide, as in `Locker::getLockedRepository` (composer 2.10.2).
     pub fn root_aliases(&self, packages: &[&Package]) -> HashMap<String, Vec<Alias>> {
         let mut found: HashMap<String, Vec<Alias>> = HashMap::new();
         for alias in &self.lock.aliases {
-            let is_locked = packages
-                .iter()
-                .any(|package| package.name == alias.package && package.version == alias.version);
+            let is_locked = packages.iter().any(|package| package.name == alias.package);
             if is_locked {
                 found.entry(alias.package.clone()).or_default().push(Alias {
                     version: alias.alias_normalized.clone(),

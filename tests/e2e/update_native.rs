@@ -1,8 +1,13 @@
 //! Tests `allegro update` in Composer's place: the lock, the vendor directory and the output.
 
-use allegro_registry::{Catalog, OlderOptions, Profile};
+use std::fs;
 
+use allegro_registry::{Catalog, Format, OlderOptions, Profile};
+use serde_json::json;
+
+use crate::support::files::{archive, bare};
 use crate::support::home::composer_version;
+use crate::support::packages::file;
 use crate::support::{Outcome, Scene, Side, same};
 
 fn scene() -> Option<Scene> {
@@ -67,5 +72,42 @@ fn updates_are_followed_by_installs() {
         if !partly && composer_version() < (2, 9) {
             assert_eq!(is_native, is_certain, "{}: {said}", args.join(" "));
         }
+    }
+}
+
+/// A package that is known under another version is recorded so.
+#[test]
+fn an_aliased_branch_is_installed() {
+    let Some((scene, files)) = bare() else { return };
+    let bytes = archive(Format::Zip, true, vec![file("a.php", "<?php class A {}\n")]);
+    let dist = json!({ "type": "zip", "url": files.put("a.zip", &bytes), "reference": "abc" });
+    let source = json!({ "type": "git", "url": "https://example.com/a.git", "reference": "abc" });
+    let entry = json!({
+        "name": "a/a", "version": "dev-master", "dist": dist, "source": source, "default-branch": true,
+        "autoload": { "classmap": ["."] }, "funding": [{ "type": "a", "url": "b" }],
+    });
+    let root = json!({ "packages": [], "metadata-url": "/p2/%package%.json" });
+    files.put("packages.json", root.to_string().as_bytes());
+    for (file, list) in [("a/a", json!([])), ("a/a~dev", json!([entry]))] {
+        let body = json!({ "packages": { "a/a": list } });
+        files.put(&format!("p2/{file}.json"), body.to_string().as_bytes());
+    }
+    let manifest = json!({
+        "name": "the/project", "version": "1.0.0", "require": { "a/a": "dev-master as 1.2.0" },
+        "repositories": [{ "type": "composer", "url": files.url("") }, { "packagist.org": false }],
+        "config": { "secure-http": false, "autoloader-suffix": "E2e" },
+        "scripts": { "post-update-cmd": "echo updated", "post-install-cmd": "echo installed" },
+    });
+    let play = |side: Side| {
+        let _ = fs::remove_dir_all(scene.project());
+        fs::create_dir_all(scene.project()).expect("the project");
+        fs::write(scene.project().join("composer.json"), manifest.to_string()).expect("written");
+        [&["update"][..], &["install"], &["update", "a/a"]]
+            .map(|args| scene.outcome(&scene.call(side, args)))
+    };
+    let (plain, ours) = (play(Side::Serial), play(Side::Native));
+    for (plain, ours) in plain.iter().zip(&ours) {
+        same("an alias", plain, ours);
+        assert_eq!(ours.run.exit, 0);
     }
 }
