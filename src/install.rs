@@ -14,6 +14,7 @@
 //!   [`records`] and [`dumping`]. It reports installed packages with [`notifications`].
 
 pub(crate) mod checks;
+pub(crate) mod closing;
 pub(crate) mod decide;
 mod decision;
 mod dump_autoload;
@@ -26,7 +27,7 @@ pub(crate) mod look;
 mod notifications;
 mod options;
 pub(crate) mod placing;
-mod plugins;
+pub(crate) mod plugins;
 pub(crate) mod project;
 mod proof;
 mod records;
@@ -34,7 +35,7 @@ mod repeat;
 pub(crate) mod requests;
 mod rest;
 pub(crate) mod road;
-mod run;
+pub(crate) mod run;
 pub(crate) mod sharing;
 mod state;
 pub(crate) mod summary;

@@ -45,3 +45,5 @@ pub mod protocol;
 #[cfg(feature = "cli")]
 pub mod scripts;
 pub mod settings;
+#[cfg(feature = "cli")]
+pub mod update;

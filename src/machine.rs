@@ -18,7 +18,9 @@ use std::path::PathBuf;
 use allegro_base::identity::Identity;
 
 pub use find::Named;
-pub use probe::{ComposerFacts, PhpFacts, PlatformLink, PlatformPackage, Probe, ScanFacts};
+pub use probe::{
+    ComposerFacts, PhpFacts, PlatformLink, PlatformPackage, Probe, ScanFacts, UpdateFacts,
+};
 pub(crate) use run::Directory as SampleDirectory;
 pub use texts::{FixedTexts, Proof};
 

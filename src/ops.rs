@@ -6,7 +6,7 @@ mod constraints;
 mod convert;
 mod diagnose;
 mod explain;
-mod http;
+pub(crate) mod http;
 mod info;
 mod lock_diff;
 mod mend;
@@ -28,7 +28,7 @@ pub use prepare::{fill, prepare, prepare_ahead, restore};
 pub use remove::remove;
 pub use replace::replace;
 pub use report::{Report, Sending, report};
-pub use resolve::{resolve, warm_up};
+pub use resolve::{resolve, resolve_alone, warm_up};
 
 /// The decoders of records, for the fuzz targets.
 #[cfg(any(test, feature = "testing"))]

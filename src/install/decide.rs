@@ -23,7 +23,9 @@ use super::{Context, Undecided};
 use crate::machine::platform::{self, Question, RootAlias, Verdict};
 use crate::machine::{FixedTexts, Probe};
 use crate::protocol::scan;
-use crate::scripts::{ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, Version};
+use crate::scripts::{
+    ComposerBinary, INSTALL_EVENTS, Php, Road, Scripts, Setup, UPDATE_EVENTS, Version,
+};
 
 /// A reason to leave a project to Composer before 2.4, which reads PHP files itself.
 const OWN_READING: &str = "this Composer reads PHP files in a way of its own";
@@ -315,6 +317,15 @@ impl<'a> Stage<'a> {
             timeout: project.settings.process_timeout,
             command: "install",
             events: &INSTALL_EVENTS,
+        }
+    }
+
+    /// Returns the facts for `update`.
+    pub fn of_update(project: &'a Project) -> Self {
+        Self {
+            command: "update",
+            events: &UPDATE_EVENTS,
+            ..Self::of_install(project)
         }
     }
 }

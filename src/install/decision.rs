@@ -28,6 +28,15 @@ pub struct Decision<'a> {
     pub sharing: Sharing,
 }
 
+/// The command that an install is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// `install`
+    Install,
+    /// `update`, whose solver has checked the packages already.
+    Update,
+}
+
 impl<'a> Decision<'a> {
     /// Decides on the install of a project.
     ///
@@ -38,6 +47,7 @@ impl<'a> Decision<'a> {
         options: &Options,
         habits: &Habits,
         project: &'a Project,
+        occasion: Occasion,
     ) -> Result<Self, Undecided> {
         if options.no_cache {
             return Err(Unfamiliar("the caches are switched off".to_owned()).into());
@@ -49,7 +59,10 @@ impl<'a> Decision<'a> {
                 Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into(),
             );
         }
-        let stage = Stage::of_install(project);
+        let stage = match occasion {
+            Occasion::Install => Stage::of_install(project),
+            Occasion::Update => Stage::of_update(project),
+        };
         let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
         let early = [rest::PRE_INSTALL, PRE_DUMP];
         rest::check(context, habits, &scripts, &early)?;
@@ -64,10 +77,12 @@ impl<'a> Decision<'a> {
             project,
             steps: &steps,
         })?;
-        if habits.has_composer() {
-            checks::check_policies(project, &habits.target, context.variable)?;
+        if occasion == Occasion::Install {
+            if habits.has_composer() {
+                checks::check_policies(project, &habits.target, context.variable)?;
+            }
+            check_platform(project, options, habits)?;
         }
-        check_platform(project, options, habits)?;
         let sharing = Sharing::of(
             &project.manifest,
             &steps.locked,

@@ -71,10 +71,11 @@ impl<'a> LocalRepository<'a> {
             Operation::Uninstall(from) => self.remove(&installed[from].package),
             Operation::MarkAliasInstalled(to) => {
                 let package = locked[to];
-                let aliases = package
-                    .alias
-                    .iter()
-                    .chain(root_aliases.get(&package.name).into_iter().flatten());
+                let root_aliases = root_aliases.get(&package.name).into_iter().flatten();
+                let mut aliases: Vec<_> = package.alias.iter().chain(root_aliases).collect();
+                // Composer sorts aliases downward, and takes the last one first
+                // (`Transaction::setResultPackageMaps`).
+                aliases.sort_by(|left, right| left.version.cmp(&right.version));
                 for alias in aliases {
                     if !self.has_alias(package, alias) {
                         self.entries.push(Entry::Alias(package, alias));

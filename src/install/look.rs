@@ -122,6 +122,7 @@ impl Look {
                 manifest,
                 root,
                 lock,
+                lock_text: Some(lock_text),
                 installed_text,
                 installed: Vec::new(),
                 settings,

@@ -143,6 +143,8 @@ pub struct Prepared<'a> {
     pub answer: &'a PrepareAnswer,
     /// Warnings about downloads, by the package's id.
     pub warnings: &'a [(usize, String)],
+    /// Warnings that were given before the downloads.
+    pub given: &'a [String],
 }
 
 impl<'a> Prepared<'a> {
@@ -175,6 +177,7 @@ impl<'a> Prepared<'a> {
             .iter()
             .filter(|(id, _)| ids.contains(id))
             .map(|(_, warning)| warning.as_str())
+            .chain(self.given.iter().map(String::as_str))
             .collect()
     }
 }

@@ -23,6 +23,7 @@ mod runtime;
 mod template;
 #[cfg(test)]
 mod tests;
+mod updates;
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -44,6 +45,8 @@ use crate::console::{Console, Verbosity};
 use allowed::{Gate, Verdict};
 use code::{Known, check_code, check_digest, find};
 use order::Weights;
+
+pub use updates::check_silent_in_updates;
 
 /// The event before a command does anything (`PluginEvents::COMMAND`).
 pub const COMMAND: &str = "command";

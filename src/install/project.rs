@@ -24,8 +24,10 @@ use super::guess::{self, Origin};
 use super::http::http;
 use crate::protocol::http::HttpOptions;
 use crate::settings::Environment;
+use crate::update::UpdateConfig;
 
 /// Everything about a project that an install depends on.
+#[derive(Clone)]
 pub struct Project {
     /// The project's directory without links, which is the working directory.
     pub directory: PathBuf,
@@ -35,6 +37,8 @@ pub struct Project {
     pub root: RootPackage,
     /// The lock.
     pub lock: Lock,
+    /// Text of the lock, if there is one.
+    pub lock_text: Option<String>,
     /// Whether the lock belongs to the manifest as it is (`Locker::isFresh`).
     pub is_fresh: bool,
     /// Text of `installed.json`, if there is one.
@@ -58,6 +62,7 @@ pub struct Project {
 }
 
 /// Values of Composer's configuration.
+#[derive(Clone)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a setting of Composer"
@@ -103,6 +108,8 @@ pub struct Configured {
     pub repositories: Json,
     /// Whether `config.policy` is false.
     pub policy_is_off: bool,
+    /// Values that only updates read, as far as they are understood.
+    pub update: Result<UpdateConfig, Unfamiliar>,
 }
 
 /// The Composer whose result is wanted.
@@ -128,6 +135,9 @@ pub const GLOBAL: &str = "vendor/composer/installed.json";
 
 /// The name of the lock in the project's directory.
 pub const LOCK: &str = "composer.lock";
+
+/// The text of a lock without packages.
+const EMPTY_LOCK: &str = r#"{"packages": [], "packages-dev": []}"#;
 
 /// Reason why a project can't be read.
 #[derive(Debug)]
@@ -168,6 +178,19 @@ impl Project {
         environment: &dyn Fn(&str) -> Option<String>,
         target: &Target,
     ) -> Result<(Self, Access), Unread> {
+        let (project, access) = Self::read_any(directory, environment, target)?;
+        match project.lock_text {
+            Some(_) => Ok((project, access)),
+            None => Err(Unread::NoLock(directory.join(LOCK))),
+        }
+    }
+
+    /// Reads a project that may have no lock. Its lock is an empty one then.
+    pub fn read_any(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        target: &Target,
+    ) -> Result<(Self, Access), Unread> {
         if environment("COMPOSER").is_some_and(|name| !name.trim().is_empty()) {
             return Err(Unfamiliar("COMPOSER names another manifest".to_owned()).into());
         }
@@ -178,9 +201,7 @@ impl Project {
         };
         let manifest = parse(&manifest_text, &manifest_path)?;
         shape::check(&manifest)?;
-        let Some(lock_text) = read(&lock_path)? else {
-            return Err(Unread::NoLock(lock_path));
-        };
+        let lock_text = read(&lock_path)?;
         let mut files = vec![manifest_path.clone(), lock_path];
         let (settings, access) = configured(
             directory,
@@ -201,7 +222,7 @@ impl Project {
                     .map(|text| Installed::parse(text, target.dialect));
                 Ok::<_, Unfamiliar>((text, installed.transpose()?))
             });
-            let lock = Lock::parse(&lock_text, target.dialect);
+            let lock = Lock::parse(lock_text.as_deref().unwrap_or(EMPTY_LOCK), target.dialect);
             let installed = installed
                 .join()
                 .unwrap_or_else(|_| Err(Unfamiliar("installed.json can't be read".to_owned())));
@@ -243,6 +264,7 @@ impl Project {
             manifest,
             root,
             lock,
+            lock_text,
             is_fresh,
             installed_text,
             installed,
@@ -256,6 +278,16 @@ impl Project {
         };
         project.purge()?;
         Ok((project, access))
+    }
+
+    /// Returns the project with another lock, which belongs to its manifest.
+    pub fn with_lock(&self, text: String, dialect: Dialect) -> Result<Self, Unfamiliar> {
+        Ok(Self {
+            lock: Lock::parse(&text, dialect)?,
+            lock_text: Some(text),
+            is_fresh: true,
+            ..self.clone()
+        })
     }
 
     /// Forgets installed packages whose directories are gone (`Factory::purgePackages`, composer
@@ -310,12 +342,12 @@ impl Project {
     }
 
     /// Returns the aliases that the root package makes for each locked package that has one.
+    /// Returns the aliases that the root package makes for each locked package that has one. Names
+    /// alone decide, as in `Locker::getLockedRepository` (composer 2.10.2).
     pub fn root_aliases(&self, packages: &[&Package]) -> HashMap<String, Vec<Alias>> {
         let mut found: HashMap<String, Vec<Alias>> = HashMap::new();
         for alias in &self.lock.aliases {
-            let is_locked = packages
-                .iter()
-                .any(|package| package.name == alias.package && package.version == alias.version);
+            let is_locked = packages.iter().any(|package| package.name == alias.package);
             if is_locked {
                 found.entry(alias.package.clone()).or_default().push(Alias {
                     version: alias.alias_normalized.clone(),
@@ -438,6 +470,7 @@ pub(super) fn configured(
         http: http.0,
         repositories: config.repositories_json(),
         policy_is_off: config.policy()? == Json::Bool(false),
+        update: UpdateConfig::of(&config),
     };
     Ok((settings, access))
 }

@@ -3,7 +3,7 @@
 use allegro_store::Store;
 
 use super::decide::{Habits, read_project};
-use super::decision::Decision;
+use super::decision::{Decision, Occasion};
 use super::options::Options;
 use super::{Context, Undecided};
 
@@ -15,6 +15,6 @@ pub fn check(context: &Context<'_>, options: &Options) -> Result<(), Undecided> 
     let store = Store::open(&context.settings.store)?;
     let habits = Habits::of(context, &store)?;
     let (project, _) = read_project(context, &habits)?;
-    Decision::of(context, options, &habits, &project)?;
+    Decision::of(context, options, &habits, &project, Occasion::Install)?;
     Ok(())
 }

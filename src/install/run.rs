@@ -19,6 +19,8 @@ mod staging;
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
 use allegro_base::identity::Clock;
+use allegro_composer::Unfamiliar;
+use allegro_composer::access::Access;
 use allegro_composer::package::Package;
 use allegro_store::Store;
 
@@ -26,7 +28,7 @@ pub use lines::{generating, stopped};
 use staging::Staged;
 
 use super::decide::{Habits, Steps, read_project};
-use super::decision::Decision;
+use super::decision::{Decision, Occasion};
 use super::local_repository::LocalRepository;
 use super::notifications::{Notifications, Prepared};
 use super::options::Options;
@@ -70,50 +72,128 @@ pub fn install(
         return Ok(code);
     }
     let habits = Habits::of(context, &store)?;
-    let (project, mut access) = read_project(context, &habits)?;
-    let Decision {
-        scripts,
-        setup,
-        steps,
-        plugins,
-        sharing,
-    } = Decision::of(context, options, &habits, &project)?;
-    let mut requests = Requests {
-        project: &project,
-        access: &mut access,
-        sharing: &sharing,
-        plain_modes: habits.plain_modes,
-        is_offline: options.offline || project.settings.is_offline,
-        objections: Vec::new(),
-        warnings: Vec::new(),
-    };
-    let wanted: Vec<&Package> = steps.new_packages().collect();
-    // The id of a request is the place of its package.
-    let list: Vec<PackageRequest> = wanted
-        .iter()
-        .enumerate()
-        .map(|(id, package)| requests.of(id, package))
-        .collect::<Result<_, _>>()?;
-    let (objections, warnings) = (requests.objections, requests.warnings);
-    let notifications = Notifications::plan(&project, access, &steps, options.offline)?;
-    let run = Run {
-        dists: list.iter().map(|request| request.dist.clone()).collect(),
+    let (project, access) = read_project(context, &habits)?;
+    let task = Task {
         context,
         options,
         habits: &habits,
         project: &project,
         store: &store,
-        scripts: &scripts,
-        setup: &setup,
-        plugins: &plugins,
         clock,
         key,
-        steps: &steps,
-        wanted,
-        warnings,
-        notifications,
+        before: None,
     };
-    run.carry_out(list, &objections, console, progress)
+    task.carry_out(access, console, progress)
+}
+
+/// The part of an update before its install.
+pub trait Before {
+    /// Tells the changes of the lock, and writes it. Everything about the install is decided.
+    fn begin(&self, console: &mut Console) -> Result<()>;
+
+    /// Returns the warnings about hosts that are given before packages are downloaded.
+    fn warnings(&self) -> &[String];
+
+    /// Tells what comes before the warnings about abandoned packages.
+    fn suggest(&self, console: &mut Console);
+
+    /// Checks that the plugins of the install do nothing in an update.
+    fn check_plugins(&self, plugins: &Plugins) -> Result<(), Unfamiliar>;
+
+    /// Ends the update, given the number of installed packages.
+    fn end(&self, installed: usize, console: &mut Console);
+}
+
+/// An install that is wanted.
+pub struct Task<'a> {
+    /// The surroundings.
+    pub context: &'a Context<'a>,
+    /// The options.
+    pub options: &'a Options,
+    /// The Composer whose result is wanted.
+    pub habits: &'a Habits,
+    /// The project.
+    pub project: &'a Project,
+    /// The store.
+    pub store: &'a Store,
+    /// Clock that was started before anything was read.
+    pub clock: Clock,
+    /// Digest of everything that the run depends on and that is no file.
+    pub key: Option<[u8; 32]>,
+    /// The update that the install follows.
+    pub before: Option<&'a dyn Before>,
+}
+
+impl Task<'_> {
+    /// Decides on the install and carries it out. Returns the exit code.
+    ///
+    /// # Errors
+    /// The install is not done, and nothing of it has been written.
+    pub fn carry_out(
+        self,
+        mut access: Access,
+        console: &mut Console,
+        progress: &mut dyn Progress,
+    ) -> Result<i32, Undecided> {
+        let Self {
+            context,
+            options,
+            habits,
+            project,
+            ..
+        } = self;
+        let occasion = match self.before {
+            Some(_) => Occasion::Update,
+            None => Occasion::Install,
+        };
+        let Decision {
+            scripts,
+            setup,
+            steps,
+            plugins,
+            sharing,
+        } = Decision::of(context, options, habits, project, occasion)?;
+        if let Some(before) = self.before {
+            before.check_plugins(&plugins)?;
+        }
+        let mut requests = Requests {
+            project,
+            access: &mut access,
+            sharing: &sharing,
+            plain_modes: habits.plain_modes,
+            is_offline: options.offline || project.settings.is_offline,
+            objections: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let wanted: Vec<&Package> = steps.new_packages().collect();
+        // The id of a request is the place of its package.
+        let list: Vec<PackageRequest> = wanted
+            .iter()
+            .enumerate()
+            .map(|(id, package)| requests.of(id, package))
+            .collect::<Result<_, _>>()?;
+        let (objections, warnings) = (requests.objections, requests.warnings);
+        let notifications = Notifications::plan(project, access, &steps, options.offline)?;
+        let run = Run {
+            dists: list.iter().map(|request| request.dist.clone()).collect(),
+            context,
+            options,
+            habits,
+            project,
+            store: self.store,
+            scripts: &scripts,
+            setup: &setup,
+            plugins: &plugins,
+            clock: self.clock,
+            key: self.key,
+            before: self.before,
+            steps: &steps,
+            wanted,
+            warnings,
+            notifications,
+        };
+        run.carry_out(list, &objections, console, progress)
+    }
 }
 
 /// An install that has been decided on.
@@ -130,6 +210,8 @@ struct Run<'a> {
     clock: Clock,
     /// Digest of everything that the run depends on and that is no file.
     key: Option<[u8; 32]>,
+    /// The update that the install follows.
+    before: Option<&'a dyn Before>,
     /// Packages and operations.
     steps: &'a Steps<'a>,
     /// Packages that get new files, by the ids of their requests.
@@ -153,7 +235,9 @@ impl Run<'_> {
         let bins = self.bins()?;
         let repository = self.repository();
         let records = self.records(&repository, &bins)?;
-        let has_early_scripts = !self.scripts.listeners(rest::PRE_INSTALL).is_empty();
+        // Scripts before an update are Composer's.
+        let has_early_scripts =
+            self.before.is_none() && !self.scripts.listeners(rest::PRE_INSTALL).is_empty();
         // A script must not see what it would not see with Composer. Without one, Composer may
         // still do the whole install.
         let staged = if has_early_scripts {
@@ -162,14 +246,16 @@ impl Run<'_> {
             Ok(self.stage(requests, objections, progress)?)
         };
         self.plugins.announce(console);
-        let before = LocalRepository::new(&self.project.installed);
-        let begun = self.act(COMMAND, &before, console);
+        let installed = LocalRepository::new(&self.project.installed);
+        let begun = self.act(COMMAND, &installed, console);
         if let (Err(_), Ok(staged)) = (&begun, &staged) {
             self.clear(&staged.directory, staged.made_vendor);
         }
         begun?;
         let mut dispatcher = Dispatcher::new(self.scripts, self.setup);
-        if let Err(stop) = dispatcher.dispatch(Event::named(rest::PRE_INSTALL), console) {
+        if has_early_scripts
+            && let Err(stop) = dispatcher.dispatch(Event::named(rest::PRE_INSTALL), console)
+        {
             return Ok(stopped(&stop, console));
         }
         let Staged {
@@ -189,6 +275,7 @@ impl Run<'_> {
             packages: self.wanted.clone(),
             answer: &answer,
             warnings: &self.warnings,
+            given: self.before.map_or(&[], Before::warnings),
         };
         // The reports are on their way until the end of this function.
         let settings = self.context.settings;

@@ -63,7 +63,7 @@ if (!function_exists('allegro_probe')) {
             return null;
         }
         // The classes whose files decide on what Composer installs.
-        foreach (array('Autoload\AutoloadGenerator', 'Autoload\ClassLoader', 'Installer', 'Installer\BinaryInstaller', 'Installer\LibraryInstaller', 'Package\Dumper\ArrayDumper', 'Package\Loader\ArrayLoader', 'Package\Loader\RootPackageLoader', 'Package\Locker', 'Repository\FilesystemRepository', 'Repository\InstalledFilesystemRepository', 'Util\Filesystem') as $name) {
+        foreach (array('Autoload\AutoloadGenerator', 'Autoload\ClassLoader', 'DependencyResolver\PoolBuilder', 'DependencyResolver\LockTransaction', 'Repository\ComposerRepository', 'Installer', 'Installer\BinaryInstaller', 'Installer\LibraryInstaller', 'Package\Dumper\ArrayDumper', 'Package\Loader\ArrayLoader', 'Package\Loader\RootPackageLoader', 'Package\Locker', 'Repository\FilesystemRepository', 'Repository\InstalledFilesystemRepository', 'Util\Filesystem') as $name) {
             class_exists('Composer\\'.$name);
         }
         $class = new \ReflectionClass('Composer\Composer');
@@ -88,6 +88,7 @@ if (!function_exists('allegro_probe')) {
             'unpackers' => allegro_probe_unpackers(),
             // Distributions have this method in older versions too.
             'checks_versions' => method_exists('Composer\Repository\FilesystemRepository', 'safelyLoadInstalledVersions'),
+            'update' => allegro_probe_update(),
         );
     }
 
@@ -132,6 +133,27 @@ if (!function_exists('allegro_probe')) {
             'rc_is_a_modifier' => (string) $parser->parseConstraints('<1.0-RC') === '< 1.0.0.0-RC',
             'points_need_branches' => (string) \Composer\Semver\Intervals::compactConstraint($parser->parseConstraints('>=2 !=3 || <=2')) !== '!= 3.0.0.0',
             'zero_is_least' => $belowZero['numeric'] === array(),
+        );
+    }
+
+    /**
+     * Returns what differs in updates. Distributions have some of it in older versions too.
+     */
+    function allegro_probe_update()
+    {
+        $builder = new \ReflectionClass('Composer\DependencyResolver\PoolBuilder');
+        $batch = $builder->getConstant('LOAD_BATCH_SIZE');
+        $installer = new \ReflectionClass('Composer\Installer');
+        $defaults = $installer->getDefaultProperties();
+
+        return array(
+            'batch' => is_int($batch) ? $batch : null,
+            'loads_if_required' => $builder->hasMethod('markPackageNameForLoadingIfRequired'),
+            'ignored_types' => array_values(isset($defaults['ignoredTypes']) ? $defaults['ignoredTypes'] : array()),
+            'knows_platform' => strpos((string) file_get_contents((string) $builder->getFileName()), 'matchedPlatformPackage') !== false,
+            'updates_mirrors' => method_exists('Composer\DependencyResolver\LockTransaction', 'updateMirrorAndUrls'),
+            'requires_apart' => $installer->hasMethod('requirePackagesForUpdate'),
+            'locks_objects' => method_exists('Composer\Package\Locker', 'fixupJsonDataType'),
         );
     }
 

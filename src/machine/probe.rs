@@ -104,6 +104,31 @@ pub struct ComposerFacts {
     /// Whether Composer reads `installed.php` with care. See
     /// [`Dialect::with_checked_versions`](allegro_composer::Dialect::with_checked_versions).
     pub checks_versions: bool,
+    /// Behaviour in updates.
+    pub update: UpdateFacts,
+}
+
+/// Behaviour of Composer in updates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
+pub struct UpdateFacts {
+    /// Number of names that are loaded at a time.
+    pub batch: Option<usize>,
+    /// Whether a replaced name is loaded if another package requires it (Composer 2.6).
+    pub loads_if_required: bool,
+    /// Package types that are left out.
+    pub ignored_types: Vec<String>,
+    /// Whether a requirement on the platform that is listed for update brings a warning of its own.
+    pub knows_platform: bool,
+    /// Whether an update of mirrors keeps the locked packages but for their URLs.
+    pub updates_mirrors: bool,
+    /// Whether the requirements without `require-dev` can be told.
+    pub requires_apart: bool,
+    /// Whether a lock has `{}` in place of `[]` for empty lists of names.
+    pub locks_objects: bool,
 }
 
 /// A package of the platform.
@@ -436,6 +461,10 @@ pub(super) fn seed() -> Vec<u8> {
                 "filters_late": true,
             },
             "unpackers": ["unzip"], "checks_versions": true,
+            "update": {
+                "batch": 50, "loads_if_required": true, "ignored_types": ["php-ext"],
+                "requires_apart": true, "knows_platform": true, "updates_mirrors": true, "locks_objects": true,
+            },
         },
     });
     let kept = Kept {

@@ -75,6 +75,38 @@ pub fn resolve<H: Host, R>(
     host: &mut H,
     answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
 ) -> Result<R> {
+    answer(request, environment, host, Parsing::Constraints, answered)
+}
+
+/// Resolves as [`resolve`] does, for a caller that has no use for parsed constraints.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_alone<H: Host, R>(
+    request: ResolveRequest,
+    environment: &Environment,
+    host: &mut H,
+    answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
+) -> Result<R> {
+    answer(request, environment, host, Parsing::Nothing, answered)
+}
+
+/// The texts that are parsed in PHP's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parsing {
+    /// The constraints in the links of the chosen packages.
+    Constraints,
+    /// No texts.
+    Nothing,
+}
+
+fn answer<H: Host, R>(
+    request: ResolveRequest,
+    environment: &Environment,
+    host: &mut H,
+    parsing: Parsing,
+    answered: impl FnOnce(&mut H, &ResolveAnswer, &[String]) -> Result<R>,
+) -> Result<R> {
     let settings = Settings::resolve(&request.settings, environment)?;
     let problem = Problem::from(request.problem);
     let fetcher = Fetcher::new(fetch_options(&settings, &request.http))
@@ -108,7 +140,7 @@ pub fn resolve<H: Host, R>(
             let mut outcome = solve(&problem, &mut files, &is_cancelled);
             let answer = match &mut outcome {
                 Ok(Resolution::Solved(answer, terms)) => {
-                    solved(answer, terms, &files, settings.threads)
+                    solved(answer, terms, &files, settings.threads, parsing)
                 }
                 Ok(Resolution::Unsolvable(verdict)) => {
                     let verdict = verdict.as_ref();
@@ -140,12 +172,16 @@ fn solved(
     terms: &mut Terms,
     files: &Files<'_>,
     threads: usize,
+    parsing: Parsing,
 ) -> Result<(ResolveAnswer, Vec<String>), Stop> {
     let places = answer.packages.iter().filter_map(|one| one.place.clone());
     let places: Vec<MetadataPlace> = places.collect();
     let read = |pool: &ThreadPool| {
         let wholes = files.wholes(&places, pool)?;
-        let constraints = constraints::parsed(terms, &wholes, pool);
+        let constraints = match parsing {
+            Parsing::Constraints => constraints::parsed(terms, &wholes, pool),
+            Parsing::Nothing => Vec::new(),
+        };
         Ok((wholes, constraints))
     };
     let (mut texts, constraints) =

@@ -63,3 +63,4 @@ mod terminal;
 mod times;
 mod trouble;
 mod unpackers;
+mod update_native;

@@ -7,6 +7,7 @@ mod circles;
 mod corpus;
 mod documents;
 mod made_up;
+mod native;
 mod policies;
 mod told;
 mod twice;
@@ -34,6 +35,8 @@ struct Registry {
     files: Files,
     /// Options of PHP for both sides.
     php: Vec<String>,
+    /// The side that is compared with Composer.
+    ours: Side,
 }
 
 impl Registry {
@@ -44,9 +47,18 @@ impl Registry {
             scene,
             files,
             php: Vec::new(),
+            ours: Side::Allegro,
         };
         registry.root("", json!({}));
         Some(registry)
+    }
+
+    /// Makes a registry whose projects `allegro update --no-install` updates.
+    fn native() -> Option<Self> {
+        Some(Self {
+            ours: Side::Native,
+            ..Self::new()?
+        })
     }
 
     /// Writes `packages.json` below a path.
@@ -134,13 +146,13 @@ impl Registry {
         args: &[&str],
     ) -> (bool, Option<String>) {
         let (_, found) = self.compare(what, manifest, lock, args);
-        let (ours, again) = self.play(Side::Allegro, manifest, lock, &[args, &["-v"]].concat());
+        let (ours, again) = self.play(self.ours, manifest, lock, &[args, &["-v"]].concat());
         assert!(
             found == again,
             "{what}: {manifest}\n{}",
             difference(found.as_deref(), again.as_deref())
         );
-        (is_native(what, &ours), found)
+        (self.is_native(what, &ours), found)
     }
 
     /// Makes the checks of [`Self::agree`] with two runs in place of three. Both runs use `-v`,
@@ -153,7 +165,7 @@ impl Registry {
         args: &[&str],
     ) -> (bool, Option<String>) {
         let (ours, found) = self.compare(what, manifest, lock, &[args, &["-v"]].concat());
-        (is_native(what, &ours), found)
+        (self.is_native(what, &ours), found)
     }
 
     /// Checks that Allegro prints and locks the same as Composer. Returns Allegro's run, and the
@@ -166,7 +178,7 @@ impl Registry {
         args: &[&str],
     ) -> (Run, Option<String>) {
         let (plain, wanted) = self.play(Side::Serial, manifest, lock, args);
-        let (ours, found) = self.play(Side::Allegro, manifest, lock, args);
+        let (ours, found) = self.play(self.ours, manifest, lock, args);
         let context = || {
             format!(
                 "{what}: {manifest}\nlock: {}\n{args:?}",
@@ -190,23 +202,23 @@ impl Registry {
         assert_eq!(said(&plain), said(&ours), "{}", context());
         (ours, found)
     }
-}
 
-/// Returns whether the native part has chosen, from the output with `-v`.
-fn is_native(what: &str, run: &Run) -> bool {
-    for line in run
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("Allegro: "))
-    {
-        println!("{what}: {line}");
+    /// Returns whether the native part has chosen, from the output with `-v`.
+    fn is_native(&self, what: &str, run: &Run) -> bool {
+        let lines = run.stderr.lines();
+        for line in lines.filter(|line| line.starts_with("Allegro: ")) {
+            println!("{what}: {line}");
+        }
+        if self.ours == Side::Native {
+            return !run.stderr.contains("Composer does it");
+        }
+        let is_native = run.stderr.contains("considered");
+        // Composer may refuse the choice because of the requirements without `require-dev`.
+        if is_native && run.exit == 0 {
+            assert_no_second_solving(what, &run.stderr);
+        }
+        is_native
     }
-    let is_native = run.stderr.contains("considered");
-    // Composer may refuse the choice because of the requirements without `require-dev`.
-    if is_native && run.exit == 0 {
-        assert_no_second_solving(what, &run.stderr);
-    }
-    is_native
 }
 
 /// Checks that Composer has got the choice as its solver's result, because it reports the native
@@ -250,6 +262,14 @@ fn difference(wanted: Option<&str>, found: Option<&str>) -> String {
     let mut text = String::new();
     for line in diff(wanted, found) {
         let _ = writeln!(text, "{line}");
+    }
+    if let Some((at, (wanted, found))) = wanted
+        .lines()
+        .zip(found.lines())
+        .enumerate()
+        .find(|(_, (wanted, found))| wanted != found)
+    {
+        let _ = writeln!(text, "line {at}\n{wanted}\n{found}");
     }
     text
 }

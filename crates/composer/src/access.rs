@@ -238,18 +238,7 @@ impl ArchiveCache {
     /// `Cache::isUsable`, composer 2.10.2).
     pub fn of(config: &Config) -> Result<Option<Self>, Unfamiliar> {
         let root = config.cache_files_dir()?;
-        let is_null = |from: &str| {
-            let rest = from.strip_prefix("/dev/null");
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let is_usable = !root
-            .split('/')
-            .any(|part| matches!(part, "$null" | "nul" | "NUL"))
-            && !is_null(&root)
-            && !root
-                .match_indices('/')
-                .any(|(slash, _)| is_null(&root[slash + 1..]));
-        if !is_usable || config.cache_files_ttl()? <= 0 {
+        if !is_usable_cache(&root) || config.cache_files_ttl()? <= 0 {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -262,6 +251,22 @@ impl ArchiveCache {
     pub fn path(&self, url: &DistUrl) -> String {
         format!("{}{}", self.root, url.cache_key)
     }
+}
+
+/// Returns whether a directory can be a cache. A null device switches the cache off
+/// (`Cache::isUsable`, composer 2.10.2).
+pub fn is_usable_cache(root: &str) -> bool {
+    let is_null = |from: &str| {
+        let rest = from.strip_prefix("/dev/null");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    !root
+        .split('/')
+        .any(|part| matches!(part, "$null" | "nul" | "NUL"))
+        && !is_null(root)
+        && !root
+            .match_indices('/')
+            .any(|(slash, _)| is_null(&root[slash + 1..]))
 }
 
 /// Returns the path of an archive below the root of the cache (`FileDownloader::download`, composer

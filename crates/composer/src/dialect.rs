@@ -33,7 +33,7 @@ pub struct Dialect {
     pub root_version_is_a_branch: bool,
     /// Whether a development version without a source is shown with the reference of its dist
     /// (since 2.9.0).
-    pub shows_dist_reference: bool,
+    pub shows_dists: bool,
 }
 
 impl Dialect {
@@ -56,7 +56,7 @@ impl Dialect {
             aliases_in_alternatives: version >= (2, 4, 3),
             last_flag_decides: version.1 == 2,
             root_version_is_a_branch: version >= (2, 8, 0),
-            shows_dist_reference: version >= (2, 9, 0),
+            shows_dists: version >= (2, 9, 0),
         })
     }
 
@@ -85,7 +85,7 @@ impl Default for Dialect {
             aliases_in_alternatives: true,
             last_flag_decides: false,
             root_version_is_a_branch: true,
-            shows_dist_reference: true,
+            shows_dists: true,
         }
     }
 }

@@ -1,10 +1,14 @@
-//! Reads composer.lock.
+//! Reads and writes composer.lock.
+
+mod write;
 
 use crate::Unfamiliar;
 use crate::dialect::Dialect;
 use crate::json::Json;
 use crate::package::fields::Fields;
 use crate::package::{Link, Loader, Package};
+
+pub use write::NewLock;
 
 /// The content of a composer.lock.
 #[derive(Debug, Clone, PartialEq)]

@@ -42,10 +42,8 @@ pub fn uninstall_text(package: &Package, dialect: Dialect) -> String {
 
 /// Returns the description of an update (`UpdateOperation::format`).
 pub fn update_text(from: &Package, to: &Package, dialect: Dialect) -> String {
-    let (mut before, mut after) = (
-        full_pretty_version(from, dialect),
-        full_pretty_version(to, dialect),
-    );
+    let shown = |package| full_pretty_version(package, dialect);
+    let (mut before, mut after) = (shown(from), shown(to));
     if before == after {
         let how = if reference(from.source.as_ref()) != reference(to.source.as_ref()) {
             Some(Shown::Source)
@@ -55,10 +53,8 @@ pub fn update_text(from: &Package, to: &Package, dialect: Dialect) -> String {
             None
         };
         if let Some(how) = how {
-            (before, after) = (
-                shown_version(from, how, dialect),
-                shown_version(to, how, dialect),
-            );
+            let shown = |package| shown_version(package, how, dialect);
+            (before, after) = (shown(from), shown(to));
         }
     }
     let verb = if is_upgrade(&from.version, &to.version) {
@@ -85,14 +81,14 @@ fn shown_version(package: &Package, shown: Shown, dialect: Dialect) -> String {
     let found = match shown {
         Shown::IfDev => {
             let has_vcs = matches!(kind, Some("hg" | "git"));
-            let by_dist = dialect.shows_dist_reference && !filled(kind) && filled(of_dist);
-            if !package.is_dev() || (!has_vcs && !by_dist) {
+            let has_dist = dialect.shows_dists && !filled(kind) && filled(of_dist);
+            if !package.is_dev() || (!has_vcs && !has_dist) {
                 return version;
             }
-            if dialect.shows_dist_reference && !filled(of_source) {
-                of_dist
-            } else {
+            if filled(of_source) || !dialect.shows_dists {
                 of_source
+            } else {
+                of_dist
             }
         }
         Shown::Source => of_source,

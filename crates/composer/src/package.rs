@@ -1,6 +1,6 @@
 //! A package as Composer's `ArrayLoader` reads it from a lock or from `installed.json`.
 
-mod dump;
+pub(crate) mod dump;
 pub(crate) mod fields;
 mod load;
 pub(crate) mod names;

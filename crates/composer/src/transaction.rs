@@ -1,5 +1,5 @@
 //! The operations that turn the installed packages into the locked ones (`LocalRepoTransaction`,
-//! composer 2.10.2).
+//! composer 2.10.2), or the packages of a lock into those of another one (`LockTransaction`).
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -104,14 +104,26 @@ pub fn operations(
     locked: &[Known<'_>],
     compares_abandoned: bool,
 ) -> Vec<Operation> {
+    let installed: Vec<Known<'_>> = installed
+        .iter()
+        .map(|package| Known {
+            package,
+            root_aliases: &[],
+        })
+        .collect();
+    lock_operations(&installed, locked, compares_abandoned)
+}
+
+/// Returns the operations that turn the packages of a lock into those of another one. Numbers of
+/// old packages are places in the old lock.
+pub fn lock_operations(
+    old: &[Known<'_>],
+    locked: &[Known<'_>],
+    compares_abandoned: bool,
+) -> Vec<Operation> {
     let nodes = sorted_nodes(locked);
     let providers = providers(&nodes);
-    let mut operations = ordered(
-        &nodes,
-        &providers,
-        &Present::of(installed),
-        compares_abandoned,
-    );
+    let mut operations = ordered(&nodes, &providers, &Present::of(old), compares_abandoned);
     operations = plugins_first(operations, locked);
     let (mut first, rest): (Vec<_>, Vec<_>) = operations.into_iter().partition(|operation| {
         matches!(
@@ -170,28 +182,28 @@ fn names(package: &Package) -> impl Iterator<Item = &str> {
 
 /// The installed packages by name, and their aliases by name and version.
 struct Present<'a> {
-    packages: Vec<&'a Package>,
+    known: Vec<Known<'a>>,
     by_name: HashMap<&'a str, usize>,
+    /// The alias that is met last has the place.
     aliases: HashMap<(&'a str, &'a str), usize>,
 }
 
 impl<'a> Present<'a> {
-    fn of(installed: &[&'a Package]) -> Self {
-        let by_name = installed
-            .iter()
-            .enumerate()
-            .map(|(at, package)| (package.name.as_str(), at))
+    fn of(known: &[Known<'a>]) -> Self {
+        let places = || known.iter().enumerate();
+        let by_name = places()
+            .map(|(at, known)| (known.package.name.as_str(), at))
             .collect();
-        let aliases = installed
-            .iter()
-            .enumerate()
-            .filter_map(|(at, package)| {
-                let alias = package.alias.as_ref()?;
-                Some(((package.name.as_str(), alias.version.as_str()), at))
+        let aliases = places()
+            .flat_map(|(at, known)| {
+                let name = known.package.name.as_str();
+                known
+                    .aliases()
+                    .map(move |alias| ((name, alias.version.as_str()), at))
             })
             .collect();
         Self {
-            packages: installed.to_vec(),
+            known: known.to_vec(),
             by_name,
             aliases,
         }
@@ -244,30 +256,32 @@ fn ordered(
             }
         } else if let Some(&from) = present.by_name.get(name) {
             kept.insert(from);
-            if differs(present.packages[from], node.package, compares_abandoned) {
+            if differs(
+                present.known[from].package,
+                node.package,
+                compares_abandoned,
+            ) {
                 operations.push(Operation::Update { from, to: node.at });
             }
         } else {
             operations.push(Operation::Install(node.at));
         }
     }
-    let removed = (0..present.packages.len())
+    let removed = (0..present.known.len())
         .rev()
         .filter(|at| !kept.contains(at))
         .map(Operation::Uninstall);
     let mut all: Vec<Operation> = removed.collect();
     all.append(&mut operations);
-    all.extend(
-        present
-            .packages
-            .iter()
-            .enumerate()
-            .filter_map(|(at, package)| {
-                let alias = package.alias.as_ref()?;
-                let key = (package.name.as_str(), alias.version.as_str());
-                (!kept_aliases.contains(&key)).then_some(Operation::MarkAliasUninstalled(at))
-            }),
-    );
+    for (at, known) in present.known.iter().enumerate() {
+        for alias in known.aliases() {
+            let key = (known.package.name.as_str(), alias.version.as_str());
+            // A second alias of the same version is the same to Composer.
+            if kept_aliases.insert(key) {
+                all.push(Operation::MarkAliasUninstalled(at));
+            }
+        }
+    }
     all
 }
 

@@ -1,10 +1,11 @@
-//! Sends short reports whose answers are ignored.
+//! Sends short reports whose answers are ignored, and questions whose answers are short.
 
 use std::fmt;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use tokio::time::timeout;
 
@@ -81,8 +82,40 @@ impl Fetcher {
         statuses
     }
 
-    /// Sends a report, and waits for the head of the last answer.
+    /// Sends a question, and returns the body of the answer. Nothing is retried. Returns `None`
+    /// without an answer of status 200 in time, and for a body that is longer than `most` bytes.
+    pub fn question(&self, post: &Post, most: usize) -> Option<Vec<u8>> {
+        let runtime = runtime().ok()?;
+        let clients = Clients::new(&self.options, &self.trust, &self.names);
+        let answer = runtime.block_on(async {
+            let body = async {
+                let mut response = self.answer(&clients, post).await.ok()?;
+                if response.status().as_u16() != 200 {
+                    return None;
+                }
+                let mut body = Vec::new();
+                while let Some(chunk) = response.chunk().await.ok()? {
+                    if body.len() + chunk.len() > most {
+                        return None;
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Some(body)
+            };
+            timeout(post.timeout, body).await.ok()?
+        });
+        drop(clients);
+        answer
+    }
+
+    /// Sends a report, and returns the status of the last answer.
     async fn post_one(&self, clients: &Clients<'_>, post: &Post) -> Result<u16, FetchError> {
+        let response = self.answer(clients, post).await?;
+        Ok(response.status().as_u16())
+    }
+
+    /// Sends a report, and waits for the head of the last answer.
+    async fn answer(&self, clients: &Clients<'_>, post: &Post) -> Result<Response, FetchError> {
         let own = header_map(&post.url, &post.headers)?;
         let kind =
             HeaderValue::from_str(&post.content_type).map_err(|_| FetchError::BadHeader {
@@ -118,13 +151,13 @@ impl Fetcher {
             match location {
                 Some(location) if status.is_redirection() && status.as_u16() != 304 => {
                     if followed == self.options.max_redirects {
-                        return Ok(status.as_u16());
+                        return Ok(response);
                     }
                     followed += 1;
                     let location = String::from_utf8_lossy(location.as_bytes());
                     target = target.follow(&location, self.options.secure_http)?;
                 }
-                _ => return Ok(status.as_u16()),
+                _ => return Ok(response),
             }
         }
     }

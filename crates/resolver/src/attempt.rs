@@ -84,7 +84,6 @@ pub fn attempt(
         return Err(Stop::Unsolvable);
     }
     let rules = Generator::rules_for(&mut numbered, &relaxed, &fixture, &pool.unacceptable);
-    let count = rules.order.len();
     let fixed: HashSet<u32> = pool
         .fixed
         .iter()
@@ -96,6 +95,7 @@ pub fn attempt(
             *conflict = Some(context.conflict(&numbered, &solver.blamed()));
         }
     })?;
+    let count = solver.rule_count();
     drop(solver);
     let needed = pool.requires_without_dev.as_deref().and_then(|requires| {
         Extraction::new(&mut numbered, &relaxed, &installed, &fixed).needed_by(requires)

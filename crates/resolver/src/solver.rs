@@ -65,6 +65,12 @@ impl<'a, 'p> Solver<'a, 'p> {
         }
     }
 
+    /// Returns the number of rules with those that were learned (`Solver::getRuleSetSize`, Composer
+    /// 2.5.5).
+    pub fn rule_count(&self) -> usize {
+        self.rules.order.len()
+    }
+
     /// Returns the installed packages, in the order of the decisions (`Solver::solve`, Composer
     /// 2.5.5).
     pub fn solve(&mut self) -> Result<Vec<Number>, Stop> {

@@ -196,7 +196,7 @@ impl Record {
             Self::Walk => b"ALWALK03",
             Self::PackageClasses => b"ALCLAS02",
             Self::Metadata => b"ALMETA04",
-            Self::Probe => b"ALPROB01",
+            Self::Probe => b"ALPROB02",
             Self::Texts => b"ALTEXT01",
         }
     }

@@ -110,7 +110,11 @@ fn task(invocation: &Invocation) -> Option<Task> {
 }
 
 fn options(invocation: &Invocation) -> Result<Options, Undecided> {
-    let matches = known(invocation, &OF_COMPOSER)?;
+    of_install(invocation, known(invocation, &OF_COMPOSER)?)
+}
+
+/// Returns the options that `install` and `update` share.
+pub fn of_install(invocation: &Invocation, matches: &ArgMatches) -> Result<Options, Undecided> {
     let prefer = text(matches, "prefer-install");
     if !prefer.is_empty() && prefer != "dist" {
         return unfamiliar("another kind of packages is preferred");

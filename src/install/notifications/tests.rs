@@ -288,7 +288,8 @@ fn only_downloads_have_sizes_and_warnings() {
         packages: packages.iter().collect(),
         answer: &answer,
         warnings: &[(0, "not given".to_owned()), (1, "given".to_owned())],
+        given: &["before".to_owned()],
     };
     assert_eq!(prepared.sizes(), HashMap::from([("b/b", 7)]));
-    assert_eq!(prepared.warned(), ["given"]);
+    assert_eq!(prepared.warned(), ["given", "before"]);
 }

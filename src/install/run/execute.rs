@@ -2,11 +2,9 @@
 //! installed.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result};
-use allegro_base::fs::own_inode;
 use allegro_composer::operation_text::{
     full_pretty_version, install_text, uninstall_text, update_text,
 };
@@ -19,7 +17,6 @@ use super::bins::BinPlaces;
 use super::lines::STALE;
 use super::records::Records;
 use crate::console::Console;
-use crate::install::dumping::real;
 use crate::install::placing::Placing;
 use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
 use crate::scripts::Verbosity;
@@ -37,8 +34,14 @@ impl Run<'_> {
         let project = self.project;
         let settings = &project.settings;
         let steps = self.steps;
-        for line in self.opening() {
-            console.line(&line);
+        let dialect = self.habits.target.dialect;
+        let opening = self.opening();
+        match self.before {
+            Some(before) => {
+                before.begin(console)?;
+                console.line(&opening[0]);
+            }
+            None => opening.iter().for_each(|line| console.line(line)),
         }
         if !project.is_fresh {
             console.line_at(Verbosity::Quiet, STALE);
@@ -56,7 +59,7 @@ impl Run<'_> {
                 console.line(&format!(
                     "  - Downloading <info>{}</info> (<comment>{}</comment>)",
                     package.name,
-                    full_pretty_version(package, self.habits.target.dialect)
+                    full_pretty_version(package, dialect)
                 ));
                 for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
                     console.line(warning);
@@ -83,7 +86,7 @@ impl Run<'_> {
                     let package = steps.locked[to];
                     console.line(&format!(
                         "  - {}{}",
-                        install_text(package, self.habits.target.dialect),
+                        install_text(package, dialect),
                         appendix(package)
                     ));
                     self.place(package, &stages, &mut placing, bins, console)?;
@@ -93,17 +96,14 @@ impl Run<'_> {
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
                         console.line(&format!(
                             "  - {}{}",
-                            update_text(old, new, self.habits.target.dialect),
+                            update_text(old, new, dialect),
                             appendix(new)
                         ));
                     } else {
-                        console.line(&format!(
-                            "  - {}",
-                            uninstall_text(old, self.habits.target.dialect)
-                        ));
+                        console.line(&format!("  - {}", uninstall_text(old, dialect)));
                         console.line(&format!(
                             "  - {}{}",
-                            install_text(new, self.habits.target.dialect),
+                            install_text(new, dialect),
                             appendix(new)
                         ));
                     }
@@ -111,10 +111,7 @@ impl Run<'_> {
                 }
                 Operation::Uninstall(from) => {
                     let package = &project.installed[from].package;
-                    console.line(&format!(
-                        "  - {}",
-                        uninstall_text(package, self.habits.target.dialect)
-                    ));
+                    console.line(&format!("  - {}", uninstall_text(package, dialect)));
                     if !package.is_metapackage() {
                         placing.uninstall(&project.path_of(package))?;
                         bins.remove(&package.bins)?;
@@ -147,13 +144,6 @@ impl Run<'_> {
             return Err(Error::Internal(format!("{} was not staged", package.name)));
         };
         placing.install(stage, &path)?;
-        for bin in &package.bins {
-            if let Ok(file) = fs::canonicalize(path.join(bin))
-                && file.starts_with(real(&self.project.settings.vendor_dir))
-            {
-                own_inode(&file)?;
-            }
-        }
         bins.install(package, &path, true, console)?;
         Placing::remove_if_empty(&path);
         Ok(())

@@ -7,6 +7,7 @@ use super::bins::BinPlaces;
 use super::lines::{generating, stopped};
 use super::records::Records;
 use crate::console::Console;
+use crate::install::closing;
 use crate::install::decide::{as_set, dev_names};
 use crate::install::dumping::{Dumping, Undone};
 use crate::install::local_repository::LocalRepository;
@@ -31,7 +32,11 @@ impl Run<'_> {
         console: &mut Console,
         progress: &mut dyn Progress,
     ) -> Result<i32, Undecided> {
-        for line in self.abandoned() {
+        if let Some(before) = self.before {
+            before.suggest(console);
+        }
+        let lock = &self.project.lock;
+        for line in closing::abandoned(lock.packages.iter().chain(&lock.packages_dev)) {
             console.line(&line);
         }
         let mut finished = None;
@@ -92,14 +97,22 @@ impl Run<'_> {
                 has_bin_messages |= bins.install(package, &path, false, console)?;
             }
         }
-        for line in self.funding(repository) {
+        for line in closing::funding(self.context.variable, repository.packages()) {
             console.line(&line);
         }
-        self.act(POST_INSTALL, repository, console)?;
-        if let Err(stop) = dispatcher.dispatch(Event::named(POST_INSTALL), console) {
+        let event = if self.before.is_some() {
+            "post-update-cmd"
+        } else {
+            self.act(POST_INSTALL, repository, console)?;
+            POST_INSTALL
+        };
+        if let Err(stop) = dispatcher.dispatch(Event::named(event), console) {
             return Ok(stopped(&stop, console));
         }
         self.keep_state(repository, records, finished.as_ref(), has_bin_messages);
+        if let Some(before) = self.before {
+            before.end(repository.canonical_packages().len(), console);
+        }
         match dispatcher.finish(console) {
             Ok(()) => Ok(0),
             Err(stop) => Ok(stopped(&stop, console)),

@@ -6,7 +6,7 @@ use allegro_composer::transaction::Operation;
 
 use super::Run;
 use crate::console::Console;
-use crate::install::local_repository::LocalRepository;
+use crate::install::closing::OperationNames;
 use crate::scripts::{Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
@@ -51,70 +51,16 @@ impl Run<'_> {
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
         }
-        if installs.is_empty() && updates.is_empty() && removals.is_empty() {
+        let told = OperationNames {
+            installs,
+            updates,
+            removals,
+        };
+        if told.is_empty() {
             console.line(NOTHING);
-            return;
+        } else {
+            told.tell("Package operations", console);
         }
-        let plural = |list: &[String]| if list.len() == 1 { "" } else { "s" };
-        console.line(&format!(
-            "<info>Package operations: {} install{}, {} update{}, {} removal{}</info>",
-            installs.len(),
-            plural(&installs),
-            updates.len(),
-            plural(&updates),
-            removals.len(),
-            plural(&removals),
-        ));
-        for (title, list) in [
-            ("Installs", &installs),
-            ("Updates", &updates),
-            ("Removals", &removals),
-        ] {
-            if !list.is_empty() {
-                console.line_at(Verbosity::Verbose, &format!("{title}: {}", list.join(", ")));
-            }
-        }
-    }
-
-    /// Returns the warnings about abandoned packages.
-    pub(super) fn abandoned(&self) -> Vec<String> {
-        let lock = &self.project.lock;
-        lock.packages
-            .iter()
-            .chain(&lock.packages_dev)
-            .filter_map(|package| {
-                let replacement = package.abandoned.as_ref()?;
-                let advice = replacement.as_ref().map_or_else(
-                    || "No replacement was suggested".to_owned(),
-                    |name| format!("Use {name} instead"),
-                );
-                Some(format!(
-                    "<warning>Package {} is abandoned, you should avoid using it. {advice}.</warning>",
-                    package.pretty_name
-                ))
-            })
-            .collect()
-    }
-
-    /// Returns the lines about packages that look for funding.
-    pub(super) fn funding(&self, repository: &LocalRepository<'_>) -> Vec<String> {
-        let shows = (self.context.variable)("COMPOSER_FUND")
-            .and_then(|text| text.trim().parse::<f64>().ok())
-            .is_none_or(|number| number.trunc() != 0.0);
-        let count = repository
-            .packages()
-            .filter(|package| package.has_funding)
-            .count();
-        if !shows || count == 0 {
-            return Vec::new();
-        }
-        let (plural, verb) = if count == 1 { ("", "is") } else { ("s", "are") };
-        vec![
-            format!(
-                "<info>{count} package{plural} you are using {verb} looking for funding.</info>"
-            ),
-            "<info>Use the `composer fund` command to find out more!</info>".to_owned(),
-        ]
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Run;
 use super::lines::{NOTHING, STALE};
 use super::records::Records;
+use crate::install::closing;
 use crate::install::dumping::{Dumped, real};
 use crate::install::local_repository::LocalRepository;
 use crate::install::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP};
@@ -84,7 +85,10 @@ impl Run<'_> {
             before.push(STALE.to_owned());
         }
         before.push(NOTHING.to_owned());
-        before.extend(self.abandoned());
+        let lock = &project.lock;
+        before.extend(closing::abandoned(
+            lock.packages.iter().chain(&lock.packages_dev),
+        ));
         let mut dump = said(PRE_DUMP).0;
         dump.extend(
             dumped
@@ -93,7 +97,7 @@ impl Run<'_> {
         );
         let (lines, dump_output) = said(POST_DUMP);
         dump.extend(lines);
-        let mut after = self.funding(repository);
+        let mut after = closing::funding(self.context.variable, repository.packages());
         let (lines, after_output) = said(POST_INSTALL);
         after.extend(lines);
         let told = Told {

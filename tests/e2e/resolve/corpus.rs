@@ -7,18 +7,29 @@ use serde_json::{Value, json};
 
 use super::{Registry, number};
 use crate::support::files::merge;
-use crate::support::shared;
+use crate::support::{Side, shared};
 
 /// Projects of the corpus resolve to Composer's lock, with the repository as it stood then.
 #[test]
 fn real_manifests() {
+    compare(Side::Allegro);
+}
+
+/// The command line writes the same locks without PHP.
+#[test]
+fn real_manifests_without_php() {
+    compare(Side::Native);
+}
+
+fn compare(ours: Side) {
     let Some(corpus) = shared("corpus") else {
         println!("skipped: there is no ../shared/corpus");
         return;
     };
-    let Some(registry) = Registry::new() else {
+    let Some(mut registry) = Registry::new() else {
         return;
     };
+    registry.ours = ours;
     let history = History::open(&corpus.join("packages.jsonl.gz")).expect("the corpus");
     let mut cases: Vec<_> = fs::read_dir(corpus.join("cases"))
         .expect("cases")

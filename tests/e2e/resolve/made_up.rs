@@ -10,6 +10,7 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::{Registry, manifest, number};
+use crate::support::Side;
 use crate::support::files::merge;
 
 /// The number of made-up registries that a plain test run plays.
@@ -235,8 +236,9 @@ fn play(registry: &Registry, seed: u64) -> Played {
 }
 
 /// Makes a registry for one worker. PHP keeps its compiled code, where it can (opcache).
-fn worker() -> Option<Registry> {
+fn worker(ours: Side) -> Option<Registry> {
     let mut registry = Registry::new()?;
+    registry.ours = ours;
     let compiled = registry.scene.dir().join("compiled");
     fs::create_dir_all(&compiled).expect("a directory");
     let options = [
@@ -250,6 +252,16 @@ fn worker() -> Option<Registry> {
 
 #[test]
 fn made_up_registries() {
+    soak(Side::Allegro);
+}
+
+/// Updates the same projects by the command line, without PHP.
+#[test]
+fn made_up_registries_without_php() {
+    soak(Side::Native);
+}
+
+fn soak(ours: Side) {
     let first = number("ALLEGRO_TEST_SEED").unwrap_or(1);
     let rounds = number("ALLEGRO_TEST_RESOLVE_ROUNDS").unwrap_or(ROUNDS);
     let workers = match rounds {
@@ -257,7 +269,7 @@ fn made_up_registries() {
         ..=ROUNDS => 1,
         _ => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let registries: Vec<Registry> = (0..workers).map_while(|_| worker()).collect();
+    let registries: Vec<Registry> = (0..workers).map_while(|_| worker(ours)).collect();
     if registries.is_empty() {
         return;
     }

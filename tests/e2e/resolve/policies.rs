@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Registry, is_native, manifest, release};
+use super::{Registry, manifest, release};
 use crate::support::home::composer_version;
 use crate::support::{Side, skipped};
 
@@ -71,7 +71,7 @@ fn project(registry: &Registry, require: Value, policy: Value) -> Value {
 fn left_to_composer(registry: &Registry, what: &str, project: &Value, why: &str) -> Option<String> {
     let (_, lock) = registry.compare(what, project, None, &[]);
     let (run, _) = registry.play(Side::Allegro, project, None, &["-v"]);
-    assert!(!is_native(what, &run), "{what}: {}", run.stderr);
+    assert!(!registry.is_native(what, &run), "{what}: {}", run.stderr);
     let said = format!("Allegro: Composer resolves by itself, {why}");
     assert!(run.stderr.contains(&said), "{what}: {}", run.stderr);
     lock

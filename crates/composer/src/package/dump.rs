@@ -1,4 +1,4 @@
-//! Writes packages as entries of installed.json.
+//! Writes packages as entries of installed.json and composer.lock.
 
 use std::borrow::Cow;
 
@@ -50,6 +50,28 @@ impl Package {
     ) {
         let members = self.members(dialect, installation_source, install_path);
         Value::Members(members).write(pretty, depth);
+    }
+
+    /// Returns the entry that composer.lock gets for the package (`Locker::lockPackages`, composer
+    /// 2.10.2).
+    pub fn to_locked(&self, dialect: Dialect) -> Json {
+        Value::Members(self.locked_members(dialect)).into_json()
+    }
+
+    /// Writes the entry that composer.lock gets for the package.
+    pub(crate) fn write_locked(&self, pretty: &mut Pretty<'_>, depth: usize, dialect: Dialect) {
+        Value::Members(self.locked_members(dialect)).write(pretty, depth);
+    }
+
+    /// Returns the members of an entry of composer.lock, in which the time comes last.
+    fn locked_members(&self, dialect: Dialect) -> Members<'_> {
+        let mut members = self.members(dialect, None, None);
+        members.retain(|(key, _)| !matches!(*key, "version_normalized" | "install-path"));
+        if let Some(at) = members.iter().position(|(key, _)| *key == "time") {
+            let time = members.remove(at);
+            members.push(time);
+        }
+        members
     }
 
     fn members<'a>(
