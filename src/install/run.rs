@@ -16,6 +16,9 @@ mod records;
 mod remember;
 mod staging;
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
 use allegro_base::identity::Clock;
@@ -234,16 +237,25 @@ impl Run<'_> {
     ) -> Result<i32, Undecided> {
         let bins = self.bins()?;
         let repository = self.repository();
-        let records = self.records(&repository, &bins)?;
         // Scripts before an update are Composer's.
         let has_early_scripts =
             self.before.is_none() && !self.scripts.listeners(rest::PRE_INSTALL).is_empty();
         // A script must not see what it would not see with Composer. Without one, Composer may
         // still do the whole install.
-        let staged = if has_early_scripts {
-            Err(requests)
+        let recording = self.recording(&repository, &bins);
+        let (records, staged) = if has_early_scripts {
+            (recording.make()?, Err(requests))
         } else {
-            Ok(self.stage(requests, objections, progress)?)
+            let (records, staged) = thread::scope(|scope| {
+                let records = scope.spawn(|| recording.make());
+                let staged = self.stage(requests, objections, progress);
+                (records.join(), staged)
+            });
+            let records = records.unwrap_or_else(|panic| resume_unwind(panic));
+            if let (Err(_), Ok(staged)) = (&records, &staged) {
+                self.clear(&staged.directory, staged.made_vendor);
+            }
+            (records?, Ok(staged?))
         };
         self.plugins.announce(console);
         let installed = LocalRepository::new(&self.project.installed);

@@ -227,15 +227,20 @@ fn is_empty(text: &str) -> bool {
 fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>) -> Option<()> {
     let mut constraint = without_alias(constraint);
     let mut flag = "";
-    if let Some(found) = FLAGGED.captures(constraint) {
+    if constraint.contains('@')
+        && let Some(found) = FLAGGED.captures(constraint)
+    {
         let (text, word) = (group(&found, 1), group(&found, 2));
         constraint = if text.is_empty() { "*" } else { text };
         flag = if word == "stable" { "" } else { word };
     }
-    if let Some(found) = REFERENCE.captures(constraint) {
+    if constraint.contains('#')
+        && let Some(found) = REFERENCE.captures(constraint)
+    {
         constraint = found.get(1).map_or("", |part| part.as_str());
     }
-    if let Some(found) = ANY.captures(constraint) {
+    let has_wildcard = constraint.contains(['x', 'X', '*']);
+    if has_wildcard && let Some(found) = ANY.captures(constraint) {
         parts.push(
             if group(&found, 1).is_empty() && group(&found, 2).is_empty() {
                 terms.constraint(Constraint::All)
@@ -245,7 +250,9 @@ fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>)
         );
         return Some(());
     }
-    if let Some(found) = TILDE.captures(constraint) {
+    if constraint.starts_with('~')
+        && let Some(found) = TILDE.captures(constraint)
+    {
         if constraint.starts_with("~>") {
             return None;
         }
@@ -255,16 +262,20 @@ fn parse_one(terms: &mut Terms, constraint: &str, parts: &mut Vec<ConstraintId>)
         }
         return bounds(terms, parts, constraint, &found, position);
     }
-    if let Some(found) = CARET.captures(constraint) {
+    if constraint.starts_with('^')
+        && let Some(found) = CARET.captures(constraint)
+    {
         let position = caret(numbers(&found));
         return bounds(terms, parts, constraint, &found, position);
     }
-    if let Some(found) = WILDCARD.captures(constraint) {
+    if has_wildcard && let Some(found) = WILDCARD.captures(constraint) {
         let [first, second, third] = [1, 2, 3].map(|at| group(&found, at));
         wildcard(terms, parts, [first, second, third, ""]);
         return Some(());
     }
-    if let Some(found) = HYPHEN.captures(constraint) {
+    if constraint.contains(" - ")
+        && let Some(found) = HYPHEN.captures(constraint)
+    {
         return hyphen(terms, parts, &found);
     }
     compare(terms, parts, constraint, flag)

@@ -187,6 +187,9 @@ static NUMERIC_ALIAS: LazyLock<Regex> =
 
 /// Removes a suffix such as ` as 1.0`.
 pub fn without_alias(text: &str) -> &str {
+    if !text.contains(" as ") {
+        return text;
+    }
     ALIASED
         .captures(text)
         .and_then(|found| found.get(1))
@@ -197,7 +200,12 @@ pub fn without_alias(text: &str) -> &str {
 /// composer/semver throws.
 pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     let mut version = without_alias(version.trim());
-    if let Some(found) = FLAGGED.find(version) {
+    if let Some(text) = normalize_numbers(version) {
+        return Some(text);
+    }
+    if version.contains('@')
+        && let Some(found) = FLAGGED.find(version)
+    {
         version = &version[..found.start()];
     }
     if matches!(version, "master" | "trunk" | "default") {
@@ -209,7 +217,9 @@ pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     {
         return Some(format!("dev-{}", &version[4..]));
     }
-    if let Some(found) = BUILD.captures(version) {
+    if version.contains('+')
+        && let Some(found) = BUILD.captures(version)
+    {
         version = found.get(1).map_or("", |found| found.as_str());
     }
     let dated = if dialect.long_dates {
@@ -245,6 +255,22 @@ pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
         text.push_str("-dev");
     }
     Some(text)
+}
+
+/// Normalizes a version of numbers only, such as `v1.2.3`, without a pattern. Most versions have
+/// this form. Returns `None` for any other form.
+fn normalize_numbers(version: &str) -> Option<String> {
+    let numbers = version.strip_prefix(['v', 'V']).unwrap_or(version);
+    let mut count = 0;
+    for number in numbers.split('.') {
+        count += 1;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number || count == 1 && number.len() > 5 {
+            return None;
+        }
+    }
+    let missing = 4_usize.checked_sub(count)?;
+    Some(format!("{numbers}{}", ".0".repeat(missing)))
 }
 
 /// Normalizes a numeric branch, such as `1.x-dev`.

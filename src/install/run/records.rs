@@ -4,14 +4,18 @@ use std::fs;
 
 use allegro_base::error::{Result, at};
 use allegro_composer::Unfamiliar;
+use allegro_composer::dialect::Dialect;
+use allegro_composer::package::Package;
 use allegro_vendor::autoload::DumpPlan;
 
 use super::Run;
 use super::bins::BinPlaces;
-use crate::install::Undecided;
 use crate::install::decide::{as_set, dev_names};
+use crate::install::dumping::Dumping;
 use crate::install::files::write_if_modified;
 use crate::install::local_repository::LocalRepository;
+use crate::install::options::Options;
+use crate::install::project::Project;
 use crate::install::records;
 
 /// Texts and plans that are made before anything is written.
@@ -24,39 +28,60 @@ pub(super) struct Records {
     pub(super) plan: Option<DumpPlan>,
 }
 
-impl Run<'_> {
+/// Everything that records are made from. Another thread may make them.
+pub(super) struct Recording<'a> {
+    project: &'a Project,
+    repository: &'a LocalRepository<'a>,
+    wanted: &'a [&'a Package],
+    bins: &'a BinPlaces<'a>,
+    dialect: Dialect,
+    options: &'a Options,
+    dumping: Dumping<'a>,
+}
+
+impl Recording<'_> {
     /// Makes everything whose form may turn out to be unfamiliar, before anything is written.
-    pub(super) fn records(
-        &self,
-        repository: &LocalRepository<'_>,
-        bins: &BinPlaces<'_>,
-    ) -> Result<Records, Undecided> {
-        let (json, php) = self.record_texts(repository)?;
-        for package in &self.wanted {
-            let path = self.project.path_of(package);
+    pub(super) fn make(&self) -> Result<Records, Unfamiliar> {
+        let Self {
+            project,
+            repository,
+            options,
+            ..
+        } = *self;
+        for package in self.wanted {
+            let path = project.path_of(package);
             let names = package.bins.iter().map(String::as_str);
-            bins.with_vendor().check(&path.to_string_lossy(), names)?;
+            let bins = self.bins.with_vendor();
+            bins.check(&path.to_string_lossy(), names)?;
         }
-        let plan = if self.options.no_autoloader {
+        let (json, php) = records::texts(project, repository, options.dev_mode(), self.dialect)?;
+        let plan = if options.no_autoloader {
             None
         } else {
-            let names = as_set(&dev_names(self.project));
+            let names = as_set(&dev_names(project));
             let packages = repository.canonical_packages();
-            Some(
-                self.dumping(Vec::new())
-                    .plan(self.project, &packages, &names)?,
-            )
+            Some(self.dumping.plan(project, &packages, &names)?)
         };
         Ok(Records { json, php, plan })
     }
+}
 
-    /// Returns the texts of `installed.json` and `installed.php`.
-    fn record_texts(
-        &self,
-        repository: &LocalRepository<'_>,
-    ) -> Result<(String, String), Unfamiliar> {
-        let dialect = self.habits.target.dialect;
-        records::texts(self.project, repository, self.options.dev_mode(), dialect)
+impl Run<'_> {
+    /// Returns what the records of this run are made from.
+    pub(super) fn recording<'r>(
+        &'r self,
+        repository: &'r LocalRepository<'r>,
+        bins: &'r BinPlaces<'r>,
+    ) -> Recording<'r> {
+        Recording {
+            project: self.project,
+            repository,
+            wanted: &self.wanted,
+            bins,
+            dialect: self.habits.target.dialect,
+            options: self.options,
+            dumping: self.dumping(Vec::new()),
+        }
     }
 
     /// Writes the records, and the class that reads them.

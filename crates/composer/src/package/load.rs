@@ -298,7 +298,7 @@ fn is_surely_valid(constraint: &str) -> bool {
         (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
     let is_range = |part: &str| {
-        let part = ["^", "~", ">=", ""]
+        let part = ["^", "~", ">=", "<=", "<", ">", "!=", "==", "=", ""]
             .iter()
             .find_map(|operator| part.strip_prefix(operator));
         let part = part.unwrap_or_default();
@@ -308,8 +308,8 @@ fn is_surely_valid(constraint: &str) -> bool {
         || constraint
             .split('|')
             .filter(|part| !part.is_empty())
-            .all(|part| is_range(part.trim_matches(' ')))
-            && constraint.split('|').count() <= 7
+            .all(|part| part.trim_matches(' ').split(',').all(is_range))
+            && constraint.split('|').count() <= 64
             && !constraint.starts_with('|')
             && !constraint.ends_with('|')
             && !constraint.is_empty()
@@ -420,4 +420,35 @@ fn check_what_stays(fields: &Fields<'_>) -> Result<(), Unfamiliar> {
         fields.array("scripts")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_surely_valid_is_valid() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let parts = [
+            "^", "~", ">=", "<=", "<", ">", "!=", "==", "=", "1", "0", "2023", ".", ",", "|", "||",
+            " ", "-", "*", "x", "v",
+        ];
+        let mut valid = 0;
+        for _ in 0..200_000 {
+            let text: String = (0..rng.usize(1..9))
+                .map(|_| parts[rng.usize(..parts.len())])
+                .collect();
+            if is_surely_valid(&text) {
+                valid += 1;
+                for long_dates in [false, true] {
+                    let dialect = Semver {
+                        long_dates,
+                        ..Semver::default()
+                    };
+                    assert!(Terms::new(dialect).parse(&text).is_some(), "{text:?}");
+                }
+            }
+        }
+        assert!(valid > 5_000, "{valid} of the texts are surely valid");
+    }
 }

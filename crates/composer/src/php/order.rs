@@ -13,7 +13,7 @@ const LONGEST_NUMBER: usize = 15;
 
 /// Sorts items by a text with PHP's default flags. An error means that the order is open.
 pub fn sort_by_text<T>(items: &mut [T], text: impl Fn(&T) -> &str) -> Result<(), Unfamiliar> {
-    if !items.iter().any(|item| may_be_numeric(text(item))) {
+    if has_no_numbers(items.iter().map(&text)) {
         items.sort_by(|left, right| text(left).cmp(text(right)));
         return Ok(());
     }
@@ -24,7 +24,7 @@ pub fn sort_by_text<T>(items: &mut [T], text: impl Fn(&T) -> &str) -> Result<(),
 pub(crate) fn check_order<'a>(
     texts: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Unfamiliar> {
-    if !texts.clone().any(may_be_numeric) {
+    if has_no_numbers(texts.clone()) {
         return Ok(());
     }
     sort_by_text(&mut texts.collect::<Vec<_>>(), |text| text)
@@ -59,6 +59,18 @@ fn sort_with<T>(
         }
     }
     Ok(())
+}
+
+/// Returns whether PHP compares all these texts byte by byte: at most one could be numeric, or none
+/// is, such as the name `3f/pygmentize`.
+fn has_no_numbers<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
+    let mut numeric = texts.filter(|text| may_be_numeric(text));
+    let Some(first) = numeric.next() else {
+        return true;
+    };
+    let mut others = numeric.peekable();
+    others.peek().is_none()
+        || number(first) == Some(None) && others.all(|text| number(text) == Some(None))
 }
 
 /// Returns whether a text could be numeric to PHP, by its first byte that is no space.

@@ -138,3 +138,25 @@ fn an_open_order_is_refused() {
     let mut versions = ["1.01".to_owned(), "1.1".to_owned()];
     assert!(sort_naturally(&mut versions).is_err());
 }
+
+#[test]
+fn names_that_only_begin_with_a_digit_are_sorted_byte_by_byte() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let parts = [
+        "3f/a", "9", "10", "1e1", "b", "a/b", "-x", "5a", "+", ".5", "7-zip/x",
+    ];
+    let mut refused = 0;
+    for _ in 0..2_000 {
+        let mut texts: Vec<&str> = (0..rng.usize(0..6))
+            .map(|_| parts[rng.usize(..parts.len())])
+            .collect();
+        let mut slowly = texts.clone();
+        let expected = super::sort_with(&mut slowly, |left, right| compare(left, right));
+        assert_eq!(sort_by_text(&mut texts, |text| text), expected);
+        if expected.is_ok() {
+            assert_eq!(texts, slowly);
+        }
+        refused += usize::from(expected.is_err());
+    }
+    assert!(refused > 10, "{refused} lists have no certain order");
+}
