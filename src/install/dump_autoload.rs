@@ -96,9 +96,10 @@ pub fn dump_autoload(
         return Ok(stopped(&stop, console));
     }
     let after = words.after(dumped.classes);
+    let fails = options.strict_psr && dumped.violations > 0;
     console.output_line(&after);
     if let Some(key) = key
-        && dumped.violations == 0
+        && !fails
         && !project.origin.is_asked
     {
         let told = Told {
@@ -116,7 +117,7 @@ pub fn dump_autoload(
     if let Err(stop) = dispatcher.finish(console) {
         return Ok(stopped(&stop, console));
     }
-    Ok(i32::from(options.strict_psr && dumped.violations > 0))
+    Ok(i32::from(fails))
 }
 
 fn told(project: &Project) -> Told {

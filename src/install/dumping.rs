@@ -237,7 +237,6 @@ impl<'a> Dumping<'a> {
         let target = vendor_dir.join("composer");
         fs::create_dir_all(&target).map_err(at("creating", &target))?;
         let (scan, digest, files) = self.scan(project, plan, host)?;
-        let violations = scan.rejected.len();
         let rendered = plan.render(&scan)?;
         let outputs = self.write(vendor_dir, &rendered)?;
         if let Some(fingerprint) = fingerprint {
@@ -256,7 +255,7 @@ impl<'a> Dumping<'a> {
             messages: rendered.messages,
             classes: rendered.classes,
             files,
-            violations,
+            violations: rendered.violations,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Tests the native command line in Composer's place.
 
 use std::fs;
+use std::time::Duration;
 
 use allegro_registry::{Fault, Json, Rule};
 
@@ -153,5 +154,69 @@ fn colours_are_composers() {
             on_terminal(Side::Native),
             "{option}"
         );
+    }
+}
+
+/// A dump that changes nothing is not made again, but its warnings are told again. Classes of
+/// packages that don't fit their paths count for no exit code.
+#[test]
+fn a_repeated_dump_tells_its_warnings_again() {
+    let Some(scene) = Scene::small() else { return };
+    let lines = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.contains("Allegro:"));
+        lines.map(str::to_owned).collect()
+    };
+    let write = |has_odd_class: bool| {
+        scene.write_project();
+        scene.edit_manifest(|manifest| {
+            let rules = r#"{"psr-4": {"Own\\": "own/"}}"#;
+            manifest.set("autoload", Json::parse(rules).expect("JSON"));
+        });
+        let own = scene.project().join("own");
+        fs::create_dir_all(&own).expect("made");
+        let name = if has_odd_class { "Odd" } else { "Even" };
+        fs::write(
+            own.join("Even.php"),
+            format!("<?php\nnamespace Own;\nclass {name} {{}}\n"),
+        )
+        .expect("written");
+    };
+    for has_odd_class in [true, false] {
+        write(has_odd_class);
+        let _ = scene.run(Side::Serial, &["install"]).expect(0);
+        let package = fs::read_dir(scene.project().join("vendor"))
+            .expect("vendor")
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .find_map(|entry| {
+                fs::read_dir(entry.path())
+                    .ok()?
+                    .flatten()
+                    .find(|it| it.path().join("src").is_dir())
+            })
+            .expect("a package with classes");
+        fs::write(
+            package.path().join("src/Stray.php"),
+            "<?php\nclass NoStray {}\n",
+        )
+        .expect("written");
+        for strict in [&[][..], &["--strict-psr"]] {
+            let args = [&["dump-autoload", "-o"][..], strict].concat();
+            let plain = scene.call(Side::Serial, &args).run();
+            for round in 0..3 {
+                // Files that were written just now are not trusted.
+                std::thread::sleep(Duration::from_millis(50));
+                let loud = [&args[..], &["-v"]].concat();
+                let ours = scene.call(Side::Native, &loud).run();
+                let case = format!("{args:?}, round {round}, an odd class: {has_odd_class}");
+                assert_eq!(ours.exit, plain.exit, "{case}: {}", ours.stderr);
+                assert_eq!(lines(&ours.stderr), lines(&plain.stderr), "{case}");
+                assert_eq!(ours.stdout, plain.stdout, "{case}");
+                let is_repeated = ours.stderr.contains("the autoloader is up to date");
+                if round == 2 {
+                    assert_eq!(is_repeated, ours.exit == 0, "{case}: {}", ours.stderr);
+                }
+            }
+        }
     }
 }

@@ -157,6 +157,8 @@ pub struct Rendered {
     pub files: Vec<(&'static str, Option<String>)>,
     /// Messages that Composer writes to its error output, one a line, with tags.
     pub messages: Vec<String>,
+    /// Number of classes that don't fit their paths, as Composer counts them.
+    pub violations: usize,
     /// Number of classes in the class map, as Composer reports it.
     pub classes: usize,
 }

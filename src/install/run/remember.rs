@@ -41,11 +41,10 @@ impl Run<'_> {
     ) {
         let Some(key) = self.key else { return };
         let project = self.project;
-        let has_odd_dump = dumped.is_some_and(|dumped| dumped.violations > 0);
         // The manifest decides about the version that Git tells, and a repository changes often.
         let is_asked = project.origin.is_asked;
         let may_repeat = self.plugins.may_repeat();
-        let is_unlike = has_bin_messages || has_odd_dump || is_asked || !may_repeat;
+        let is_unlike = has_bin_messages || is_asked || !may_repeat;
         if !self.steps.operations.is_empty() || is_unlike {
             return;
         }

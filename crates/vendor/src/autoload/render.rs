@@ -63,7 +63,7 @@ impl<'s> ClassMap<'s> {
 /// Writes all files of a dump.
 pub fn render(plan: &DumpPlan, scan: &Scan) -> Result<Rendered, Unfamiliar> {
     let classes = ClassMap::of(scan, plan)?;
-    let mut messages = said::of_scan(plan, scan)?;
+    let (mut messages, violations) = said::of_scan(plan, scan)?;
     let codes = Codes::of(plan)?;
     messages.extend(said::of_files(plan, &codes));
     let head = |name| maps::head(name, plan);
@@ -100,6 +100,7 @@ pub fn render(plan: &DumpPlan, scan: &Scan) -> Result<Rendered, Unfamiliar> {
     Ok(Rendered {
         files,
         messages,
+        violations,
         classes: classes.len(),
     })
 }

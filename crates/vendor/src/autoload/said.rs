@@ -14,11 +14,12 @@ use crate::classmap::{Scan, ScanKind};
 /// The page about exclusions.
 const PAGE: &str = "https://getcomposer.org/doc/04-schema.md#exclude-files-from-classmaps";
 
-/// Returns the warnings about classes (`AutoloadGenerator::dump`, composer 2.10.2).
-pub fn of_scan(plan: &DumpPlan, scan: &Scan) -> Result<Vec<String>, Unfamiliar> {
+/// Returns the warnings about classes (`AutoloadGenerator::dump`, composer 2.10.2), and how many of
+/// them are about classes that don't fit their paths.
+pub fn of_scan(plan: &DumpPlan, scan: &Scan) -> Result<(Vec<String>, usize), Unfamiliar> {
     if plan.traits.ambiguity == Ambiguity::BuiltIn {
         return if scan.ambiguous.is_empty() && scan.rejected.is_empty() {
-            Ok(Vec::new())
+            Ok((Vec::new(), 0))
         } else {
             let reason = "classes are ambiguous, or don't fit their paths";
             Err(Unfamiliar(reason.to_owned()))
@@ -33,11 +34,13 @@ pub fn of_scan(plan: &DumpPlan, scan: &Scan) -> Result<Vec<String>, Unfamiliar> 
              path using <href={PAGE}>{key}</>"
         ));
     }
-    messages.extend(match plan.traits.violations {
+    let violations = match plan.traits.violations {
         Violations::Listed => listed(plan, scan),
         Violations::Filed => filed(plan, scan),
-    });
-    Ok(messages)
+    };
+    let count = violations.len();
+    messages.extend(violations);
+    Ok((messages, count))
 }
 
 fn ambiguous(plan: &DumpPlan, scan: &Scan) -> Vec<String> {
