@@ -159,6 +159,7 @@ impl World {
                 private: id == 0,
                 bins: Vec::new(),
                 shares_bins: false,
+                stage: None,
                 plain_modes: false,
             });
         }

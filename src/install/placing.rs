@@ -1,12 +1,16 @@
 //! Carries out the operations of an install on disk: removes old packages and renames staged ones
 //! into place.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result, at};
 use allegro_base::fs::remove_all;
+
+/// Name of the directory in which packages are staged by vendor.
+pub const GROUPS: &str = "vendor";
 
 /// The directories of one install.
 #[derive(Debug)]
@@ -17,6 +21,10 @@ pub struct Placing {
     trash: PathBuf,
     /// Number of trees in the trash.
     trashed: usize,
+    /// Directory with packages that are staged by vendor.
+    groups: PathBuf,
+    /// Directories of vendors that were moved with all their packages.
+    moved: HashSet<PathBuf>,
 }
 
 impl Placing {
@@ -26,12 +34,17 @@ impl Placing {
             vendor_dir: vendor_dir.to_owned(),
             trash: staging.join("old"),
             trashed: 0,
+            groups: staging.join(GROUPS),
+            moved: HashSet::new(),
         }
     }
 
     /// Moves a staged package to its path. A tree that is there already goes to the trash, as
     /// Composer empties the directory.
     pub fn install(&mut self, stage: &Path, path: &Path) -> Result<()> {
+        if self.comes_with_group(stage, path) {
+            return Ok(());
+        }
         self.clear(path)?;
         let parent = path.parent().unwrap_or(&self.vendor_dir);
         match fs::rename(stage, path) {
@@ -42,6 +55,25 @@ impl Placing {
             result => result.map_err(at("moving a package to", path))?,
         }
         Ok(())
+    }
+
+    /// Moves the directory of a vendor with all its packages, if that has not been done. Returns
+    /// `false` for a package that has to be moved by itself.
+    fn comes_with_group(&mut self, stage: &Path, path: &Path) -> bool {
+        let (Some(group), Some(place)) = (stage.parent(), path.parent()) else {
+            return false;
+        };
+        if group.parent() != Some(&self.groups) {
+            return false;
+        }
+        if !self.moved.contains(place) {
+            // A directory is renamed over an empty one only.
+            if fs::rename(group, place).is_err() {
+                return false;
+            }
+            self.moved.insert(place.to_owned());
+        }
+        true
     }
 
     /// Makes the place of a package free.
@@ -143,5 +175,36 @@ mod tests {
         placing.uninstall(&vendor.join("a/b")).expect("removed");
         assert!(!vendor.join("a").exists());
         assert!(placing.trash().is_some());
+    }
+
+    #[test]
+    fn packages_of_a_vendor_come_together_unless_the_directory_is_taken() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (vendor, staging) = (dir.path().join("vendor"), dir.path().join("staging"));
+        tree(
+            &staging,
+            &[
+                "vendor/a/b/new",
+                "vendor/a/c/new",
+                "vendor/d/e/new",
+                "vendor/d/f/new",
+            ],
+        );
+        tree(&vendor, &["d/e/old", "d/other"]);
+        let mut placing = Placing::new(&vendor, &staging);
+        let mut install = |name: &str| {
+            let stage = staging.join(GROUPS).join(name);
+            placing.install(&stage, &vendor.join(name)).expect("placed");
+        };
+        install("a/b");
+        assert!(vendor.join("a/c/new").exists());
+        fs::write(vendor.join("a/c/by a script"), "x").expect("written");
+        install("a/c");
+        assert!(vendor.join("a/c/by a script").exists());
+        install("d/e");
+        assert!(vendor.join("d/e/new").exists() && !vendor.join("d/e/old").exists());
+        assert!(vendor.join("d/other").exists() && !vendor.join("d/f").exists());
+        install("d/f");
+        assert!(vendor.join("d/f/new").exists());
     }
 }

@@ -89,6 +89,7 @@ impl Requests<'_> {
             private: !self.sharing.may_share(package),
             bins: package.bins.clone(),
             shares_bins: true,
+            stage: None,
             plain_modes: self.plain_modes && place.kind == "zip",
         })
     }

@@ -88,6 +88,10 @@ pub struct PackageRequest {
     /// no part of the protocol, because Composer sets the mode of each program that it installs.
     #[serde(skip)]
     pub shares_bins: bool,
+    /// Path below the staging directory for the ready package. The parent exists. `None` stands for
+    /// a name that follows from the id.
+    #[serde(skip)]
+    pub stage: Option<PathBuf>,
     /// Whether Composer would unpack the archive with `ZipArchive`, which knows neither modes nor
     /// links.
     #[serde(default)]

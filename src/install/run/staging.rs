@@ -1,14 +1,17 @@
 //! Makes the files of packages ready in a directory beside their places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use allegro_base::error::{Result, at};
 use allegro_base::fs::{remove_all, unique};
 use allegro_composer::Unfamiliar;
 
 use super::Run;
+use crate::install::placing::GROUPS;
 use crate::install::{Progress, Undecided};
 use crate::ops;
 use crate::protocol::prepare::{PackageOutcome, PackageRequest, PrepareAnswer, PrepareRequest};
@@ -30,13 +33,17 @@ impl Run<'_> {
     /// nothing behind.
     pub(super) fn stage(
         &self,
-        packages: Vec<PackageRequest>,
+        mut packages: Vec<PackageRequest>,
         objections: &[String],
         progress: &mut dyn Progress,
     ) -> Result<Staged, Undecided> {
         let began = Instant::now();
         let directory = self.staging();
         let made_vendor = !self.project.settings.vendor_dir.exists();
+        if made_vendor {
+            self.group(&directory, &mut packages)
+                .inspect_err(|_| self.clear(&directory, made_vendor))?;
+        }
         let answer = self.prepare(&directory, packages, objections, progress);
         let checked = answer.and_then(|answer| {
             self.plugins.check_staged(&self.stages(&answer))?;
@@ -49,6 +56,33 @@ impl Run<'_> {
             took: began.elapsed(),
             made_vendor,
         })
+    }
+
+    /// Lets packages of one vendor be made in one directory, which gets its place by one rename. That
+    /// is possible where each package lies two levels below a vendor directory that is new.
+    fn group(&self, staging: &Path, packages: &mut [PackageRequest]) -> Result<()> {
+        let vendor_dir = &self.project.settings.vendor_dir;
+        let mut stages = Vec::with_capacity(packages.len());
+        for package in &*packages {
+            let path = package.path.as_deref().unwrap_or(vendor_dir);
+            let Some((vendor, name)) = two_names(vendor_dir, path) else {
+                return Ok(());
+            };
+            // The staging directory lies in this vendor's directory.
+            let is_free = vendor != "composer";
+            stages.push(is_free.then(|| Path::new(GROUPS).join(vendor).join(name)));
+        }
+        let mut made = HashSet::new();
+        for (package, stage) in packages.iter_mut().zip(stages) {
+            if let Some(group) = stage.as_deref().and_then(Path::parent)
+                && made.insert(group.to_owned())
+            {
+                let group = staging.join(group);
+                fs::create_dir_all(&group).map_err(at("creating", &group))?;
+            }
+            package.stage = stage;
+        }
+        Ok(())
     }
 
     /// Returns the path of a new staging directory.
@@ -138,5 +172,14 @@ impl Run<'_> {
                 _ => None,
             })
             .collect()
+    }
+}
+
+/// Returns the parts of a path that lies two levels below a directory.
+fn two_names<'p>(directory: &Path, path: &'p Path) -> Option<(&'p OsStr, &'p OsStr)> {
+    let mut parts = path.strip_prefix(directory).ok()?.components();
+    match (parts.next()?, parts.next()?, parts.next()) {
+        (Component::Normal(vendor), Component::Normal(name), None) => Some((vendor, name)),
+        _ => None,
     }
 }

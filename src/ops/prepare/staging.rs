@@ -34,7 +34,10 @@ impl<'a> Staging<'a> {
 
     /// Returns the directory in which a package is made ready.
     pub fn of(&self, package: &PackageRequest) -> PathBuf {
-        self.0.join(package.id.to_string())
+        match &package.stage {
+            Some(stage) => self.0.join(stage),
+            None => self.0.join(package.id.to_string()),
+        }
     }
 
     /// Returns the place of a package's archive if Composer's cache can't have it.

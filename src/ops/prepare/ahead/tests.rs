@@ -23,6 +23,7 @@ fn package(name: &str) -> PackageRequest {
         private: false,
         bins: Vec::new(),
         shares_bins: false,
+        stage: None,
         plain_modes: false,
     }
 }
