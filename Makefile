@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PACKAGE := build/package
 export COMPOSER_ALLOW_SUPERUSER := 1
 # End-to-end tests wait for processes, servers and timeouts more than they compute.
-LANES := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 3 / 2 )))
+LANES := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 2 )))
 
 .PHONY: help setup build package demo test test-rust test-phpt test-php test-e2e test-matrix test-newer soak fuzz tools lint format bench clean
 

@@ -18,7 +18,7 @@ final class PlayedEvents
     /** The variable with the names of the events, separated by commas. */
     private const VARIABLE = 'ALLEGRO_PLAYED_EVENTS';
 
-    /** @param array<string, list<string>> $scripts */
+    /** @param array<string, string[]> $scripts */
     private function __construct(private readonly Composer $composer, private array $scripts)
     {
     }
