@@ -60,7 +60,9 @@ impl Sight {
             .and_then(|store| Habits::of(context, &store));
         let (habits, strange) = match habits {
             Ok(habits) => (habits, None),
-            Err(Undecided::Composer(reason)) => (Habits::built_in(None)?, Some(reason.0)),
+            Err(Undecided::Composer(reason) | Undecided::ThisTime(reason)) => {
+                (Habits::built_in(None)?, Some(reason.0))
+            }
             Err(Undecided::Failed(error)) => (Habits::built_in(None)?, Some(error.to_string())),
             Err(other) => return Err(other),
         };

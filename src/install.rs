@@ -91,6 +91,8 @@ pub struct Context<'a> {
 pub enum Undecided {
     /// Composer must do it.
     Composer(Unfamiliar),
+    /// Composer must do it, for a reason that may be gone at the next time.
+    ThisTime(Unfamiliar),
     /// Composer must finish it. The scripts of these events have been played. Whatever has been
     /// written is the state of a run that ended at this place.
     Rest(Unfamiliar, Vec<&'static str>),

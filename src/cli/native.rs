@@ -36,6 +36,10 @@ pub fn run_ahead(
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
             invocation.delegate_with(ahead(&reason))
         }
+        Err(Undecided::ThisTime(Unfamiliar(reason))) => {
+            terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
+            invocation.delegate()
+        }
         Err(Undecided::Rest(Unfamiliar(reason), played)) => {
             terminal.detail(format_args!("Allegro: Composer finishes it: {reason}"));
             if !played.is_empty()

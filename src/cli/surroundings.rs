@@ -108,7 +108,7 @@ pub fn umask() -> u32 {
 /// has ended ends the process as the signal would have done.
 pub fn failure(undecided: Undecided) -> Failure {
     match undecided {
-        Undecided::Composer(reason) | Undecided::Rest(reason, _) => {
+        Undecided::Composer(reason) | Undecided::ThisTime(reason) | Undecided::Rest(reason, _) => {
             Failure::new(Code::Project, reason.0)
         }
         Undecided::NoManifest(path) => Failure::new(

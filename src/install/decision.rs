@@ -64,8 +64,11 @@ impl<'a> Decision<'a> {
             Occasion::Update => Stage::of_update(project),
         };
         let (scripts, setup) = plan_scripts(context, &stage, options, habits.probe.as_ref())?;
-        let early = [rest::PRE_INSTALL, PRE_DUMP];
-        rest::check(context, habits, &scripts, &early)?;
+        let early: &[_] = match occasion {
+            Occasion::Install => &[rest::PRE_INSTALL, PRE_DUMP],
+            Occasion::Update => &[PRE_DUMP],
+        };
+        rest::check(context, habits, &scripts, early)?;
         let steps = Steps::of(project, options, &habits.target)?;
         if !options.no_plugins {
             checks::check_global_plugins(project)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use allegro_base::error::{Error, Result, at};
@@ -294,9 +294,25 @@ impl<'a> Dumping<'a> {
     }
 }
 
-/// Returns a directory without links, if it exists.
+/// Returns a path without links. What does not exist yet follows as it is.
 pub fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    for existing in path.ancestors() {
+        let Ok(found) = fs::canonicalize(existing) else {
+            continue;
+        };
+        let missing = path.strip_prefix(existing).unwrap_or(Path::new(""));
+        if missing.as_os_str().is_empty() {
+            return found;
+        }
+        if missing
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
+            return found.join(missing);
+        }
+        break;
+    }
+    path.to_owned()
 }
 
 fn entropy() -> [u8; 32] {
@@ -315,4 +331,25 @@ pub fn paths_of<'a>(vendor_real: &str, packages: &[&'a Package]) -> HashMap<&'a 
             (package.name.as_str(), path)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_resolved_before_a_directory_exists() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = fs::canonicalize(dir.path()).expect("it exists");
+        fs::create_dir(root.join("elsewhere")).expect("made");
+        std::os::unix::fs::symlink("elsewhere", root.join("libs")).expect("a link");
+        let vendor = root.join("libs/vendor");
+        let found = real(&vendor);
+        assert_eq!(found, root.join("elsewhere/vendor"));
+        fs::create_dir(&vendor).expect("made");
+        assert_eq!(real(&vendor), found);
+        assert_eq!(real(&root.join("libs/../new")), root.join("new"));
+        let odd = root.join("gone/../new");
+        assert_eq!(real(&odd), odd);
+    }
 }

@@ -40,7 +40,9 @@ pub fn check(
 /// Returns the reason for which Composer has to finish a run after these events.
 pub fn after(undecided: Undecided, scripts: &Scripts, events: &[&'static str]) -> Undecided {
     match undecided {
-        Undecided::Composer(reason) => Undecided::Rest(reason, heard(scripts, events)),
+        Undecided::Composer(reason) | Undecided::ThisTime(reason) => {
+            Undecided::Rest(reason, heard(scripts, events))
+        }
         other => other,
     }
 }

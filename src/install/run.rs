@@ -17,7 +17,7 @@ mod remember;
 mod staging;
 
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
@@ -247,14 +247,20 @@ impl Run<'_> {
             (recording.make()?, Err(requests))
         } else {
             let (records, staged) = thread::scope(|scope| {
-                let records = scope.spawn(|| recording.make());
+                let records = thread::Builder::new().spawn_scoped(scope, || recording.make());
                 let staged = self.stage(requests, objections, progress);
-                (records.join(), staged)
+                // The system may have no thread to spare.
+                (
+                    records.map_or_else(|_| Ok(recording.make()), ScopedJoinHandle::join),
+                    staged,
+                )
             });
-            let records = records.unwrap_or_else(|panic| resume_unwind(panic));
-            if let (Err(_), Ok(staged)) = (&records, &staged) {
+            if !matches!(records, Ok(Ok(_)))
+                && let Ok(staged) = &staged
+            {
                 self.clear(&staged.directory, staged.made_vendor);
             }
+            let records = records.unwrap_or_else(|panic| resume_unwind(panic));
             (records?, Ok(staged?))
         };
         self.plugins.announce(console);

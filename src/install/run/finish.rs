@@ -121,8 +121,12 @@ impl Run<'_> {
 
     /// Returns the reason for which Composer has to dump the autoloader.
     fn rest(&self, reason: Unfamiliar) -> Undecided {
-        let played = [rest::PRE_INSTALL, PRE_DUMP];
-        rest::after(reason.into(), self.scripts, &played)
+        // Before an update, no script is played.
+        let played: &[_] = match self.before {
+            Some(_) => &[PRE_DUMP],
+            None => &[rest::PRE_INSTALL, PRE_DUMP],
+        };
+        rest::after(reason.into(), self.scripts, played)
     }
 
     /// Returns the dump of the install.

@@ -63,11 +63,21 @@ impl Run<'_> {
     fn group(&self, staging: &Path, packages: &mut [PackageRequest]) -> Result<()> {
         let vendor_dir = &self.project.settings.vendor_dir;
         let mut stages = Vec::with_capacity(packages.len());
+        let mut spellings = HashMap::new();
         for package in &*packages {
             let path = package.path.as_deref().unwrap_or(vendor_dir);
             let Some((vendor, name)) = two_names(vendor_dir, path) else {
                 return Ok(());
             };
+            // A file system may take names for the same that differ in their case.
+            if *spellings
+                .entry(vendor.to_ascii_lowercase())
+                .or_insert(vendor)
+                != vendor
+                || !vendor.is_ascii()
+            {
+                return Ok(());
+            }
             // The staging directory lies in this vendor's directory.
             let is_free = vendor != "composer";
             stages.push(is_free.then(|| Path::new(GROUPS).join(vendor).join(name)));
@@ -141,11 +151,11 @@ impl Run<'_> {
                 PackageOutcome::Missing => missing.push(names[package.id].1.clone()),
                 PackageOutcome::Declined { reason, .. } => {
                     let name = &names[package.id].1;
-                    return Err(Unfamiliar(format!("{name}: {reason}")).into());
+                    return Err(Undecided::ThisTime(Unfamiliar(format!("{name}: {reason}"))));
                 }
                 // Composer finds its own words for it, or another way.
                 PackageOutcome::Failed { message, .. } => {
-                    return Err(Unfamiliar(message.clone()).into());
+                    return Err(Undecided::ThisTime(Unfamiliar(message.clone())));
                 }
             }
         }
@@ -155,7 +165,7 @@ impl Run<'_> {
             }
             let reason = objections.first().cloned();
             let reason = reason.unwrap_or_else(|| format!("{} is not at hand", missing[0]));
-            return Err(Unfamiliar(reason).into());
+            return Err(Undecided::ThisTime(Unfamiliar(reason)));
         }
         Ok(answer)
     }

@@ -132,12 +132,24 @@ fn place_for(store: &Store, customer: u32) -> PathBuf {
     store.temporary().with_file_name(name)
 }
 
+/// Removes a shelf. It first gets another name, so that nobody takes a package that is being removed.
+fn remove(dir: &Path) -> io::Result<()> {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push("-gone");
+    let gone = dir.with_file_name(name);
+    remove_all(&gone)?;
+    match fs::rename(dir, &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed.and_then(|()| remove_all(&gone)),
+    }
+}
+
 impl Shelf {
     /// Makes an empty shelf for the process that will be PHP.
     fn make(store: &Store, customer: u32) -> io::Result<Self> {
         let started = Moment::now().as_nanos();
         let dir = place_for(store, customer);
-        remove_all(&dir)?;
+        remove(&dir)?;
         DirBuilder::new().mode(0o700).create(&dir)?;
         let lock = File::create_new(dir.join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
@@ -255,7 +267,7 @@ impl Shelf {
     pub fn abandon(&self) {
         let _ = File::create(self.dir.join(OVER));
         if !self.is_worked_on() {
-            let _ = remove_all(&self.dir);
+            let _ = remove(&self.dir);
         }
     }
 
@@ -279,7 +291,7 @@ impl Shelf {
             }
         }
         if is_empty {
-            let _ = remove_all(&self.dir);
+            let _ = remove(&self.dir);
         }
     }
 
@@ -325,7 +337,7 @@ pub fn prepare_ahead(
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-    let _ = remove_all(&shelf.dir);
+    let _ = remove(&shelf.dir);
     made
 }
 

@@ -28,9 +28,11 @@ impl Road {
         };
         match road::check(context, &options) {
             Ok(()) => Self::Native,
-            Err(Undecided::Composer(reason) | Undecided::Rest(reason, _)) => {
-                Self::Composer(reason.0)
-            }
+            Err(
+                Undecided::Composer(reason)
+                | Undecided::ThisTime(reason)
+                | Undecided::Rest(reason, _),
+            ) => Self::Composer(reason.0),
             Err(Undecided::NoManifest(path) | Undecided::NoLock(path)) => {
                 Self::Nothing(format!("there is no {}", path.display()))
             }
