@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::bed::Bed;
+use crate::cli::Project;
 use crate::error::{Result, at};
 use crate::job::Job;
 use crate::measure::{self, Run};
@@ -96,7 +97,13 @@ impl Seat {
     /// # Errors
     /// Fails if its program is absent or doesn't know the job.
     pub fn installer(&self, bed: &Bed<'_>) -> Result<Command> {
-        let arguments = self.job.arguments(self.side, &self.store);
+        let mut arguments = self.job.arguments(self.side, &self.store);
+        // Plugins hand these projects to Composer, which is what their runs measure.
+        if Project::BY_ROAD.contains(&bed.project)
+            && let Some(arguments) = &mut arguments
+        {
+            arguments.retain(|argument| argument != "--no-plugins");
+        }
         let arguments =
             arguments.ok_or_else(|| format!("it has no command for {}", self.job.name()))?;
         if self.side.may_be_absent() {
