@@ -48,7 +48,7 @@ test-matrix: package ## the end-to-end tests with other PHPs and Composers, buil
 
 # What depends on what Composer says and does, and on how PHP unpacks.
 NEWER := archives:: autoload:: changes:: commands:: credentials:: editions:: listeners:: neighbours::packages_ observers:: \
-	random:: repositories:: resolve:: situations:: small:: terminal:: times:: unpackers::
+	random:: repositories:: resolve:: situations:: small:: terminal:: times:: unpackers:: --skip resolve::native:: --skip without_php
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
 	@RUST_TEST_THREADS=$(LANES) scripts/scratch 16G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec scripts/test-matrix trixie -- $(NEWER)'
