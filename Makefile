@@ -47,8 +47,8 @@ test-matrix: package ## the end-to-end tests with other PHPs and Composers, buil
 	@scripts/test-matrix
 
 # What depends on what Composer says and does, and on how PHP unpacks.
-NEWER := archives:: autoload:: changes:: commands:: credentials:: editions:: listeners:: neighbours::packages_ observers:: \
-	random:: repositories:: resolve:: situations:: small:: terminal:: times:: unpackers:: --skip resolve::native:: --skip without_php
+NEWER := archives:: autoload:: changes:: commands:: credentials:: editions:: listeners:: native:: neighbours::packages_ observers:: \
+	random:: repositories:: resolve:: situations:: small:: terminal:: times:: unpackers:: update_native::
 
 test-newer: package ## the end-to-end tests in which versions matter, with the PHP and Composer of Debian trixie
 	@RUST_TEST_THREADS=$(LANES) scripts/scratch 16G sh -c 'ALLEGRO_TEST_DIR=$$SCRATCH exec scripts/test-matrix trixie -- $(NEWER)'

@@ -101,10 +101,6 @@ pub fn update(
     if version < OLDEST || !facts.update.requires_apart {
         return Err(unfamiliar("this Composer is too old").into());
     }
-    // On Debian 13, Composer 2.8.8 writes them as the native part does not.
-    if facts.update.locks_objects {
-        return Err(unfamiliar("this Composer writes empty lists of a lock as objects").into());
-    }
     check_project(&project, &config, options)?;
     let stage = Stage::of_update(&project);
     let (scripts, setup) = plan_scripts(context, &stage, &options.install, Some(probe))?;

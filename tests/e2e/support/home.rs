@@ -1,5 +1,6 @@
 //! Finds the programs of this machine, and makes the `COMPOSER_HOME` directories that scenes share.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,25 @@ pub fn command_line() -> PathBuf {
         || repository_root().join("target/release/allegro"),
         PathBuf::from,
     )
+}
+
+/// Returns the words before a command that let it run in `dir` with the programs under test. Those
+/// of another release lie in a root directory of their own.
+pub fn in_root(dir: &Path) -> Vec<OsString> {
+    let Some(root) = std::env::var_os("ALLEGRO_TEST_ROOT") else {
+        return Vec::new();
+    };
+    let script = "cd \"$1\" || exit 125; shift; exec \"$@\"";
+    let words = [
+        "chroot".into(),
+        root,
+        "sh".into(),
+        "-c".into(),
+        script.into(),
+        "sh".into(),
+        dir.into(),
+    ];
+    words.into()
 }
 
 /// Returns the extension that was built for the machine's PHP. `ALLEGRO_TEST_EXTENSION` sets that

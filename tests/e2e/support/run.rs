@@ -302,7 +302,10 @@ impl<'a> Call<'a> {
             "sh",
         ]);
         if self.is_by_command_line() {
-            command.arg(home::command_line()).args(&self.args);
+            command
+                .args(home::in_root(&self.dir))
+                .arg(home::command_line())
+                .args(&self.args);
             return self.finished(command);
         }
         command.arg(home::php());
