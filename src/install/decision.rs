@@ -1,7 +1,7 @@
 //! Decides whether an install is native, and works out its parts.
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::config::Release;
+use allegro_composer::unfamiliar;
 
 use super::decide::{Habits, Stage, Steps, check_platform, plan_scripts};
 use super::options::Options;
@@ -50,14 +50,12 @@ impl<'a> Decision<'a> {
         occasion: Occasion,
     ) -> Result<Self, Undecided> {
         if options.no_cache {
-            return Err(Unfamiliar("the caches are switched off".to_owned()).into());
+            return unfamiliar("the caches are switched off");
         }
         if options.strict_psr
             && Release::parse(STRICT_PSR).is_none_or(|since| habits.target.release < since)
         {
-            return Err(
-                Unfamiliar("this Composer has no --strict-psr-autoloader".to_owned()).into(),
-            );
+            return unfamiliar("this Composer has no --strict-psr-autoloader");
         }
         let stage = match occasion {
             Occasion::Install => Stage::of_install(project),

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::access::Access;
 use allegro_composer::json::{Json, PhpJson};
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_fetch::{Fetcher, Post};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::Dialect;
@@ -149,10 +149,6 @@ fn read(answer: Vec<u8>, packages: &[(&str, &str)], dialect: Dialect) -> Result<
         }
     }
     Ok(())
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }
 
 #[cfg(test)]

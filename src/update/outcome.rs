@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::json::Json;
 use allegro_composer::lock::{LockedAlias, NewLock};
 use allegro_composer::operation_text::{
@@ -10,6 +9,7 @@ use allegro_composer::operation_text::{
 };
 use allegro_composer::package::{Alias, Link, Loader, Package, is_platform};
 use allegro_composer::transaction::{Known, Operation, lock_operations};
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_composer::{content_hash, dialect::Dialect};
 
 use super::problem::locked_package;
@@ -368,8 +368,4 @@ fn platform_requirements(root: &Package, key: &str, links: &[Link]) -> Vec<(Stri
             )
         })
         .collect()
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }

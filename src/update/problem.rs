@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::package::{Alias, Link, Package, is_platform};
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_semver::version::{Stability, normalize, stability};
 use regex::escape;
 
@@ -349,8 +349,4 @@ pub fn loads_packages(problem: &Problem) -> bool {
 pub fn locked_package<'p>(project: &'p Project, name: &str, version: &str) -> Option<&'p Package> {
     let mut locked = project.locked(true).into_iter();
     locked.find(|package| package.name == name && package.version == version)
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use allegro_composer::Unfamiliar;
 use allegro_composer::access::Access;
 use allegro_composer::json::Json;
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_semver::constraint::Terms;
 use allegro_semver::version::normalize;
 
@@ -345,8 +345,4 @@ fn is_empty(value: &Json) -> bool {
         Json::Float(number) => *number == 0.0,
         Json::Bool(true) | Json::Int(_) => false,
     }
-}
-
-fn unfamiliar<T>(reason: impl Into<String>) -> Result<T, Unfamiliar> {
-    Err(Unfamiliar(reason.into()))
 }

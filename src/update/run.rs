@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use allegro_base::error::Result;
 use allegro_base::identity::Clock;
 use allegro_base::report::{Event as Progressed, Host};
-use allegro_composer::Unfamiliar;
 use allegro_composer::access::Access;
 use allegro_composer::json::Json;
+use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_store::Store;
 
 use super::audit;
@@ -62,14 +62,14 @@ pub fn update(
 ) -> Result<i32, Undecided> {
     let clock = Clock::start(&context.directory);
     if options.dry_run && !options.no_install {
-        return Err(unfamiliar("nothing is installed, and it is told").into());
+        return unfamiliar("nothing is installed, and it is told");
     }
     if options.install.no_cache {
-        return Err(unfamiliar("the caches are switched off").into());
+        return unfamiliar("the caches are switched off");
     }
     let set = |name: &&&str| (context.variable)(name).is_some_and(|value| !value.is_empty());
     if let Some(name) = OPTIONS.iter().find(set) {
-        return Err(unfamiliar(&format!("{name} is set")).into());
+        return unfamiliar(format!("{name} is set"));
     }
     let store = Store::open(&context.settings.store)?;
     let habits = if options.no_install {
@@ -82,7 +82,7 @@ pub fn update(
         .as_ref()
         .and_then(|probe| Some((probe, probe.composer.as_ref()?)))
     else {
-        return Err(unfamiliar("there is no Composer").into());
+        return unfamiliar("there is no Composer");
     };
     check_php(probe)?;
     checks::check_user(&habits.target, context.variable)?;
@@ -96,16 +96,16 @@ pub fn update(
     };
     let config = project.settings.update.clone()?;
     let version = Version::parse(&facts.version)
-        .ok_or_else(|| unfamiliar("the version of Composer is not known"))?;
+        .ok_or_else(|| Unfamiliar::new("the version of Composer is not known"))?;
     // Earlier versions read options from no variables, and have no way to tell some requirements.
     if version < OLDEST || !facts.update.requires_apart {
-        return Err(unfamiliar("this Composer is too old").into());
+        return unfamiliar("this Composer is too old");
     }
     check_project(&project, &config, options)?;
     let stage = Stage::of_update(&project);
     let (scripts, setup) = plan_scripts(context, &stage, &options.install, Some(probe))?;
     if !scripts.listeners("pre-update-cmd").is_empty() && !options.dry_run {
-        return Err(unfamiliar("a script runs before the update").into());
+        return unfamiliar("a script runs before the update");
     }
     if !options.install.no_plugins {
         checks::check_global_plugins(&project)?;
@@ -173,20 +173,20 @@ impl Update<'_> {
     fn repositories(&self, access: &mut Access) -> Result<Repositories, Undecided> {
         let settings = &self.project.settings;
         if settings.is_offline || self.options.install.offline {
-            return Err(unfamiliar("the network is switched off").into());
+            return unfamiliar("the network is switched off");
         }
         let target = &self.habits.target;
         let core = self.context.settings;
         let repositories = Repositories::load(settings, self.config, access, target, core)?;
         let advises = repositories.list.iter().any(|one| one.advisories.is_some());
         if self.has_audit() && self.version >= POLICIES {
-            return Err(unfamiliar("an audit follows").into());
+            return unfamiliar("an audit follows");
         }
         let refuses = advises || repositories.list.iter().any(|one| one.has_lists);
         let is_off = settings.policy_is_off;
         if self.version >= POLICIES && !is_off {
             if refuses && !self.options.no_blocking {
-                return Err(unfamiliar("policies may keep versions out").into());
+                return unfamiliar("policies may keep versions out");
             }
             let audit = self.config.audit.entries().iter();
             let is_usual = |(name, value): &(String, Json)| match name.as_str() {
@@ -197,7 +197,7 @@ impl Update<'_> {
             let is_default =
                 self.config.policy == Json::Null || self.config.policy == Json::Bool(true);
             if !audit.clone().all(is_usual) || !is_default {
-                return Err(unfamiliar("the policies are unusual").into());
+                return unfamiliar("the policies are unusual");
             }
         }
         Ok(repositories)
@@ -272,7 +272,7 @@ impl Update<'_> {
                     let warns = !repositories.warnings.is_empty() && !repositories.are_open;
                     if !has_asked && may_ask && warns {
                         let reason = "it is not certain which repository is asked";
-                        return Err(unfamiliar(reason).into());
+                        return unfamiliar(reason);
                     }
                     let work = Work {
                         took: began.elapsed(),
@@ -321,9 +321,9 @@ impl Update<'_> {
                 ..
             } => (packages, aliases, *considered, *rules),
             ResolveAnswer::Unsolvable { .. } => {
-                return Err(unfamiliar("the requirements can't be met").into());
+                return unfamiliar("the requirements can't be met");
             }
-            ResolveAnswer::Declined { reason } => return Err(unfamiliar(reason).into()),
+            ResolveAnswer::Declined { reason } => return unfamiliar(reason),
         };
         let solved = Solved {
             packages,
@@ -398,7 +398,7 @@ fn check_php(probe: &Probe) -> Result<(), Unfamiliar> {
     let has_curl = probe.php.extensions.iter().any(|name| name == "curl");
     let is_off = |name: &String| name.starts_with("curl_multi_");
     if !has_curl || probe.php.disabled_functions.iter().any(is_off) {
-        return Err(unfamiliar("PHP has no curl"));
+        return unfamiliar("PHP has no curl");
     }
     Ok(())
 }
@@ -411,22 +411,18 @@ fn check_project(
 ) -> Result<(), Unfamiliar> {
     let is_partial = !options.packages.is_empty() || options.root_requirements;
     if is_partial && project.lock_text.is_none() {
-        return Err(unfamiliar("there is no lock to update a part of"));
+        return unfamiliar("there is no lock to update a part of");
     }
     if config.bumps {
-        return Err(unfamiliar("requirements are bumped after the update"));
+        return unfamiliar("requirements are bumped after the update");
     }
     if config.has_minimal_changes {
-        return Err(unfamiliar("updates make minimal changes"));
+        return unfamiliar("updates make minimal changes");
     }
     if !project.root.package.entry.items_at("suggest").is_empty() {
-        return Err(unfamiliar("the project has a list of suggestions"));
+        return unfamiliar("the project has a list of suggestions");
     }
     Ok(())
-}
-
-fn unfamiliar(reason: &str) -> Unfamiliar {
-    Unfamiliar(reason.to_owned())
 }
 
 /// Notices whether metadata files are asked for.

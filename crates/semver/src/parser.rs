@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::constraint::{Constraint, ConstraintId, Op, Terms};
-use super::version::{Stability, ends_with_modifier, normalize, pattern, stability, without_alias};
+use super::version::{
+    Stability, ends_with_modifier, normal, normalize, pattern, plain, stability, without_alias,
+};
 
 const VERSION: &str = r"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:\.([0-9]+))?(?:MODIFIER|\.([x*][.-]?dev))(?:\+[^\s]+)?";
 
@@ -56,27 +58,6 @@ fn split_or(text: &str) -> (&str, Option<&str>) {
         }
         None => (text, None),
     }
-}
-
-/// Splits a plain version into up to four numbers; missing numbers are empty. Returns `None` for
-/// other texts, and for versions that begin with a date.
-fn plain(text: &str) -> Option<[&str; 4]> {
-    let mut numbers = [""; 4];
-    let mut parts = text.split('.');
-    for (number, part) in numbers.iter_mut().zip(&mut parts) {
-        if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        *number = part;
-    }
-    (parts.next().is_none() && numbers[0].len() <= 5).then_some(numbers)
-}
-
-/// Returns the numbers as [`normalize`] writes them.
-fn normal(numbers: [&str; 4]) -> String {
-    numbers
-        .map(|number| if number.is_empty() { "0" } else { number })
-        .join(".")
 }
 
 /// Parses an operator followed by numbers only, as [`parse_one`] does, but in a tenth of the time.

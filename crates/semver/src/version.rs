@@ -200,8 +200,9 @@ pub fn without_alias(text: &str) -> &str {
 /// composer/semver throws.
 pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     let mut version = without_alias(version.trim());
-    if let Some(text) = normalize_numbers(version) {
-        return Some(text);
+    // Most versions consist of numbers only, and need no pattern.
+    if let Some(numbers) = plain(version.strip_prefix(['v', 'V']).unwrap_or(version)) {
+        return Some(normal(numbers));
     }
     if version.contains('@')
         && let Some(found) = FLAGGED.find(version)
@@ -257,20 +258,25 @@ pub fn normalize(dialect: Dialect, version: &str) -> Option<String> {
     Some(text)
 }
 
-/// Normalizes a version of numbers only, such as `v1.2.3`, without a pattern. Most versions have
-/// this form. Returns `None` for any other form.
-fn normalize_numbers(version: &str) -> Option<String> {
-    let numbers = version.strip_prefix(['v', 'V']).unwrap_or(version);
-    let mut count = 0;
-    for number in numbers.split('.') {
-        count += 1;
-        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number || count == 1 && number.len() > 5 {
+/// Splits a plain version into up to four numbers; missing numbers are empty. Returns `None` for
+/// other texts, and for versions that begin with a date.
+pub(crate) fn plain(text: &str) -> Option<[&str; 4]> {
+    let mut numbers = [""; 4];
+    let mut parts = text.split('.');
+    for (number, part) in numbers.iter_mut().zip(&mut parts) {
+        if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
+        *number = part;
     }
-    let missing = 4_usize.checked_sub(count)?;
-    Some(format!("{numbers}{}", ".0".repeat(missing)))
+    (parts.next().is_none() && numbers[0].len() <= 5).then_some(numbers)
+}
+
+/// Returns the numbers as [`normalize`] writes them.
+pub(crate) fn normal(numbers: [&str; 4]) -> String {
+    numbers
+        .map(|number| if number.is_empty() { "0" } else { number })
+        .join(".")
 }
 
 /// Normalizes a numeric branch, such as `1.x-dev`.

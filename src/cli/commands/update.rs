@@ -1,6 +1,6 @@
 //! `allegro update`: moves packages to newer versions.
 
-use allegro_composer::Unfamiliar;
+use allegro_composer::unfamiliar;
 
 use super::install::{known, of_install};
 use super::{Invocation, is, text};
@@ -37,13 +37,13 @@ pub fn run(invocation: &Invocation) -> Outcome {
 fn options(invocation: &Invocation) -> Result<Options, Undecided> {
     let matches = known(invocation, &OF_COMPOSER)?;
     if !text(matches, "audit-format").is_empty() {
-        return Err(unfamiliar("--audit-format is Composer's"));
+        return unfamiliar("--audit-format is Composer's");
     }
     for name in ["with", "bump-after-update"] {
         if matches.try_contains_id(name).unwrap_or(false)
             && matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine)
         {
-            return Err(unfamiliar(&format!("--{name} is Composer's")));
+            return unfamiliar(format!("--{name} is Composer's"));
         }
     }
     let packages: Vec<String> = matches
@@ -56,7 +56,7 @@ fn options(invocation: &Invocation) -> Result<Options, Undecided> {
         WORDS.contains(&name.as_str()) || name.contains([' ', '=', ':', '\n', '\t', '\r'])
     };
     if packages.iter().any(is_odd) {
-        return Err(unfamiliar("an argument is no name of a package"));
+        return unfamiliar("an argument is no name of a package");
     }
     Ok(Options {
         packages,
@@ -76,8 +76,4 @@ fn options(invocation: &Invocation) -> Result<Options, Undecided> {
         no_blocking: is(matches, "no-blocking"),
         install: of_install(invocation, matches)?,
     })
-}
-
-fn unfamiliar(reason: &str) -> Undecided {
-    Undecided::Composer(Unfamiliar(reason.to_owned()))
 }

@@ -256,9 +256,6 @@ fn alias(version: String) -> Alias {
 
 /// Normalizes a version, if all versions of composer/semver agree on it.
 pub(crate) fn normalized(version: &str) -> Option<String> {
-    if let Some(normalized) = normalized_numbers(version) {
-        return Some(normalized);
-    }
     let normalized = normalize(Semver::default(), version)?;
     if may_be_a_date(version) {
         let older = Semver {
@@ -268,20 +265,6 @@ pub(crate) fn normalized(version: &str) -> Option<String> {
         return normalize(older, version).filter(|older| *older == normalized);
     }
     Some(normalized)
-}
-
-/// Normalizes a version of up to four numbers, such as `v1.2.3`, without a regular expression.
-fn normalized_numbers(version: &str) -> Option<String> {
-    let version = version.strip_prefix('v').unwrap_or(version);
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let count = version.split('.').count();
-    let is_plain = version.split('.').all(is_number)
-        && count <= 4
-        && version
-            .split('.')
-            .next()
-            .is_some_and(|first| first.len() < 4);
-    is_plain.then(|| version.to_owned() + &".0".repeat(4 - count))
 }
 
 fn may_be_a_date(text: &str) -> bool {
