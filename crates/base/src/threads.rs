@@ -1,6 +1,9 @@
-//! Runs work in thread pools whose threads end before the call does.
+//! Runs work in threads that end before the call does.
 
 use std::io;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -29,6 +32,58 @@ pub fn with_pool<T>(threads: usize, work: impl FnOnce(&ThreadPool) -> T) -> Resu
             Err(error) => return Err(Error::no_thread(&error)),
         }
     }
+}
+
+/// The number of items that a thread of [`map`] takes at a time.
+const SHARE: usize = 16;
+
+/// The greatest number of threads that help the calling thread in [`map`].
+const HELPERS: usize = 3;
+
+/// Returns the number of threads that can help the calling thread at the same time.
+fn helpers() -> usize {
+    static FOUND: OnceLock<usize> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        (processors - 1).min(HELPERS)
+    })
+}
+
+/// Maps items on the calling thread and on some others. The results are in the order of the items.
+///
+/// Each thread makes a value by `start`, which it has for itself. The work is worth a thread where
+/// items take some microseconds. Where the system refuses threads, the calling thread does all.
+pub fn map<T: Sync, S, R: Send>(
+    items: &[T],
+    start: impl Fn() -> S + Sync,
+    map: impl Fn(&mut S, &T) -> R + Sync,
+) -> Vec<R> {
+    let shares: Vec<&[T]> = items.chunks(SHARE).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut own = start();
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = shares.get(place) else {
+                break done;
+            };
+            let results: Vec<R> = share.iter().map(|item| map(&mut own, item)).collect();
+            done.push((place, results));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (0..helpers().min(shares.len() / 2))
+            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut done = work();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(place, _)| *place);
+    done.into_iter().flat_map(|(_, results)| results).collect()
 }
 
 /// Starts one thread of a pool.
@@ -103,6 +158,31 @@ mod tests {
         assert!(result.is_err());
         drop(joined);
         assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_items() {
+        for count in [0, 1, SHARE, 2 * SHARE + 1, 5000] {
+            let items: Vec<usize> = (0..count).collect();
+            let counted = AtomicUsize::new(0);
+            let doubled = map(
+                &items,
+                || &counted,
+                |counted, item| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    item * 2
+                },
+            );
+            assert!(doubled.iter().copied().eq((0..count).map(|item| item * 2)));
+            assert_eq!(counted.into_inner(), count);
+        }
+    }
+
+    #[test]
+    fn a_panic_comes_through_a_map() {
+        let items = [0_u8; 100];
+        let result = std::panic::catch_unwind(|| map(&items, || (), |(), _| panic!("mine")));
+        assert!(result.is_err());
     }
 
     #[test]
