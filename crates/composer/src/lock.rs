@@ -1,6 +1,9 @@
 //! Reads and writes composer.lock.
 
+mod pieces;
 mod write;
+
+use allegro_base::threads;
 
 use crate::Unfamiliar;
 use crate::dialect::Dialect;
@@ -8,7 +11,11 @@ use crate::json::Json;
 use crate::package::fields::Fields;
 use crate::package::{Link, Loader, Package};
 
+use pieces::Pieces;
 pub use write::NewLock;
+
+/// The name of the file in messages.
+const NAME: &str = "composer.lock";
 
 /// The content of a composer.lock.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,21 +62,25 @@ pub struct LockedAlias {
 impl Lock {
     /// Reads the text of a composer.lock (`Locker`, composer 2.10.2).
     pub fn parse(text: &str, dialect: Dialect) -> Result<Self, Unfamiliar> {
-        let mut json = Json::read("composer.lock", text)?;
-        let lists = ["packages", "packages-dev"].map(|key| json.remove(key));
-        let fields = Fields::new(&json, "composer.lock");
+        let Pieces {
+            packages,
+            dev,
+            others,
+        } = Pieces::of(text)?;
+        let fields = Fields::new(&others, NAME);
+        let mut read: Vec<Package> = threads::map(
+            &packages,
+            || Loader::new(dialect),
+            |loader, entry| loader.load(Json::read(NAME, entry.get())?),
+        )
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+        let packages_dev = read.split_off(packages.len() - dev);
         let mut loader = Loader::new(dialect);
-        let [packages, packages_dev] = lists.map(|list| match list {
-            Some(Json::Array(entries)) => {
-                let packages = entries.into_iter().map(|entry| loader.load(entry));
-                packages.collect::<Result<Vec<_>, _>>()
-            }
-            _ => fields.odd("packages"),
-        });
         let mut link = |key| loader.links(&fields, key, "1.0.0");
         Ok(Self {
-            packages: packages?,
-            packages_dev: packages_dev?,
+            packages: read,
+            packages_dev,
             platform: link("platform")?,
             platform_dev: link("platform-dev")?,
             aliases: aliases(&fields)?,
