@@ -9,7 +9,7 @@
 mod former;
 mod installed;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -88,13 +88,28 @@ impl Project {
         }
     }
 
-    /// Adds a package. It takes the place of another version, because a project has one version of
-    /// a package.
-    fn add(&mut self, package: ProjectPackage) {
-        self.packages.retain(|other| {
-            other.key != package.key && (other.name.is_empty() || other.name != package.name)
+    /// Adds packages. Each takes the place of another version, because a project has one version
+    /// of a package. The last of two versions stays.
+    fn add(&mut self, packages: &[ProjectPackage]) {
+        let (mut keys, mut names) = (HashSet::new(), HashSet::new());
+        let mut is_new = |package: &ProjectPackage| {
+            let is_new = !keys.contains(&package.key)
+                && (package.name.is_empty() || !names.contains(&package.name));
+            keys.insert(package.key);
+            names.insert(package.name.clone());
+            is_new
+        };
+        let mut added: Vec<ProjectPackage> = packages
+            .iter()
+            .rev()
+            .filter(|package| is_new(package))
+            .cloned()
+            .collect();
+        added.reverse();
+        self.packages.retain(|known| {
+            !keys.contains(&known.key) && (known.name.is_empty() || !names.contains(&known.name))
         });
-        self.packages.push(package);
+        self.packages.append(&mut added);
     }
 
     fn is_same_but_for_the_time(&self, other: &Self) -> bool {
@@ -229,9 +244,7 @@ impl Store {
             packages: Vec::new(),
         });
         let before = project.packages.clone();
-        for package in packages {
-            project.add(package.clone());
-        }
+        project.add(packages);
         if !is_same_set(&before, &project.packages) {
             project.lock = None;
         }

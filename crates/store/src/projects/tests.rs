@@ -130,6 +130,24 @@ fn a_package_takes_the_place_of_its_other_version() {
 
 /// The moment of the last use stays with the package.
 #[test]
+fn the_last_of_two_packages_stays() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let mut project = project(dir.path(), &[package("a/a", "1"), package("", "2")]);
+    project.add(&[
+        package("a/b", "1"),
+        package("a/a", "2"),
+        package("", "2"),
+        package("a/b", "3"),
+    ]);
+    let found: Vec<_> = project
+        .packages
+        .iter()
+        .map(|package| (package.name.as_str(), package.version.as_str()))
+        .collect();
+    assert_eq!(found, [("a/a", "2"), ("", "2"), ("a/b", "3")]);
+}
+
+#[test]
 fn a_package_that_a_project_gives_up_keeps_its_last_use() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let store = Store::open(&dir.path().join("store")).expect("a store");
