@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, select};
+use crossbeam_channel::{RecvError, RecvTimeoutError, Sender, select};
 
 use allegro_base::ballast::is_spent;
 use allegro_base::error::{Error, Result};
@@ -57,14 +57,22 @@ pub fn attend_to_result<H: Host + ?Sized, T: Send, R>(
         let mut last_sign = Instant::now();
         let mut steps = progress::steps();
         let result = loop {
-            select! {
-                recv(results) -> result => break result,
-                // Senders may be gone before there is a result.
-                recv(inbox) -> event => match event {
-                    Ok(event) => batch.push(event),
-                    Err(_) => break results.recv(),
+            match last {
+                None => select! {
+                    recv(results) -> result => break result,
+                    // Senders may be gone before there is a result.
+                    recv(inbox) -> event => match event {
+                        Ok(event) => batch.push(event),
+                        Err(_) => break results.recv(),
+                    },
+                    default(TICK) => {}
                 },
-                default(TICK) => {}
+                // A thread that wakes up for each event would slow down the threads that link.
+                Some(last) => match results.recv_deadline(last + TICK) {
+                    Ok(result) => break Ok(result),
+                    Err(RecvTimeoutError::Disconnected) => break Err(RecvError),
+                    Err(RecvTimeoutError::Timeout) => batch.extend(inbox.try_iter()),
+                },
             }
             if last.is_none_or(|last| last.elapsed() >= TICK) {
                 last = Some(Instant::now());
