@@ -208,7 +208,7 @@ impl Preparation<'_> {
     }
 
     fn work_in(&self, pool: &rayon::ThreadPool, events: &Sender<Event>) {
-        let (local, mut wanted) = plan(self.store, &self.request.packages);
+        let (local, mut wanted) = plan(pool, self.store, &self.request.packages);
         if !self.store.is_writable() {
             // Nothing can be added to the store.
             for package in wanted.drain(..) {

@@ -1,5 +1,7 @@
 //! Decides which road each package takes, before anything is written.
 
+use rayon::prelude::*;
+
 use crate::protocol::prepare::PackageRequest;
 use allegro_composer::Dist;
 use allegro_store::Store;
@@ -22,33 +24,20 @@ const COPIES: u64 = 1 << 20;
 ///
 /// This order keeps all threads busy until the end: one huge package started last would run alone.
 pub fn plan<'a>(
+    pool: &rayon::ThreadPool,
     store: &Store,
     packages: &'a [PackageRequest],
 ) -> (Vec<(&'a PackageRequest, Road)>, Vec<&'a PackageRequest>) {
-    let mut local = Vec::new();
+    let found: Vec<Option<(Road, u64)>> = pool.install(|| {
+        let found = packages.par_iter().map(|package| find(store, package));
+        found.collect()
+    });
+    let mut local = Vec::with_capacity(packages.len());
     let mut wanted = Vec::new();
-    for package in packages {
-        let archive = package
-            .archive
-            .as_deref()
-            .filter(|_| package.use_store)
-            .and_then(|path| path.metadata().ok());
-        let manifest = (package.use_store && !(package.want_archive && archive.is_none()))
-            .then(|| store.manifest_path(&Dist::from(&package.dist).key()))
-            .and_then(|path| path.metadata().ok());
-        if let Some(manifest) = manifest {
-            // Bins and private packages are copied where the file system has no reflinks.
-            let copies = package.private || !package.bins.is_empty();
-            local.push((
-                package,
-                Road::Store,
-                manifest.len() + if copies { COPIES } else { 0 },
-            ));
-        } else if let Some(archive) = archive {
-            // Unpacking a byte of archive costs about as much as linking a byte of manifest.
-            local.push((package, Road::Archive, archive.len()));
-        } else {
-            wanted.push(package);
+    for (package, found) in packages.iter().zip(found) {
+        match found {
+            Some((road, cost)) => local.push((package, road, cost)),
+            None => wanted.push(package),
         }
     }
     local.sort_by_key(|&(_, road, cost)| (road == Road::Store, std::cmp::Reverse(cost)));
@@ -59,4 +48,26 @@ pub fn plan<'a>(
             .collect(),
         wanted,
     )
+}
+
+/// Finds the place nearby that has a package, and tells what the package costs from there.
+fn find(store: &Store, package: &PackageRequest) -> Option<(Road, u64)> {
+    let archive = || {
+        let path = package.archive.as_deref()?;
+        path.metadata().ok().filter(|_| package.use_store)
+    };
+    let may_be_stored = package.use_store && !(package.want_archive && archive().is_none());
+    let manifest = may_be_stored
+        .then(|| store.manifest_path(&Dist::from(&package.dist).key()))
+        .and_then(|path| path.metadata().ok());
+    if let Some(manifest) = manifest {
+        // Bins and private packages are copied where the file system has no reflinks.
+        let copies = package.private || !package.bins.is_empty();
+        return Some((
+            Road::Store,
+            manifest.len() + if copies { COPIES } else { 0 },
+        ));
+    }
+    // Unpacking a byte of archive costs about as much as linking a byte of manifest.
+    archive().map(|archive| (Road::Archive, archive.len()))
 }
