@@ -5,6 +5,7 @@ mod scanned;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -213,11 +214,12 @@ fn class_name(name: &str) -> Vec<u8> {
 }
 
 fn placed(packages: &[PlacedPackage]) -> Vec<Placed> {
+    let mut parents = HashMap::new();
     packages
         .iter()
         .filter_map(|package| {
             Some(Placed {
-                directory: real_path(&package.path).ok()?,
+                directory: real_directory(&package.path, &mut parents)?,
                 key: Dist::from(&package.dist).key(),
                 by_zip_archive: package.plain_modes,
                 from: Moment::from_nanos(package.made.0),
@@ -225,6 +227,23 @@ fn placed(packages: &[PlacedPackage]) -> Vec<Placed> {
             })
         })
         .collect()
+}
+
+/// Returns the path of a package without links. Packages of one vendor share a parent, which is
+/// resolved once.
+fn real_directory<'p>(
+    path: &'p str,
+    parents: &mut HashMap<&'p str, Option<String>>,
+) -> Option<String> {
+    let (parent, name) = path.rsplit_once('/')?;
+    let is_plain = !parent.is_empty() && !matches!(name, "" | "." | "..") && !name.contains('\\');
+    if !is_plain || fs::symlink_metadata(path).ok()?.is_symlink() {
+        return real_path(path).ok();
+    }
+    let real = parents
+        .entry(parent)
+        .or_insert_with(|| real_path(parent).ok());
+    Some(format!("{}/{name}", real.as_ref()?.trim_end_matches('/')))
 }
 
 /// Keeps the classes for the next scan, and returns the number of files read. A failure only costs
@@ -458,4 +477,31 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
     dump.classes = request.classes;
     dump.outputs = outputs;
     Ok(dump.write(&places).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_found_without_links() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().canonicalize().expect("it exists");
+        fs::create_dir_all(root.join("real/a/one")).expect("made");
+        std::os::unix::fs::symlink("real", root.join("vendor")).expect("a link");
+        std::os::unix::fs::symlink("one", root.join("real/a/two")).expect("a link");
+        let text = |path: &str| format!("{}/{path}", root.display());
+        let (one, two, gone) = (
+            text("vendor/a/one"),
+            text("vendor/a/two"),
+            text("vendor/b/c"),
+        );
+        let up = text("vendor/a/one/..");
+        let mut parents = HashMap::new();
+        for path in [&one, &one, &two, &gone, &up] {
+            let real = fs::canonicalize(path).ok();
+            let found = real_directory(path, &mut parents);
+            assert_eq!(found.map(Into::into), real, "{path}");
+        }
+    }
 }
