@@ -1,5 +1,8 @@
 //! Decides whether an install is native, and works out its parts.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use allegro_composer::config::Release;
 use allegro_composer::unfamiliar;
 
@@ -67,23 +70,35 @@ impl<'a> Decision<'a> {
             Occasion::Update => &[PRE_DUMP],
         };
         rest::check(context, habits, &scripts, early)?;
-        let steps = Steps::of(project, options, &habits.target)?;
-        if !options.no_plugins {
-            checks::check_global_plugins(project)?;
-        }
-        let plugins = Plugins::of(&Question {
-            context,
-            options,
-            habits,
-            project,
-            steps: &steps,
-        })?;
-        if occasion == Occasion::Install {
-            if habits.has_composer() {
-                checks::check_policies(project, &habits.target, context.variable)?;
+        // The check of a large lock takes as long as everything else.
+        let (steps, plugins) = thread::scope(|scope| {
+            let check = || check_platform(project, options, habits);
+            let is_install = occasion == Occasion::Install;
+            let checking = is_install
+                .then(|| thread::Builder::new().spawn_scoped(scope, check).ok())
+                .flatten();
+            let steps = Steps::of(project, options, &habits.target)?;
+            if !options.no_plugins {
+                checks::check_global_plugins(project)?;
             }
-            check_platform(project, options, habits)?;
-        }
+            let plugins = Plugins::of(&Question {
+                context,
+                options,
+                habits,
+                project,
+                steps: &steps,
+            })?;
+            if is_install {
+                if habits.has_composer() {
+                    checks::check_policies(project, &habits.target, context.variable)?;
+                }
+                match checking {
+                    Some(checking) => checking.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    None => check(),
+                }?;
+            }
+            Ok::<_, Undecided>((steps, plugins))
+        })?;
         let sharing = Sharing::of(
             &project.manifest,
             &steps.locked,

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use allegro_base::hex::hex;
+use allegro_base::threads;
 use allegro_composer::Unfamiliar;
 use allegro_composer::access::{Access, DistUrl};
 use allegro_composer::dialect::Dialect;
@@ -35,11 +36,45 @@ pub struct Requests<'a> {
     pub warnings: Vec<(usize, String)>,
 }
 
+/// A request without a download.
+struct Bare {
+    request: PackageRequest,
+    /// First URL of the archive.
+    url: DistUrl,
+    /// Number of URLs.
+    count: usize,
+    /// Whether Composer's cache has the archive.
+    is_at_hand: bool,
+}
+
 impl Requests<'_> {
     /// Returns the request for a package. Only archives that are not at hand are downloaded.
     pub fn of(&mut self, id: usize, package: &Package) -> Result<PackageRequest, Unfamiliar> {
+        let bare = self.bare(id, package)?;
+        Ok(self.complete(package, bare))
+    }
+
+    /// Returns the requests for packages, whose ids are their places.
+    pub fn all(&mut self, packages: &[&Package]) -> Result<Vec<PackageRequest>, Unfamiliar> {
+        let numbered: Vec<(usize, &Package)> = packages.iter().copied().enumerate().collect();
+        let this = &*self;
+        let bare = threads::map(
+            &numbered,
+            || (),
+            |(), (id, package)| this.bare(*id, package),
+        );
+        // Credentials and warnings depend on the order of the requests.
+        let pairs = packages.iter().zip(bare);
+        pairs
+            .map(|(package, bare)| Ok(self.complete(package, bare?)))
+            .collect()
+    }
+
+    /// Returns the request without a download.
+    fn bare(&self, id: usize, package: &Package) -> Result<Bare, Unfamiliar> {
         let urls = self.access.dist_urls(package)?;
-        let (Some(url), Some(place)) = (urls.first(), &package.dist) else {
+        let count = urls.len();
+        let (Some(url), Some(place)) = (urls.into_iter().next(), &package.dist) else {
             return Err(Unfamiliar(format!("{} has no archive", package.name)));
         };
         let is_http = ["http://", "https://"]
@@ -52,7 +87,7 @@ impl Requests<'_> {
             )));
         }
         let archives = self.project.settings.archives.as_ref();
-        let archive = archives.map(|archives| archives.path(url));
+        let archive = archives.map(|archives| archives.path(&url));
         let has_archive = archive
             .as_deref()
             .is_some_and(|path| Path::new(path).is_file());
@@ -66,32 +101,41 @@ impl Requests<'_> {
             use_store = use_store && sum.is_some();
             key = Some(format!(" {}", sum.unwrap_or_default()));
         }
-        let is_writable = archives.is_some_and(|archives| archives.is_writable);
-        let dist = dist_of(package, place, url, key);
-        let fetch = if self.is_offline || has_archive && use_store {
-            None
-        } else {
-            self.fetch(id, package, url, urls.len())
-                .map_err(|Unfamiliar(reason)| self.objections.push(reason))
-                .ok()
-        };
-        Ok(PackageRequest {
+        let request = PackageRequest {
             id,
             name: package.name.clone(),
             version: full_pretty_version(package, Dialect::default()),
-            dist,
+            dist: dist_of(package, place, &url, key),
             path: Some(self.project.path_of(package)),
             archive: archive.map(Into::into),
-            archive_writable: is_writable,
+            archive_writable: archives.is_some_and(|archives| archives.is_writable),
             use_store,
             want_archive: false,
-            fetch,
+            fetch: None,
             private: !self.sharing.may_share(package),
             bins: package.bins.clone(),
             shares_bins: true,
             stage: None,
             plain_modes: self.plain_modes && place.kind == "zip",
+        };
+        Ok(Bare {
+            request,
+            url,
+            count,
+            is_at_hand: has_archive && use_store,
         })
+    }
+
+    /// Adds the download to a request, if it may be needed.
+    fn complete(&mut self, package: &Package, bare: Bare) -> PackageRequest {
+        let mut request = bare.request;
+        if !self.is_offline && !bare.is_at_hand {
+            match self.fetch(request.id, package, &bare.url, bare.count) {
+                Ok(fetch) => request.fetch = Some(fetch),
+                Err(Unfamiliar(reason)) => self.objections.push(reason),
+            }
+        }
+        request
     }
 
     /// Returns how to download a package. A package with mirrors is Composer's to try them all.

@@ -16,6 +16,7 @@ mod records;
 mod remember;
 mod staging;
 
+use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -76,6 +77,8 @@ pub fn install(
     }
     let habits = Habits::of(context, &store)?;
     let (project, access) = read_project(context, &habits)?;
+    // The process ends after the install, which frees the project faster than its parts would be.
+    let project = ManuallyDrop::new(project);
     let task = Task {
         context,
         options,
@@ -169,12 +172,7 @@ impl Task<'_> {
             warnings: Vec::new(),
         };
         let wanted: Vec<&Package> = steps.new_packages().collect();
-        // The id of a request is the place of its package.
-        let list: Vec<PackageRequest> = wanted
-            .iter()
-            .enumerate()
-            .map(|(id, package)| requests.of(id, package))
-            .collect::<Result<_, _>>()?;
+        let list = requests.all(&wanted)?;
         let (objections, warnings) = (requests.objections, requests.warnings);
         let notifications = Notifications::plan(project, access, &steps, options.offline)?;
         let run = Run {

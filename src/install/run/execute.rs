@@ -1,7 +1,6 @@
 //! Carries out the operations: puts new packages in place, removes old ones, and records what is
 //! installed.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result};
@@ -16,6 +15,7 @@ use super::Run;
 use super::bins::BinPlaces;
 use super::lines::STALE;
 use super::records::Records;
+use super::staging::Stages;
 use crate::console::Console;
 use crate::install::placing::Placing;
 use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
@@ -131,7 +131,7 @@ impl Run<'_> {
     fn place(
         &self,
         package: &Package,
-        stages: &HashMap<&str, &Path>,
+        stages: &Stages<'_>,
         placing: &mut Placing,
         bins: &BinPlaces<'_>,
         console: &mut Console,
@@ -140,12 +140,14 @@ impl Run<'_> {
             return Ok(());
         }
         let path = self.project.path_of(package);
-        let Some(stage) = stages.get(package.name.as_str()) else {
+        let Some(stage) = stages.directories.get(package.name.as_str()) else {
             return Err(Error::Internal(format!("{} was not staged", package.name)));
         };
         placing.install(stage, &path)?;
         bins.install(package, &path, true, console)?;
-        Placing::remove_if_empty(&path);
+        if stages.hollow.contains(package.name.as_str()) {
+            Placing::remove_if_empty(&path);
+        }
         Ok(())
     }
 }

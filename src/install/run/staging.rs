@@ -28,6 +28,15 @@ pub(super) struct Staged {
     pub(super) made_vendor: bool,
 }
 
+/// The staged directories of packages, by the packages' names.
+#[derive(Default)]
+pub(super) struct Stages<'s> {
+    /// The directories.
+    pub(super) directories: HashMap<&'s str, &'s Path>,
+    /// Names of packages without files, whose directories may be empty.
+    pub(super) hollow: HashSet<&'s str>,
+}
+
 impl Run<'_> {
     /// Makes the packages ready, and checks the code of plugins among them. A failure leaves
     /// nothing behind.
@@ -46,7 +55,8 @@ impl Run<'_> {
         }
         let answer = self.prepare(&directory, packages, objections, progress);
         let checked = answer.and_then(|answer| {
-            self.plugins.check_staged(&self.stages(&answer))?;
+            self.plugins
+                .check_staged(&self.stages(&answer).directories)?;
             Ok(answer)
         });
         let answer = checked.inspect_err(|_| self.clear(&directory, made_vendor))?;
@@ -170,18 +180,19 @@ impl Run<'_> {
         Ok(answer)
     }
 
-    /// Returns the staged directory of each package by name.
-    pub(super) fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> HashMap<&'s str, &'s Path> {
-        answer
-            .packages
-            .iter()
-            .filter_map(|package| match &package.outcome {
-                PackageOutcome::Ready { stage, .. } => {
-                    Some((self.wanted[package.id].name.as_str(), stage.as_path()))
+    /// Returns the staged directories.
+    pub(super) fn stages<'s>(&'s self, answer: &'s PrepareAnswer) -> Stages<'s> {
+        let mut stages = Stages::default();
+        for package in &answer.packages {
+            if let PackageOutcome::Ready { stage, files, .. } = &package.outcome {
+                let name = self.wanted[package.id].name.as_str();
+                stages.directories.insert(name, stage);
+                if *files == 0 {
+                    stages.hollow.insert(name);
                 }
-                _ => None,
-            })
-            .collect()
+            }
+        }
+        stages
     }
 }
 
