@@ -4,12 +4,20 @@ use std::io::{BufReader, BufWriter, Write as _, stdin, stdout};
 use std::process::ExitCode;
 
 use allegro::settings::Environment;
+use allegro_base::ballast::Allocator;
 
 #[cfg(not(feature = "cli"))]
 mod plain;
 
+/// The allocator of a command line, whose memory the system gets back when it ends.
+#[cfg(feature = "cli")]
 #[global_allocator]
-static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
+static ALLOCATOR: Allocator<mimalloc::MiMalloc> = Allocator(mimalloc::MiMalloc);
+
+/// The allocator of a helper, which gives memory back while it waits.
+#[cfg(not(feature = "cli"))]
+#[global_allocator]
+static ALLOCATOR: Allocator<std::alloc::System> = Allocator(std::alloc::System);
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();

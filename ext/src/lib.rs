@@ -21,7 +21,8 @@ use ext_php_rs::zend::ModuleEntry;
 use ext_php_rs::{info_table_end, info_table_row, info_table_start};
 
 #[global_allocator]
-static ALLOCATOR: allegro_base::ballast::Allocator = allegro_base::ballast::Allocator;
+static ALLOCATOR: allegro_base::ballast::Allocator<std::alloc::System> =
+    allegro_base::ballast::Allocator(std::alloc::System);
 
 /// Prints the table of `php --ri allegro`.
 ///

@@ -5,7 +5,7 @@
 //! releases them, and the operation is told to stop ([`is_spent`]). The released memory is enough
 //! to reach the operation's end.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -65,11 +65,11 @@ fn release() -> bool {
     is_released
 }
 
-/// The system's allocator, which releases the reserve when an allocation fails.
+/// An allocator that releases the reserve when an allocation fails.
 #[derive(Debug)]
-pub struct Allocator;
+pub struct Allocator<A>(pub A);
 
-impl Allocator {
+impl<A> Allocator<A> {
     fn again(allocate: impl Fn() -> *mut u8) -> *mut u8 {
         let memory = allocate();
         if !memory.is_null() || !release() {
@@ -80,23 +80,23 @@ impl Allocator {
     }
 }
 
-// SAFETY: every call goes to the system's allocator unchanged, at most twice, and the second time
-// only if the first returned null. Nothing here allocates or unwinds.
+// SAFETY: every call goes to the other allocator unchanged, at most twice, and the second time only
+// if the first returned null. Nothing here allocates or unwinds.
 #[allow(unsafe_code, reason = "the trait is unsafe to implement")]
-unsafe impl GlobalAlloc for Allocator {
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Allocator<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::again(|| unsafe { System.alloc(layout) })
+        Self::again(|| unsafe { self.0.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::again(|| unsafe { System.alloc_zeroed(layout) })
+        Self::again(|| unsafe { self.0.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        Self::again(|| unsafe { System.realloc(memory, layout, size) })
+        Self::again(|| unsafe { self.0.realloc(memory, layout, size) })
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(memory, layout) }
+        unsafe { self.0.dealloc(memory, layout) }
     }
 }
