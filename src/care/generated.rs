@@ -23,6 +23,7 @@ use super::members::{Base, Order, State};
 use crate::install::decide::as_set;
 use crate::install::dumping::{Dumping, FIXED, Undone, paths_of, real};
 use crate::install::local_repository::LocalRepository;
+use crate::install::plugins::Plugins;
 use crate::install::{Context, Options, checks};
 use crate::machine::platform::Ignored;
 
@@ -99,7 +100,7 @@ const SCANNED: [&str; 2] = [
 ];
 
 /// Returns the reason why the generated files of a project are not certain.
-pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
+pub fn obstacle(context: &Context<'_>, sight: &Sight, state: State) -> Option<String> {
     let look = &sight.look;
     let reason = sight.strange.as_ref().or(look.reservations.first());
     if let Some(reason) = reason {
@@ -107,7 +108,14 @@ pub fn obstacle(sight: &Sight, state: State) -> Option<String> {
     }
     let locked = look.project.locked(state.is_dev);
     let checked = checks::check_project(&look.project, &locked)
-        .and_then(|()| checks::check_plugins(&look.project, &locked));
+        .and_then(|()| checks::check_global_plugins(&look.project))
+        .and_then(|()| {
+            let options = Options {
+                no_dev: !state.is_dev,
+                ..Options::default()
+            };
+            Plugins::at_rest(context, &options, &sight.habits, &look.project).map(drop)
+        });
     if let Err(Unfamiliar(reason)) = checked {
         return Some(reason);
     }

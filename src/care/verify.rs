@@ -196,7 +196,7 @@ impl Survey {
             survey.generated = Err("only packages were asked for".to_owned());
             return Ok(survey);
         }
-        let reason = generated::obstacle(&survey.sight, state);
+        let reason = generated::obstacle(context, &survey.sight, state);
         survey.generated = match reason {
             Some(reason) => Err(reason),
             None => match generated::generated(context, &mut survey.sight, state, host) {

@@ -59,20 +59,6 @@ pub fn check_directories(project: &Project) -> Result<(), Unfamiliar> {
     Ok(())
 }
 
-/// Checks that a project has no plugin at all: neither in the lock nor installed nor global.
-pub fn check_plugins(project: &Project, locked: &[&Package]) -> Result<(), Unfamiliar> {
-    let installed = project.installed.iter().map(|record| &record.package);
-    if let Some(plugin) = locked
-        .iter()
-        .copied()
-        .chain(installed)
-        .find(|package| package.is_plugin())
-    {
-        return unfamiliar(format!("{} is a plugin", plugin.name));
-    }
-    check_global_plugins(project)
-}
-
 /// Checks that there are no global plugins.
 pub fn check_global_plugins(project: &Project) -> Result<(), Unfamiliar> {
     let global = project.settings.home.join(GLOBAL);

@@ -169,6 +169,7 @@ impl Habits {
 }
 
 /// The packages of an install, and what happens to them.
+#[derive(Default)]
 pub struct Steps<'p> {
     /// Locked packages, in the order of the lock.
     pub locked: Vec<&'p Package>,

@@ -11,14 +11,14 @@ use super::decide::{Habits, Stage, as_set, plan_scripts, read_project};
 use super::dumping::{Dumping, Undone, real};
 use super::local_repository::LocalRepository;
 use super::options::Options;
-use super::plugins::PRE_DUMP;
+use super::plugins::{POST_DUMP, PRE_DUMP, Plugins};
 use super::project::Project;
 use super::repeat;
 use super::rest;
 use super::run::stopped;
 use super::state::{self, Kind, State, Told};
 use super::{Context, Progress, Undecided};
-use crate::console::Console;
+use crate::console::{Console, Verbosity};
 use crate::scripts::{DUMP_EVENTS, Dispatcher, Event};
 
 /// Dumps the autoloader of a context's project, and returns the exit code.
@@ -52,9 +52,6 @@ pub fn dump_autoload(
         return Err(Unfamiliar("directories of packages are gone".to_owned()).into());
     }
     checks::check_directories(&project)?;
-    if !options.no_plugins {
-        checks::check_plugins(&project, &[])?;
-    }
     let stage = Stage {
         manifest: &project.manifest,
         bin_dir: &project.settings.bin_dir,
@@ -66,6 +63,11 @@ pub fn dump_autoload(
     options.no_dev = !options.dev.or(project.installed_dev).unwrap_or(false);
     let (scripts, setup) = plan_scripts(context, &stage, &options, habits.probe.as_ref())?;
     rest::check(context, &habits, &scripts, &[PRE_DUMP])?;
+    if !options.no_plugins {
+        checks::check_global_plugins(&project)?;
+    }
+    let plugins = Plugins::at_rest(context, &options, &habits, &project)?;
+    plugins.check_dump()?;
     let dumping = Dumping::of(context, &habits, &options, &store);
     let repository = LocalRepository::new(&project.installed);
     let names = as_set(&project.installed_dev_names);
@@ -78,10 +80,17 @@ pub fn dump_autoload(
         name,
         optimize: Some(words.scans()),
     };
+    let facts = (&habits, options.dev_mode());
+    plugins.act(PRE_DUMP, &project, &repository, facts, console)?;
     if let Err(stop) = dispatcher.dispatch(event(PRE_DUMP), console) {
         return Ok(stopped(&stop, console));
     }
-    let inputs: Vec<PathBuf> = project.files.clone();
+    let inputs: Vec<PathBuf> = project
+        .files
+        .iter()
+        .cloned()
+        .chain(plugins.watched())
+        .collect();
     let fingerprint = key.as_ref().map(|key| State::fingerprint(key, &inputs));
     let dumped = dumping
         .dump(&project, &plan, fingerprint.as_deref(), progress)
@@ -92,7 +101,8 @@ pub fn dump_autoload(
     for message in &dumped.messages {
         console.line(message);
     }
-    if let Err(stop) = dispatcher.dispatch(event("post-autoload-dump"), console) {
+    plugins.act(POST_DUMP, &project, &repository, facts, console)?;
+    if let Err(stop) = dispatcher.dispatch(event(POST_DUMP), console) {
         return Ok(stopped(&stop, console));
     }
     let after = words.after(dumped.classes);
@@ -101,16 +111,16 @@ pub fn dump_autoload(
     if let Some(key) = key
         && !fails
         && !project.origin.is_asked
+        && plugins.may_repeat()
     {
         let told = Told {
-            dump: dumped.messages,
             output: vec![words.before(), after],
             optimizes: words.scans(),
-            has_dump: true,
-            ..told(&project)
+            ..told(&project, &plugins, dumped.messages, context.verbosity)
         };
         let needed = needed(&project, &repository);
-        if let Some(state) = State::after(key, &clock, &inputs, &[], needed, told) {
+        let written = plugins.written();
+        if let Some(state) = State::after(key, &clock, &inputs, &written, needed, told) {
             state.keep(context, &store, Kind::Dump);
         }
     }
@@ -120,8 +130,17 @@ pub fn dump_autoload(
     Ok(i32::from(fails))
 }
 
-fn told(project: &Project) -> Told {
+/// Returns what a dump tells that generated these messages, apart from its own lines.
+fn told(project: &Project, plugins: &Plugins, messages: Vec<String>, verbosity: Verbosity) -> Told {
+    let said = |event| plugins.lines(event, verbosity);
+    let mut dump = said(PRE_DUMP).0;
+    dump.extend(messages);
+    let (lines, dump_output) = said(POST_DUMP);
+    dump.extend(lines);
     Told {
+        dump,
+        dump_output,
+        has_dump: true,
         vendor_real: real(&project.settings.vendor_dir),
         bin_dir: project.settings.bin_dir.clone(),
         timeout: project.settings.process_timeout,

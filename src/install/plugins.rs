@@ -250,6 +250,37 @@ impl Plugins {
         })
     }
 
+    /// Decides on the part of each installed plugin in a command that installs nothing.
+    ///
+    /// # Errors
+    /// A plugin takes a part that only Composer knows.
+    pub fn at_rest(
+        context: &Context<'_>,
+        options: &Options,
+        habits: &Habits,
+        project: &Project,
+    ) -> Result<Self, Unfamiliar> {
+        Self::of(&Question {
+            context,
+            options,
+            habits,
+            project,
+            steps: &Steps::default(),
+        })
+    }
+
+    /// Checks that no plugin takes a part in `dump-autoload` that it doesn't take in an install.
+    ///
+    /// # Errors
+    /// A plugin hears which command runs.
+    pub fn check_dump(&self) -> Result<(), Unfamiliar> {
+        let mut active = self.active.iter();
+        match active.find(|plugin| plugin.known.hears(COMMAND)) {
+            Some(plugin) => unfamiliar(format!("the plugin {} hears commands", plugin.name)),
+            None => Ok(()),
+        }
+    }
+
     /// Checks the code of plugins that the run puts in place. Their files are staged by now.
     ///
     /// # Errors

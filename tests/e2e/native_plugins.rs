@@ -184,6 +184,7 @@ fn play(case: &Case<'_>, arguments: &[&str]) {
         };
         let plain = steps(Side::Serial);
         let ours = steps(Side::Native);
+        dump(case, &scene, arguments);
         for (at, (plain, ours)) in plain.iter().zip(&ours).enumerate() {
             let what = format!("{:?} {args:?}, run {at}", case.plugins);
             let said: Vec<&str> = ours.run.ours();
@@ -200,6 +201,44 @@ fn play(case: &Case<'_>, arguments: &[&str]) {
                 );
             }
         }
+    }
+}
+
+/// Dumps the autoloader of an installed case, twice in each way, and checks the result.
+#[track_caller]
+fn dump(case: &Case<'_>, scene: &Scene, arguments: &[&str]) {
+    let what = format!("dumps of {:?} {arguments:?}", case.plugins);
+    let options = arguments.iter().filter(|option| **option == "--no-plugins");
+    let options: Vec<&str> = options.copied().collect();
+    let dumps = |side: Side| -> Vec<Outcome> {
+        write(scene, case);
+        let install = [&["install", "--no-progress"], arguments].concat();
+        let _ = scene.run(side, &install);
+        [&["-v"][..], &["-v"], &["-o"], &["-o"]]
+            .iter()
+            .map(|more| {
+                let args = [&["dump-autoload"], *more, &options].concat();
+                scene.outcome(&scene.call(side, &args))
+            })
+            .collect()
+    };
+    let plain = dumps(Side::Serial);
+    let ours = dumps(Side::Native);
+    let hears_commands = |(_, _, name): &(_, _, &str)| name.contains("bin-plugin");
+    for (plain, ours) in plain.iter().zip(&ours) {
+        let is_composers = ours.run.ours().iter().any(|line| line.contains(COMPOSERS));
+        let is_known = !case.is_composers && !case.plugins.iter().any(hears_commands);
+        assert!(!is_composers || !is_known, "{what}: {:#?}", ours.run.ours());
+        same(&what, plain, ours);
+    }
+    if !case.is_composers && !case.plugins.is_empty() {
+        let report = scene.run(Side::Native, &["verify", "--json"]);
+        let found = Json::parse(&report.stdout).expect("JSON");
+        let found = found.get("report").expect("a report");
+        let faults = found.items_at("findings");
+        assert!(faults.is_empty(), "{what}: {faults:#?}");
+        let reason = found.get("generated_not_checked");
+        assert_eq!(reason, Some(&Json::Null), "{what}");
     }
 }
 

@@ -1,12 +1,10 @@
 //! The part of plugins in updates.
 
-use std::collections::HashMap;
-
 use allegro_composer::Unfamiliar;
 
-use super::{Plugins, Question, unfamiliar};
+use super::{Plugins, unfamiliar};
 use crate::install::Context;
-use crate::install::decide::{Habits, Steps};
+use crate::install::decide::Habits;
 use crate::install::options::Options;
 use crate::install::project::Project;
 
@@ -31,19 +29,7 @@ pub fn check_silent_in_updates(
     habits: &Habits,
     project: &Project,
 ) -> Result<(), Unfamiliar> {
-    let steps = Steps {
-        locked: Vec::new(),
-        root_aliases: HashMap::new(),
-        operations: Vec::new(),
-    };
-    let plugins = Plugins::of(&Question {
-        context,
-        options,
-        habits,
-        project,
-        steps: &steps,
-    })?;
-    plugins.check_silent_in_updates()
+    Plugins::at_rest(context, options, habits, project)?.check_silent_in_updates()
 }
 
 impl Plugins {
