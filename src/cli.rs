@@ -78,6 +78,8 @@ fn as_allegro(arguments: Vec<OsString>, environment: &Environment) -> Outcome {
         let terminal = Terminal::plain();
         return if is(["-V", "--version"]) {
             commands::version::run(&terminal, environment)
+        } else if let Some(unknown) = unknown_option(&arguments) {
+            Err(unknown)
         } else {
             terminal.print(ROOT_HELP)
         };
@@ -142,6 +144,15 @@ fn of_composer(
         context: &context,
     };
     commands::of_composer(command.map_or(name, |command| command.name), &invocation)
+}
+
+/// Returns the failure for an option that no command has, where no command is named.
+fn unknown_option(arguments: &[OsString]) -> Option<Failure> {
+    let words = [OsString::from("allegro")];
+    let error = definition::command(Shown::Nowhere)
+        .try_get_matches_from(words.iter().chain(arguments))
+        .err()?;
+    (error.kind() == ErrorKind::UnknownArgument).then(|| wrong_usage(&error))
 }
 
 /// Returns the options of a command, or `None` where it has options that only Composer knows.
@@ -250,11 +261,12 @@ impl<'a> Context<'a> {
         for warning in &settings.warnings {
             terminal.warn(warning);
         }
-        let start = (environment.current_dir)().map_err(|error| {
-            Failure::new(
+        let start = (environment.current_dir)().or_else(|error| match directory {
+            Some(directory) if directory.is_absolute() => Ok(directory.to_owned()),
+            _ => Err(Failure::new(
                 Code::Files,
                 format_args!("the working directory is gone or unreadable: {error}"),
-            )
+            )),
         })?;
         Ok(Self {
             directory: directory.map_or_else(|| start.clone(), |path| start.join(path)),

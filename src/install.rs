@@ -17,6 +17,7 @@ pub(crate) mod checks;
 pub(crate) mod closing;
 pub(crate) mod decide;
 mod decision;
+mod directories;
 mod dump_autoload;
 pub(crate) mod dumping;
 pub(crate) mod files;

@@ -12,6 +12,7 @@ use super::surroundings::{self, Manner, Shown};
 use crate::console::{Console, Verbosity};
 use crate::delegate::ahead::Task;
 use crate::install::{Context, Progress, Undecided};
+use crate::machine::Machine;
 use crate::scripts::ScriptIo as _;
 
 /// Runs a command natively, or by Composer if `work` says that it isn't native.
@@ -113,7 +114,8 @@ fn natively(
         let output = BufWriter::with_capacity(1 << 14, io::stderr());
         let mut console = Console::new(verbosity, is_decorated, output);
         let mut shown = Shown::new(&context.terminal).noticing_signals();
-        let done = work(surroundings, &mut console, &mut shown);
+        let done = named_programs(invocation, surroundings.machine)
+            .and_then(|()| work(surroundings, &mut console, &mut shown));
         console.flush();
         done
     });
@@ -122,6 +124,19 @@ fn natively(
         Failure::Untold { message, .. } => Err(Unfamiliar(message).into()),
         _ => Err(Unfamiliar("the surroundings are unusual".to_owned()).into()),
     })
+}
+
+/// Checks that the programs exist which the settings name. Without them an install would be that of
+/// another Composer, and nothing would check the platform.
+fn named_programs(invocation: &Invocation, machine: &Machine) -> Result<(), Undecided> {
+    let settings = &invocation.context.settings;
+    if settings.composer_path.value.is_some() && machine.composer.is_none() {
+        return unfamiliar("the Composer that the settings name is missing");
+    }
+    if settings.php_path.value.is_some() && machine.php.is_none() {
+        return unfamiliar("the PHP that the settings name is missing");
+    }
+    Ok(())
 }
 
 /// Returns the words up to `--`. Symfony looks for general options among them alone

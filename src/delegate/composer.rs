@@ -117,3 +117,45 @@ impl Form {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::cli::config_file::ConfigFile;
+    use crate::cli::settings::Flags;
+    use crate::machine::{Machine, Named};
+
+    /// A setting that names PHP replaces the program alone: options of Composer's first line stay.
+    #[test]
+    fn both_roads_start_php_alike() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("composer");
+        let line = "#!/usr/bin/env -S php -d memory_limit=-1\n<?php\n";
+        fs::write(&path, line).expect("a file");
+        let php = dir.path().join("php8.9");
+        fs::write(&php, "").expect("a file");
+        let environment = Environment::PROCESS;
+        let none = ConfigFile::default();
+        let mut settings =
+            Settings::resolve(&Flags::default(), &environment, &none).expect("settings");
+        settings.composer_path.value = Some(path.clone());
+        settings.php_path.value = Some(php.clone());
+        let found = Composer::find(&settings, &environment, dir.path(), "a test").expect("found");
+        let machine = Machine::find_named(
+            &environment,
+            Named {
+                composer: Some(&path),
+                php: Some(&php),
+            },
+        );
+        let of_machine = machine.php.expect("PHP");
+        let Form::Php { php, options, .. } = found.form else {
+            panic!("{found:?}");
+        };
+        assert_eq!(php, of_machine.path);
+        assert_eq!(options, ["-d", "memory_limit=-1"]);
+        assert_eq!(of_machine.arguments, ["-d", "memory_limit=-1"]);
+    }
+}

@@ -10,6 +10,7 @@ use allegro_composer::json::Json;
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
 use allegro_composer::{Unfamiliar, unfamiliar};
+use rustix::fs::{Access, access};
 
 use super::project::{GLOBAL, Project, Target};
 
@@ -96,6 +97,20 @@ pub fn check_user(
         return Ok(());
     }
     unfamiliar("Composer has a warning for root")
+}
+
+/// Checks that Composer can write a temporary file. It warns otherwise (`Application::doRun`,
+/// composer 2.10.2).
+pub fn check_temporary_directory(
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Unfamiliar> {
+    let named = environment("TMPDIR").filter(|value| !value.is_empty());
+    let directory = named.unwrap_or_else(|| "/tmp".to_owned());
+    access(Path::new(&directory), Access::WRITE_OK | Access::EXEC_OK).map_err(|_| {
+        Unfamiliar(format!(
+            "Composer can't write temporary files to {directory}"
+        ))
+    })
 }
 
 /// The first version of Composer that filters plain installs by lists.

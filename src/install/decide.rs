@@ -71,7 +71,7 @@ impl Habits {
 
     /// Finds out about the machine's Composer as far as facts and samples tell.
     pub fn unproven(context: &Context<'_>, store: &Store) -> Result<Self, Undecided> {
-        let probe = context.machine.probe(store)?;
+        let probe = context.machine.probe(store).map_err(this_time)?;
         let facts = probe.as_ref().and_then(|probe| probe.composer.as_ref());
         if context.machine.composer.is_some() && context.machine.php.is_some() && facts.is_none() {
             return unfamiliar("PHP can't load the classes of this Composer");
@@ -118,7 +118,8 @@ impl Habits {
         };
         let texts = context
             .machine
-            .texts(store)?
+            .texts(store)
+            .map_err(this_time)?
             .ok_or_else(|| Unfamiliar::new("this Composer gives no texts"))?;
         Ok(Self {
             templates: texts.templates().ok_or_else(unknown)?,
@@ -165,6 +166,15 @@ impl Habits {
             plain_modes: false,
             probe,
         })
+    }
+}
+
+/// Leaves a run to Composer where PHP or Composer fails at a question. Composer tells the user what
+/// is wrong, and the next run may find it mended.
+fn this_time(error: Error) -> Undecided {
+    match error {
+        Error::Input(reason) => Undecided::ThisTime(Unfamiliar(reason)),
+        error => Undecided::Failed(error),
     }
 }
 
@@ -230,6 +240,7 @@ pub fn read_project(
 ) -> Result<(Project, Access), Undecided> {
     if habits.has_composer() {
         checks::check_user(&habits.target, context.variable)?;
+        checks::check_temporary_directory(context.variable)?;
     }
     match Project::read(&context.directory, context.variable, &habits.target) {
         Ok(read) => Ok(read),

@@ -20,6 +20,7 @@ use allegro_composer::root::{GuessedVersion, RootPackage};
 use allegro_composer::{content_hash, shape};
 use allegro_semver::version::Dialect as Semver;
 
+use super::directories::{leaves_a_directory, protect};
 use super::guess::{self, Origin};
 use super::http::http;
 use crate::protocol::http::HttpOptions;
@@ -254,6 +255,10 @@ impl Project {
             root_version.as_deref(),
             target.dialect,
         )?;
+        // Older locks have the hash of the whole manifest. Newer Composers want this one.
+        if lock_text.is_some() && lock.content_hash.as_deref().unwrap_or_default().is_empty() {
+            return Err(Unfamiliar("composer.lock has no content-hash".to_owned()).into());
+        }
         let is_fresh = is_fresh(&lock, &manifest);
         let (installed, installed_dev, installed_dev_names) = match installed {
             Some(found) => (found.packages, found.is_dev, found.dev_names),
@@ -341,7 +346,6 @@ impl Project {
             .collect()
     }
 
-    /// Returns the aliases that the root package makes for each locked package that has one.
     /// Returns the aliases that the root package makes for each locked package that has one. Names
     /// alone decide, as in `Locker::getLockedRepository` (composer 2.10.2).
     pub fn root_aliases(&self, packages: &[&Package]) -> HashMap<String, Vec<Alias>> {
@@ -379,7 +383,7 @@ pub(super) fn path_of(vendor_dir: &Path, package: &Package) -> PathBuf {
 pub(super) fn is_fresh(lock: &Lock, manifest: &Json) -> bool {
     lock.content_hash
         .as_deref()
-        .is_none_or(|hash| hash == content_hash(manifest))
+        .is_some_and(|hash| hash == content_hash(manifest))
 }
 
 /// The places that a configuration is read from.
@@ -426,33 +430,46 @@ pub(super) fn configured(
     // Plugins of the home would take part.
     files.push(home.join(GLOBAL));
     let auth_path = directory.join("auth.json").display().to_string();
-    let mut config = Config::load(
-        target.release,
-        environment,
-        base,
-        &directories,
-        &Files {
-            home_config: home_config.as_ref(),
-            home_auth: home_auth.as_ref(),
-            manifest: Some(manifest),
-            manifest_path: "./composer.json",
-            auth: auth.as_ref(),
-            auth_path: &auth_path,
-        },
-    )?;
-    if extent == Extent::All && config.htaccess_protect()? {
-        protect(&[config.home()?, config.cache_dir()?, config.data_dir()?]);
+    let load =
+        |files: &Files<'_>| Config::load(target.release, environment, base, &directories, files);
+    let global = Files {
+        home_config: home_config.as_ref(),
+        home_auth: home_auth.as_ref(),
+        manifest: None,
+        manifest_path: "./composer.json",
+        auth: None,
+        auth_path: &auth_path,
+    };
+    let mut config = load(&Files {
+        manifest: Some(manifest),
+        auth: auth.as_ref(),
+        ..global
+    })?;
+    if extent == Extent::All {
+        // The project has no say in it.
+        let global = load(&global)?;
+        if global.htaccess_protect()? {
+            protect(&[global.home()?, global.cache_dir()?, global.data_dir()?]);
+        }
     }
     if !config.lock()? {
         return Err(Unfamiliar("the lock file is switched off".to_owned()));
     }
     let access = Access::new(&mut config)?;
     let http = http(&config, environment, target)?;
-    let absolute = |path: String| directory.join(path);
+    let absolute = |path: String| {
+        let path = Path::new(&path);
+        if leaves_a_directory(path.strip_prefix(directory).unwrap_or(path)) {
+            let path = path.display();
+            let reason = format!("{path} leads through a directory that may not exist");
+            return Err(Unfamiliar(reason));
+        }
+        Ok(directory.join(path))
+    };
     let settings = Configured {
         home,
-        vendor_dir: absolute(config.vendor_dir()?),
-        bin_dir: absolute(config.bin_dir()?),
+        vendor_dir: absolute(config.vendor_dir()?)?,
+        bin_dir: absolute(config.bin_dir()?)?,
         bin_compat: config.bin_compat()?,
         allow_plugins: config.allow_plugins()?,
         preferred_install: config.preferred_install()?,
@@ -473,16 +490,4 @@ pub(super) fn configured(
         update: UpdateConfig::of(&config),
     };
     Ok((settings, access))
-}
-
-/// Forbids web servers to show directories (`Factory::createConfig`, composer 2.10.2). Failures are
-/// silent there, too.
-fn protect(directories: &[String]) {
-    for directory in directories.iter().map(Path::new) {
-        let file = directory.join(".htaccess");
-        if !file.exists() {
-            let _ = fs::create_dir_all(directory);
-            let _ = fs::write(&file, "Deny from all");
-        }
-    }
 }

@@ -122,7 +122,7 @@ pub fn key(
     let mut variables: Vec<_> = crate::settings::all_variables()
         .filter(|(name, _)| {
             let name = name.as_encoded_bytes();
-            name == b"HOME"
+            [&b"HOME"[..], b"TMPDIR"].contains(&name)
                 || [&b"COMPOSER"[..], b"XDG_", b"GIT_"]
                     .iter()
                     .any(|start| name.starts_with(start))

@@ -55,6 +55,7 @@ impl Line<'_> {
             .current_dir(self.directory)
             .env_clear()
             .envs(self.variables.iter());
+        ignore_broken_pipes(&mut command);
         io.flush();
         if self.wants_terminal
             && let Ok(terminals) = terminals()
@@ -153,6 +154,22 @@ impl Line<'_> {
             command: String::from_utf8_lossy(self.command).into_owned(),
             seconds: self.timeout,
         })
+    }
+}
+
+/// Lets a command run with the signal `SIGPIPE` ignored. PHP ignores it (`main`, `php_cli.c`), and
+/// its children inherit that.
+#[allow(
+    unsafe_code,
+    reason = "the standard library restores the signal in every child"
+)]
+fn ignore_broken_pipes(command: &mut Command) {
+    // SAFETY: `signal` is safe to call between `fork` and `exec`.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+            Ok(())
+        });
     }
 }
 

@@ -86,6 +86,7 @@ pub fn update(
     };
     check_php(probe)?;
     checks::check_user(&habits.target, context.variable)?;
+    checks::check_temporary_directory(context.variable)?;
     let read = Project::read_any(&context.directory, context.variable, &habits.target);
     let (project, mut access) = match read {
         Ok(read) => read,

@@ -210,6 +210,65 @@ fn without_composer_or_php_a_command_says_what_is_missing() {
     run("install", &[]).fails(5, "needs Composer");
 }
 
+/// An install of a project that needs nothing works without Composer, unless a setting names one.
+#[test]
+fn a_named_program_has_to_exist() {
+    let world = World::new();
+    world.write("project/composer.json", "{}");
+    world.write("project/composer.lock", EMPTY_LOCK);
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_allegro"), "install");
+        command.env("PATH", world.path("bin"));
+        ran(command.envs(variables.iter().copied()))
+    };
+    run(&[]).expect(0);
+    run(&[("ALLEGRO_COMPOSER_PATH", "/nowhere/composer")]).fails(5, "/nowhere/composer");
+    world.program("bin/composer", "#!/usr/bin/env php\n<?php\n");
+    run(&[("ALLEGRO_PHP", "nophp")]).fails(5, "\"nophp\"");
+}
+
+/// The lock of a project without packages.
+const EMPTY_LOCK: &str = r#"{
+    "content-hash": "d751713988987e9331980363e24189ce",
+    "packages": [],
+    "packages-dev": [],
+    "aliases": [],
+    "minimum-stability": "stable",
+    "stability-flags": [],
+    "prefer-stable": false,
+    "prefer-lowest": false,
+    "platform": [],
+    "platform-dev": []
+}"#;
+
+#[test]
+fn options_without_a_command_have_to_exist() {
+    let world = World::new();
+    for words in ["--bogus", "-x", "--no-color --bogus"] {
+        world.allegro(words).fails(1, "unexpected argument");
+    }
+    for words in ["", "--no-color", "-h"] {
+        world.allegro(words).expect(0);
+    }
+}
+
+#[test]
+fn an_export_wants_a_lock_by_its_name() {
+    let world = World::new();
+    world.write("project/other", EMPTY_LOCK);
+    world
+        .allegro("store export --lock other out")
+        .fails(1, "ends with .lock");
+    fs::rename(
+        world.path("project/other"),
+        world.path("project/other.lock"),
+    )
+    .unwrap();
+    world
+        .allegro("store export --lock other.lock out")
+        .expect(0);
+}
+
 #[test]
 fn a_frozen_lock_has_to_exist_and_to_fit() {
     let world = World::new();

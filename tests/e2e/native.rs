@@ -220,3 +220,106 @@ fn a_repeated_dump_tells_its_warnings_again() {
         }
     }
 }
+
+/// PHP ignores broken pipes, and the children of scripts inherit that.
+#[test]
+fn scripts_find_broken_pipes_ignored() {
+    let Some(scene) = Scene::small() else { return };
+    let script = r#"{"post-install-cmd": "(yes; echo $? >&2) | head -1"}"#;
+    let played = |side| {
+        scene.write_project();
+        scene.edit_manifest(|manifest| {
+            manifest.set("scripts", Json::parse(script).expect("JSON"));
+        });
+        scene.outcome(&scene.call(side, &["install"]))
+    };
+    let plain = played(Side::Serial);
+    assert!(plain.run.stderr.contains("Broken pipe"), "{plain:?}");
+    same("broken pipes", &plain, &played(Side::Native));
+}
+
+/// Composer looks at the format of an audit, at directories for temporary files and at its own
+/// extensions before it does anything.
+#[test]
+fn circumstances_of_which_composer_complains() {
+    let Some(scene) = Scene::small() else { return };
+    let nowhere = scene.dir().join("nowhere");
+    let scan_dir = ("PHP_INI_SCAN_DIR", scene.dir());
+    for (args, variable) in [
+        (&["install", "--audit-format=none"][..], None),
+        (&["install"], Some(("TMPDIR", nowhere.as_path()))),
+        (&["install"], Some(scan_dir)),
+    ] {
+        scene.forget_all();
+        let played = |side| {
+            scene.write_project();
+            let mut call = scene.call(side, args);
+            if let Some((name, value)) = variable {
+                call = call.env(name, value);
+            }
+            scene.outcome(&call)
+        };
+        let what = format!("{args:?}, {variable:?}");
+        same(&what, &played(Side::Serial), &played(Side::Native));
+    }
+}
+
+/// The project's configuration says nothing about directories that get a `.htaccess`, and Composer
+/// fails where `vendor-dir` leads through a directory that is missing.
+#[test]
+fn odd_directories() {
+    let Some(scene) = Scene::small() else { return };
+    for config in [
+        r#""data-dir": "data", "cache-dir": "caches""#,
+        r#""vendor-dir": "absent/../lib""#,
+        r#""vendor-dir": "./lib/", "bin-dir": "absent/../bin""#,
+    ] {
+        let all = format!(r#"{{{config}, "autoloader-suffix": "Odd", "secure-http": false}}"#);
+        let played = |side| {
+            scene.forget_all();
+            scene.write_project();
+            scene.edit_manifest(|manifest| {
+                manifest.set("config", Json::parse(&all).expect("JSON"));
+            });
+            scene.outcome(&scene.call(side, &["install"]))
+        };
+        same(config, &played(Side::Serial), &played(Side::Native));
+    }
+}
+
+/// `--working-dir` works from a directory that is gone.
+#[test]
+fn a_working_directory_that_is_gone() {
+    let Some(scene) = Scene::small() else { return };
+    let project = scene.project();
+    let option = format!("--working-dir={}", project.display());
+    let played = |side| {
+        scene.write_project();
+        let call = scene.call(side, &["install", &option]);
+        scene.outcome(&call.before("mkdir gone && cd gone && rmdir ../gone"))
+    };
+    let plain = played(Side::Serial);
+    assert_eq!(plain.run.exit, 0, "{plain:?}");
+    same("a directory that is gone", &plain, &played(Side::Native));
+}
+
+/// Composer finds a lock outdated that has no hash, or only that of the whole manifest.
+#[test]
+fn locks_without_a_content_hash() {
+    let Some(scene) = Scene::small() else { return };
+    let path = scene.project().join("composer.lock");
+    for hash in ["", "\"content-hash\": \"\",", "\"hash\": \"0123\","] {
+        let played = |side| {
+            scene.write_project();
+            let lock = fs::read_to_string(&path).expect("a lock");
+            let lines = lock.lines().map(|line| {
+                let is_hash = line.trim_start().starts_with("\"content-hash\"");
+                if is_hash { hash } else { line }
+            });
+            fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("written");
+            scene.outcome(&scene.call(side, &["install"]))
+        };
+        let plain = played(Side::Serial);
+        same(hash, &plain, &played(Side::Native));
+    }
+}

@@ -110,7 +110,12 @@ fn task(invocation: &Invocation) -> Option<Task> {
 }
 
 fn options(invocation: &Invocation) -> Result<Options, Undecided> {
-    of_install(invocation, known(invocation, &OF_COMPOSER)?)
+    let matches = known(invocation, &OF_COMPOSER)?;
+    // Composer refuses unknown formats even where it audits nothing.
+    if !text(matches, "audit-format").is_empty() {
+        return unfamiliar("--audit-format is Composer's");
+    }
+    of_install(invocation, matches)
 }
 
 /// Returns the options that `install` and `update` share.

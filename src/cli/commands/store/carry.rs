@@ -1,5 +1,6 @@
 //! `allegro store export` and `allegro store import`: carry packages from one store to another.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, IsTerminal as _, Read, Write};
 use std::path::Path;
@@ -15,6 +16,7 @@ use super::super::{is, text};
 use super::{counted, open, size};
 use crate::care;
 use crate::cli::Context;
+use crate::cli::arguments::usage;
 use crate::cli::failure::{Code, Failure, Outcome};
 use crate::cli::surroundings;
 
@@ -40,6 +42,9 @@ pub fn export(matches: &ArgMatches, context: &Context) -> Outcome {
         open(context)?.keys()
     } else {
         let lock = Some(text(matches, "lock")).filter(|lock| !lock.is_empty());
+        if lock.is_some_and(|lock| Path::new(lock).extension() != Some(OsStr::new("lock"))) {
+            return Err(usage("--lock takes a file whose name ends with .lock"));
+        }
         let with_dev = !context.settings.no_dev.value;
         let cargo = surroundings::with(context, |surroundings| {
             care::cargo(surroundings, lock.map(Path::new), with_dev)
