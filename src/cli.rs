@@ -6,6 +6,7 @@ pub mod config_file;
 pub mod definition;
 pub mod failure;
 mod native;
+pub mod progress;
 pub mod project;
 pub mod settings;
 mod suggestion;

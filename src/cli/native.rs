@@ -114,6 +114,7 @@ fn natively(
         let mut console = Console::new(verbosity, is_decorated, output);
         let mut shown = Shown::new(&context.terminal).noticing_signals();
         let done = work(surroundings, &mut console, &mut shown);
+        shown.end();
         console.flush();
         done
     });
