@@ -110,11 +110,10 @@ fn natively(
         obstacle: &|| obstacle(invocation),
     };
     let done = surroundings::with_manner(context, manner, |surroundings| {
-        let output = BufWriter::with_capacity(1 << 14, io::stderr());
-        let mut console = Console::new(verbosity, is_decorated, output);
         let mut shown = Shown::new(&context.terminal).noticing_signals();
+        let output = BufWriter::with_capacity(1 << 14, shown.writer());
+        let mut console = Console::new(verbosity, is_decorated, output);
         let done = work(surroundings, &mut console, &mut shown);
-        shown.end();
         console.flush();
         done
     });

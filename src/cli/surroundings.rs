@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use allegro_base::error::ErrorKind;
 use allegro_base::report::{Event, Host};
+use parking_lot::Mutex;
 use rustix::fs::Mode;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -169,8 +170,29 @@ fn offline(missing: &[String]) -> Failure {
 /// A host that shows on the terminal how far the work is.
 pub struct Shown<'a> {
     terminal: &'a Terminal,
-    line: Option<ProgressLine>,
+    line: Arc<Mutex<Option<ProgressLine>>>,
     is_over: Arc<AtomicBool>,
+}
+
+/// A writer to standard error that removes the display of a host first.
+pub struct AfterDisplay(Arc<Mutex<Option<ProgressLine>>>);
+
+impl io::Write for AfterDisplay {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        remove(&self.0);
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        remove(&self.0);
+        io::stderr().flush()
+    }
+}
+
+fn remove(line: &Mutex<Option<ProgressLine>>) {
+    if let Some(line) = line.lock().take() {
+        line.clear();
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -178,7 +200,7 @@ impl<'a> Shown<'a> {
     pub fn new(terminal: &'a Terminal) -> Self {
         Self {
             terminal,
-            line: None,
+            line: Arc::default(),
             is_over: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -187,9 +209,14 @@ impl<'a> Shown<'a> {
     #[must_use]
     pub fn with_line(self, line: ProgressLine) -> Self {
         Self {
-            line: Some(line),
+            line: Arc::new(Mutex::new(Some(line))),
             ..self
         }
+    }
+
+    /// Returns a writer for text that must not stand beside the display.
+    pub fn writer(&self) -> AfterDisplay {
+        AfterDisplay(Arc::clone(&self.line))
     }
 
     /// Lets the work end in an orderly way at the first Ctrl-C. Only work that asks the host often
@@ -214,13 +241,14 @@ impl Host for Shown<'_> {
             None => say(),
         };
         let mut is_metadata_complete = false;
+        let mut shared = self.line.lock();
         for event in events {
-            let line = self.line.as_ref();
+            let line = shared.as_ref();
             match (event, line) {
                 (Event::Settled { id }, Some(line)) => line.settle(id),
                 (Event::Received { bytes, .. }, Some(line)) => line.receive(bytes),
                 (Event::Metadata { done, total }, _) => {
-                    let line = self.line.get_or_insert_with(|| terminal.steps("Reading"));
+                    let line = shared.get_or_insert_with(|| terminal.steps("Reading"));
                     line.count_metadata(done, total);
                     is_metadata_complete = done == total;
                 }
@@ -234,8 +262,9 @@ impl Host for Shown<'_> {
         }
         // Nobody tells the end of the metadata.
         if is_metadata_complete {
+            drop(shared);
             self.end();
-        } else if let Some(line) = &self.line {
+        } else if let Some(line) = shared.as_ref() {
             line.show();
         }
     }
@@ -250,12 +279,10 @@ impl Progress for Shown<'_> {
         self.end();
         let line = self.terminal.steps("Installing");
         line.expect_packages(packages);
-        self.line = Some(line);
+        *self.line.lock() = Some(line);
     }
 
     fn end(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.clear();
-        }
+        remove(&self.line);
     }
 }
