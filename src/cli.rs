@@ -6,6 +6,7 @@ pub mod config_file;
 pub mod definition;
 pub mod failure;
 mod native;
+pub mod progress;
 pub mod project;
 pub mod settings;
 mod suggestion;
@@ -19,7 +20,7 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 
 use crate::settings::Environment;
-use arguments::{Arguments, usage};
+use arguments::Arguments;
 use commands::Invocation;
 use config_file::ConfigFile;
 use definition::{ComposerCommand, ROOT_HELP, Shown};
@@ -81,7 +82,7 @@ fn as_allegro(arguments: Vec<OsString>, environment: &Environment) -> Outcome {
         } else if let Some(unknown) = unknown_option(&arguments) {
             Err(unknown)
         } else {
-            terminal.print(ROOT_HELP)
+            own(&arguments, environment)
         };
     };
     let name = arguments[at].to_string_lossy().into_owned();
@@ -181,14 +182,19 @@ fn own(arguments: &[OsString], environment: &Environment) -> Outcome {
         Err(error) => {
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    terminal.print(error.render().ansi())
+                    let text = error.render();
+                    if text.to_string().contains(ROOT_HELP) {
+                        commands::help::root(&terminal)
+                    } else {
+                        terminal.print(text.ansi())
+                    }
                 }
-                _ => Err(wrong_usage(&error)),
+                _ => Err(wrong_usage(&error, arguments)),
             };
         }
     };
     let Some((name, matches)) = matches.subcommand() else {
-        return terminal.print(ROOT_HELP);
+        return commands::help::root(&terminal);
     };
     let flags = flags_of(matches);
     let directory = matches.get_one::<String>("working-dir").map(PathBuf::from);
@@ -201,15 +207,43 @@ fn own(arguments: &[OsString], environment: &Environment) -> Outcome {
 }
 
 /// Returns the failure for arguments that clap does not understand.
-fn wrong_usage(error: &clap::Error) -> Failure {
+fn wrong_usage(error: &clap::Error, arguments: &[OsString]) -> Failure {
     let text = error.render().to_string();
+    let tip = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tip: "));
     let message = text
         .lines()
         .take_while(|line| !line.is_empty())
         .map(str::trim)
         .collect::<Vec<_>>()
         .join(" ");
-    usage(message.strip_prefix("error: ").unwrap_or(&message))
+    let failure = Failure::new(
+        Code::General,
+        message.strip_prefix("error: ").unwrap_or(&message),
+    );
+    match tip {
+        Some(tip) => failure.hint(tip),
+        None => failure.hint(format_args!("see: allegro help{}", named(arguments))),
+    }
+}
+
+/// Returns the names of the command that arguments call, with a space before each.
+fn named(arguments: &[OsString]) -> String {
+    let root = definition::command(Shown::Nowhere);
+    let mut command = &root;
+    let mut names = String::new();
+    let at = arguments::command_at(arguments).unwrap_or(arguments.len());
+    for word in &arguments[at..] {
+        let word = word.to_string_lossy();
+        let Some(found) = command.find_subcommand(word.as_ref()) else {
+            break;
+        };
+        command = found;
+        names.push(' ');
+        names.push_str(command.get_name());
+    }
+    names
 }
 
 /// Returns the settings among the options of one of Allegro's own commands.

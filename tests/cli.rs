@@ -12,6 +12,8 @@
 
 #[path = "cli/delegated.rs"]
 mod delegated;
+#[path = "cli/help.rs"]
+mod help;
 #[path = "cli/own.rs"]
 mod own;
 #[path = "cli/tools.rs"]

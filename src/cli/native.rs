@@ -111,9 +111,9 @@ fn natively(
         obstacle: &|| obstacle(invocation),
     };
     let done = surroundings::with_manner(context, manner, |surroundings| {
-        let output = BufWriter::with_capacity(1 << 14, io::stderr());
-        let mut console = Console::new(verbosity, is_decorated, output);
         let mut shown = Shown::new(&context.terminal).noticing_signals();
+        let output = BufWriter::with_capacity(1 << 14, shown.writer());
+        let mut console = Console::new(verbosity, is_decorated, output);
         let done = named_programs(invocation, surroundings.machine)
             .and_then(|()| work(surroundings, &mut console, &mut shown));
         console.flush();

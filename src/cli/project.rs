@@ -9,6 +9,7 @@ use allegro_composer::json::Json;
 
 use super::Context;
 use super::failure::{Code, Failure};
+use super::surroundings::{CORRECT_FILE, no_lock, no_manifest};
 
 /// Paths of a project's files.
 #[derive(Debug)]
@@ -46,15 +47,15 @@ impl Project {
     /// # Errors
     /// Fails with [`Code::Project`] where it doesn't, or where one of the files can't be read.
     pub fn check_lock(&self) -> Result<(), Failure> {
-        let manifest = json(&self.manifest)?;
-        let lock = json(&self.lock)?;
+        let manifest = json(&self.manifest, no_manifest)?;
+        let lock = json(&self.lock, no_lock)?;
         let shown = self.lock.display();
-        let advice = "run \"allegro resolve\" (or composer update --lock) and commit the lock";
+        let advice = "run \"allegro update --lock\", and commit the lock";
         match lock.str_at("content-hash") {
             Some(hash) if hash == content_hash(&manifest) => Ok(()),
             Some(_) => Err(Failure::new(
                 Code::Project,
-                format_args!("{shown} does not fit {}", self.manifest.display()),
+                format_args!("{shown} does not fit {}", self.manifest_name()),
             )
             .hint(advice)),
             None => Err(
@@ -63,18 +64,27 @@ impl Project {
             ),
         }
     }
+
+    /// Returns the name of composer.json without the directory, in which the lock is too.
+    fn manifest_name(&self) -> std::borrow::Cow<'_, str> {
+        let name = self.manifest.file_name().unwrap_or_default();
+        name.to_string_lossy()
+    }
 }
 
-fn json(path: &Path) -> Result<Json, Failure> {
+fn json(path: &Path, missing: fn(&Path) -> Failure) -> Result<Json, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
-        let message = if error.kind() == io::ErrorKind::NotFound {
-            format!("there is no {shown}")
+        if error.kind() == io::ErrorKind::NotFound {
+            missing(path)
         } else {
-            format!("{shown} can't be read: {error}")
-        };
-        Failure::new(Code::Project, message)
+            Failure::new(
+                Code::Project,
+                format_args!("{shown} can't be read: {error}"),
+            )
+        }
     })?;
-    Json::parse(&text)
-        .map_err(|error| Failure::new(Code::Project, format_args!("{shown} is no JSON: {error}")))
+    Json::parse(&text).map_err(|error| {
+        Failure::new(Code::Project, format_args!("{shown} is no JSON: {error}")).hint(CORRECT_FILE)
+    })
 }

@@ -3,17 +3,19 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use allegro_base::error::ErrorKind;
 use allegro_base::report::{Event, Host};
-use indicatif::ProgressBar;
+use parking_lot::Mutex;
 use rustix::fs::Mode;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::Context;
 use super::failure::{Code, Failure};
+use super::progress::ProgressLine;
 use super::terminal::Terminal;
 use crate::install::{Progress, Undecided};
 use crate::machine::{Machine, Named};
@@ -109,17 +111,16 @@ pub fn umask() -> u32 {
 pub fn failure(undecided: Undecided) -> Failure {
     match undecided {
         Undecided::Composer(reason) | Undecided::ThisTime(reason) | Undecided::Rest(reason, _) => {
-            Failure::new(Code::Project, reason.0)
+            let failure = Failure::new(Code::Project, &reason.0);
+            // Reasons are texts for people, so only the text tells them apart.
+            if reason.0.contains("is not plain JSON") {
+                failure.hint(CORRECT_FILE)
+            } else {
+                failure
+            }
         }
-        Undecided::NoManifest(path) => Failure::new(
-            Code::Project,
-            format_args!("there is no {}", path.display()),
-        ),
-        Undecided::NoLock(path) => Failure::new(
-            Code::Project,
-            format_args!("there is no {}", path.display()),
-        )
-        .hint("allegro update writes one"),
+        Undecided::NoManifest(path) => no_manifest(&path),
+        Undecided::NoLock(path) => no_lock(&path),
         Undecided::Offline(missing) => offline(&missing),
         Undecided::Failed(error) => {
             if error.kind() == ErrorKind::Interrupted {
@@ -128,6 +129,28 @@ pub fn failure(undecided: Undecided) -> Failure {
             error.into()
         }
     }
+}
+
+/// The advice about a file of the project that can't be read.
+pub const CORRECT_FILE: &str =
+    "correct the file, or take it from version control, and run the command again";
+
+/// Returns the failure for a directory without a project.
+pub fn no_manifest(path: &Path) -> Failure {
+    Failure::new(
+        Code::Project,
+        format_args!("there is no {}", path.display()),
+    )
+    .hint("go to the directory of the project, or name it with --working-dir")
+}
+
+/// Returns the failure for a project without a lock.
+pub fn no_lock(path: &Path) -> Failure {
+    Failure::new(
+        Code::Project,
+        format_args!("there is no {}", path.display()),
+    )
+    .hint("\"allegro update\" writes one; commit it")
 }
 
 /// Returns the failure for packages that only the network has.
@@ -144,30 +167,56 @@ fn offline(missing: &[String]) -> Failure {
     .hint("run \"allegro fetch\" with a network, and then this command again")
 }
 
-/// A host that shows a bar with one step for each package.
+/// A host that shows on the terminal how far the work is.
 pub struct Shown<'a> {
     terminal: &'a Terminal,
-    bar: Option<ProgressBar>,
+    line: Arc<Mutex<Option<ProgressLine>>>,
     is_over: Arc<AtomicBool>,
 }
 
+/// A writer to standard error that removes the display of a host first.
+pub struct AfterDisplay(Arc<Mutex<Option<ProgressLine>>>);
+
+impl io::Write for AfterDisplay {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        remove(&self.0);
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        remove(&self.0);
+        io::stderr().flush()
+    }
+}
+
+fn remove(line: &Mutex<Option<ProgressLine>>) {
+    if let Some(line) = line.lock().take() {
+        line.clear();
+    }
+}
+
 impl<'a> Shown<'a> {
-    /// Returns a host without a bar.
+    /// Returns a host that shows batches of packages, and metadata files.
     pub fn new(terminal: &'a Terminal) -> Self {
         Self {
             terminal,
-            bar: None,
+            line: Arc::default(),
             is_over: Arc::new(AtomicBool::new(false)),
         }
     }
 
-    /// Returns the host with a bar.
+    /// Returns the host with a display.
     #[must_use]
-    pub fn with_bar(self, bar: ProgressBar) -> Self {
+    pub fn with_line(self, line: ProgressLine) -> Self {
         Self {
-            bar: Some(bar),
+            line: Arc::new(Mutex::new(Some(line))),
             ..self
         }
+    }
+
+    /// Returns a writer for text that must not stand beside the display.
+    pub fn writer(&self) -> AfterDisplay {
+        AfterDisplay(Arc::clone(&self.line))
     }
 
     /// Lets the work end in an orderly way at the first Ctrl-C. Only work that asks the host often
@@ -187,25 +236,36 @@ impl<'a> Shown<'a> {
 impl Host for Shown<'_> {
     fn events(&mut self, events: Vec<Event>) {
         let terminal = self.terminal;
-        let bar = self.bar.as_ref();
-        let between = |say: &dyn Fn()| match bar {
-            Some(bar) => bar.suspend(say),
+        let between = |line: Option<&ProgressLine>, say: &dyn Fn()| match line {
+            Some(line) => line.suspend(say),
             None => say(),
         };
+        let mut is_metadata_complete = false;
+        let mut shared = self.line.lock();
         for event in events {
-            match event {
-                Event::Settled { .. } => {
-                    if let Some(bar) = bar {
-                        bar.inc(1);
-                    }
+            let line = shared.as_ref();
+            match (event, line) {
+                (Event::Settled { id }, Some(line)) => line.settle(id),
+                (Event::Received { bytes, .. }, Some(line)) => line.receive(bytes),
+                (Event::Metadata { done, total }, _) => {
+                    let line = shared.get_or_insert_with(|| terminal.steps("Reading"));
+                    line.count_metadata(done, total);
+                    is_metadata_complete = done == total;
                 }
-                Event::Notice { message } => between(&|| terminal.warn(&message)),
-                Event::Retrying { reason, .. } => {
-                    let line = format!("Allegro: retrying a download: {reason}");
-                    between(&|| terminal.detail(&line));
+                (Event::Notice { message }, _) => between(line, &|| terminal.warn(&message)),
+                (Event::Retrying { reason, .. }, _) => {
+                    let text = format!("Allegro: retrying a download: {reason}");
+                    between(line, &|| terminal.detail(&text));
                 }
-                Event::Sized { .. } | Event::Received { .. } | Event::Metadata { .. } => {}
+                (Event::Sized { .. } | Event::Settled { .. } | Event::Received { .. }, _) => {}
             }
+        }
+        // Nobody tells the end of the metadata.
+        if is_metadata_complete {
+            drop(shared);
+            self.end();
+        } else if let Some(line) = shared.as_ref() {
+            line.show();
         }
     }
 
@@ -216,13 +276,13 @@ impl Host for Shown<'_> {
 
 impl Progress for Shown<'_> {
     fn begin(&mut self, packages: &[(usize, String)]) {
-        let length = Some(packages.len() as u64);
-        self.bar = Some(self.terminal.progress(length, "packages"));
+        self.end();
+        let line = self.terminal.steps("Installing");
+        line.expect_packages(packages);
+        *self.line.lock() = Some(line);
     }
 
     fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        remove(&self.line);
     }
 }

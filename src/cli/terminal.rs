@@ -1,13 +1,14 @@
 //! The output layer: results, messages, colours and progress of the command line.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
+use super::progress::ProgressLine;
 use super::settings::Settings;
 use crate::settings::Environment;
 
@@ -15,8 +16,8 @@ use crate::settings::Environment;
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// Style of things that are removed or wrong.
 pub const BAD: Style = AnsiColor::Red.on_default();
-/// Style of things that need a look.
-pub const WARNING: Style = AnsiColor::Yellow.on_default();
+/// Style of things that need a look. Yellow can't be read on a white ground.
+pub const WARNING: Style = AnsiColor::Magenta.on_default().bold();
 /// Style of side remarks.
 pub const DIM: Style = Style::new().dimmed();
 /// Style of headings and names.
@@ -110,6 +111,13 @@ impl Terminal {
         }
     }
 
+    /// Prints the next step for the user on standard error, unless the user wants quiet.
+    pub fn advise(&self, step: impl std::fmt::Display) {
+        let width = error_width().saturating_sub(NEXT.len());
+        let step = wrapped(&step.to_string(), width, NEXT);
+        self.note(format_args!("{NEXT}{DIM}{step}{DIM:#}"));
+    }
+
     /// Prints a remark that only `--verbose` shows.
     pub fn detail(&self, line: impl std::fmt::Display) {
         if self.is_verbose {
@@ -119,30 +127,26 @@ impl Terminal {
 
     /// Prints a warning on standard error, unless the user wants quiet.
     pub fn warn(&self, sentence: impl std::fmt::Display) {
-        self.note(format_args!(
-            "{WARNING}allegro: warning:{WARNING:#} {sentence}"
-        ));
+        let label = "allegro: warning:";
+        let text = wrapped(&format!("{label} {sentence}"), error_width(), NEXT);
+        let text = text.strip_prefix(label).unwrap_or(&text);
+        self.note(format_args!("{WARNING}{label}{WARNING:#}{text}"));
     }
 
     /// Reports a failure, unless the user has seen it, and returns the exit code.
     pub fn fail(&self, failure: &Failure) -> u8 {
         if let Failure::Untold { message, hint, .. } = failure {
             let mut errors = self.errors();
-            let _ = writeln!(errors, "{BAD}allegro:{BAD:#} {message}");
+            let label = "allegro:";
+            let text = wrapped(&format!("{label} {message}"), error_width(), NEXT);
+            let text = text.strip_prefix(label).unwrap_or(&text);
+            let _ = writeln!(errors, "{BAD}{label}{BAD:#}{text}");
             if let Some(hint) = hint {
-                let _ = writeln!(errors, "  {DIM}{hint}{DIM:#}");
+                let hint = wrapped(hint, error_width().saturating_sub(NEXT.len()), NEXT);
+                let _ = writeln!(errors, "{NEXT}{DIM}{hint}{DIM:#}");
             }
         }
         failure.exit_code()
-    }
-
-    /// Returns the width of standard output in columns.
-    pub fn width(&self) -> usize {
-        rustix::termios::tcgetwinsize(io::stdout())
-            .map(|size| usize::from(size.ws_col))
-            .ok()
-            .filter(|width| *width > 0)
-            .unwrap_or(WIDTH)
     }
 
     /// Returns whether a person can answer a question.
@@ -160,26 +164,73 @@ impl Terminal {
             && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 
-    /// Returns a progress display of `length` steps, which is invisible where nobody wants one.
-    pub fn progress(&self, length: Option<u64>, task: &'static str) -> ProgressBar {
-        let target = if self.has_progress {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(length, target);
-        let template = if length.is_some() {
-            "{msg} {wide_bar} {pos}/{len}"
-        } else {
-            "{spinner} {msg} {elapsed}"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+    /// Returns a display for a task of a known number of steps. It is invisible where nobody wants
+    /// one.
+    pub fn steps(&self, task: &'static str) -> ProgressLine {
+        ProgressLine::of_steps(task, self.has_progress)
+    }
+
+    /// Returns a display for a task whose end is not known. It is invisible where nobody wants one.
+    pub fn progress(&self, task: &'static str) -> ProgressLine {
+        ProgressLine::without_end(task, self.has_progress)
+    }
+}
+
+/// The indentation of what belongs to the line above.
+const NEXT: &str = "  ";
+
+/// Returns the width of the terminal that a stream leads to, or the usual one.
+pub fn width_of(stream: impl AsFd) -> usize {
+    rustix::termios::tcgetwinsize(stream)
+        .map(|size| usize::from(size.ws_col))
+        .ok()
+        .filter(|width| *width > 0)
+        .unwrap_or(WIDTH)
+}
+
+/// Returns the width that messages are wrapped to. Only terminals need that.
+fn error_width() -> usize {
+    if io::stderr().is_terminal() {
+        width_of(io::stderr())
+    } else {
+        usize::MAX
+    }
+}
+
+/// Breaks lines between words, so that they fit a width where that is possible. Further lines begin
+/// with `indent`.
+fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut current = String::new();
+        let mut columns = 0;
+        for word in line.split(' ') {
+            let length = word.chars().count();
+            if columns > 0 && columns + 1 + length > width {
+                lines.push(std::mem::replace(&mut current, indent.to_owned()));
+                columns = indent.len();
+            } else if columns > 0 {
+                current.push(' ');
+                columns += 1;
+            }
+            current.push_str(word);
+            columns += length;
         }
-        bar.set_message(task);
-        if self.has_progress && length.is_none() {
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        }
-        bar
+        lines.push(current);
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_break_between_words() {
+        assert_eq!(wrapped("a bc def", 8, "  "), "a bc def");
+        assert_eq!(wrapped("a bc def", 7, "  "), "a bc\n  def");
+        assert_eq!(wrapped("a bcdefghij k", 5, "  "), "a\n  bcdefghij\n  k");
+        assert_eq!(wrapped("one\ntwo", 80, "  "), "one\ntwo");
+        assert_eq!(wrapped("a  b", usize::MAX, ""), "a  b");
     }
 }

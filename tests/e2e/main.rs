@@ -42,6 +42,7 @@ mod mixes;
 mod name_resolution;
 mod native;
 mod native_plugins;
+mod native_terminal;
 mod neighbours;
 mod network;
 mod notifications;

@@ -51,7 +51,7 @@ pub fn run(matches: &ArgMatches, flags: &Flags, environment: &Environment) -> Ou
                     Code::General,
                     problem.replace("; the value is ignored", ""),
                 )
-                .hint("allegro config set KEY VALUE writes a right value"));
+                .hint("\"allegro config set KEY VALUE\" writes a right value"));
             }
             let rows = settings.listed(environment);
             if name == "get" {
@@ -64,6 +64,9 @@ pub fn run(matches: &ArgMatches, flags: &Flags, environment: &Environment) -> Ou
         }
     }
 }
+
+/// The most columns of the column with values.
+const WIDEST: usize = 48;
 
 fn find(matches: &ArgMatches) -> Result<&'static Key, Failure> {
     let name = text(matches, "KEY");
@@ -104,11 +107,15 @@ fn list(
         }));
     }
     let mut output = terminal.output();
+    let lengths = rows.iter().map(|row| shown(&row.1).chars().count());
+    // A long path must not move the sources of all settings off the screen.
+    let width = lengths.filter(|length| *length <= WIDEST).max();
+    let width = width.unwrap_or_default();
     for (name, value, source) in rows {
         let value = shown(value);
         writeln!(
             output,
-            "{STRONG}{name:<16}{STRONG:#}  {value:<24}  {DIM}{source}{DIM:#}"
+            "{STRONG}{name:<16}{STRONG:#}  {value:<width$}  {DIM}{source}{DIM:#}"
         )?;
     }
     for key in unknown {

@@ -13,17 +13,17 @@ use crate::install::summary::bytes;
 /// Runs the command.
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let terminal = &context.terminal;
-    let bar = terminal.progress(Some(0), "fetching");
+    let line = terminal.steps("Fetching");
     let mut host = Shown::new(terminal)
-        .with_bar(bar.clone())
+        .with_line(line.clone())
         .noticing_signals();
     let with_dev = !context.settings.no_dev.value;
     let is_offline = context.settings.offline.value;
     let fetched = surroundings::with(context, |surroundings| {
-        let mut begin = |count: usize| bar.set_length(count as u64);
+        let mut begin = |count: usize| line.expect(count);
         care::fetch(surroundings, with_dev, is_offline, &mut begin, &mut host)
     })?;
-    bar.finish_and_clear();
+    line.clear();
     let fetched = fetched.map_err(surroundings::failure)?;
     let code = code(&fetched, is(matches, "strict"));
     if is(matches, "json") {
@@ -51,6 +51,9 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         }
     }
     terminal.say(summary(&fetched))?;
+    if !fetched.missing.is_empty() {
+        terminal.advise("run \"allegro fetch\" with a network to get what is missing");
+    }
     Ok(code)
 }
 

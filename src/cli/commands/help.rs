@@ -1,5 +1,6 @@
 //! `allegro help` and `allegro completion`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::ArgMatches;
@@ -10,7 +11,7 @@ use crate::cli::Context;
 use crate::cli::arguments::usage;
 use crate::cli::definition::{ROOT_HELP, Shown, command};
 use crate::cli::failure::Outcome;
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{STRONG, Terminal};
 
 /// Runs `allegro help`.
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
@@ -27,9 +28,23 @@ pub fn of_command(terminal: &Terminal, name: &str) -> Outcome {
     show(terminal, &[&name.to_owned()])
 }
 
+/// Shows the commands.
+pub fn root(terminal: &Terminal) -> Outcome {
+    let mut text = String::new();
+    for line in ROOT_HELP.split_inclusive('\n') {
+        match line.split_once(':') {
+            Some((heading, rest)) if !line.starts_with(' ') => {
+                let _ = write!(text, "{STRONG}{heading}:{STRONG:#}{rest}");
+            }
+            _ => text.push_str(line),
+        }
+    }
+    terminal.print(text)
+}
+
 fn show(terminal: &Terminal, words: &[&String]) -> Outcome {
     if words.is_empty() {
-        return terminal.print(ROOT_HELP);
+        return root(terminal);
     }
     let mut root = command(Shown::Nowhere);
     root.build();

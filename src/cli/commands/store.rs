@@ -38,9 +38,9 @@ fn open(context: &Context) -> Result<Store, Failure> {
 
 fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
     let store = open(context)?;
-    let progress = context.terminal.progress(None, "reading the store");
+    let progress = context.terminal.progress("Reading the store");
     let findings = store.verify();
-    progress.finish_and_clear();
+    progress.clear();
     let code = u8::from(!findings.is_sound());
     if is(matches, "json") {
         context.terminal.json(&findings)?;
@@ -61,15 +61,16 @@ fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
         terminal.say(format_args!("{BAD}failed{BAD:#} {failure}"))?;
     }
     let counts = format!(
-        "{} files, {} packages and {} records were read",
-        findings.blobs, findings.manifests, findings.records
+        "{}, {} and {} were read",
+        counted(findings.blobs, "file"),
+        counted(findings.manifests, "package"),
+        counted(findings.records, "record"),
     );
     if findings.is_sound() {
         terminal.say(format_args!("{counts}; {GOOD}all are in order{GOOD:#}"))?;
     } else {
-        terminal.say(format_args!(
-            "{counts}; the next install restores what was taken out of use"
-        ))?;
+        terminal.say(format_args!("{counts}; {BAD}not all are in order{BAD:#}"))?;
+        terminal.advise("the next install restores what was taken out of use");
     }
     Ok(code)
 }

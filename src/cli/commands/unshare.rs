@@ -27,10 +27,12 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
             terminal.say(format_args!("{name} has files of its own already ({own})"))?;
         } else {
             terminal.say(format_args!(
-                "{name} has files of its own now ({files} file{plural} copied); \
-                 the next install that changes it shares them again"
+                "{name} has files of its own now ({files} file{plural} copied)"
             ))?;
         }
+    }
+    if unshared.iter().any(|package| package.files > 0) {
+        terminal.advise("the next install that changes a package shares its files again");
     }
     Ok(0)
 }

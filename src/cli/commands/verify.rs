@@ -30,11 +30,16 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         content: is(matches, "content"),
     };
     let terminal = &context.terminal;
-    let bar = terminal.progress(None, "verifying");
-    let mut host = Shown::new(terminal).with_bar(bar.clone());
+    let (line, mut host);
     if is_fix {
+        line = terminal.steps("Mending");
         // A package must not be left half mended.
-        host = host.noticing_signals();
+        host = Shown::new(terminal)
+            .with_line(line.clone())
+            .noticing_signals();
+    } else {
+        line = terminal.progress("Comparing vendor");
+        host = Shown::new(terminal);
     }
     let result = surroundings::with(context, |surroundings| {
         if !names.is_empty() {
@@ -42,10 +47,10 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
             known(&names, &all)?;
         }
         let done = work(matches, context, surroundings, asked, &mut host);
-        bar.finish_and_clear();
+        line.clear();
         done.map_err(surroundings::failure)
     })?;
-    bar.finish_and_clear();
+    line.clear();
     let (mended, report) = result?;
     let code = u8::from(!report.is_sound());
     if is(matches, "json") {
@@ -145,17 +150,17 @@ fn tell(report: &Report, is_fixed: bool, terminal: &Terminal) -> Outcome {
         .findings
         .iter()
         .any(|finding| finding.aspect != Aspect::Added);
-    let advice = match (is_fixed, has_others) {
-        (false, true) => "; \"allegro verify --fix\" restores what Composer has written",
-        (_, false) => "; \"allegro verify --fix --clean\" removes added files",
-        (true, true) => "",
-    };
-    terminal
-        .say(format_args!(
-            "{packages} package{plural} compared; {BAD}{count} difference{plural_of_count}{BAD:#}\
-             {advice}"
-        ))
-        .map(|()| 0)
+    terminal.say(format_args!(
+        "{packages} package{plural} compared; {BAD}{count} difference{plural_of_count}{BAD:#}"
+    ))?;
+    match (is_fixed, has_others) {
+        (false, true) => {
+            terminal.advise("\"allegro verify --fix\" restores what Composer has written");
+        }
+        (_, false) => terminal.advise("\"allegro verify --fix --clean\" removes added files"),
+        (true, true) => {}
+    }
+    Ok(0)
 }
 
 fn line(finding: &Finding) -> String {

@@ -48,7 +48,7 @@ const PREFER_LOWEST: Opt = flag("prefer-lowest", "Prefers the lowest versions");
 const MINIMAL: Opt = flag("minimal-changes", "Changes only what has to change").short('m');
 const FORCE: Opt = flag("force", "Works even if nothing has changed");
 const LOCKED: Opt = flag("locked", "Reads the lock instead of vendor");
-const UPDATE_NO_DEV: Opt = flag("update-no-dev", "Leaves require-dev out");
+const UPDATE_NO_DEV: Opt = flag("update-no-dev", "Leaves require-dev out").rare();
 const UPDATE_WITH: Opt = flag(
     "update-with-dependencies",
     "Moves dependencies, but no root ones",
@@ -92,12 +92,15 @@ const UPDATE: [Opt; 33] = [
     MINIMAL,
     flag("patch-only", "Moves patch versions only"),
     flag("interactive", "Asks which packages to move").short('i'),
-    flag("root-reqs", "Moves root requirements only"),
+    flag("root-reqs", "Moves root requirements only").rare(),
     value("bump-after-update", "WHICH", "Runs bump afterwards")
         .maybe()
         .rare(),
     FORCE.rare(),
 ];
+
+/// Heading of the options that `update` lacks.
+const OF_RESOLVE: &str = "Options that update lacks";
 
 /// Options of `resolve`: those of `update`, and its own ones in the help.
 const fn resolve() -> [Opt; 37] {
@@ -107,10 +110,14 @@ const fn resolve() -> [Opt; 37] {
         options[at] = UPDATE[at];
         at += 1;
     }
-    options[33] = value("diff", "FORMAT", "Prints changes: text, md or json").maybe();
-    options[34] = value("explain", "PACKAGE", "Says why a package has its version").many();
-    options[35] = flag("security-only", "Moves only what advisories affect");
-    options[36] = flag("install", "Goes on with the installation");
+    options[33] = value("diff", "FORMAT", "Prints changes: text, md or json")
+        .maybe()
+        .below(OF_RESOLVE);
+    options[34] = value("explain", "PACKAGE", "Says why a package has its version")
+        .many()
+        .below(OF_RESOLVE);
+    options[35] = flag("security-only", "Moves only what advisories affect").below(OF_RESOLVE);
+    options[36] = flag("install", "Goes on with the installation").below(OF_RESOLVE);
     options
 }
 
@@ -187,7 +194,7 @@ pub const COMPOSER_COMMANDS: [ComposerCommand; 11] = [
             IGNORE_REQS.rare(),
             PREFER_STABLE,
             PREFER_LOWEST,
-            MINIMAL,
+            MINIMAL.rare(),
             flag("sort-packages", "Sorts the requirements"),
             OPTIMIZE,
             AUTHORITATIVE.rare(),

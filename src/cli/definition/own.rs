@@ -5,13 +5,15 @@ use clap::{Arg, ArgAction, Command};
 
 use super::{Opt, flag, value};
 use crate::cli::settings::KEYS;
+use crate::cli::terminal::STRONG;
 
 fn command(name: &'static str, about: &'static str, options: &[Opt], example: &str) -> Command {
     Command::new(name)
         .about(about)
         .args(options.iter().map(Opt::arg))
         .after_help(format!(
-            "Example: {example}\n\nOptions of every command: allegro help"
+            "{STRONG}Example:{STRONG:#} {example}\n\
+             {STRONG}More:{STRONG:#} options of every command: allegro help"
         ))
 }
 
@@ -145,7 +147,12 @@ fn of_machine() -> Vec<Command> {
             &[],
             "allegro help install",
         )
-        .arg(Arg::new("COMMAND").value_name("COMMAND").num_args(0..)),
+        .arg(
+            Arg::new("COMMAND")
+                .value_name("COMMAND")
+                .help("Name of the command, as store prune")
+                .num_args(0..),
+        ),
         Command::new("helper")
             .about("Answers requests of the plugin on standard input")
             .hide(true),

@@ -122,8 +122,9 @@ pub fn on_terminal(
 ) -> Option<(i32, String)> {
     let script = tools::need(&["script"])?;
     // The console asks the terminal for its size.
-    let call = call.clone().env_remove("COLUMNS").env("TERM", "xterm");
+    let call = call.clone().env_remove("COLUMNS");
     let composer = call.command();
+    let has_name = composer.get_envs().any(|(name, _)| name == "TERM");
     let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_string_lossy());
     let words: Vec<String> = std::iter::once(composer.get_program())
         .chain(composer.get_args())
@@ -138,6 +139,9 @@ pub fn on_terminal(
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
+    }
+    if !has_name {
+        command.env("TERM", "xterm");
     }
     let mut child = command
         .stdin(Stdio::piped())

@@ -35,8 +35,9 @@ pub fn export(matches: &ArgMatches, context: &Context) -> Outcome {
     if file == STREAM && io::stdout().is_terminal() {
         return Err(Failure::new(
             Code::General,
-            "an export is no text; name a file, or send standard output into one",
-        ));
+            "an export is no text, and standard output is a terminal",
+        )
+        .hint("name a file: allegro store export packages.allegro"));
     }
     let keys = if is(matches, "all") {
         open(context)?.keys()
@@ -63,13 +64,13 @@ pub fn export(matches: &ArgMatches, context: &Context) -> Outcome {
         cargo.keys
     };
     let store = open(context)?;
-    let progress = context.terminal.progress(None, "exporting");
+    let progress = context.terminal.progress("Exporting");
     let exported = if file == STREAM {
         store.export(&keys, BufWriter::new(io::stdout().lock()))?
     } else {
         into_file(&store, &keys, &context.start.join(file))?
     };
-    progress.finish_and_clear();
+    progress.clear();
     let Exported {
         packages,
         contents,
@@ -120,7 +121,7 @@ pub fn import(matches: &ArgMatches, context: &Context) -> Outcome {
         Box::new(File::open(&path).map_err(at("reading", &path))?)
     };
     let store = open(context)?;
-    let progress = context.terminal.progress(None, "importing");
+    let progress = context.terminal.progress("Importing");
     let imported = surroundings::with(context, |surroundings| {
         let settings = surroundings.settings;
         let zone = Zone::of(surroundings.timezone.as_deref(), &settings.zone_directory);
@@ -133,7 +134,7 @@ pub fn import(matches: &ArgMatches, context: &Context) -> Outcome {
         };
         store.import(BufReader::new(input), unpacking, &AtomicBool::new(false))
     })??;
-    progress.finish_and_clear();
+    progress.clear();
     if is(matches, "json") {
         return context.terminal.json(&imported);
     }

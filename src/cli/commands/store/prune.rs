@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use allegro_store::PruneOptions;
+use allegro_store::{PruneOptions, Pruned};
 use clap::ArgMatches;
 
 use super::super::{is, text};
@@ -21,7 +21,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let options = options(matches, context)?;
     let store = open(context)?;
     let terminal = &context.terminal;
-    let progress = terminal.progress(None, "pruning");
+    let progress = terminal.progress("Pruning");
     let is_told = Cell::new(false);
     let pruned = store.prune(&options, &|waited| {
         if waited > SILENT && !is_told.replace(true) {
@@ -31,7 +31,7 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         }
         true
     })?;
-    progress.finish_and_clear();
+    progress.clear();
     let code = u8::from(!pruned.failures.is_empty());
     if is(matches, "json") {
         terminal.json(&pruned)?;
@@ -42,15 +42,16 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     } else {
         "removed"
     };
-    terminal.say(format_args!(
-        "{verb} {} and {} ({}, {} on disk), and {} of projects that are gone",
-        counted(pruned.manifests, "package"),
-        counted(pruned.blobs, "file"),
-        size(pruned.bytes),
-        size(pruned.freed),
-        counted(pruned.roots, "record"),
-    ))?;
+    let has_work = pruned.manifests + pruned.blobs + pruned.roots + pruned.records > 0
+        || pruned.leftovers > 0
+        || !pruned.former.is_empty();
+    if has_work {
+        terminal.say(counts(&pruned, verb))?;
+    } else {
+        terminal.say("nothing to remove: projects use all that the store holds")?;
+    }
     for (count, word) in [
+        (pruned.roots, "record of a project that is gone"),
         (pruned.records, "record that only saves time"),
         (pruned.leftovers, "leftover of a killed process"),
         (pruned.former.len() as u64, "directory of a former version"),
@@ -61,8 +62,8 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     }
     if pruned.over > 0 {
         terminal.say(format_args!(
-            "{WARNING}the store is {} larger than asked for, because projects use the packages\
-             {WARNING:#}",
+            "{WARNING}the store is {} larger than asked for{WARNING:#}, because projects use the \
+             packages",
             size(pruned.over)
         ))?;
     }
@@ -79,6 +80,17 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         terminal.say(format_args!("{BAD}failed{BAD:#} {failure}"))?;
     }
     Ok(code)
+}
+
+/// Returns the line about packages and files.
+fn counts(pruned: &Pruned, verb: &str) -> String {
+    format!(
+        "{verb} {} and {} ({}, {} on disk)",
+        counted(pruned.manifests, "package"),
+        counted(pruned.blobs, "file"),
+        size(pruned.bytes),
+        size(pruned.freed),
+    )
 }
 
 fn options(matches: &ArgMatches, context: &Context) -> Result<PruneOptions, Failure> {

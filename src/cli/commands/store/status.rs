@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use allegro_store::ProjectUsage;
 use allegro_store::link::Method;
+use anstyle::Style;
 use clap::ArgMatches;
 
 use super::super::is;
@@ -15,9 +16,9 @@ use crate::cli::terminal::STRONG;
 /// Runs the command.
 pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
     let store = open(context)?;
-    let progress = context.terminal.progress(None, "counting");
+    let progress = context.terminal.progress("Counting files");
     let status = store.status()?;
-    progress.finish_and_clear();
+    progress.clear();
     if is(matches, "json") {
         return context.terminal.json(&status);
     }
@@ -56,8 +57,9 @@ pub fn run(matches: &ArgMatches, context: &Context) -> Outcome {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
     terminal.say("")?;
-    for line in table(&status.projects, now) {
-        terminal.say(line)?;
+    for (row, line) in table(&status.projects, now).into_iter().enumerate() {
+        let style = if row == 0 { STRONG } else { Style::new() };
+        terminal.say(format_args!("{style}{line}{style:#}"))?;
     }
     Ok(0)
 }
