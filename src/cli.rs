@@ -79,8 +79,6 @@ fn as_allegro(arguments: Vec<OsString>, environment: &Environment) -> Outcome {
         let terminal = Terminal::plain();
         return if is(["-V", "--version"]) {
             commands::version::run(&terminal, environment)
-        } else if let Some(unknown) = unknown_option(&arguments) {
-            Err(unknown)
         } else {
             own(&arguments, environment)
         };
@@ -145,15 +143,6 @@ fn of_composer(
         context: &context,
     };
     commands::of_composer(command.map_or(name, |command| command.name), &invocation)
-}
-
-/// Returns the failure for an option that no command has, where no command is named.
-fn unknown_option(arguments: &[OsString]) -> Option<Failure> {
-    let words = [OsString::from("allegro")];
-    let error = definition::command(Shown::Nowhere)
-        .try_get_matches_from(words.iter().chain(arguments))
-        .err()?;
-    (error.kind() == ErrorKind::UnknownArgument).then(|| wrong_usage(&error))
 }
 
 /// Returns the options of a command, or `None` where it has options that only Composer knows.

@@ -65,6 +65,23 @@ impl Failure {
         }
     }
 
+    /// Returns the failure with the reason for which Composer was needed, if there is none.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        match self {
+            Self::Untold {
+                code: code @ Code::Composer,
+                message,
+                hint,
+            } => Self::Untold {
+                code,
+                message: format!("{message} ({reason})"),
+                hint,
+            },
+            other => other,
+        }
+    }
+
     /// Returns the exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -35,11 +35,13 @@ pub fn run_ahead(
         Ok(code) => Ok(u8::try_from(code).unwrap_or(1)),
         Err(Undecided::Composer(Unfamiliar(reason))) => {
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
-            invocation.delegate_with(ahead(&reason))
+            let outcome = invocation.delegate_with(ahead(&reason));
+            outcome.map_err(|failure| failure.because(&reason))
         }
         Err(Undecided::ThisTime(Unfamiliar(reason))) => {
             terminal.detail(format_args!("Allegro: Composer does it: {reason}"));
-            invocation.delegate()
+            let outcome = invocation.delegate();
+            outcome.map_err(|failure| failure.because(&reason))
         }
         Err(Undecided::Rest(Unfamiliar(reason), played)) => {
             terminal.detail(format_args!("Allegro: Composer finishes it: {reason}"));

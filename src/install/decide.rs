@@ -8,7 +8,7 @@ use allegro_composer::access::Access;
 use allegro_composer::config::Release;
 use allegro_composer::dialect::Dialect;
 use allegro_composer::json::Json;
-use allegro_composer::package::{Alias, Package};
+use allegro_composer::package::{Alias, Package, is_platform};
 use allegro_composer::transaction::{Known, Operation, operations};
 use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_store::Store;
@@ -20,7 +20,7 @@ use super::options::Options;
 use super::project::{Project, Target, Unread};
 use super::proof;
 use super::{Context, Undecided};
-use crate::machine::platform::{self, Question, RootAlias, Verdict};
+use crate::machine::platform::{self, Ignored, Question, RootAlias, Verdict};
 use crate::machine::{FixedTexts, Probe};
 use crate::protocol::scan;
 use crate::scripts::{
@@ -271,7 +271,16 @@ pub fn check_platform(
         .as_ref()
         .and_then(|probe| probe.composer.as_ref());
     let overrides = Json::Object(project.lock.platform_overrides.clone());
-    let unchecked = platform::Ignored::All;
+    let ignored = match (&options.ignored_platform, facts) {
+        (ignored, Some(_)) | (ignored @ Ignored::All, None) => ignored.clone(),
+        (ignored, None) => {
+            let mut names = unknown_platform(project, options);
+            if let Ignored::These(patterns) = ignored {
+                names.extend(patterns.iter().cloned());
+            }
+            Ignored::These(names)
+        }
+    };
     let question = Question {
         dialect: habits.target.semver,
         root: platform::Root {
@@ -294,16 +303,52 @@ pub fn check_platform(
         dev_platform_requires: &project.lock.platform_dev,
         platform: facts.map_or(&[], |facts| facts.platform.as_slice()),
         overrides: &overrides,
-        ignored: if facts.is_some() {
-            &options.ignored_platform
-        } else {
-            &unchecked
-        },
+        ignored: &ignored,
     };
     match platform::check(&question) {
         Verdict::Met => Ok(()),
         Verdict::NotMet(reason) => Err(Unfamiliar(reason)),
     }
+}
+
+/// Returns the required packages of the platform that the lock's overrides don't set, sorted.
+fn unknown_platform(project: &Project, options: &Options) -> Vec<String> {
+    let lock = &project.lock;
+    let is_set = |name: &str| {
+        let mut overrides = lock.platform_overrides.iter();
+        overrides.any(|(set, _)| set.eq_ignore_ascii_case(name))
+    };
+    let mut names: Vec<String> = project
+        .locked(options.dev_mode())
+        .into_iter()
+        .flat_map(|package| &package.requires)
+        .chain(project.root.requirements(options.dev_mode()))
+        .chain(&lock.platform)
+        .chain(lock.platform_dev.iter().filter(|_| options.dev_mode()))
+        .map(|link| link.target.clone())
+        .filter(|name| is_platform(name) && !is_set(name))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Returns the line about requirements that nothing here can check, if there is no Composer.
+pub fn unchecked_platform(project: &Project, options: &Options, habits: &Habits) -> Option<String> {
+    if habits.has_composer() {
+        return None;
+    }
+    let names: Vec<String> = unknown_platform(project, options)
+        .into_iter()
+        .filter(|name| !name.starts_with("composer") && !options.ignored_platform.is_ignored(name))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "<warning>Allegro: there is no Composer, so these requirements are not checked: {}. \
+             Versions in config.platform are.</warning>",
+            names.join(", ")
+        )
+    })
 }
 
 /// The facts of a project that its scripts depend on.

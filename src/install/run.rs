@@ -19,6 +19,7 @@ mod staging;
 use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
 use allegro_base::error::Result;
 use allegro_base::fs::remove_all;
@@ -152,6 +153,7 @@ impl Task<'_> {
             Some(_) => Occasion::Update,
             None => Occasion::Install,
         };
+        let began = Instant::now();
         let Decision {
             scripts,
             setup,
@@ -159,6 +161,7 @@ impl Task<'_> {
             plugins,
             sharing,
         } = Decision::of(context, options, habits, project, occasion)?;
+        let decided = began.elapsed();
         if let Some(before) = self.before {
             before.check_plugins(&plugins)?;
         }
@@ -192,6 +195,7 @@ impl Task<'_> {
             wanted,
             warnings,
             notifications,
+            decided,
         };
         run.carry_out(list, &objections, console, progress)
     }
@@ -223,6 +227,8 @@ struct Run<'a> {
     warnings: Vec<(usize, String)>,
     /// Reports of the install.
     notifications: Notifications,
+    /// Time of the decision.
+    decided: Duration,
 }
 
 impl Run<'_> {

@@ -212,6 +212,61 @@ fn without_composer_or_php_a_command_says_what_is_missing() {
 
 /// An install of a project that needs nothing works without Composer, unless a setting names one.
 #[test]
+fn without_composer_the_platform_is_that_of_the_configuration() {
+    let world = World::new();
+    let write = |php: &str| {
+        let platform = format!(r#"{{"php": "{php}"}}"#);
+        world.write(
+            "project/composer.json",
+            &format!(
+                r#"{{"require": {{"php": "^8.1", "ext-gd": "*"}}, "config": {{"platform": {platform}}}}}"#
+            ),
+        );
+        world.write(
+            "project/composer.lock",
+            &format!(
+                r#"{{"packages": [], "packages-dev": [], "content-hash": "x", "platform": {{"php": "^8.1", "ext-gd": "*"}},
+                    "platform-dev": {{"ext-xsl": "*"}}, "platform-overrides": {platform}}}"#
+            ),
+        );
+    };
+    let install = |words: &str| {
+        let words = format!("install {words}");
+        let path = world.path("home");
+        ran(world
+            .command(env!("CARGO_BIN_EXE_allegro"), &words)
+            .env("PATH", path))
+    };
+    write("8.2.0");
+    for (words, unchecked) in [
+        ("", Some("ext-gd, ext-xsl")),
+        ("", Some("ext-gd, ext-xsl")),
+        ("--no-dev", Some("ext-gd")),
+        ("--no-dev --ignore-platform-req=ext-gd", None),
+        ("--ignore-platform-reqs", None),
+    ] {
+        let installed = install(words);
+        assert_eq!(installed.code, Some(0), "{installed:#?}");
+        let line = unchecked.map(|names| {
+            format!(
+                "Allegro: there is no Composer, so these requirements are not checked: {names}. \
+                 Versions in config.platform are."
+            )
+        });
+        let found = installed
+            .err
+            .lines()
+            .find(|line| line.contains("not checked"));
+        assert_eq!(found, line.as_deref(), "{words}");
+    }
+    write("7.4.0");
+    let refused = install("");
+    assert_eq!(refused.code, Some(5));
+    let reason = "needs Composer, which was not found (the project requires php)";
+    assert!(refused.err.contains(reason), "{refused:#?}");
+}
+
+#[test]
 fn a_named_program_has_to_exist() {
     let world = World::new();
     world.write("project/composer.json", "{}");

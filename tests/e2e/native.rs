@@ -34,6 +34,30 @@ fn small_project() {
     }
 }
 
+#[test]
+fn the_check_of_the_platform_is_told() {
+    let Some(scene) = Scene::small() else { return };
+    let told = |side: Side| -> Vec<Vec<String>> {
+        scene.write_project();
+        (0..3)
+            .map(|_| {
+                let run = scene
+                    .run(side, &["install", "-v", "--no-progress"])
+                    .expect(0);
+                let words = |line: &str| line.split(' ').take(4).collect::<Vec<_>>().join(" ");
+                run.stderr.lines().map(words).take(4).collect()
+            })
+            .collect()
+    };
+    let plain = told(Side::Serial);
+    assert!(
+        plain[2]
+            .iter()
+            .any(|line| line.starts_with("Dependency resolution"))
+    );
+    assert_eq!(told(Side::Native), plain);
+}
+
 /// Scripts that write down that they run. One of them plays another event once more.
 const COUNTED: &str = r#"{
     "pre-install-cmd": "echo before >> runs",

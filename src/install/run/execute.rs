@@ -35,16 +35,15 @@ impl Run<'_> {
         let settings = &project.settings;
         let steps = self.steps;
         let dialect = self.habits.target.dialect;
-        let opening = self.opening();
-        match self.before {
-            Some(before) => {
-                before.begin(console)?;
-                console.line(&opening[0]);
-            }
-            None => opening.iter().for_each(|line| console.line(line)),
+        if let Some(before) = self.before {
+            before.begin(console)?;
         }
+        self.opening().iter().for_each(|line| console.line(line));
         if !project.is_fresh {
             console.line_at(Verbosity::Quiet, STALE);
+        }
+        if self.before.is_none() {
+            console.line_at(Verbosity::Verbose, &self.resolved());
         }
         self.tell_operations(console);
         let stages = self.stages(answer);

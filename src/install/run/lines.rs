@@ -7,6 +7,7 @@ use allegro_composer::transaction::Operation;
 use super::Run;
 use crate::console::Console;
 use crate::install::closing::OperationNames;
+use crate::install::decide::unchecked_platform;
 use crate::scripts::{Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
@@ -17,17 +18,32 @@ pub(super) const NOTHING: &str = "Nothing to install, update or remove";
 
 impl Run<'_> {
     /// Returns the lines with which an install begins.
-    pub(super) fn opening(&self) -> [String; 2] {
+    pub(super) fn opening(&self) -> Vec<String> {
+        let mut lines = vec![self.title()];
+        if self.before.is_some() {
+            return lines;
+        }
+        lines.push(
+            "<info>Verifying lock file contents can be installed on current platform.</info>"
+                .to_owned(),
+        );
+        lines.extend(unchecked_platform(self.project, self.options, self.habits));
+        lines
+    }
+
+    /// Returns the line about the check of the platform, for which Composer asks its solver.
+    pub(super) fn resolved(&self) -> String {
+        let seconds = self.decided.as_secs_f64();
+        format!("Dependency resolution completed in {seconds:.3} seconds")
+    }
+
+    fn title(&self) -> String {
         let mode = if self.options.dev_mode() {
             " (including require-dev)"
         } else {
             ""
         };
-        [
-            format!("<info>Installing dependencies from lock file{mode}</info>"),
-            "<info>Verifying lock file contents can be installed on current platform.</info>"
-                .to_owned(),
-        ]
+        format!("<info>Installing dependencies from lock file{mode}</info>")
     }
 
     /// Tells how many packages are installed, updated and removed.

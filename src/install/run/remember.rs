@@ -10,6 +10,7 @@ use crate::install::dumping::{Dumped, real};
 use crate::install::local_repository::LocalRepository;
 use crate::install::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP};
 use crate::install::state::{Kind, State, Told};
+use crate::scripts::Verbosity;
 
 impl Run<'_> {
     /// Returns the name of the dump of a run that has nothing to do.
@@ -45,7 +46,9 @@ impl Run<'_> {
         let is_asked = project.origin.is_asked;
         let may_repeat = self.plugins.may_repeat();
         let is_unlike = has_bin_messages || is_asked || !may_repeat;
-        if !self.steps.operations.is_empty() || is_unlike {
+        // A quiet run repeats no line, but Composer gives this warning even then.
+        let is_loud = !project.is_fresh && self.context.verbosity < Verbosity::Normal;
+        if !self.steps.operations.is_empty() || is_unlike || is_loud {
             return;
         }
         let target = project.settings.vendor_dir.join("composer");
@@ -82,6 +85,9 @@ impl Run<'_> {
         before.extend(self.opening());
         if !project.is_fresh {
             before.push(STALE.to_owned());
+        }
+        if self.context.verbosity >= Verbosity::Verbose {
+            before.push(self.resolved());
         }
         before.push(NOTHING.to_owned());
         let lock = &project.lock;
