@@ -327,7 +327,7 @@ impl Registry {
             bed.source
         ));
         let registry = Self::run(command, &ready)?;
-        if bed.project == Project::Koel {
+        if matches!(bed.project, Project::Koel | Project::KoelPlugins) {
             // koel's own manifest requires a class map, which is another project here.
             let manifest = template.join("composer.json");
             let text = fs::read_to_string(&manifest).map_err(at(&manifest))?;

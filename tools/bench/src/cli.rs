@@ -112,6 +112,8 @@ pub enum Project {
     Laravel,
     /// A generated Symfony application of 145 packages with plugins
     SymfonyFlex,
+    /// The Laravel application of 201 packages with its own plugins
+    KoelPlugins,
 }
 
 impl Project {
@@ -121,12 +123,18 @@ impl Project {
     /// Projects with plugins, which show what an install costs on each road: natively, or handed to
     /// Composer. Each is a lock in the directory of locks, or a profile of the registry. They are
     /// measured in the scenarios `warm` and `no-op`.
-    pub const BY_ROAD: [Self; 4] = [Self::Site, Self::Tools, Self::Laravel, Self::SymfonyFlex];
+    pub const BY_ROAD: [Self; 5] = [
+        Self::Site,
+        Self::Tools,
+        Self::Laravel,
+        Self::SymfonyFlex,
+        Self::KoelPlugins,
+    ];
 
     /// Returns the project's name for the registry and the directories of locks.
     pub fn source(self) -> &'static str {
         match self {
-            Self::KoelClassmap => Self::Koel.name(),
+            Self::KoelClassmap | Self::KoelPlugins => Self::Koel.name(),
             other => other.name(),
         }
     }
@@ -142,6 +150,7 @@ impl Project {
             Self::Tools => "tools",
             Self::Laravel => "laravel",
             Self::SymfonyFlex => "symfony-flex",
+            Self::KoelPlugins => "koel-plugins",
         }
     }
 
