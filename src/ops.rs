@@ -24,7 +24,7 @@ pub use explain::explain;
 pub use info::info;
 pub use lock_diff::lock_diff;
 pub use mend::mend;
-pub use prepare::{fill, prepare, prepare_ahead, restore};
+pub use prepare::{fill, prepare, prepare_ahead, restore, sweep_vendor};
 pub use remove::remove;
 pub use replace::replace;
 pub use report::{Report, Sending, report};

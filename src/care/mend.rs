@@ -113,6 +113,7 @@ impl Mending<'_> {
         host: &mut dyn Host,
     ) -> Result<(), Undecided> {
         let vendor_dir = survey.sight.look.project.settings.vendor_dir.clone();
+        ops::sweep_vendor(&vendor_dir);
         let broken = broken(survey, &vendor_dir);
         // A removed entry leaves another time on its directory, so the whole package is placed anew.
         let broken: Vec<Broken> = broken

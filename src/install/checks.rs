@@ -157,7 +157,10 @@ pub fn check_operations(
 ) -> Result<(), Unfamiliar> {
     for operation in operations {
         match *operation {
-            Operation::Install(to) => check_new(project, locked[to])?,
+            Operation::Install(to) => {
+                check_new(project, locked[to])?;
+                check_rest(project, locked[to])?;
+            }
             Operation::Update { from, to } => {
                 check_old(project, from)?;
                 check_new(project, locked[to])?;
@@ -169,6 +172,21 @@ pub fn check_operations(
             Operation::Uninstall(from) => check_old(project, from)?,
             Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
         }
+    }
+    Ok(())
+}
+
+/// Checks what lies in the directory of a package that is not on record. Composer empties the
+/// directory, but a link that leads nowhere stays, and so does the directory itself
+/// (`Filesystem::remove`, composer 2.10.2).
+fn check_rest(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
+    let entries = fs::read_dir(project.path_of(package));
+    let leads_nowhere = entries.into_iter().flatten().flatten().any(|entry| {
+        entry.file_type().is_ok_and(|kind| kind.is_symlink()) && !entry.path().exists()
+    });
+    if leads_nowhere {
+        let name = &package.name;
+        return unfamiliar(format!("a link in the directory of {name} leads nowhere"));
     }
     Ok(())
 }

@@ -48,6 +48,9 @@ pub fn repeat(
             return Ok(None);
         }
     }
+    if kind == Kind::Install {
+        ops::sweep_vendor(&told.vendor_real);
+    }
     let mut dispatcher = Dispatcher::new(&scripts, &setup);
     let done = match kind {
         Kind::Install => again(&state, &mut dispatcher, console),

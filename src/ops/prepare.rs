@@ -49,6 +49,7 @@ use hand_over::{not_through_links, read_only};
 use notices::{CROWDED, decline_all};
 use road::{Road, plan};
 use staging::Staging;
+pub use staging::sweep_vendor;
 
 /// The time that one call may spend on removing leftovers of former versions from the store.
 const RETIREMENT: Duration = Duration::from_millis(100);

@@ -3,10 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use allegro_registry::{Fault, Json, Rule};
+use allegro_registry::{Catalog, Fault, Format, Json, Profile, Rule};
 
+use crate::support::packages::{add, entry, file, link};
 use crate::support::screen::on_terminal;
-use crate::support::{Scene, Side, same, same_tree};
+use crate::support::{Scene, SceneOptions, Side, same, same_tree};
 
 /// Plays Composer, and the command line cold, warm and with nothing to do.
 #[test]
@@ -56,6 +57,34 @@ fn the_check_of_the_platform_is_told() {
             .any(|line| line.starts_with("Dependency resolution"))
     );
     assert_eq!(told(Side::Native), plain);
+}
+
+/// Composer empties the directory of a package that is not on record, but for links that lead
+/// nowhere.
+#[test]
+fn a_package_that_nobody_knows_has_a_link_to_nowhere() {
+    let mut catalog = Catalog::generated(&Profile::Small.spec());
+    let mut options = SceneOptions::default();
+    let files = vec![file("one.txt", "one\n"), link("away", "nowhere/at/all")];
+    let entry = entry("e2e/links", "1.0.0", "{}");
+    let locked = add(&mut catalog, entry, true, Format::Zip, files);
+    options.project.extra_packages.push(locked);
+    let required = ("e2e/links".to_owned(), "*".to_owned());
+    options.project.extra_requires.push(required);
+    let Some(scene) = Scene::with(catalog, options) else {
+        return;
+    };
+    let play = |side| {
+        scene.write_project();
+        let _ = scene.run(Side::Serial, &["install"]).expect(0);
+        for name in ["installed.json", "installed.php"] {
+            fs::remove_file(scene.project().join("vendor/composer").join(name)).expect("removed");
+        }
+        scene.outcome(&scene.call(side, &["install"]))
+    };
+    let plain = play(Side::Serial);
+    same_tree("by the plugin", &plain, &play(Side::Allegro));
+    same_tree("by the command line", &plain, &play(Side::Native));
 }
 
 /// Scripts that write down that they run. One of them plays another event once more.

@@ -11,6 +11,7 @@ use allegro_registry::{
     Catalog, Format, GenSpec, Json, Mode, OlderOptions, Project, ProjectOptions, Rng,
 };
 
+use crate::support::home::{composer, tests_command_line};
 use crate::support::packages::{add, dir, entry, file, file_with, link};
 use crate::support::tools::path_with;
 use crate::support::{Scene, SceneOptions, Side, compare};
@@ -80,16 +81,22 @@ fn play(seed: u64) -> Option<()> {
         absent: random.below(30),
         extra: random.below(30),
     });
+    let (required, extension) = (random.percent(30), random.percent(50));
+    // The command line runs where the helper would, with the plugin of no project.
+    let has_plugin = !tests_command_line();
     let options = SceneOptions {
         project,
-        required: random.percent(30),
-        extension: random.percent(50),
+        required: has_plugin && required,
+        extension: has_plugin && extension,
         ..SceneOptions::default()
     };
     let scene = Scene::with(catalog, options)?;
     let newer = scene.server.catalog().project().clone();
     let steps = steps(&newer, &mut random);
-    let alone = path_with(&scene, &[]);
+    // The command line looks for Composer.
+    let composer = composer().filter(|_| tests_command_line());
+    let more = composer.map(|file| ("composer", file.to_owned()));
+    let alone = path_with(&scene, more.as_slice());
     for step in &steps {
         println!("  {}", step.name());
     }

@@ -41,7 +41,7 @@ use allegro_base::hex::{push_hex, unhex};
 const SEAL_TIME: i64 = 1_000_000_000;
 
 /// The mode of a blob that a process is writing.
-const UNFINISHED: u32 = 0o200;
+pub(super) const UNFINISHED: u32 = 0o200;
 
 /// A regular file as a project shall have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

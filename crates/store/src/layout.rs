@@ -50,6 +50,7 @@ pub struct Store {
     pub(super) contents: Shards,
     keeps_contents: bool,
     is_overlay: bool,
+    is_btrfs: bool,
     /// Whether blobs get an ACL from default ACLs below the store.
     gives_acl: bool,
     is_writable: bool,
@@ -101,10 +102,12 @@ impl Store {
         } else {
             facts.st_gid
         };
+        let kind = file_system(&blobs.dir);
         let mut store = Self {
             root: root.to_owned(),
             keeps_contents: false,
-            is_overlay: file_system(&blobs.dir) == Some(OVERLAYFS),
+            is_overlay: kind == Some(OVERLAYFS),
+            is_btrfs: kind == Some(BTRFS),
             gives_acl: has_default_acl(&blobs.path),
             is_writable,
             owner: metadata.uid(),
@@ -153,6 +156,11 @@ impl Store {
     }
 
     #[cfg(test)]
+    pub(crate) fn set_btrfs(&mut self, is_btrfs: bool) {
+        self.is_btrfs = is_btrfs;
+    }
+
+    #[cfg(test)]
     pub(crate) fn set_keeps_contents(&mut self, keeps: bool) {
         self.keeps_contents = keeps;
     }
@@ -161,6 +169,13 @@ impl Store {
     /// copies the file.
     pub fn is_overlay(&self) -> bool {
         self.is_overlay
+    }
+
+    /// Returns whether a file of this size has no blocks of its own, although the file system counts
+    /// one. Btrfs keeps small files in its trees, once for each inode (mount option `max_inline`).
+    pub(super) fn is_inline(&self, size: u64) -> bool {
+        const MOST: u64 = 2048;
+        self.is_btrfs && size <= MOST
     }
 
     /// Returns whether new blobs get an ACL from the store's directories.
@@ -346,6 +361,9 @@ const ROOT: u32 = 0;
 
 /// The type of overlayfs, from linux/magic.h.
 const OVERLAYFS: i64 = 0x794C_7630;
+
+/// The type of btrfs, from linux/magic.h.
+const BTRFS: i64 = 0x9123_683E;
 
 #[cfg(target_os = "linux")]
 fn file_system(dir: &OwnedFd) -> Option<i64> {

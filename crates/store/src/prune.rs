@@ -235,7 +235,7 @@ impl Store {
         pruned.over = selection.over;
         pruned.stale = stale(&registry, options, now);
         self.forget(&registry, options, remover, &mut pruned);
-        self.remove_manifests(&selection, remover, &mut pruned);
+        self.remove_manifests(&selection, remover, pool, &mut pruned);
         self.remove_records(&registry, &selection, options, now, remover, &mut pruned);
         self.remove_leftovers(options, remover, &mut pruned);
         let outcome = self.remove_blobs(&mut selection, turn.as_mut(), remover, pool, &mut pruned);

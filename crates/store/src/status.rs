@@ -44,6 +44,8 @@ pub struct Usage {
 ///   nobody counts who shares blocks)
 /// - minus the blocks of all blobs and contents, which only the store has
 ///
+/// Btrfs keeps small files in its trees, so a reflink of such a file shares nothing.
+///
 /// Copies are on both sides and save nothing. A blob that one project links saves nothing either.
 /// The figure is negative where the store costs more than it saves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -83,7 +85,7 @@ pub struct ProjectUsage {
 /// What the store has of a content.
 #[derive(Debug, Default)]
 struct Held {
-    /// Bytes on disk of one inode.
+    /// Bytes on disk that another file with this content can share.
     blocks: u64,
     /// Number of names outside of the store.
     names: u64,
@@ -140,13 +142,17 @@ impl Store {
             Some((*digest, length, blocks(facts), facts.st_nlink as u64))
         });
         for (digest, length, blocks, links) in blobs {
+            let is_inline = self.is_inline(length);
+            let blocks = if is_inline { length } else { blocks };
             status.usage.blobs += 1;
             status.usage.bytes += length;
             status.real_bytes += blocks;
             let names = links.saturating_sub(1);
             linked += names * blocks;
             let of_digest = held.entry(digest).or_default();
-            of_digest.blocks = of_digest.blocks.max(blocks);
+            if !is_inline {
+                of_digest.blocks = of_digest.blocks.max(blocks);
+            }
             of_digest.names += names;
         }
         self.count_others(&mut status.usage);
@@ -210,7 +216,7 @@ fn count(
             let held = held.get(digest);
             let is_shared = match project.method {
                 Some(Method::Copy) => false,
-                Some(Method::Reflink) => held.is_some(),
+                Some(Method::Reflink) => held.is_some_and(|held| held.blocks > 0 || *size == 0),
                 // Only hard links give an inode of the store another name.
                 Some(Method::Hardlink) | None => held.is_some_and(|held| held.names > 0),
             };
@@ -310,6 +316,27 @@ mod tests {
         let real = i64::try_from(status.real_bytes).expect("a size");
         assert_eq!(status.saved_bytes, real, "two need half as much");
         assert_eq!(status.projects[1].shared_bytes, 10_001);
+
+        // Only the large file shares blocks on btrfs.
+        let small = blocks(
+            &rustix::fs::stat(store.path(&store.stored(&crate::FileSpec {
+                digest: Digest::of(b"a"),
+                size: 1,
+                mode: 0o644,
+                time: allegro_archive::FileTime::Now,
+            })))
+            .expect("a content"),
+        );
+        let small = i64::try_from(small).expect("a size");
+        store.set_btrfs(true);
+        let status = store.status().expect("counted");
+        assert_eq!(
+            status.real_bytes,
+            u64::try_from(real - small + 1).expect("a size")
+        );
+        assert_eq!(status.saved_bytes, real - small - 1);
+        assert_eq!(status.projects[1].shared_bytes, 10_000);
+        store.set_btrfs(false);
 
         // A package without a manifest counts with the size on record.
         fs::remove_file(store.manifest_path(&a.key)).expect("removed");

@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::blob::UNFINISHED;
 use super::manifest;
 use super::{BlobState, Bucket, Store, copy_hashed, indexed};
 use allegro_base::error::{Result, in_store};
@@ -36,6 +38,9 @@ pub struct Findings {
     pub torn: Vec<PathBuf>,
     /// Entries that don't belong into the store. The check has moved them to quarantine.
     pub odd: Vec<PathBuf>,
+    /// Number of blobs that killed processes have left unfinished. They are no faults, and the check
+    /// has removed them.
+    pub unfinished: u64,
     /// Entries that couldn't be read or mended, with the reasons.
     pub failures: Vec<String>,
 }
@@ -54,6 +59,7 @@ impl Findings {
 /// The fault of one blob.
 enum Fault {
     Damaged,
+    Unfinished,
     Unsealed,
     Odd,
     Unreadable(String),
@@ -103,6 +109,13 @@ impl Store {
             let (mended, list) = match fault {
                 Fault::Unreadable(why) => {
                     findings.failures.push(why);
+                    continue;
+                }
+                Fault::Unfinished => {
+                    findings.unfinished += 1;
+                    if let Err(error) = self.remove_unfinished(path) {
+                        findings.failures.push(error.to_string());
+                    }
                     continue;
                 }
                 Fault::Unsealed => (self.mend(path), &mut findings.unsealed),
@@ -235,6 +248,7 @@ impl Store {
             // Another process has removed the blob meanwhile.
             BlobState::Missing => None,
             BlobState::Odd => Some(Fault::Odd),
+            BlobState::Unsealed(_) if is_unfinished_file(path) => Some(Fault::Unfinished),
             state => match (self.has_content(&blob), state) {
                 (Err(error), _) => Some(Fault::Unreadable(error.to_string())),
                 (Ok(false), _) => Some(Fault::Damaged),
@@ -269,6 +283,19 @@ impl Store {
         Ok(())
     }
 
+    /// Removes a blob that a killed process has left unfinished. If another process has replaced it
+    /// meanwhile, the other one comes back.
+    fn remove_unfinished(&self, path: &Path) -> Result<()> {
+        let Some(aside) = self.put_aside(path)? else {
+            return Ok(());
+        };
+        if !is_unfinished_file(&aside) {
+            // The link fails if yet another one is there by now.
+            let _ = fs::hard_link(&aside, path);
+        }
+        fs::remove_file(&aside).map_err(in_store("removing", &aside))
+    }
+
     /// Moves an entry to quarantine. Returns its new path, or `None` if it is gone already.
     fn put_aside(&self, path: &Path) -> Result<Option<PathBuf>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -286,6 +313,13 @@ impl Store {
         paths.extend(listed(&self.contents.path, failures));
         paths
     }
+}
+
+/// Returns whether a file has no other name, and the mode that a blob has while it is written.
+fn is_unfinished_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|facts| {
+        facts.is_file() && facts.mode() & 0o7777 == UNFINISHED && facts.nlink() == 1
+    })
 }
 
 /// Returns the files two levels below a bucket, without the leftovers of atomic writes. A shard
@@ -317,11 +351,45 @@ pub(super) fn listed(bucket: &Path, failures: &mut Vec<String>) -> Vec<PathBuf> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::link::Strategy;
     use crate::testing::Package;
+
+    /// A killed process leaves blobs with the mode of those that are being written.
+    #[test]
+    fn unfinished_blobs_are_removed_without_a_word() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let a = Package::of("a/a", "1", &[b"one", b"two", b"three"]);
+        a.store(&store);
+        let mut paths = store.blob_paths(&mut Vec::new());
+        paths.sort();
+        let set = |path: &Path, mode| {
+            let file = File::options().append(true).open(path).expect("a blob");
+            file.set_permissions(fs::Permissions::from_mode(mode))
+                .expect("a mode");
+        };
+        // The first one is empty, and the second one has its content.
+        fs::write(&paths[0], "").expect("written");
+        set(&paths[0], UNFINISHED);
+        set(&paths[1], UNFINISHED);
+        // A blob that a project has was finished once.
+        let link = dir.path().join("link");
+        fs::hard_link(&paths[2], &link).expect("linked");
+        set(&paths[2], UNFINISHED);
+        let findings = store.verify();
+        assert_eq!(findings.unfinished, 2, "{findings:?}");
+        assert_eq!(findings.unsealed, paths[2..], "{findings:?}");
+        assert!(!paths[0].exists() && !paths[1].exists());
+        assert!(store.verify().is_sound());
+        assert_eq!(store.usage().quarantined, 0);
+        // One that has been replaced meanwhile stays.
+        store.remove_unfinished(&paths[2]).expect("looked");
+        assert!(paths[2].exists());
+    }
 
     /// A sound record or blob that an install has put into the place of a bad one stays.
     #[test]

@@ -63,6 +63,21 @@ final class InstallPaths
     }
 
     /**
+     * Tells whether a directory has a link that leads nowhere. Composer leaves such a link where it empties a
+     * directory, and then the directory as well.
+     */
+    public static function hasLinkToNowhere(string $path): bool
+    {
+        foreach (@scandir($path) ?: [] as $name) {
+            if (is_link($path.'/'.$name) && !file_exists($path.'/'.$name)) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /**
      * Returns the vendor directory, without links if it exists.
      */
     private function vendorDir(): string

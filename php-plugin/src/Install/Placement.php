@@ -173,8 +173,10 @@ final class Placement
         }
         if (is_link($path)) {
             $this->filesystem->unlink(rtrim($path, '/'));
-        } elseif (is_dir($path) && !InstallPaths::isEmpty($path) && !$this->batch->staging->moveAside($path)) {
-            $this->filesystem->emptyDirectory($path);
+        } elseif (is_dir($path) && !InstallPaths::isEmpty($path)) {
+            if (InstallPaths::hasLinkToNowhere($path) || !$this->batch->staging->moveAside($path)) {
+                $this->filesystem->emptyDirectory($path);
+            }
         }
         $this->filesystem->ensureDirectoryExists($path);
         ($this->addCleanupPath)($package, $path);

@@ -60,6 +60,12 @@ fn verify(matches: &ArgMatches, context: &Context) -> Outcome {
     for failure in &findings.failures {
         terminal.say(format_args!("{BAD}failed{BAD:#} {failure}"))?;
     }
+    if findings.unfinished > 0 {
+        terminal.say(format_args!(
+            "removed {} that killed processes have left unfinished",
+            counted(findings.unfinished, "file")
+        ))?;
+    }
     let counts = format!(
         "{}, {} and {} were read",
         counted(findings.blobs, "file"),

@@ -9,7 +9,6 @@ use allegro_composer::package::Package;
 use allegro_vendor::bins::{self, Bins};
 
 use super::Run;
-use crate::console::Console;
 use crate::install::decide::Habits;
 use crate::install::dumping::real;
 
@@ -67,31 +66,25 @@ impl BinPlaces<'_> {
         }
     }
 
-    /// Puts the programs of a package into the bin directory. Returns whether there were messages.
+    /// Puts the programs of a package into the bin directory. Returns the messages about them.
     pub(super) fn install(
         &self,
         package: &Package,
         path: &Path,
         reports_conflicts: bool,
-        console: &mut Console,
-    ) -> Result<bool> {
+    ) -> Result<Vec<String>> {
         if package.bins.is_empty() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let vendor_real = real(Path::new(&self.vendor_dir));
-        let messages = self
-            .with(&vendor_real.to_string_lossy())
+        self.with(&vendor_real.to_string_lossy())
             .install(
                 &package.name,
                 &path.to_string_lossy(),
                 &package.bins,
                 reports_conflicts,
             )
-            .map_err(of_bins)?;
-        for message in &messages {
-            console.line(message);
-        }
-        Ok(!messages.is_empty())
+            .map_err(of_bins)
     }
 
     /// Removes programs from the bin directory.

@@ -69,6 +69,7 @@ impl Run<'_> {
             console.line(&format!("<warning>Allegro: {notice}</warning>"));
         }
         let mut placing = Placing::new(&settings.vendor_dir, staging);
+        let mut late = Late::default();
         // Old versions go before any new package comes.
         for &operation in &steps.operations {
             if let Operation::Update { from, .. } = operation {
@@ -83,15 +84,18 @@ impl Run<'_> {
             match operation {
                 Operation::Install(to) => {
                     let package = steps.locked[to];
+                    late.begin(package, console);
                     console.line(&format!(
                         "  - {}{}",
                         install_text(package, dialect),
                         appendix(package)
                     ));
-                    self.place(package, &stages, &mut placing, bins, console)?;
+                    let messages = self.place(package, &stages, &mut placing, bins)?;
+                    late.add(package, self.rounds(package), messages, console);
                 }
                 Operation::Update { from, to } => {
                     let (old, new) = (&project.installed[from].package, steps.locked[to]);
+                    late.begin(new, console);
                     if old.kind == new.kind || old.is_metapackage() == new.is_metapackage() {
                         console.line(&format!(
                             "  - {}{}",
@@ -106,7 +110,9 @@ impl Run<'_> {
                             appendix(new)
                         ));
                     }
-                    self.place(new, &stages, &mut placing, bins, console)?;
+                    let messages = self.place(new, &stages, &mut placing, bins)?;
+                    // The old version is removed by a process of its own.
+                    late.add(new, 1 + self.rounds(new), messages, console);
                 }
                 Operation::Uninstall(from) => {
                     let package = &project.installed[from].package;
@@ -119,6 +125,7 @@ impl Run<'_> {
                 Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
             }
         }
+        late.tell(console);
         self.write_records(records)?;
         if !steps.operations.is_empty() && settings.vendor_dir.is_dir() {
             touch(&settings.vendor_dir);
@@ -126,28 +133,70 @@ impl Run<'_> {
         Ok(placing.trash().map(Path::to_owned))
     }
 
-    /// Puts a package and its programs in place.
+    /// Returns how often Composer waits for a process before the package is in its place. An archive
+    /// in a folder leaves a directory to be removed.
+    fn rounds(&self, package: &Package) -> usize {
+        let is_zip = package.dist.as_ref().is_some_and(|dist| dist.kind == "zip");
+        1 + usize::from(is_zip && !self.habits.plain_modes)
+    }
+
+    /// Puts a package and its programs in place. Returns the messages about the programs.
     fn place(
         &self,
         package: &Package,
         stages: &Stages<'_>,
         placing: &mut Placing,
         bins: &BinPlaces<'_>,
-        console: &mut Console,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         if package.is_metapackage() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let path = self.project.path_of(package);
         let Some(stage) = stages.directories.get(package.name.as_str()) else {
             return Err(Error::Internal(format!("{} was not staged", package.name)));
         };
         placing.install(stage, &path)?;
-        bins.install(package, &path, true, console)?;
+        let messages = bins.install(package, &path, true)?;
         if stages.hollow.contains(package.name.as_str()) {
             Placing::remove_if_empty(&path);
         }
-        Ok(())
+        Ok(messages)
+    }
+}
+
+/// Messages about programs. Composer unpacks the packages of a batch by processes, and writes these
+/// messages when the processes end (`InstallationManager::executeBatch`, composer 2.10.2). A plugin
+/// is a batch of its own.
+#[derive(Default)]
+struct Late(Vec<(usize, String)>);
+
+impl Late {
+    /// Begins with a package.
+    fn begin(&mut self, package: &Package, console: &mut Console) {
+        if package.is_plugin() {
+            self.tell(console);
+        }
+    }
+
+    /// Adds messages about a package, and ends with it.
+    fn add(
+        &mut self,
+        package: &Package,
+        rounds: usize,
+        messages: Vec<String>,
+        console: &mut Console,
+    ) {
+        let messages = messages.into_iter().map(|message| (rounds, message));
+        self.0.extend(messages);
+        self.begin(package, console);
+    }
+
+    /// Writes the messages of a batch. Processes start in turn.
+    fn tell(&mut self, console: &mut Console) {
+        self.0.sort_by_key(|(rounds, _)| *rounds);
+        for (_, message) in self.0.drain(..) {
+            console.line(&message);
+        }
     }
 }
 

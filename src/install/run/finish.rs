@@ -94,7 +94,11 @@ impl Run<'_> {
         for package in repository.packages() {
             if !package.bins.is_empty() {
                 let path = self.project.path_of(package);
-                has_bin_messages |= bins.install(package, &path, false, console)?;
+                let messages = bins.install(package, &path, false)?;
+                has_bin_messages |= !messages.is_empty();
+                for message in messages {
+                    console.line(&message);
+                }
             }
         }
         for line in closing::funding(self.context.variable, repository.packages()) {

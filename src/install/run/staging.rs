@@ -52,6 +52,9 @@ impl Run<'_> {
         if made_vendor {
             self.group(&directory, &mut packages)
                 .inspect_err(|_| self.clear(&directory, made_vendor))?;
+        } else {
+            // A run that was killed after its last package leaves nothing to install.
+            ops::sweep_vendor(&self.project.settings.vendor_dir);
         }
         let answer = self.prepare(&directory, packages, objections, progress);
         let checked = answer.and_then(|answer| {

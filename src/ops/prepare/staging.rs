@@ -1,6 +1,6 @@
 //! Manages the staging directory, where packages wait until the plugin moves them into place.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Result, at};
@@ -17,7 +17,9 @@ pub struct Staging<'a>(&'a Path);
 impl<'a> Staging<'a> {
     /// Makes the directory if it is missing, and removes those beside it whose process is gone.
     pub fn open(path: &'a Path) -> Result<Self> {
-        sweep(path);
+        if let Some(directory) = path.parent() {
+            sweep(directory);
+        }
         fs::create_dir_all(path).map_err(at("creating", path))?;
         Ok(Self(path))
     }
@@ -57,21 +59,30 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// Removes staging directories beside `staging` whose process is gone. The function ignores
-/// failures.
-fn sweep(staging: &Path) {
-    let Some(entries) = staging
-        .parent()
-        .and_then(|parent| fs::read_dir(parent).ok())
-    else {
-        return;
-    };
-    for entry in entries.flatten() {
+/// Removes what killed runs have left below a vendor directory: staging directories, and files that
+/// were to replace others.
+pub fn sweep_vendor(vendor_dir: &Path) {
+    sweep(&vendor_dir.join("composer"));
+    // Only `autoload.php` is written here.
+    remove_left(vendor_dir, |entry| {
+        entry.file_type().is_ok_and(|kind| kind.is_file())
+    });
+}
+
+/// Removes the entries of a directory that a process has made with our prefix and that is gone.
+fn sweep(directory: &Path) {
+    remove_left(directory, |_| true);
+}
+
+/// Removes chosen entries with our prefix whose process is gone. The function ignores failures.
+fn remove_left(directory: &Path, is_chosen: impl Fn(&DirEntry) -> bool) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if let Some(owner) = entry
             .file_name()
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX))
             && !owner_is_alive(owner)
+            && is_chosen(&entry)
         {
             let _ = remove_all(&entry.path());
         }

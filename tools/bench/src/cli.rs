@@ -37,6 +37,13 @@ pub struct Cli {
     /// Where the curves of growing repositories go
     #[arg(long, value_name = "FILE", default_value = "build/bench-growth.svg")]
     pub plot: PathBuf,
+    /// Where the curves of growing installs go
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "build/bench-install-growth.svg"
+    )]
+    pub install_plot: PathBuf,
     /// Directory on the file system to measure on
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -186,6 +193,8 @@ pub enum Scenario {
     Resolve,
     /// `composer resolve` of made-up repositories of many sizes; has projects of its own
     Growth,
+    /// `allegro install` of generated projects of many sizes; has projects of its own
+    InstallGrowth,
 }
 
 impl Scenario {
@@ -203,6 +212,7 @@ impl Scenario {
             Self::Disk => "disk",
             Self::Resolve => "resolve",
             Self::Growth => "growth",
+            Self::InstallGrowth => "growth of installs",
         }
     }
 }
@@ -216,8 +226,10 @@ impl Cli {
 
     /// Returns the projects in order of size.
     pub fn projects(&self) -> Vec<Project> {
-        let has_own =
-            |scenario: &Scenario| [Scenario::Resolve, Scenario::Growth].contains(scenario);
+        let has_own = |scenario: &Scenario| {
+            use Scenario::{Growth, InstallGrowth, Resolve};
+            [Resolve, Growth, InstallGrowth].contains(scenario)
+        };
         if !self.scenario.is_empty() && self.scenario.iter().all(has_own) {
             return Vec::new();
         }
@@ -236,7 +248,7 @@ impl Cli {
             Scenario::Archives | Scenario::Dump | Scenario::DumpOptimized | Scenario::FirstScan => {
                 project != Project::KoelClassmap
             }
-            Scenario::Resolve | Scenario::Growth => false,
+            Scenario::Resolve | Scenario::Growth | Scenario::InstallGrowth => false,
             Scenario::Warm | Scenario::FreshClone | Scenario::NoOp => true,
         };
         let by_road = [Scenario::Warm, Scenario::NoOp].contains(&scenario);

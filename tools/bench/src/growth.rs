@@ -1,6 +1,7 @@
 //! Measures how `composer resolve` grows with packages and with versions, on made-up repositories
 //! of many sizes.
 
+pub mod installs;
 pub mod plot;
 pub mod table;
 

@@ -84,6 +84,11 @@ fn bench(cli: &Cli) -> Result<bool> {
     } else {
         Vec::new()
     };
+    let installs = if cli.wants_apart(Scenario::InstallGrowth) && cli.wants_side(Side::Native) {
+        growth::installs::all(cli, work.path())?
+    } else {
+        Vec::new()
+    };
     let programs = program::versions(cli);
     let report = report::Report {
         machine: &machine,
@@ -92,6 +97,7 @@ fn bench(cli: &Cli) -> Result<bool> {
         findings: &findings,
         resolutions: &resolutions,
         sizes: &sizes,
+        installs: &installs,
     };
     report.write_json(&cli.json)?;
     let _ = writeln!(std::io::stdout(), "{}", report.markdown());
@@ -99,6 +105,13 @@ fn bench(cli: &Cli) -> Result<bool> {
     if !sizes.is_empty() {
         report.write_plot(&cli.plot)?;
         progress(&format!("curves of growth: {}", cli.plot.display()));
+    }
+    if !installs.is_empty() {
+        report.write_install_plot(&cli.install_plot)?;
+        progress(&format!(
+            "curves of growing installs: {}",
+            cli.install_plot.display()
+        ));
     }
     let equal = |finding: &resolve::Finding| finding.equal;
     Ok(findings.iter().all(scenario::Finding::equal)

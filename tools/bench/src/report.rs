@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub resolutions: &'a [resolve::Finding],
     /// Results of growing repositories.
     pub sizes: &'a [Size],
+    /// Results of growing installs.
+    pub installs: &'a [growth::installs::Size],
 }
 
 /// A line of the table.
@@ -93,6 +95,9 @@ impl Report<'_> {
         }
         if !self.sizes.is_empty() {
             let _ = write!(text, "\n{}", growth::table::markdown(self.sizes));
+        }
+        if !self.installs.is_empty() {
+            let _ = write!(text, "\n{}", growth::installs::markdown(self.installs));
         }
         text
     }
@@ -181,6 +186,7 @@ impl Report<'_> {
             "sides": self.groups().iter().map(Group::value).collect::<Vec<_>>(),
             "resolutions": self.resolutions.iter().map(value_of_resolving).collect::<Vec<_>>(),
             "growth": growth::table::value(self.sizes),
+            "install_growth": growth::installs::value(self.installs),
         });
         write(path, &format!("{value:#}\n"))
     }
@@ -189,6 +195,12 @@ impl Report<'_> {
     pub fn write_plot(&self, path: &Path) -> Result<()> {
         let subtitle = self.machine.lines().swap_remove(2);
         write(path, &growth::plot::svg(self.sizes, &subtitle))
+    }
+
+    /// Writes the picture of growing installs.
+    pub fn write_install_plot(&self, path: &Path) -> Result<()> {
+        let subtitle = self.machine.lines().swap_remove(2);
+        write(path, &growth::installs::svg(self.installs, &subtitle))
     }
 }
 

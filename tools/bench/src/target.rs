@@ -45,6 +45,7 @@ impl Target {
                 | Scenario::FreshClone
                 | Scenario::Resolve
                 | Scenario::Growth
+                | Scenario::InstallGrowth
                 // Projects by road have marks for the command line.
                 | Scenario::Warm,
                 _,

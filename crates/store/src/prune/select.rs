@@ -167,7 +167,13 @@ impl Selection {
     }
 
     /// Looks at manifests that have come or changed while other processes used the store.
-    pub(super) fn refresh(&mut self, store: &Store, remover: Remover, pruned: &mut Pruned) {
+    pub(super) fn refresh(
+        &mut self,
+        store: &Store,
+        remover: Remover,
+        pool: &ThreadPool,
+        pruned: &mut Pruned,
+    ) {
         let news: Vec<ManifestFile> = manifests(store, &mut pruned.failures)
             .into_iter()
             .filter(|file| self.kept.get(&file.hex) != Some(&file.entry.inode))
@@ -180,7 +186,7 @@ impl Selection {
                 is_everything: true,
                 over: 0,
             };
-            store.remove_manifests(&selection, remover, pruned);
+            store.remove_manifests(&selection, remover, pool, pruned);
             return;
         }
         for file in news {
@@ -307,20 +313,37 @@ impl Store {
         &self,
         selection: &Selection,
         remover: Remover,
+        pool: &ThreadPool,
         pruned: &mut Pruned,
     ) {
         let Ok(bucket) = open_directory(&self.bucket(Bucket::Manifests)) else {
             return;
         };
-        let mut removed = Removed::default();
-        for file in &selection.unused {
-            let Ok(dir) = walk::open_listable(&bucket, &*file.shard) else {
-                continue;
+        let of_shard = |files: &[ManifestFile]| {
+            let mut removed = Removed::default();
+            let Ok(dir) = walk::open_listable(&bucket, &*files[0].shard) else {
+                return removed;
             };
-            if let Ok(facts) = look(&dir, &file.entry.name) {
-                let path = || self.root().join(file.place());
-                remover.remove(&dir, &file.entry, &facts, &path, &mut removed);
+            let mut files: Vec<&ManifestFile> = files.iter().collect();
+            // Neighbours in the inode table follow each other.
+            files.sort_unstable_by_key(|file| file.entry.inode);
+            for file in files {
+                if let Ok(facts) = look(&dir, &file.entry.name) {
+                    let path = || self.root().join(file.place());
+                    remover.remove(&dir, &file.entry, &facts, &path, &mut removed);
+                }
             }
+            removed
+        };
+        let shards: Vec<&[ManifestFile]> = selection
+            .unused
+            .chunk_by(|one, other| one.shard == other.shard)
+            .collect();
+        let all: Vec<Removed> = pool.install(|| shards.into_par_iter().map(of_shard).collect());
+        let mut removed = Removed::default();
+        for one in all {
+            removed.sum += one.sum;
+            removed.failures.extend(one.failures);
         }
         pruned.manifests += removed.sum.files;
         pruned.add(removed.sum);

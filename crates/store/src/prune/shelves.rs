@@ -2,9 +2,9 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -20,6 +20,17 @@ use rustix::fs::Stat;
 
 /// The shards of both buckets: blobs and contents.
 const SHARDS: usize = 512;
+
+/// The number of entries after which a thread looks at the clock.
+const AT_ONCE: usize = 64;
+
+/// A shard, or what a turn has left of it.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    index: usize,
+    /// The smallest inode that was not looked at.
+    from: u64,
+}
 
 /// What a thread has removed in one turn.
 #[derive(Default)]
@@ -44,18 +55,23 @@ impl Store {
         pool: &ThreadPool,
         pruned: &mut Pruned,
     ) -> Result<()> {
-        let next = AtomicUsize::new(0);
+        let open: Vec<Rest> = (0..SHARDS)
+            .rev()
+            .map(|index| Rest { index, from: 0 })
+            .collect();
+        let open = Mutex::new(open);
         loop {
             let until = turn.as_ref().map(|turn| turn.until());
             let kept = &*selection;
             let shares = pool.broadcast(|_| {
                 let mut share = Share::default();
                 while until.is_none_or(|until| Instant::now() < until) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= SHARDS {
-                        break;
+                    let next = open.lock().pop();
+                    let Some(next) = next else { break };
+                    if let Some(rest) = self.remove_in_shard(next, until, kept, remover, &mut share)
+                    {
+                        open.lock().push(rest);
                     }
-                    self.remove_in_shard(index, kept, remover, &mut share);
                 }
                 share
             });
@@ -67,24 +83,26 @@ impl Store {
                     pruned.failures.extend(removed.failures);
                 }
             }
-            if next.load(Ordering::Relaxed) >= SHARDS {
+            if open.lock().is_empty() {
                 return Ok(());
             }
             if let Some(turn) = turn.as_mut()
                 && turn.breathe()?
             {
-                selection.refresh(self, remover, pruned);
+                selection.refresh(self, remover, pool, pruned);
             }
         }
     }
 
+    /// Removes blobs of a shard until a moment, and returns what is left to do.
     fn remove_in_shard(
         &self,
-        index: usize,
+        Rest { index, from }: Rest,
+        until: Option<Instant>,
         selection: &Selection,
         remover: Remover,
         share: &mut Share,
-    ) {
+    ) -> Option<Rest> {
         let (shards, shard) = self.shard(index);
         let place = |entry: &Entry| -> PathBuf {
             let name = entry.name.to_string_lossy();
@@ -96,14 +114,23 @@ impl Store {
                 entries.sort_unstable_by_key(|entry| entry.inode);
                 (dir, entries)
             }
-            Ok(None) => return,
+            Ok(None) => return None,
             Err(error) => {
                 let path = shards.path.join(&shard);
                 share.blobs.failures.push(failure(&path, &error));
-                return;
+                return None;
             }
         };
-        for entry in &entries {
+        let begin = entries.partition_point(|entry| entry.inode < from);
+        for (number, entry) in entries[begin..].iter().enumerate() {
+            // The first ones are done in any case, so that each turn gets on.
+            if number > 0
+                && number % AT_ONCE == 0
+                && until.is_some_and(|until| Instant::now() >= until)
+            {
+                let from = entry.inode;
+                return Some(Rest { index, from });
+            }
             let path = || place(entry);
             if entry.is_hidden() {
                 remover.remove_hidden(&dir, entry, &path, &mut share.hidden);
@@ -123,6 +150,7 @@ impl Store {
                 progress::step();
             }
         }
+        None
     }
 
     /// Returns the digest of an entry that is a blob or a content.

@@ -364,9 +364,9 @@ fn what_comes_in_a_pause_is_seen() {
     with_pool(2, |pool| {
         let registry = store.registry();
         let mut selection = Selection::of(store, &options, &registry, now(), pool, &mut pruned);
-        store.remove_manifests(&selection, remover, &mut pruned);
+        store.remove_manifests(&selection, remover, pool, &mut pruned);
         other.store(store);
-        selection.refresh(store, remover, &mut pruned);
+        selection.refresh(store, remover, pool, &mut pruned);
         store
             .remove_blobs(&mut selection, None, remover, pool, &mut pruned)
             .expect("removed");

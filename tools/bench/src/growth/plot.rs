@@ -9,6 +9,9 @@ use super::{Figure, Series, Size};
 const WIDTH: f64 = 1080.0;
 const HEIGHT: f64 = 860.0;
 
+/// The height of a picture with one row of panels.
+const ONE_ROW: f64 = 470.0;
+
 /// The size of a panel's drawing area.
 const AREA: (f64, f64) = (420.0, 290.0);
 
@@ -16,10 +19,10 @@ const RESOLVE: &str = "composer resolve";
 
 const LINEAR: &str = "stroke=\"#9ca3af\" stroke-dasharray=\"2 4\"";
 
-/// A curve: its figure, its name, its colour, and its dashes.
-type Curve = (Figure, &'static str, &'static str, &'static str);
+/// A curve of resolving: its figure, its name, its colour, and its dashes.
+type Style = (Figure, &'static str, &'static str, &'static str);
 
-const SECONDS: [Curve; 3] = [
+const SECONDS: [Style; 3] = [
     (Figure::Update, "composer update", "#b45309", ""),
     (Figure::Resolve, RESOLVE, "#1d4ed8", ""),
     (
@@ -30,42 +33,78 @@ const SECONDS: [Curve; 3] = [
     ),
 ];
 
-const MEMORY: [Curve; 2] = [
+const MEMORY: [Style; 2] = [
     (Figure::UpdateMemory, "composer update", "#b45309", ""),
     (Figure::ResolveMemory, RESOLVE, "#1d4ed8", ""),
 ];
 
-/// Returns the picture.
+/// A curve with its points.
+pub struct Curve {
+    /// Name in the legend.
+    pub name: &'static str,
+    /// Colour of the line.
+    pub colour: &'static str,
+    /// Dashes of the line.
+    pub dashes: &'static str,
+    /// Points, the smallest size first.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// The curves of one unit.
+pub struct Chart {
+    /// Unit of the figures, above the drawing.
+    pub unit: &'static str,
+    /// Name of the quantity that grows, below the drawing.
+    pub over: String,
+    /// Curves, in the order of the legend.
+    pub curves: Vec<Curve>,
+    /// Name of the curve through whose end the line of linear growth goes.
+    pub compared: &'static str,
+}
+
+/// Returns the picture of resolving.
 pub fn svg(sizes: &[Size], subtitle: &str) -> String {
+    let chart = |series: Series, unit, styles: &[Style]| Chart {
+        unit,
+        over: series.title(),
+        curves: styles
+            .iter()
+            .map(|(figure, name, colour, dashes)| Curve {
+                name,
+                colour,
+                dashes,
+                points: series.points(sizes, *figure),
+            })
+            .collect(),
+        compared: RESOLVE,
+    };
+    let row = |unit, styles: &[Style]| SERIES.map(|series| chart(series, unit, styles));
+    picture(
+        "How composer resolve grows",
+        subtitle,
+        &[
+            row("seconds", &SECONDS),
+            row("MiB of the largest process", &MEMORY),
+        ],
+    )
+}
+
+/// Returns a picture with rows of two charts.
+pub fn picture(title: &str, subtitle: &str, rows: &[[Chart; 2]]) -> String {
+    let height = if rows.len() == 1 { ONE_ROW } else { HEIGHT };
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#1f2937\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#1f2937\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    text(
-        &mut svg,
-        (60.0, 32.0),
-        "start",
-        "font-size=\"18\" font-weight=\"bold\"",
-        "How composer resolve grows",
-    );
-    text(
-        &mut svg,
-        (60.0, 54.0),
-        "start",
-        "fill=\"#6b7280\"",
-        subtitle,
-    );
-    for (column, series) in (0_u8..).zip(SERIES) {
-        let x = 80.0 + f64::from(column) * (AREA.0 + 110.0);
-        panel(&mut svg, (x, 100.0), sizes, series, "seconds", &SECONDS);
-        panel(
-            &mut svg,
-            (x, 490.0),
-            sizes,
-            series,
-            "MiB of the largest process",
-            &MEMORY,
-        );
+    let bold = "font-size=\"18\" font-weight=\"bold\"";
+    text(&mut svg, (60.0, 32.0), "start", bold, title);
+    let grey = "fill=\"#6b7280\"";
+    text(&mut svg, (60.0, 54.0), "start", grey, subtitle);
+    for (line, row) in (0_u8..).zip(rows) {
+        for (column, chart) in (0_u8..).zip(row) {
+            let x = 80.0 + f64::from(column) * (AREA.0 + 110.0);
+            panel(&mut svg, (x, 100.0 + 390.0 * f64::from(line)), chart);
+        }
     }
     svg.push_str("</svg>\n");
     svg
@@ -194,25 +233,18 @@ impl Panel {
     }
 }
 
-fn panel(
-    svg: &mut String,
-    place: (f64, f64),
-    sizes: &[Size],
-    series: Series,
-    unit: &str,
-    curves: &[Curve],
-) {
-    let drawn: Vec<(&Curve, Vec<(f64, f64)>)> = curves
+fn panel(svg: &mut String, place: (f64, f64), chart: &Chart) {
+    let drawn: Vec<&Curve> = chart
+        .curves
         .iter()
-        .map(|curve| (curve, series.points(sizes, curve.0)))
-        .filter(|(_, points)| !points.is_empty())
+        .filter(|curve| !curve.points.is_empty())
         .collect();
     let all: Vec<(f64, f64)> = drawn
         .iter()
-        .flat_map(|(_, points)| points.clone())
+        .flat_map(|curve| curve.points.clone())
         .collect();
     let above = (place.0, place.1 - 12.0);
-    text(svg, above, "start", "font-weight=\"bold\"", unit);
+    text(svg, above, "start", "font-weight=\"bold\"", chart.unit);
     let Some(panel) = Panel::new(place, &all) else {
         text(
             svg,
@@ -224,15 +256,19 @@ fn panel(
         return;
     };
     let places = all.iter().map(|point| point.0).collect();
-    panel.axes(svg, places, &series.title());
-    let ours = drawn.iter().find(|(curve, _)| curve.1 == RESOLVE);
-    if let Some(largest) = ours.and_then(|(_, points)| points.last()) {
+    panel.axes(svg, places, &chart.over);
+    let ours = drawn.iter().find(|curve| curve.name == chart.compared);
+    if let Some(largest) = ours.and_then(|curve| curve.points.last()) {
         panel.linear(svg, *largest);
     }
     let mut row = 0;
-    for ((_, name, colour, dashes), points) in &drawn {
-        let style = format!("stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"");
-        let places: Vec<(f64, f64)> = points.iter().map(|point| panel.at(*point)).collect();
+    for curve in &drawn {
+        let colour = curve.colour;
+        let style = format!(
+            "stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{}\"",
+            curve.dashes
+        );
+        let places: Vec<(f64, f64)> = curve.points.iter().map(|point| panel.at(*point)).collect();
         line(svg, &places, &style);
         for (x, y) in places {
             let _ = writeln!(
@@ -240,7 +276,7 @@ fn panel(
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"
             );
         }
-        panel.legend(svg, row, &style, name);
+        panel.legend(svg, row, &style, curve.name);
         row += 1;
     }
     panel.legend(svg, row, LINEAR, "linear");
