@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::layout::QUARANTINE;
 use super::link::Method;
+use super::projects::Installed;
 use super::verify::listed;
 use super::walk::blocks;
 use super::{Bucket, Digest, ItemKind, Project, Store};
@@ -156,7 +157,14 @@ impl Store {
             of_digest.names += names;
         }
         self.count_others(&mut status.usage);
-        let projects = self.projects();
+        let mut projects = self.projects();
+        for project in &mut projects {
+            // The record may have packages that the project has given up.
+            if let Some(installed) = Installed::read(&project.vendor_dir) {
+                let still = |name: &str| name.is_empty() || installed.names(name);
+                project.packages.retain(|package| still(&package.name));
+            }
+        }
         let mut keys: Vec<ManifestKey> = projects
             .iter()
             .flat_map(|project| project.packages.iter().map(|package| package.key))
@@ -253,6 +261,25 @@ mod tests {
             }
         }
         inodes.into_values().sum()
+    }
+
+    #[test]
+    fn packages_that_a_project_gave_up_do_not_count() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let store = Store::open(&dir.path().join("store")).expect("a store");
+        let (a, b) = (
+            Package::of("a/a", "1", &[b"a"]),
+            Package::of("b/b", "1", &[b"b"]),
+        );
+        let root = dir.path().join("project");
+        let project = install(&store, &root, &[&a, &b], Method::Copy, 5);
+        let count = || store.status().expect("counted").projects[0].packages;
+        assert_eq!(count(), 2, "nothing is known of the project itself");
+        let records = project.vendor_dir.join("composer");
+        fs::create_dir_all(&records).expect("made");
+        let text = r#"{"packages": [{"name": "B/b", "version": "2"}]}"#;
+        fs::write(records.join("installed.json"), text).expect("written");
+        assert_eq!(count(), 1);
     }
 
     /// The saved bytes are compared with what the files really take, with and without a store.

@@ -50,6 +50,11 @@ impl Installed {
         ))
     }
 
+    /// Returns whether the project still has some version of a package.
+    pub fn names(&self, package: &str) -> bool {
+        self.0.contains_key(&package.to_lowercase())
+    }
+
     /// Returns whether the project still has the package of a manifest.
     ///
     /// References decide where both sides have one, because two versions of one commit share a
