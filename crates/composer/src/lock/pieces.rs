@@ -75,6 +75,7 @@ impl<'de> Visitor<'de> for Members {
 mod tests {
     use super::super::Lock;
     use crate::dialect::Dialect;
+    use crate::json::Json;
 
     fn read(text: &str) -> Result<Lock, String> {
         Lock::parse(text, Dialect::default()).map_err(|reason| reason.0)
@@ -101,11 +102,7 @@ mod tests {
             for (at, package) in names.enumerate() {
                 assert_eq!(package.name, format!("a/p{at}"));
                 assert_eq!(
-                    package
-                        .entry
-                        .get("extra")
-                        .map(|extra| extra.to_line())
-                        .as_deref(),
+                    package.entry.get("extra").map(Json::to_line).as_deref(),
                     Some(r#"{"n":0}"#)
                 );
             }
@@ -127,7 +124,7 @@ mod tests {
                 r#"{"packages": null, "packages-dev": []}"#.to_owned(),
                 "expected a sequence",
             ),
-            (r#"[]"#.to_owned(), "expected an object"),
+            ("[]".to_owned(), "expected an object"),
             (
                 format!(r#"{{"packages": [{package}], "packages-dev": [{bad}]}}"#),
                 "not plain JSON",
