@@ -45,7 +45,7 @@ use super::rest;
 use super::state::{self, Kind};
 use super::summary::Summary;
 use super::{Context, Progress, Undecided};
-use crate::console::Console;
+use crate::console::{Console, Verbosity};
 use crate::protocol::dist::Dist;
 use crate::protocol::prepare::PackageRequest;
 use crate::scripts::{Dispatcher, Event, Scripts, Setup};
@@ -267,6 +267,13 @@ impl Run<'_> {
             let records = records.unwrap_or_else(|panic| resume_unwind(panic));
             (records?, Ok(staged?))
         };
+        if !self.habits.has_composer() {
+            let version = &self.habits.target.version;
+            console.line_at(
+                Verbosity::Verbose,
+                &format!("Allegro: there is no Composer; vendor is that of Composer {version}"),
+            );
+        }
         self.plugins.announce(console);
         let installed = LocalRepository::new(&self.project.installed);
         let begun = self.act(COMMAND, &installed, console);

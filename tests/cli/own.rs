@@ -259,6 +259,9 @@ fn without_composer_the_platform_is_that_of_the_configuration() {
             .find(|line| line.contains("not checked"));
         assert_eq!(found, line.as_deref(), "{words}");
     }
+    let told = install("-v").err;
+    let version = "Allegro: there is no Composer; vendor is that of Composer 2.";
+    assert!(told.contains(version), "{told}");
     write("7.4.0");
     let refused = install("");
     assert_eq!(refused.code, Some(5));
