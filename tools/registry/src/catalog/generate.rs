@@ -1,5 +1,6 @@
 //! Generates projects from a size and a seed alone.
 
+mod graph;
 mod names;
 
 use super::layout::{self, Wanted};
@@ -179,14 +180,9 @@ fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
         let (version, constraint) = version(rng);
         let mut require = vec![("php".to_owned(), Json::str(">=8.1"))];
         let reach = index.min(spec.packages - spec.dev_packages);
-        for _ in 0..rng.below(5).min(reach) {
-            // Most requirements are near neighbours, so the graph is deep as well as broad.
-            let at = if rng.percent(60) {
-                index.min(reach) - 1 - rng.below(reach.min(12))
-            } else {
-                rng.below(reach)
-            };
-            let (other, constraint) = &known[at];
+        let graph = graph::of(&known[..reach]);
+        for _ in 0..rng.below(5).min(graph.len()) {
+            let (other, constraint) = graph::required(graph, rng);
             if !require.iter().any(|(name, _)| name == other) {
                 require.push((other.clone(), Json::str(constraint)));
             }
