@@ -11,7 +11,11 @@ use crate::support::mount::{FileSystem, Mount};
 use crate::support::{Scene, Side, Snapshot, diff};
 
 /// The number of sizes that a plain test run tries for each command.
-const ROOMS: u64 = 5;
+const ROOMS: u64 = 1;
+
+/// Commands that download. Composer takes over on a full disk, and tries each download again and
+/// again, so these are for long rounds.
+const SLOW: [Work; 2] = [Work::First, Work::Download];
 
 /// The size of the disk where nothing is to be disturbed.
 const ENOUGH: usize = 300_000;
@@ -53,9 +57,11 @@ fn full_disks() {
     let Some(stage) = Stage::new(Some(dir.path().to_owned())) else {
         return;
     };
-    let rooms = number("ALLEGRO_TEST_ROOMS").unwrap_or(ROOMS);
+    let wanted = number("ALLEGRO_TEST_ROOMS");
+    let rooms = wanted.unwrap_or(ROOMS);
     let mut random = fastrand::Rng::with_seed(seed());
-    for work in Work::ALL {
+    let is_wanted = |work: &Work| wanted.is_some() || !SLOW.contains(work);
+    for work in Work::ALL.into_iter().filter(is_wanted) {
         stage.prepare(work);
         let before = used(dir.path());
         let _ = stage.call(work).run().expect(0);
