@@ -1,5 +1,6 @@
 //! Generates projects from a size and a seed alone.
 
+mod graph;
 mod names;
 
 use super::layout::{self, Wanted};
@@ -163,9 +164,6 @@ fn directories(files: &[Vec<FileSpec>]) -> usize {
     files.iter().map(of_package).sum()
 }
 
-/// The number of packages after which a graph of requirements ends, and another one begins.
-const PART: usize = 1_600;
-
 /// Returns the lock entries. A package requires only packages before it, and only the last ones are
 /// for development.
 fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
@@ -182,18 +180,9 @@ fn entries(spec: &GenSpec, rng: &mut Rng) -> Vec<Json> {
         let (version, constraint) = version(rng);
         let mut require = vec![("php".to_owned(), Json::str(">=8.1"))];
         let reach = index.min(spec.packages - spec.dev_packages);
-        // Composer's weights of packages double along chains of requirements, beyond all numbers in
-        // a graph that is deeper than this.
-        let first = index.min(reach) / PART * PART;
-        let reach = reach - first;
-        for _ in 0..rng.below(5).min(reach) {
-            // Most requirements are near neighbours, so the graph is deep as well as broad.
-            let at = if rng.percent(60) {
-                first + reach - 1 - rng.below(reach.min(12))
-            } else {
-                first + rng.below(reach)
-            };
-            let (other, constraint) = &known[at];
+        let graph = graph::of(&known[..reach]);
+        for _ in 0..rng.below(5).min(graph.len()) {
+            let (other, constraint) = graph::required(graph, rng);
             if !require.iter().any(|(name, _)| name == other) {
                 require.push((other.clone(), Json::str(constraint)));
             }
