@@ -79,7 +79,12 @@ fn written(
     match own.install() {
         Ok(()) => {}
         Err(Undone::Unfamiliar(reason)) => return Err(reason.into()),
-        Err(Undone::Failed(error)) => return Err(error.into()),
+        Err(Undone::Failed(Error::Interrupted)) => return Err(Error::Interrupted.into()),
+        // Composer can do without the sample, for example on a full disk.
+        Err(Undone::Failed(error)) => {
+            let reason = format!("the sample project can't be installed: {error}");
+            return Err(Undecided::ThisTime(Unfamiliar(reason)));
+        }
     }
     Ok(project::written(&at.join("vendor")).map_err(failed)?)
 }

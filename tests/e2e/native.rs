@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use allegro_registry::{Catalog, Fault, Format, Json, Profile, Rule};
 
+use crate::support::home::composer;
 use crate::support::packages::{add, entry, file, link};
 use crate::support::screen::on_terminal;
+use crate::support::tools::path_with;
 use crate::support::{Scene, SceneOptions, Side, same, same_tree};
 
 /// Plays Composer, and the command line cold, warm and with nothing to do.
@@ -57,6 +59,34 @@ fn the_check_of_the_platform_is_told() {
             .any(|line| line.starts_with("Dependency resolution"))
     );
     assert_eq!(told(Side::Native), plain);
+}
+
+/// A machine without `unzip`, such as an image for containers. Composer warns before the first zip.
+#[test]
+fn without_unzip_composer_warns() {
+    let Some(scene) = Scene::small() else { return };
+    let Some(file) = composer() else { return };
+    let path = path_with(&scene, &[("composer", file.to_owned())]);
+    let play = |side: Side, again: bool, args: &[&str]| {
+        if !again {
+            scene.write_project();
+        }
+        scene.outcome(&scene.call(side, args).env("PATH", &path))
+    };
+    for args in [&["install"][..], &["install", "--no-plugins", "-q"]] {
+        scene.forget_all();
+        let plain = [false, true].map(|again| play(Side::Serial, again, args));
+        scene.forget_all();
+        let ours = [false, true].map(|again| play(Side::Native, again, args));
+        same("cold", &plain[0], &ours[0]);
+        same("again", &plain[1], &ours[1]);
+        let warm = play(Side::Native, false, args);
+        same_tree("warm", &plain[0], &warm);
+        for run in [&ours[0].run, &warm.run] {
+            let is_told = run.stderr.contains("As there is no 'unzip'");
+            assert_eq!(is_told, !args.contains(&"-q"), "{}", run.stderr);
+        }
+    }
 }
 
 /// Composer empties the directory of a package that is not on record, but for links that lead

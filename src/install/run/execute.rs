@@ -4,9 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use allegro_base::error::{Error, Result};
-use allegro_composer::operation_text::{
-    full_pretty_version, install_text, uninstall_text, update_text,
-};
+use allegro_composer::operation_text::{install_text, uninstall_text, update_text};
 use allegro_composer::package::Package;
 use allegro_composer::transaction::Operation;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
@@ -18,7 +16,7 @@ use super::records::Records;
 use super::staging::Stages;
 use crate::console::Console;
 use crate::install::placing::Placing;
-use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
+use crate::protocol::prepare::PrepareAnswer;
 use crate::scripts::Verbosity;
 
 impl Run<'_> {
@@ -47,24 +45,7 @@ impl Run<'_> {
         }
         self.tell_operations(console);
         let stages = self.stages(answer);
-        for package in &answer.packages {
-            if let PackageOutcome::Ready {
-                from: Provenance::Download,
-                ..
-            } = &package.outcome
-            {
-                let id = package.id;
-                let package = self.wanted[id];
-                console.line(&format!(
-                    "  - Downloading <info>{}</info> (<comment>{}</comment>)",
-                    package.name,
-                    full_pretty_version(package, dialect)
-                ));
-                for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
-                    console.line(warning);
-                }
-            }
-        }
+        self.tell_downloads(answer, console);
         for notice in &answer.notices {
             console.line(&format!("<warning>Allegro: {notice}</warning>"));
         }

@@ -8,6 +8,7 @@ use super::Run;
 use crate::console::Console;
 use crate::install::closing::OperationNames;
 use crate::install::decide::unchecked_platform;
+use crate::protocol::prepare::{PackageOutcome, PrepareAnswer, Provenance};
 use crate::scripts::{Stop, Verbosity};
 
 /// A warning of Composer about a lock that doesn't belong to the manifest.
@@ -76,6 +77,61 @@ impl Run<'_> {
             console.line(NOTHING);
         } else {
             told.tell("Package operations", console);
+        }
+    }
+}
+
+/// A warning of Composer from 2.4 on about a machine without `unzip` (`ZipDownloader::download`,
+/// composer 2.10.2).
+const NO_UNZIP: [&str; 3] = [
+    "<warning>As there is no 'unzip' nor '7z' command installed zip files are being unpacked using the PHP zip extension.</warning>",
+    "<warning>This may cause invalid reports of corrupted archives. Besides, any UNIX permissions (e.g. executable) defined in the archives will be lost.</warning>",
+    "<warning>Installing 'unzip' or '7z' (21.01+) may remediate them.</warning>",
+];
+
+/// The same for a PHP that starts no processes.
+const NO_PROC_OPEN: [&str; 3] = [
+    "<warning>proc_open is disabled so 'unzip' and '7z' commands cannot be used, zip files are being unpacked using the PHP zip extension.</warning>",
+    NO_UNZIP[1],
+    "<warning>Enabling proc_open and installing 'unzip' or '7z' (21.01+) may remediate them.</warning>",
+];
+
+impl Run<'_> {
+    /// Tells which packages were downloaded. Before the first zip archive, Composer warns if PHP
+    /// alone unpacks it.
+    pub(super) fn tell_downloads(&self, answer: &PrepareAnswer, console: &mut Console) {
+        let mut warns = self.habits.plain_modes;
+        for package in &answer.packages {
+            let PackageOutcome::Ready { from, .. } = &package.outcome else {
+                continue;
+            };
+            let id = package.id;
+            let package = self.wanted[id];
+            let is_zip = package.dist.as_ref().is_some_and(|dist| dist.kind == "zip");
+            if warns && is_zip {
+                warns = false;
+                let has_processes = self.habits.probe.as_ref().is_none_or(|probe| {
+                    let mut disabled = probe.php.disabled_functions.iter();
+                    disabled.all(|name| name != "proc_open")
+                });
+                let lines = if has_processes {
+                    NO_UNZIP
+                } else {
+                    NO_PROC_OPEN
+                };
+                lines.iter().for_each(|line| console.line(line));
+            }
+            if *from != Provenance::Download {
+                continue;
+            }
+            console.line(&format!(
+                "  - Downloading <info>{}</info> (<comment>{}</comment>)",
+                package.name,
+                full_pretty_version(package, self.habits.target.dialect)
+            ));
+            for (_, warning) in self.warnings.iter().filter(|(of, _)| *of == id) {
+                console.line(warning);
+            }
         }
     }
 }
