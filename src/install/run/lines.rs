@@ -119,7 +119,9 @@ impl Run<'_> {
                 } else {
                     NO_PROC_OPEN
                 };
-                lines.iter().for_each(|line| console.line(line));
+                for line in lines {
+                    console.line(line);
+                }
             }
             if *from != Provenance::Download {
                 continue;
