@@ -12,6 +12,7 @@ use allegro_composer::transaction::Operation;
 use allegro_composer::{Unfamiliar, unfamiliar};
 use rustix::fs::{Access, access};
 
+use super::Undecided;
 use super::project::{GLOBAL, Project, Target};
 
 /// Checks everything about a project that doesn't depend on what is installed.
@@ -149,24 +150,29 @@ pub fn check_policies(
     Ok(())
 }
 
-/// Checks the operations: archives, and what lies at the places of packages.
+/// Checks the operations: archives, and what lies at the places of packages. The latter may be
+/// different in the next run.
 pub fn check_operations(
     project: &Project,
     locked: &[&Package],
     operations: &[Operation],
-) -> Result<(), Unfamiliar> {
+) -> Result<(), Undecided> {
     for operation in operations {
         match *operation {
             Operation::Install(to) => {
-                check_new(project, locked[to])?;
-                check_rest(project, locked[to])?;
+                check_archive(project, locked[to])?;
+                check_place(project, locked[to])
+                    .and_then(|()| check_rest(project, locked[to]))
+                    .map_err(Undecided::ThisTime)?;
             }
             Operation::Update { from, to } => {
                 check_old(project, from)?;
-                check_new(project, locked[to])?;
+                check_archive(project, locked[to])?;
+                check_place(project, locked[to]).map_err(Undecided::ThisTime)?;
                 let (old, new) = (&project.installed[from].package, locked[to]);
                 if old.pretty_name != new.pretty_name {
-                    return unfamiliar(format!("{} has another directory now", new.name));
+                    let reason = format!("{} has another directory now", new.name);
+                    return Err(Unfamiliar(reason).into());
                 }
             }
             Operation::Uninstall(from) => check_old(project, from)?,
@@ -191,7 +197,8 @@ fn check_rest(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
     Ok(())
 }
 
-fn check_new(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
+/// Checks where a new package comes from.
+fn check_archive(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
     let name = &package.name;
     if package.is_metapackage() {
         return Ok(());
@@ -210,6 +217,15 @@ fn check_new(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
     if prefers_source {
         return unfamiliar(format!("{name} is wanted from its source"));
     }
+    Ok(())
+}
+
+/// Checks what lies at the place of a new package.
+fn check_place(project: &Project, package: &Package) -> Result<(), Unfamiliar> {
+    if package.is_metapackage() {
+        return Ok(());
+    }
+    let name = &package.name;
     let path = project.path_of(package);
     match fs::symlink_metadata(&path) {
         Ok(facts) if !facts.is_dir() && !facts.is_symlink() => {

@@ -191,11 +191,7 @@ pub struct Steps<'p> {
 
 impl<'p> Steps<'p> {
     /// Works out the operations of an install.
-    pub fn of(
-        project: &'p Project,
-        options: &Options,
-        target: &Target,
-    ) -> Result<Self, Unfamiliar> {
+    pub fn of(project: &'p Project, options: &Options, target: &Target) -> Result<Self, Undecided> {
         let steps = Self::unchecked(project, options, target);
         checks::check_project(project, &steps.locked)?;
         checks::check_operations(project, &steps.locked, &steps.operations)?;

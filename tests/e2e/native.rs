@@ -110,11 +110,18 @@ fn a_package_that_nobody_knows_has_a_link_to_nowhere() {
         for name in ["installed.json", "installed.php"] {
             fs::remove_file(scene.project().join("vendor/composer").join(name)).expect("removed");
         }
-        scene.outcome(&scene.call(side, &["install"]))
+        scene.outcome(&scene.call(side, &["install", "-v"]))
     };
     let plain = play(Side::Serial);
     same_tree("by the plugin", &plain, &play(Side::Allegro));
     same_tree("by the command line", &plain, &play(Side::Native));
+    // Without such a vendor, the next install is native.
+    let told = |_| {
+        fs::remove_dir_all(scene.project().join("vendor")).expect("removed");
+        let run = scene.run(Side::Native, &["install", "-v"]).expect(0);
+        run.stderr.contains("Composer does it")
+    };
+    assert_eq!([1, 2].map(told), [false, false]);
 }
 
 /// Scripts that write down that they run. One of them plays another event once more.
