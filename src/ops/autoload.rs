@@ -1,37 +1,37 @@
 //! Makes the class map for Composer's dump, and finds out whether a dump would change anything.
 
 mod convert;
+mod placed;
 mod scanned;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 pub use scanned::Scanned;
 
+use placed::placed;
+
 use super::attend::attend;
 use crate::protocol::dumped::{DumpedAnswer, DumpedRequest};
-use crate::protocol::scan::{KnownFile, PlacedPackage, ScanAnswer, ScanRequest, UnsureFile};
+use crate::protocol::scan::{KnownFile, ScanAnswer, ScanRequest, UnsureFile};
 use crate::protocol::settings::Overrides;
 use crate::protocol::unchanged::{UnchangedAnswer, UnchangedRequest};
 use crate::settings::{Environment, Settings};
 use allegro_archive::Zone;
 use allegro_base::error::{Error, Result};
 use allegro_base::hex::{hex, unhex};
-use allegro_base::identity::Moment;
 use allegro_base::identity::{Clock, Identity};
 use allegro_base::progress;
 use allegro_base::report::Host;
 use allegro_base::threads::with_pool;
-use allegro_composer::Dist;
 use allegro_vendor::classmap::dump::{Dump, Input, Output, Places};
-use allegro_vendor::classmap::lists::{Lists, Placed};
+use allegro_vendor::classmap::lists::Lists;
 use allegro_vendor::classmap::scan::{Classes, Memory, Survey, join, survey};
 use allegro_vendor::classmap::trace::{self, WalkState};
-use allegro_vendor::classmap::walk::{Declined, Found, real_path};
+use allegro_vendor::classmap::walk::{Declined, Found};
 use allegro_vendor::classmap::{Dialect, Records, ScanRule};
 
 /// The number of files for PHP to read above which Composer's own generator is the better way.
@@ -211,39 +211,6 @@ fn class_name(name: &str) -> Vec<u8> {
     name.strip_prefix('\0')
         .and_then(unhex)
         .unwrap_or_else(|| name.as_bytes().to_vec())
-}
-
-fn placed(packages: &[PlacedPackage]) -> Vec<Placed> {
-    let mut parents = HashMap::new();
-    packages
-        .iter()
-        .filter_map(|package| {
-            Some(Placed {
-                directory: real_directory(&package.path, &mut parents)?,
-                key: Dist::from(&package.dist).key(),
-                by_zip_archive: package.plain_modes,
-                from: Moment::from_nanos(package.made.0),
-                until: Moment::from_nanos(package.made.1),
-            })
-        })
-        .collect()
-}
-
-/// Returns the path of a package without links. Packages of one vendor share a parent, which is
-/// resolved once.
-fn real_directory<'p>(
-    path: &'p str,
-    parents: &mut HashMap<&'p str, Option<String>>,
-) -> Option<String> {
-    let (parent, name) = path.rsplit_once('/')?;
-    let is_plain = !parent.is_empty() && !matches!(name, "" | "." | "..") && !name.contains('\\');
-    if !is_plain || fs::symlink_metadata(path).ok()?.is_symlink() {
-        return real_path(path).ok();
-    }
-    let real = parents
-        .entry(parent)
-        .or_insert_with(|| real_path(parent).ok());
-    Some(format!("{}/{name}", real.as_ref()?.trim_end_matches('/')))
 }
 
 /// Keeps the classes for the next scan, and returns the number of files read. A failure only costs
@@ -477,31 +444,4 @@ fn note_outputs(request: &DumpedRequest, settings: &Settings, cancel: &AtomicBoo
     dump.classes = request.classes;
     dump.outputs = outputs;
     Ok(dump.write(&places).is_ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packages_are_found_without_links() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let root = dir.path().canonicalize().expect("it exists");
-        fs::create_dir_all(root.join("real/a/one")).expect("made");
-        std::os::unix::fs::symlink("real", root.join("vendor")).expect("a link");
-        std::os::unix::fs::symlink("one", root.join("real/a/two")).expect("a link");
-        let text = |path: &str| format!("{}/{path}", root.display());
-        let (one, two, gone) = (
-            text("vendor/a/one"),
-            text("vendor/a/two"),
-            text("vendor/b/c"),
-        );
-        let up = text("vendor/a/one/..");
-        let mut parents = HashMap::new();
-        for path in [&one, &one, &two, &gone, &up] {
-            let real = fs::canonicalize(path).ok();
-            let found = real_directory(path, &mut parents);
-            assert_eq!(found.map(Into::into), real, "{path}");
-        }
-    }
 }
