@@ -71,7 +71,7 @@ impl Lock {
         let mut read: Vec<Package> = threads::map(
             &packages,
             || Loader::new(dialect),
-            |loader, entry| loader.load(Json::read(NAME, entry.get())?),
+            |loader, package| loader.load(Pieces::read(text, package)?),
         )
         .into_iter()
         .collect::<Result<_, _>>()?;

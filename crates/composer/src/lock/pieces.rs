@@ -23,8 +23,20 @@ impl<'t> Pieces<'t> {
     /// Parts a text. The packages are not read yet, and may be no plain JSON.
     pub(super) fn of(text: &'t str) -> Result<Self, Unfamiliar> {
         serde_json::from_str(text)
-            .map_err(|error| Unfamiliar(format!("{NAME} is no plain lock: {error}")))
+            .map_err(|error| no_json(text, format!("{NAME} is no plain lock: {error}")))
     }
+
+    /// Reads one of the packages.
+    pub(super) fn read(text: &str, package: &RawValue) -> Result<Json, Unfamiliar> {
+        Json::parse(package.get())
+            .map_err(|error| no_json(text, format!("{NAME} is not plain JSON: {error}")))
+    }
+}
+
+/// Returns the reason for which a text is no JSON, with the place in the whole text. If it is JSON,
+/// the other reason stays.
+fn no_json(text: &str, other: String) -> Unfamiliar {
+    Json::read(NAME, text).err().unwrap_or(Unfamiliar(other))
 }
 
 impl<'de> Deserialize<'de> for Pieces<'de> {
@@ -140,6 +152,21 @@ mod tests {
         ] {
             let found = read(&text).expect_err("refused");
             assert!(found.contains(reason), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_text_has_its_place() {
+        let one = package("one");
+        let head = format!("{{\n\"packages-dev\": [],\n\"packages\": [{one}");
+        for (end, place) in [
+            ("\n,}]}", "line 4 column 2"),
+            (",\n{\"name\": \"\\ud800\"}]}", "line 4 column 17"),
+            ("\n", "line 4 column 0"),
+        ] {
+            let found = read(&format!("{head}{end}")).expect_err("refused");
+            let begin = "composer.lock is not plain JSON: ";
+            assert!(found.starts_with(begin) && found.contains(place), "{found}");
         }
     }
 
