@@ -3,6 +3,7 @@
 //! The display is one line of plain text. It needs no escape sequence, so it is the same where
 //! colours are unwanted, and whatever a dead process leaves can be overwritten.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -41,7 +42,7 @@ struct State {
     total: usize,
     received: u64,
     /// Packages that are still to come, by id. It may be empty although there are some.
-    open: Vec<(usize, String)>,
+    open: HashMap<usize, String>,
 }
 
 impl ProgressLine {
@@ -78,7 +79,7 @@ impl ProgressLine {
             done: 0,
             total: 0,
             received: 0,
-            open: Vec::new(),
+            open: HashMap::new(),
         };
         Self {
             bar,
@@ -94,7 +95,9 @@ impl ProgressLine {
 
     /// Sets the packages to come, by name and id.
     pub fn expect_packages(&self, packages: &[(usize, String)]) {
-        self.state.lock().open = packages.to_vec();
+        if !self.bar.is_hidden() {
+            self.state.lock().open = packages.iter().cloned().collect();
+        }
         self.expect(packages.len());
     }
 
@@ -102,7 +105,7 @@ impl ProgressLine {
     pub fn settle(&self, id: usize) {
         let mut state = self.state.lock();
         state.done += 1;
-        state.open.retain(|(open, _)| *open != id);
+        state.open.remove(&id);
     }
 
     /// Counts bytes that arrived.
@@ -153,7 +156,7 @@ impl ProgressLine {
 impl State {
     /// Returns the text of the line, with as many of its parts as fit.
     fn text(&self, columns: usize) -> String {
-        let mut counts = format!("{}/{} {}", self.done, self.total, self.unit);
+        let counts = format!("{}/{} {}", self.done, self.total, self.unit);
         let mut text = String::from(self.task);
         if text.len() + BAR + counts.len() + 4 <= columns {
             let filled = (BAR * self.done).checked_div(self.total).unwrap_or(0);
@@ -163,7 +166,6 @@ impl State {
         }
         text.push(' ');
         text.push_str(&counts);
-        counts.clear();
         for detail in self.details() {
             if text.len() + detail.len() + 2 > columns {
                 break;
@@ -191,7 +193,8 @@ impl State {
                 details.push(format!("{}/s", bytes(rate)));
             }
         }
-        if let [(_, name)] = self.open.as_slice()
+        if self.open.len() == 1
+            && let Some(name) = self.open.values().next()
             && name.bytes().all(|byte| byte.is_ascii_graphic())
         {
             details.push(name.clone());
@@ -275,7 +278,7 @@ mod tests {
             done,
             total: 8,
             received,
-            open: vec![(3, "acme/last".to_owned())],
+            open: HashMap::from([(3, "acme/last".to_owned())]),
         }
     }
 
