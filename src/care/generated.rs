@@ -107,15 +107,12 @@ pub fn obstacle(context: &Context<'_>, sight: &Sight, state: State) -> Option<St
         return Some(reason.clone());
     }
     let locked = look.project.locked(state.is_dev);
+    let options = Options {
+        no_dev: !state.is_dev,
+        ..Options::default()
+    };
     let checked = checks::check_project(&look.project, &locked)
-        .and_then(|()| checks::check_global_plugins(&look.project))
-        .and_then(|()| {
-            let options = Options {
-                no_dev: !state.is_dev,
-                ..Options::default()
-            };
-            Plugins::at_rest(context, &options, &sight.habits, &look.project).map(drop)
-        });
+        .and_then(|()| Plugins::at_rest(context, &options, &sight.habits, &look.project));
     if let Err(Unfamiliar(reason)) = checked {
         return Some(reason);
     }

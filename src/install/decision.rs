@@ -78,9 +78,6 @@ impl<'a> Decision<'a> {
                 .then(|| thread::Builder::new().spawn_scoped(scope, check).ok())
                 .flatten();
             let steps = Steps::of(project, options, &habits.target)?;
-            if !options.no_plugins {
-                checks::check_global_plugins(project)?;
-            }
             let plugins = Plugins::of(&Question {
                 context,
                 options,

@@ -63,9 +63,6 @@ pub fn dump_autoload(
     options.no_dev = !options.dev.or(project.installed_dev).unwrap_or(false);
     let (scripts, setup) = plan_scripts(context, &stage, &options, habits.probe.as_ref())?;
     rest::check(context, &habits, &scripts, &[PRE_DUMP])?;
-    if !options.no_plugins {
-        checks::check_global_plugins(&project)?;
-    }
     let plugins = Plugins::at_rest(context, &options, &habits, &project)?;
     plugins.check_dump()?;
     let dumping = Dumping::of(context, &habits, &options, &store);
@@ -132,11 +129,7 @@ pub fn dump_autoload(
 
 /// Returns what a dump tells that generated these messages, apart from its own lines.
 fn told(project: &Project, plugins: &Plugins, messages: Vec<String>, verbosity: Verbosity) -> Told {
-    let said = |event| plugins.lines(event, verbosity);
-    let mut dump = said(PRE_DUMP).0;
-    dump.extend(messages);
-    let (lines, dump_output) = said(POST_DUMP);
-    dump.extend(lines);
+    let (dump, dump_output) = plugins.lines_of_dump(messages, verbosity);
     Told {
         dump,
         dump_output,

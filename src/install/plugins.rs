@@ -37,6 +37,7 @@ use allegro_composer::transaction::Operation;
 use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::Context;
+use super::checks;
 use super::decide::{Habits, Steps};
 use super::local_repository::LocalRepository;
 use super::options::Options;
@@ -184,6 +185,9 @@ impl Plugins {
     /// A plugin takes a part that only Composer knows.
     pub fn of(question: &Question<'_>) -> Result<Self, Unfamiliar> {
         let (project, steps) = (question.project, question.steps);
+        if !question.options.no_plugins {
+            checks::check_global_plugins(project)?;
+        }
         let mut gate = Gate::of(question)?;
         let mut active = Vec::new();
         let repository = LocalRepository::after(project, steps);
@@ -384,6 +388,20 @@ impl Plugins {
                 Said::Detail(_) | Said::Error(..) => {}
             }
         }
+        (errors, outputs)
+    }
+
+    /// Returns the lines for standard error of a dump with these messages, and the plugins' lines for
+    /// standard output.
+    pub fn lines_of_dump(
+        &self,
+        messages: impl IntoIterator<Item = String>,
+        verbosity: Verbosity,
+    ) -> (Vec<String>, Vec<String>) {
+        let (mut errors, _) = self.lines(PRE_DUMP, verbosity);
+        errors.extend(messages);
+        let (after, outputs) = self.lines(POST_DUMP, verbosity);
+        errors.extend(after);
         (errors, outputs)
     }
 

@@ -109,7 +109,6 @@ pub fn update(
         return unfamiliar("a script runs before the update");
     }
     if !options.install.no_plugins {
-        checks::check_global_plugins(&project)?;
         check_silent_in_updates(context, &options.install, &habits, &project)?;
     }
     let update = Update {

@@ -8,7 +8,7 @@ use super::records::Records;
 use crate::install::closing;
 use crate::install::dumping::{Dumped, real};
 use crate::install::local_repository::LocalRepository;
-use crate::install::plugins::{COMMAND, POST_DUMP, POST_INSTALL, PRE_DUMP};
+use crate::install::plugins::{COMMAND, POST_INSTALL};
 use crate::install::state::{Kind, State, Told};
 use crate::scripts::Verbosity;
 
@@ -94,14 +94,10 @@ impl Run<'_> {
         before.extend(closing::abandoned(
             lock.packages.iter().chain(&lock.packages_dev),
         ));
-        let mut dump = said(PRE_DUMP).0;
-        dump.extend(
-            dumped
-                .iter()
-                .flat_map(|dumped| dumped.messages.iter().cloned()),
-        );
-        let (lines, dump_output) = said(POST_DUMP);
-        dump.extend(lines);
+        let messages = dumped.iter().flat_map(|dumped| dumped.messages.iter());
+        let (dump, dump_output) = self
+            .plugins
+            .lines_of_dump(messages.cloned(), self.context.verbosity);
         let mut after = closing::funding(self.context.variable, repository.packages());
         let (lines, after_output) = said(POST_INSTALL);
         after.extend(lines);
