@@ -35,19 +35,20 @@ fn tell(status: &Status, terminal: &Terminal) -> Outcome {
         terminal.say(format_args!(
             "Vendor is {GOOD}up to date{GOOD:#} ({count} package{plural})"
         ))?;
-    }
-    if status.installed == 0 && status.problem.is_none() && !status.up_to_date {
-        terminal.say("Vendor has no packages")?;
-    }
-    match (status.installed_dev, status.dev) {
-        _ if status.up_to_date => {}
-        (Some(true), false) => {
-            terminal.say("Vendor was installed with packages of require-dev")?;
+    } else {
+        if status.installed == 0 && status.problem.is_none() {
+            terminal.say("Vendor has no packages")?;
         }
-        (Some(false), true) => {
-            terminal.say("Vendor was installed without packages of require-dev")?;
+        let mode = match (status.installed_dev, status.dev) {
+            (Some(true), false) => Some("with"),
+            (Some(false), true) => Some("without"),
+            _ => None,
+        };
+        if let Some(mode) = mode {
+            terminal.say(format_args!(
+                "Vendor was installed {mode} packages of require-dev"
+            ))?;
         }
-        _ => {}
     }
     let names = status.changes.iter().map(|change| change.name.len());
     let width = names.max().unwrap_or_default().min(WIDEST);
