@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -99,15 +99,8 @@ pub fn all(cli: &Cli, work: &Path) -> Result<Vec<Size>> {
 
 fn measure(cli: &Cli, bed: &Bed<'_>, packages: u32) -> Result<Size> {
     let mut seat = bed.seat(Side::Native);
-    let (template, archives) = (bed.dir.join("template"), bed.dir.join("registry"));
-    let places = [
-        &template,
-        &archives,
-        &seat.project,
-        &seat.store,
-        &seat.cache,
-    ];
-    places.iter().try_for_each(|path| tree::remove(path))?;
+    let [template, archives] = registry_places(bed);
+    clear(bed, &seat)?;
     fs::create_dir_all(&archives).map_err(at(&archives))?;
     let mut command = Command::new(&cli.registry);
     command
@@ -144,15 +137,22 @@ fn measure(cli: &Cli, bed: &Bed<'_>, packages: u32) -> Result<Size> {
         }
     }
     drop(registry);
-    let places = [
-        &template,
-        &archives,
-        &seat.project,
-        &seat.store,
-        &seat.cache,
-    ];
-    places.iter().try_for_each(|path| tree::remove(path))?;
+    clear(bed, &seat)?;
     Ok(size)
+}
+
+/// Returns the directories of the project's model and of the registry's archives.
+fn registry_places(bed: &Bed<'_>) -> [PathBuf; 2] {
+    ["template", "registry"].map(|name| bed.dir.join(name))
+}
+
+/// Removes everything of a size.
+fn clear(bed: &Bed<'_>, seat: &Seat) -> Result<()> {
+    let places = registry_places(bed);
+    let mut all = places
+        .iter()
+        .chain([&seat.project, &seat.store, &seat.cache]);
+    all.try_for_each(|path| tree::remove(path))
 }
 
 fn run(bed: &Bed<'_>, seat: &Seat, work: Work, packages: u32) -> Result<Run> {
