@@ -78,11 +78,7 @@ fn progress_fits_and_leaves_nothing_behind() {
         let screen = Screen::after(&written, columns);
         assert_eq!(plain, without_ours(screen.text()), "{columns}");
         // At no moment are there two displays.
-        for (at, _) in written.match_indices('\r') {
-            let text = Screen::after(&written[..at], columns).text();
-            let lines = text.iter().filter(|line| line.contains(LINE));
-            assert!(lines.count() <= 1, "{columns}: {text:?}");
-        }
+        Screen::never_twice(&written, columns, "\r", LINE, &columns.to_string());
     }
 }
 

@@ -70,11 +70,7 @@ fn progress_leaves_nothing_behind() {
                     assert_eq!(plain, without_ours(screen.text()), "{what}");
                 }
                 // In between there is at most one line too.
-                for (at, _) in written.match_indices("\u{1b}[?7h") {
-                    let text = Screen::after(&written[..at], columns).text();
-                    let lines = text.iter().filter(|line| line.contains(LINE));
-                    assert!(lines.count() <= 1, "{what}: {text:?}");
-                }
+                Screen::never_twice(&written, columns, "\u{1b}[?7h", LINE, &what);
             }
         }
     }

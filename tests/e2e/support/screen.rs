@@ -55,6 +55,16 @@ impl Screen {
         screen
     }
 
+    /// Checks that no screen before a mark in the output has more than one line with a text.
+    #[track_caller]
+    pub fn never_twice(output: &str, columns: usize, mark: &str, text: &str, what: &str) {
+        for (at, _) in output.match_indices(mark) {
+            let screen = Self::after(&output[..at], columns).text();
+            let lines = screen.iter().filter(|line| line.contains(text));
+            assert!(lines.count() <= 1, "{what}: {screen:?}");
+        }
+    }
+
     /// Returns the lines with text, without spaces at their ends.
     pub fn text(&self) -> Vec<String> {
         let line = |line: &Vec<char>| line.iter().collect::<String>().trim_end().to_owned();
