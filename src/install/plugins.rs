@@ -12,6 +12,7 @@ mod allowed;
 mod bin_plugin;
 mod code;
 mod discovery;
+mod fate;
 mod installers;
 mod known;
 mod order;
@@ -32,8 +33,6 @@ use std::path::{Path, PathBuf};
 
 use allegro_base::error::Result;
 use allegro_composer::json::Json;
-use allegro_composer::package::Package;
-use allegro_composer::transaction::Operation;
 use allegro_composer::{Unfamiliar, unfamiliar};
 
 use super::Context;
@@ -45,6 +44,7 @@ use super::project::Project;
 use crate::console::{Console, Verbosity};
 use allowed::{Gate, Verdict};
 use code::{Known, check_code, check_digest, find};
+use fate::{Fate, fates};
 use order::Weights;
 
 pub use updates::check_silent_in_updates;
@@ -421,57 +421,6 @@ impl Plugins {
             })
             .collect()
     }
-}
-
-/// What becomes of a plugin package in an install.
-#[derive(Debug, Clone, Copy)]
-pub enum Fate<'a> {
-    /// It was there before, and stays.
-    Stays,
-    /// It comes.
-    Comes,
-    /// It takes the place of another version.
-    Replaces(&'a Package),
-    /// It goes.
-    Leaves,
-}
-
-/// Returns the plugins of a project: first those that Composer loads at its start.
-fn fates<'a>(project: &'a Project, steps: &Steps<'a>) -> Vec<(&'a Package, Fate<'a>)> {
-    let mut changed = HashMap::new();
-    let mut coming = Vec::new();
-    for operation in &steps.operations {
-        match *operation {
-            Operation::Install(to) => coming.push((steps.locked[to], Fate::Comes)),
-            Operation::Update { from, to } => {
-                let old = &project.installed[from].package;
-                changed.insert(from, None);
-                if old.is_plugin() && !steps.locked[to].is_plugin() {
-                    changed.insert(from, Some(Fate::Leaves));
-                } else if old.is_plugin() {
-                    coming.push((steps.locked[to], Fate::Replaces(old)));
-                } else {
-                    coming.push((steps.locked[to], Fate::Comes));
-                }
-            }
-            Operation::Uninstall(from) => {
-                changed.insert(from, Some(Fate::Leaves));
-            }
-            Operation::MarkAliasInstalled(_) | Operation::MarkAliasUninstalled(_) => {}
-        }
-    }
-    let there = project
-        .installed
-        .iter()
-        .enumerate()
-        .filter_map(|(at, record)| {
-            let fate = changed.get(&at).copied().unwrap_or(Some(Fate::Stays))?;
-            Some((&record.package, fate))
-        });
-    there
-        .chain(coming)
-        .filter(|(package, _)| package.is_plugin())
-        .collect()
 }
 
 /// Sorts the plugins that Composer loads at its start. The others follow in the order of the

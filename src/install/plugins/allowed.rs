@@ -9,7 +9,8 @@ use allegro_composer::package::Package;
 use allegro_composer::{Unfamiliar, unfamiliar};
 use allegro_semver::constraint::{Op, Terms};
 
-use super::{Fate, Question};
+use super::Question;
+use super::fate::Fate;
 
 /// The version in which `allow-plugins` came.
 const ALLOWS: &str = "2.2.0";
